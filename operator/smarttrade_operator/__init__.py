@@ -1,0 +1,1 @@
+"""The SmartTrade operator: reconciles TradingAccount objects into isolated pods."""

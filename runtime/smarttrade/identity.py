@@ -1,0 +1,47 @@
+"""Who an account is, and how everything that must be reproducible by another replica is derived from it.
+
+An account is (installation, namespace, name), never a Kubernetes uid: an object that was deleted and
+created again, or restored from a backup, is the same account and adopts its own orders.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+
+_SEPARATOR = "\x1f"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountIdentity:
+    """One account of one installation."""
+
+    installation: str
+    namespace: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        """`installation/namespace/name`, for logs and for deriving keys."""
+        return f"{self.installation}/{self.namespace}/{self.name}"
+
+    @property
+    def token(self) -> str:
+        """26 lower-case alphanumerics that stand for the account in NATS subjects and names."""
+        return stable_hash(self.installation, self.namespace, self.name)
+
+
+def stable_hash(*parts: str) -> str:
+    """26 lower-case base32 characters (130 bits of SHA-256) of the parts, in order."""
+    digest = hashlib.sha256(_SEPARATOR.join(parts).encode()).digest()
+    return base64.b32encode(digest).decode().lower()[:26]
+
+
+def decision_id(account: AccountIdentity, strategy: str, market: str, event_key: str, index: int) -> str:
+    """The id of the index-th decision that a strategy makes for a market on one event.
+
+    Every replica derives the same id from the same event. The generation is not part of it: two
+    generations of parameters must not execute one event twice.
+    """
+    return stable_hash(account.key, strategy, market, event_key, str(index))

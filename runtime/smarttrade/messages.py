@@ -1,0 +1,392 @@
+"""What travels between the containers of one account: versioned msgspec structs, JSON on the wire.
+
+Money and quantities are `Decimal` and decimal strings in JSON; times are milliseconds of exchange time
+unless the name says otherwise; quantities are in the base asset, notionals in the quote asset.
+
+Compatibility: a rollout runs two versions side by side. Fields are only ever added, with a default.
+A reader accepts `v <= VERSION`, ignores fields that it does not know, and refuses a newer `v` by
+`decode` raising `UnknownVersionError`: the sender raises `v` only when an old reader must not guess.
+
+Subjects are in `smarttrade.bus.subjects`.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
+
+from smarttrade.errors import BusError
+
+VERSION = 1
+
+
+class UnknownVersionError(BusError):
+    """A message of a newer version than this process understands."""
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """Base of every wire struct."""
+
+    v: int = VERSION
+
+
+# --- Market events: monitoring -> evaluation, execution -------------------------------------------------
+
+
+class Side(StrEnum):
+    BUY = "Buy"
+    SELL = "Sell"
+
+
+class Trade(msgspec.Struct, frozen=True, kw_only=True, tag="trade"):
+    """One public trade; `side` is the taker's."""
+
+    market: str
+    id: str
+    price: Decimal
+    quantity: Decimal
+    side: Side
+    time_ms: int
+
+
+class Quote(msgspec.Struct, frozen=True, kw_only=True, tag="quote"):
+    """Best bid and ask. `update_id` grows; 0 where the exchange has none."""
+
+    market: str
+    bid: Decimal
+    bid_quantity: Decimal
+    ask: Decimal
+    ask_quantity: Decimal
+    time_ms: int
+    update_id: int = 0
+
+
+class Candle(msgspec.Struct, frozen=True, kw_only=True, tag="candle"):
+    """One candle. Decisions are made on `final` ones; the others show the running interval."""
+
+    market: str
+    timeframe: str
+    open_ms: int
+    close_ms: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    final: bool
+
+
+class Verdict(StrEnum):
+    """What monitoring says of one stream. Silence alone is not Stale: see TRADING semantics."""
+
+    FRESH = "Fresh"
+    STALE = "Stale"
+    BACKFILLING = "Backfilling"
+    BROKEN = "Broken"
+
+
+class StreamStatus(msgspec.Struct, frozen=True, kw_only=True, tag="status"):
+    """The verdict on one stream of one market, sent on change and once a second."""
+
+    market: str
+    stream: str
+    verdict: Verdict
+    since_ms: int
+    reason: str = ""
+
+
+class ControlChange(msgspec.Struct, frozen=True, kw_only=True, tag="control"):
+    """The account's specification as of `generation`, placed into the event stream at one point."""
+
+    generation: int
+    spec: dict[str, Any]
+
+
+MarketEvent = Trade | Quote | Candle | StreamStatus | ControlChange
+
+
+class MarketBatch(Message, frozen=True, kw_only=True, tag="market"):
+    """Events of one kind, in order. `feed` names one run of one monitoring process; `seq` counts the
+    batches of that feed over all kinds, so that a reader of all kinds can prove that it missed none."""
+
+    feed: str
+    seq: int
+    events: list[MarketEvent]
+
+
+# --- Decisions: evaluation -> execution -----------------------------------------------------------------
+
+
+class OrderStyle(StrEnum):
+    MARKETABLE = "Marketable"
+    PASSIVE = "Passive"
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True, tag="target"):
+    """The position that the strategy wants, in the base asset, until `valid_until_ms`."""
+
+    quantity: Decimal
+    valid_until_ms: int
+    style: OrderStyle = OrderStyle.MARKETABLE
+    limit: Decimal | None = None
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+
+
+class RestingOrder(msgspec.Struct, frozen=True, kw_only=True):
+    key: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+
+
+class RestingOrders(msgspec.Struct, frozen=True, kw_only=True, tag="resting"):
+    """The whole set of orders that shall rest in the market; the newest set wins."""
+
+    orders: list[RestingOrder]
+    valid_until_ms: int
+
+
+class Decision(Message, frozen=True, kw_only=True, tag="decision"):
+    """What a strategy wants for one market, because of one event.
+
+    Decisions of one (strategy, market) are ordered by `(event_time_ms, event_ordinal, index)`; execution
+    refuses anything at or below the highest it has logged. `event_key` is a trade id, `TIMEFRAME:OPEN_MS`,
+    a quote's update id, or `timer:NAME:EVENT_TIME`; `event_ordinal` is its numeric part where events of
+    one millisecond must be told apart (trade id, update id), else 0.
+    """
+
+    id: str
+    strategy: str
+    market: str
+    event_key: str
+    event_time_ms: int
+    event_ordinal: int
+    index: int
+    generation: int
+    want: Target | RestingOrders
+    reason: str = ""
+
+    @property
+    def order_key(self) -> tuple[int, int, int]:
+        return (self.event_time_ms, self.event_ordinal, self.index)
+
+
+class Answer(StrEnum):
+    """The immediate reply to a decision; its one final outcome is logged and published later."""
+
+    ACCEPTED = "Accepted"
+    SUPERSEDED = "Superseded"
+    DENIED = "Denied"
+
+
+class DecisionReply(Message, frozen=True, kw_only=True, tag="decision_reply"):
+    id: str
+    answer: Answer
+    code: str = ""
+    message: str = ""
+
+
+class Outcome(StrEnum):
+    """How a decision ended. Every decision that was logged ends in exactly one of these."""
+
+    REACHED = "Reached"
+    SUPERSEDED = "Superseded"
+    EXPIRED = "Expired"
+    DENIED = "Denied"
+    REJECTED = "Rejected"
+    PARKED = "Parked"
+
+
+class DecisionOutcome(Message, frozen=True, kw_only=True, tag="decision_outcome"):
+    id: str
+    market: str
+    outcome: Outcome
+    code: str = ""
+    message: str = ""
+    time_ms: int
+
+
+# --- Fills and positions: execution -> evaluation -------------------------------------------------------
+
+
+class Fill(Message, frozen=True, kw_only=True, tag="fill"):
+    """One execution of one own order. `fee` is positive when paid, in `fee_asset`."""
+
+    market: str
+    trade_id: str
+    order_id: str
+    client_order_id: str
+    decision_id: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_asset: str
+    maker: bool
+    time_ms: int
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger's position in one market: signed base quantity at average cost in the quote asset."""
+
+    market: str
+    quantity: Decimal
+    average_price: Decimal
+    realized_pnl: Decimal
+    unrealized_pnl: Decimal
+
+
+class EffectiveState(StrEnum):
+    """Ordered from free to closed: the most restrictive of all sources holds."""
+
+    ACTIVE = "Active"
+    REDUCE_ONLY = "ReduceOnly"
+    PAUSED = "Paused"
+    FLATTEN = "Flatten"
+    HALTED = "Halted"
+
+
+class AccountView(Message, frozen=True, kw_only=True, tag="account_view"):
+    """What execution tells the evaluation of its own pod: on every change, and once a second."""
+
+    leading: bool
+    epoch: int
+    effective_state: EffectiveState
+    currency: str
+    equity: Decimal
+    available: Decimal
+    positions: list[Position]
+    time_ms: int
+
+
+# --- Services of monitoring: evaluation -> monitoring ---------------------------------------------------
+
+
+class HistoryRequest(Message, frozen=True, kw_only=True, tag="history"):
+    """The last `count` final candles of one market and timeframe, oldest first."""
+
+    market: str
+    timeframe: str
+    count: int
+
+
+class DescribeRequest(Message, frozen=True, kw_only=True, tag="describe"):
+    """What is the specification, and where does the live stream stand?"""
+
+
+class EvaluationStatus(Message, frozen=True, kw_only=True, tag="evaluation_status"):
+    """Evaluation's heartbeat, once a second: monitoring exports and reports it on its behalf."""
+
+    pod: str
+    generation: int
+    ready: bool
+    leading: bool
+    decisions: int
+    divergences: int
+    error: str = ""
+
+
+ServiceRequest = HistoryRequest | DescribeRequest | EvaluationStatus
+
+
+class HistoryReply(Message, frozen=True, kw_only=True, tag="history_reply"):
+    candles: list[Candle]
+    error: str = ""
+
+
+class DescribeReply(Message, frozen=True, kw_only=True, tag="describe_reply"):
+    """`generation` 0 and an empty spec mean that monitoring has not yet read the control value."""
+
+    generation: int
+    spec: dict[str, Any]
+    feed: str
+    seq: int
+
+
+# --- Control: operator -> monitoring, execution ---------------------------------------------------------
+
+
+class AccountControl(Message, frozen=True, kw_only=True, tag="account_control"):
+    """The whole specification (camelCase, defaults filled in) as one last-value message."""
+
+    generation: int
+    spec: dict[str, Any]
+    deleting: bool = False
+    kill: bool = False
+    written_ms: int = 0
+
+
+# --- Reports: monitoring, execution -> operator ---------------------------------------------------------
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One verdict that becomes a condition: type as in the object's status, CamelCase reason."""
+
+    type: str
+    ok: bool
+    reason: str
+    message: str = ""
+
+
+class ExecutionReport(Message, frozen=True, kw_only=True, tag="execution_report"):
+    """Execution's own view; numbers hold as of `as_of_ms`. Sent on change and every 5 s as a heartbeat."""
+
+    pod: str
+    generation: int
+    leading: bool
+    epoch: int
+    effective_state: EffectiveState
+    equity: Decimal | None
+    realized_pnl: Decimal | None
+    unrealized_pnl: Decimal | None
+    open_orders: int
+    unknown_orders: int
+    fills: int
+    positions: list[Position]
+    checks: list[Check]
+    as_of_ms: int
+    breach_id: str = ""
+    breach_reason: str = ""
+    breach_time_ms: int = 0
+
+
+class MonitoringReport(Message, frozen=True, kw_only=True, tag="monitoring_report"):
+    """Monitoring's view of the data, and evaluation's heartbeat passed on."""
+
+    pod: str
+    generation: int
+    checks: list[Check]
+    evaluation: EvaluationStatus | None
+    as_of_ms: int
+
+
+Report = ExecutionReport | MonitoringReport
+
+_encoder = msgspec.json.Encoder(decimal_format="string")
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+T = TypeVar("T")
+
+
+def encode(message: Any) -> bytes:
+    """JSON with decimals as strings."""
+    return _encoder.encode(message)
+
+
+def decode(payload: bytes, kind: type[T] | Any) -> T:
+    """Read one struct (or tagged union); BusError says what is malformed, UnknownVersionError what is new."""
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    try:
+        message: T = decoder.decode(payload)
+    except msgspec.MsgspecError as error:
+        raise BusError(f"malformed message for {kind}: {error}") from error
+    version = getattr(message, "v", VERSION)
+    if version > VERSION:
+        raise UnknownVersionError(f"message version {version} is newer than {VERSION}: upgrade this process")
+    return message
