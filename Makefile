@@ -1,0 +1,80 @@
+# SmartTrade. `make help` lists what there is; each target does its own set-up first.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PY     := $(BIN)/python
+LOCKS  := requirements/bootstrap.txt requirements/dev.txt
+STAMP  := $(VENV)/.installed
+PYTEST := $(BIN)/pytest -q
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.PHONY: help setup check fix test test-unit test-component test-simulation test-e2e simulate demo demo-down \
+        cluster-up cluster-down images crds lock bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make the virtual environment with the locked dependencies
+
+$(STAMP): $(LOCKS) pyproject.toml
+	@cluster/setup-venv "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+check: setup ## Lint, format check, types, layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: setup ## Apply what the linter and the formatter can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+test: check test-unit test-component test-simulation test-e2e ## Everything: check and every layer of tests
+
+test-unit: setup ## Pure code, no processes
+	$(PYTEST) tests/unit
+
+test-component: setup ## Real nats-server, kube-apiserver and exchange protocol as plain processes
+	$(PY) -m cluster binaries nats-server etcd kube-apiserver kube-controller-manager kubectl helm >/dev/null
+	$(PYTEST) tests/component
+
+test-simulation: setup ## Fault histories of the execution protocol on virtual time, a fixed set
+	$(PYTEST) tests/simulation
+
+test-e2e: setup ## The whole platform on a real cluster (made when absent)
+	$(PYTEST) tests/e2e
+
+simulate: setup ## The long search for a fault history that breaks execution
+	$(PY) -m tests.simulation
+
+demo: setup ## Cluster, platform, simulated exchange and two accounts that trade; DATA=FILE replays a recording
+	@$(PY) -m cluster.demo up
+
+demo-down: setup ## Remove the demo's accounts and the platform, keep the cluster
+	@$(PY) -m cluster.demo down
+
+cluster-up: setup ## A real Kubernetes on this machine (kind where Docker answers)
+	@$(PY) -m cluster up
+
+cluster-down: setup ## Remove that cluster without a trace
+	@$(PY) -m cluster down
+
+images: setup ## Build the images and load them into the cluster
+	@$(PY) -m cluster images
+
+crds: setup ## Write the CRDs from the models
+	$(PY) -m smarttrade.api.crds
+
+lock: setup ## Resolve the dependencies anew into requirements/
+	@cluster/lock "$(BIN)/uv"
+
+bench: setup ## Benchmarks side by side with their references; NAME=... for one
+	@$(PY) -m benchmarks $(NAME)
+
+clean: ## Remove what was made in the checkout (the cache folder and the cluster stay)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist benchmarks/results
