@@ -10,7 +10,6 @@ PY     := $(BIN)/python
 LOCKS  := requirements/bootstrap.txt requirements/dev.txt
 STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/pytest -q
-export PYTHONDONTWRITEBYTECODE ?= 1
 
 .PHONY: help setup check fix test test-unit test-component test-simulation test-e2e simulate demo demo-down \
         cluster-up cluster-down images crds lock bench clean
