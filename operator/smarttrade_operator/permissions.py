@@ -1,0 +1,58 @@
+"""The one table of what the operator may do on the API server.
+
+The chart's roles are tested against it, and `kube.Kube` refuses any call that is not in it, so that code and
+rights cannot drift apart unseen. Of tenants' Secrets it holds create, patch and delete only: the operator
+never reads one, and asks for patch replies without their bodies.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Permission(NamedTuple):
+    """One RBAC rule; `resource` may name a subresource as in `pods/status`."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+
+
+WATCH = ("get", "list", "watch")
+OWN = (*WATCH, "create", "update", "patch", "delete")
+
+# In every namespace that holds TradingAccounts.
+ACCOUNT_PERMISSIONS: tuple[Permission, ...] = (
+    Permission("smarttrade.io", "tradingaccounts", (*WATCH, "patch")),
+    Permission("smarttrade.io", "tradingaccounts/status", ("patch",)),
+    Permission("smarttrade.io", "tradingaccounts/finalizers", ("update",)),
+    Permission("apps", "deployments", OWN),
+    Permission("networking.k8s.io", "networkpolicies", OWN),
+    Permission("policy", "poddisruptionbudgets", OWN),
+    Permission("", "pods", WATCH),
+    Permission("", "secrets", ("create", "patch", "delete")),
+    Permission("", "events", ("list",)),
+    Permission("events.k8s.io", "events", ("create",)),
+)
+
+# In the operator's own namespace.
+OPERATOR_PERMISSIONS: tuple[Permission, ...] = (
+    Permission("coordination.k8s.io", "leases", ("get", "create", "update")),
+)
+
+# In the operator's own namespace, for the job that makes the keys once (`smarttrade-operator keys`).
+KEYS_JOB_PERMISSIONS: tuple[Permission, ...] = (Permission("", "secrets", ("get", "create", "patch")),)
+
+# On the whole cluster, also in namespaced mode: is the definition of the object installed?
+CLUSTER_PERMISSIONS: tuple[Permission, ...] = ()
+
+_GRANTED = {
+    (rule.group, rule.resource, verb)
+    for rule in (*ACCOUNT_PERMISSIONS, *OPERATOR_PERMISSIONS, *KEYS_JOB_PERMISSIONS)
+    for verb in rule.verbs
+}
+
+
+def is_granted(group: str, resource: str, verb: str) -> bool:
+    """Whether the table grants the verb anywhere."""
+    return (group, resource, verb) in _GRANTED

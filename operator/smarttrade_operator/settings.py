@@ -1,0 +1,161 @@
+"""Everything the operator is told from outside, read once from the environment.
+
+The chart sets these; a bad value stops the start with the variable's name, because an operator that runs on
+a guess would roll every account's pods on the day the guess changes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from smarttrade.errors import ConfigurationError
+
+Labels = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """How the account's pods are run: `SMARTTRADE_RUNTIME_*` and `SMARTTRADE_SPREAD`."""
+
+    image: str
+    pull_policy: str = "IfNotPresent"
+    pull_secrets: tuple[str, ...] = ()
+    spread: str = "ScheduleAnyway"
+    log_level: str = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """What the account's pods may reach besides their exchange, and who may scrape them."""
+
+    nats_url: str
+    nats_port: int = 4222
+    nats_namespace: str = ""
+    nats_pod_labels: Labels = field(default_factory=dict)
+    nats_cidrs: tuple[str, ...] = ()
+    dns_namespace_labels: Labels = field(
+        default_factory=lambda: {"kubernetes.io/metadata.name": "kube-system"}
+    )
+    dns_pod_labels: Labels = field(default_factory=lambda: {"k8s-app": "kube-dns"})
+    cluster_cidrs: tuple[str, ...] = ()
+    metrics_namespace_labels: Labels = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One operator process. Durations are seconds."""
+
+    installation: str
+    namespace: str
+    pod: str
+    watch_namespaces: tuple[str, ...]
+    keys: Path
+    catalogue: Path
+    runtime: Runtime
+    network: Network
+    nats_replicas: int = 1
+    port: int = 8080
+    log_level: str = "info"
+    concurrency: int = 8
+    resync_s: float = 600.0
+    audit_s: float = 60.0
+    lease_s: float = 10.0
+    status_writes_per_s: float = 20.0
+    deletion_timeout_s: float = 60.0
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read `SMARTTRADE_*`; ConfigurationError names the variable that is missing or malformed."""
+        read = _Reader(environ)
+        return cls(
+            installation=read.text("INSTALLATION", "smarttrade"),
+            namespace=read.text("OPERATOR_NAMESPACE", "smarttrade-system"),
+            pod=read.text("OPERATOR_POD", os.uname().nodename),
+            watch_namespaces=read.words("WATCH_NAMESPACES"),
+            keys=Path(read.text("KEYS", "/etc/smarttrade/keys")),
+            catalogue=Path(read.text("CATALOGUE", "/etc/smarttrade/catalogue/catalogue.yaml")),
+            runtime=_read_runtime(read),
+            network=_read_network(read),
+            nats_replicas=int(read.number("NATS_REPLICAS", 1)),
+            port=int(read.number("PORT", 8080)),
+            log_level=read.text("LOG_LEVEL", "info"),
+            concurrency=int(read.number("CONCURRENCY", 8)),
+            resync_s=read.number("RESYNC_SECONDS", 600),
+            audit_s=read.number("AUDIT_SECONDS", 60),
+            lease_s=read.number("LEASE_SECONDS", 10),
+            status_writes_per_s=read.number("STATUS_WRITES_PER_SECOND", 20),
+            deletion_timeout_s=read.number("DELETION_TIMEOUT_SECONDS", 60),
+        )
+
+
+def _read_runtime(read: _Reader) -> Runtime:
+    return Runtime(
+        image=read.text("RUNTIME_IMAGE"),
+        pull_policy=read.one_of("RUNTIME_PULL_POLICY", "IfNotPresent", ("Always", "IfNotPresent", "Never")),
+        pull_secrets=read.words("RUNTIME_PULL_SECRETS"),
+        spread=read.one_of("SPREAD", "ScheduleAnyway", ("ScheduleAnyway", "DoNotSchedule")),
+        log_level=read.text("RUNTIME_LOG_LEVEL", "info"),
+    )
+
+
+def _read_network(read: _Reader) -> Network:
+    nats_url = read.text("NATS_URL")
+    defaults = Network(nats_url=nats_url)
+    return Network(
+        nats_url=nats_url,
+        nats_port=urlsplit(nats_url.split(",")[0]).port or 4222,
+        nats_namespace=read.text("NATS_NAMESPACE", read.text("OPERATOR_NAMESPACE", "smarttrade-system")),
+        nats_pod_labels=read.labels("NATS_POD_LABELS", {"app.kubernetes.io/name": "nats"}),
+        nats_cidrs=read.words("NATS_CIDRS"),
+        dns_namespace_labels=read.labels("DNS_NAMESPACE_LABELS", defaults.dns_namespace_labels),
+        dns_pod_labels=read.labels("DNS_POD_LABELS", defaults.dns_pod_labels),
+        cluster_cidrs=read.words("CLUSTER_CIDRS"),
+        metrics_namespace_labels=read.labels("METRICS_NAMESPACE_LABELS", {}),
+    )
+
+
+class _Reader:
+    """Typed access to `SMARTTRADE_*`; an empty value counts as unset."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._environ.get(f"SMARTTRADE_{name}", "").strip()
+        if value:
+            return value
+        if default is None:
+            raise ConfigurationError(f"SMARTTRADE_{name} is not set: the operator cannot start without it")
+        return default
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Comma-separated words."""
+        return tuple(word.strip() for word in self.text(name, "").split(",") if word.strip())
+
+    def number(self, name: str, default: float) -> float:
+        text = self.text(name, str(default))
+        try:
+            value = float(text)
+        except ValueError as error:
+            raise ConfigurationError(f"SMARTTRADE_{name}={text!r} is not a number") from error
+        if value <= 0:
+            raise ConfigurationError(f"SMARTTRADE_{name}={text!r} must be greater than zero")
+        return value
+
+    def one_of(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name, default)
+        if value not in allowed:
+            raise ConfigurationError(f"SMARTTRADE_{name}={value!r} must be one of {', '.join(allowed)}")
+        return value
+
+    def labels(self, name: str, default: Labels) -> Labels:
+        """Labels as `key=value,key=value`."""
+        words = self.words(name)
+        pairs = [word.partition("=") for word in words]
+        if any(not key or not sign for key, sign, _ in pairs):
+            raise ConfigurationError(f"SMARTTRADE_{name}={','.join(words)!r} must read key=value,key=value")
+        return {key: value for key, _, value in pairs} or dict(default)
