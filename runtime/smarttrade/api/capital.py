@@ -1,0 +1,48 @@
+"""What the account may use."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import BeforeValidator, Field
+
+from smarttrade.api.model import Model, Rule, immutable
+from smarttrade.api.scalars import Currency, PositiveAmount, PositiveQuantity, Symbol, at_most
+
+
+def _empty_as_none(value: object) -> object:
+    return None if value == "" else value
+
+
+class InitialPosition(Model):
+    symbol: Symbol
+    """One of the account's markets."""
+    quantity: PositiveQuantity
+    """Holding adopted into the ledger, in the base asset."""
+    average_price: PositiveQuantity
+    """Its average cost, in capital.currency."""
+
+
+class Capital(Model):
+    """The money that the account may use; the rest of the wallet is never touched."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        immutable("currency", "create another TradingAccount for another currency"),
+        Rule(
+            at_most("perMarket", "allocation"),
+            "must be at most capital.allocation: lower perMarket or raise allocation",
+            lambda capital: capital.per_market is None or capital.per_market <= capital.allocation,
+            "perMarket",
+        ),
+    )
+
+    currency: Currency
+    """The quote currency of every market, in which equity and limits are counted. Immutable."""
+    allocation: PositiveAmount
+    """The most that the account may use."""
+    per_market: Annotated[PositiveAmount | None, BeforeValidator(_empty_as_none)] = None
+    """The share of the allocation for one market. Absent: allocation divided by the number of markets."""
+    max_open_positions: Annotated[int, Field(ge=1, le=64)] = 5
+    """How many markets may hold a position at once."""
+    initial_positions: Annotated[list[InitialPosition], Field(max_length=64)] = []
+    """Holdings that the ledger adopts when the account is first created."""

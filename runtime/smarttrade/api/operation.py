@@ -1,0 +1,113 @@
+"""How the account is operated: order handling, loss of the bus, deletion, resources."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from smarttrade.api.model import Model, Rule
+from smarttrade.api.scalars import DurationText, Duration, Ratio, ResourceQuantity, at_most
+
+
+class Orders(Model):
+    """How decisions become orders."""
+
+    rebalance_threshold: Ratio = Field(default="0.01", validate_default=True)
+    """A difference to the target smaller than this share of it counts as reached."""
+    requote_ticks: Annotated[int, Field(ge=0, le=10_000)] = 2
+    """A resting order is kept while its price is off by fewer ticks than this."""
+    requote_ratio: Ratio = Field(default="0.1", validate_default=True)
+    """A resting order is kept while its quantity is off by less than this share."""
+    minimum_rest: DurationText = Duration("500ms")
+    """The shortest time that a resting order stays before it is replaced."""
+    passive_timeout: DurationText = Duration("0s")
+    """After this time a passive target becomes marketable; 0s keeps it post-only."""
+    stop_slippage: Ratio = Field(default="0.005", validate_default=True)
+    """Distance between a stop's trigger and the limit it turns into, as a share of the trigger."""
+
+
+class BusLossAction(StrEnum):
+    CANCEL_RESTING = "CancelResting"
+    KEEP = "Keep"
+
+
+class OnBusLoss(Model):
+    """What a leader does that is cut off from NATS."""
+
+    after: DurationText = Duration("10s")
+    """How long the cut must last."""
+    do: BusLossAction = BusLossAction.CANCEL_RESTING
+    """CancelResting cancels own orders that do not protect a position; Keep leaves all."""
+
+
+class DeletionPolicy(StrEnum):
+    RETAIN = "Retain"
+    CANCEL_ORDERS = "CancelOrders"
+    FLATTEN = "Flatten"
+
+
+class State(StrEnum):
+    ACTIVE = "Active"
+    PAUSED = "Paused"
+    REDUCE_ONLY = "ReduceOnly"
+    FLATTEN = "Flatten"
+    HALTED = "Halted"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "Debug"
+    INFO = "Info"
+    WARNING = "Warning"
+    ERROR = "Error"
+
+
+class TopologySpread(StrEnum):
+    SCHEDULE_ANYWAY = "ScheduleAnyway"
+    DO_NOT_SCHEDULE = "DoNotSchedule"
+
+
+class Requests(Model):
+    cpu: ResourceQuantity = "50m"
+    """CPU reserved."""
+    memory: ResourceQuantity = "128Mi"
+    """Memory reserved."""
+
+
+class Limits(Model):
+    cpu: ResourceQuantity | None = None
+    """CPU at most. Absent: unlimited."""
+    memory: ResourceQuantity = "512Mi"
+    """Memory at most."""
+
+
+class ContainerResources(Model):
+    """Requests and limits of one container."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            at_most("requests.memory", "limits.memory"),
+            "requests.memory must be at most limits.memory: lower the request or raise the limit",
+        ),
+        Rule(
+            "!has(self.limits.cpu) || " + at_most("requests.cpu", "limits.cpu"),
+            "requests.cpu must be at most limits.cpu: lower the request or raise the limit",
+        ),
+    )
+
+    requests: Requests = Field(default_factory=Requests)
+    """What is reserved."""
+    limits: Limits = Field(default_factory=Limits)
+    """What may be used at most."""
+
+
+class Resources(Model):
+    """Resources of the three containers of every replica. A change rolls the pods."""
+
+    monitoring: ContainerResources = Field(default_factory=ContainerResources)
+    """The container that observes."""
+    evaluation: ContainerResources = Field(default_factory=ContainerResources)
+    """The container that decides."""
+    execution: ContainerResources = Field(default_factory=ContainerResources)
+    """The container that acts."""

@@ -1,0 +1,100 @@
+"""What decides."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import BeforeValidator, Field
+
+from smarttrade.api.model import Model, Rule
+from smarttrade.api.scalars import named
+
+PARAMETER_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
+
+
+class Timeframe(StrEnum):
+    S1 = "1s"
+    M1 = "1m"
+    M3 = "3m"
+    M5 = "5m"
+    M15 = "15m"
+    M30 = "30m"
+    H1 = "1h"
+    H2 = "2h"
+    H4 = "4h"
+    H6 = "6h"
+    H8 = "8h"
+    H12 = "12h"
+    D1 = "1d"
+
+    @property
+    def milliseconds(self) -> int:
+        unit = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[self.value[-1]]
+        return int(self.value[:-1]) * unit
+
+
+class ConfigMapReference(Model):
+    name: named(
+        253, r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "write the name of a ConfigMap in the account's namespace"
+    )
+    """Name of a ConfigMap in the account's own namespace."""
+
+
+class StrategySource(Model):
+    """A strategy of the user's own."""
+
+    config_map_ref: ConfigMapReference
+    """ConfigMap whose keys are Python modules."""
+    class_name: Annotated[
+        named(
+            200, r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$", "write module.ClassName or ClassName"
+        ),
+        Field(alias="class"),
+    ]
+    """The strategy's class, as module.ClassName or ClassName."""
+
+
+def _int_or_string(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(
+            f'{value!r} is neither an integer nor a string: write other values in quotes, such as "0.5"'
+        )
+    return value
+
+
+Parameter = Annotated[
+    Annotated[int, Field(strict=True)] | Annotated[str, Field(strict=True, max_length=256)],
+    BeforeValidator(_int_or_string),
+    Field(json_schema_extra={"x-kubernetes-int-or-string": True}),
+]
+
+
+class Strategy(Model):
+    """A built-in strategy by name, or the user's own by source."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.name) != has(self.source)",
+            "set exactly one of strategy.name (built in) and strategy.source (your own)",
+            lambda strategy: (strategy.name is None) != (strategy.source is None),
+        ),
+    )
+
+    name: (
+        named(
+            63, r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", "write the name of a built-in strategy, such as ma-cross"
+        )
+        | None
+    ) = None
+    """A built-in strategy, such as ma-cross."""
+    source: StrategySource | None = None
+    """A strategy of the user's own instead of a built-in one."""
+    timeframe: Timeframe = Timeframe.M1
+    """The candles on which the strategy decides."""
+    parameters: Annotated[
+        dict[Annotated[str, Field(pattern=PARAMETER_NAME)], Parameter], Field(max_length=64)
+    ] = {}
+    """The strategy's parameters: integers, or strings for everything else. Applied without a restart."""
+    warmup: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Candles of history before the first decision. Absent: what the strategy declares."""
