@@ -19,13 +19,11 @@ Labels = dict[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """How the account's pods are run: `SMARTTRADE_RUNTIME_*` and `SMARTTRADE_SPREAD`."""
+    """How the account's pods are run: `SMARTTRADE_RUNTIME_*`."""
 
     image: str
     pull_policy: str = "IfNotPresent"
     pull_secrets: tuple[str, ...] = ()
-    spread: str = "ScheduleAnyway"
-    log_level: str = "info"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +55,7 @@ class Settings:
     catalogue: Path
     runtime: Runtime
     network: Network
+    nats_cluster: str = "default"
     nats_replicas: int = 1
     port: int = 8080
     log_level: str = "info"
@@ -65,7 +64,6 @@ class Settings:
     audit_s: float = 60.0
     lease_s: float = 10.0
     status_writes_per_s: float = 20.0
-    deletion_timeout_s: float = 60.0
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -80,6 +78,7 @@ class Settings:
             catalogue=Path(read.text("CATALOGUE", "/etc/smarttrade/catalogue/catalogue.yaml")),
             runtime=_read_runtime(read),
             network=_read_network(read),
+            nats_cluster=read.text("NATS_CLUSTER", "default"),
             nats_replicas=int(read.number("NATS_REPLICAS", 1)),
             port=int(read.number("PORT", 8080)),
             log_level=read.text("LOG_LEVEL", "info"),
@@ -88,7 +87,6 @@ class Settings:
             audit_s=read.number("AUDIT_SECONDS", 60),
             lease_s=read.number("LEASE_SECONDS", 10),
             status_writes_per_s=read.number("STATUS_WRITES_PER_SECOND", 20),
-            deletion_timeout_s=read.number("DELETION_TIMEOUT_SECONDS", 60),
         )
 
 
@@ -97,8 +95,6 @@ def _read_runtime(read: _Reader) -> Runtime:
         image=read.text("RUNTIME_IMAGE"),
         pull_policy=read.one_of("RUNTIME_PULL_POLICY", "IfNotPresent", ("Always", "IfNotPresent", "Never")),
         pull_secrets=read.words("RUNTIME_PULL_SECRETS"),
-        spread=read.one_of("SPREAD", "ScheduleAnyway", ("ScheduleAnyway", "DoNotSchedule")),
-        log_level=read.text("RUNTIME_LOG_LEVEL", "info"),
     )
 
 
