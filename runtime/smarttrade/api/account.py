@@ -30,7 +30,7 @@ class TradingAccount(Model):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             f"self.metadata.name.size() <= {NAME_LIMIT}",
-            f"metadata.name must have at most {NAME_LIMIT} characters: pods and NATS subjects are named after it",
+            f"metadata.name must have at most {NAME_LIMIT} characters: pods are named after it",
             lambda account: len(_name(account)) <= NAME_LIMIT,
         ),
         Rule(

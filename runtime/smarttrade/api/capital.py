@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import BeforeValidator, Field
 
 from smarttrade.api.model import Model, Rule, immutable
-from smarttrade.api.scalars import Currency, PositiveAmount, PositiveQuantity, Symbol, at_most
+from smarttrade.api.scalars import Currency, PositiveAmount, PositiveQuantity, Symbol, at_most, list_map
 
 
 def _empty_as_none(value: object) -> object:
@@ -15,12 +15,19 @@ def _empty_as_none(value: object) -> object:
 
 
 class InitialPosition(Model):
+    """A holding that the account starts with."""
+
     symbol: Symbol
     """One of the account's markets."""
     quantity: PositiveQuantity
     """Holding adopted into the ledger, in the base asset."""
     average_price: PositiveQuantity
     """Its average cost, in capital.currency."""
+
+
+InitialPositions = Annotated[
+    list[InitialPosition], Field(max_length=64, json_schema_extra=list_map("symbol"))
+]
 
 
 class Capital(Model):
@@ -44,5 +51,5 @@ class Capital(Model):
     """The share of the allocation for one market. Absent: allocation divided by the number of markets."""
     max_open_positions: Annotated[int, Field(ge=1, le=64)] = 5
     """How many markets may hold a position at once."""
-    initial_positions: Annotated[list[InitialPosition], Field(max_length=64)] = []
+    initial_positions: InitialPositions = Field(default_factory=list)
     """Holdings that the ledger adopts when the account is first created."""

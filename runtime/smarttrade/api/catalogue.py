@@ -33,15 +33,15 @@ class PodSelection(Model):
 class Endpoint(Model):
     """Where one environment of one exchange is.
 
-    `sandbox` selects ccxt's own test environment; `cidrs` narrows the pods' egress on port 443 to these networks;
-    `pods` opens it to pods of this cluster instead.
+    `sandbox` selects ccxt's own test environment; `cidrs` narrows the pods' egress on port
+    443 to these networks; `pods` opens it to pods of this cluster instead.
     """
 
     rest: str | None = None
     websocket: str | None = None
     websocket_api: str | None = None
     sandbox: bool = False
-    cidrs: list[Annotated[str, AfterValidator(_network)]] = []
+    cidrs: list[Annotated[str, AfterValidator(_network)]] = Field(default_factory=list)
     pods: PodSelection | None = None
 
 
@@ -75,6 +75,7 @@ class Catalogue(RootModel[dict[str, dict[str, Endpoint]]]):
         if endpoint is None:
             known = ", ".join(sorted(environments)) or "none"
             raise ConfigurationError(
-                f"exchange {name!r} has no environment {environment!r} in the platform's catalogue; there is: {known}"
+                f"exchange {name!r} has no environment {environment!r} in the platform's catalogue; "
+                f"there is: {known}"
             )
         return endpoint

@@ -8,9 +8,18 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from smarttrade.api.model import Model, Rule, immutable
-from smarttrade.api.scalars import PositiveAmount, Symbol, named
+from smarttrade.api.scalars import OBJECT_NAME_PATTERN, PositiveAmount, Symbol, Text, list_map
 
 _ANOTHER = "create another TradingAccount for it"
+_CATALOGUED = "write Production, Testnet, Simulator or another name from the platform's catalogue"
+
+ExchangeName = Annotated[
+    str, Text(r"^[a-z][a-z0-9]*$", 32, "write the exchange's ccxt id in lower case, such as binance")
+]
+Environment = Annotated[str, Text(r"^[A-Za-z][A-Za-z0-9-]*$", 40, _CATALOGUED)]
+SecretName = Annotated[
+    str, Text(OBJECT_NAME_PATTERN, 253, "write the name of a Secret in the account's namespace")
+]
 
 
 class MarketType(StrEnum):
@@ -28,9 +37,9 @@ class DeadMansSwitch(StrEnum):
 
 
 class SecretReference(Model):
-    name: named(
-        253, r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "write the name of a Secret in the account's namespace"
-    )
+    """A Secret of the account's own namespace."""
+
+    name: SecretName
     """Name of a Secret in the account's own namespace."""
 
 
@@ -43,29 +52,31 @@ class Exchange(Model):
         immutable("marketType", _ANOTHER),
     )
 
-    name: named(32, r"^[a-z][a-z0-9]*$", "write the exchange's ccxt id in lower case, such as binance")
+    name: ExchangeName
     """The exchange by its ccxt id, such as binance. Immutable."""
     market_type: MarketType = MarketType.SPOT
-    """Spot is the only kind of market supported."""
-    environment: named(
-        40,
-        r"^[A-Za-z][A-Za-z0-9-]*$",
-        "write Production, Testnet, Simulator or a name from the platform's catalogue",
-    ) = "Production"
+    """Spot is the only kind of market supported. Immutable."""
+    environment: Environment = "Production"
     """Production, Testnet, Simulator, or another name from the platform's catalogue. Immutable."""
     credentials_secret_ref: SecretReference | None = None
-    """Secret with the keys apiKey and secret (and password where the exchange has one). Only the execution container reads it."""
+    """Secret with the keys apiKey and secret, and password where the exchange has one. Only the execution
+    container reads it."""
     unverified: Unverified = Unverified.REFUSE
-    """Whether Live may use an exchange whose order deadline and rejection codes are documented but were never verified."""
+    """Whether Live may use an exchange whose order deadline and rejection codes are known from its
+    documentation only."""
     dead_mans_switch: DeadMansSwitch = DeadMansSwitch.DISARMED
-    """Armed makes the exchange cancel all orders of this exchange account when the account goes silent: only for an exclusive (sub-)account."""
+    """Armed lets the exchange cancel every order of the exchange account when this one falls silent: only
+    for a (sub-)account that nothing else uses."""
 
 
 class Market(Model):
+    """A market that the account trades."""
+
     symbol: Symbol
     """The market as BASE/QUOTE; the quote is capital.currency."""
     max_position_notional: PositiveAmount | None = None
-    """The most that may be held in this market, worst case of open orders included. Absent: risk.maxPositionNotional."""
+    """The most that may be held in this market, worst case of open orders included. Absent:
+    risk.maxPositionNotional."""
 
 
-Markets = Annotated[list[Market], Field(min_length=1, max_length=64)]
+Markets = Annotated[list[Market], Field(min_length=1, max_length=64, json_schema_extra=list_map("symbol"))]

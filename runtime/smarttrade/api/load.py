@@ -16,8 +16,8 @@ def load_account(path_or_text: Path | str) -> TradingAccount:
     """Read the one TradingAccount of a manifest.
 
     Args:
-        path_or_text: a file's path, or YAML text (anything with a line break is text). Other objects in the same
-            file, such as a Namespace, are passed over.
+        path_or_text: a file's path, or YAML text (anything with a line break is text). Other objects in
+            it, such as a Namespace, are passed over.
 
     Raises:
         ConfigurationError: naming the file and every field that is wrong.
@@ -30,7 +30,7 @@ def load_account(path_or_text: Path | str) -> TradingAccount:
     accounts = [document for document in documents if _is_account(document)]
     if len(accounts) != 1:
         raise ConfigurationError(
-            f"{origin} holds {len(accounts)} objects of apiVersion {API_VERSION}, kind {KIND}: it must hold one"
+            f"{origin} holds {len(accounts)} objects of kind {KIND} ({API_VERSION}): it must hold exactly one"
         )
     return parse_account(accounts[0], origin)
 

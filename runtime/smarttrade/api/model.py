@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule over several fields of one model: `cel` is what the API server checks, `holds` what Python checks."""
+    """A rule over fields of one model: `cel` is what the API server checks, `holds` what Python checks."""
 
     cel: str
     message: str

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from smarttrade.api.model import Model, Rule
-from smarttrade.api.scalars import DurationText, Duration, Ratio, ResourceQuantity, at_most
+from smarttrade.api.scalars import Duration, Ratio, ResourceQuantity, at_most
 
 
 class Orders(Model):
@@ -20,9 +20,9 @@ class Orders(Model):
     """A resting order is kept while its price is off by fewer ticks than this."""
     requote_ratio: Ratio = Field(default="0.1", validate_default=True)
     """A resting order is kept while its quantity is off by less than this share."""
-    minimum_rest: DurationText = Duration("500ms")
+    minimum_rest: Duration = Duration("500ms")
     """The shortest time that a resting order stays before it is replaced."""
-    passive_timeout: DurationText = Duration("0s")
+    passive_timeout: Duration = Duration("0s")
     """After this time a passive target becomes marketable; 0s keeps it post-only."""
     stop_slippage: Ratio = Field(default="0.005", validate_default=True)
     """Distance between a stop's trigger and the limit it turns into, as a share of the trigger."""
@@ -36,7 +36,7 @@ class BusLossAction(StrEnum):
 class OnBusLoss(Model):
     """What a leader does that is cut off from NATS."""
 
-    after: DurationText = Duration("10s")
+    after: Duration = Duration("10s")
     """How long the cut must last."""
     do: BusLossAction = BusLossAction.CANCEL_RESTING
     """CancelResting cancels own orders that do not protect a position; Keep leaves all."""

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from smarttrade.api.model import Model, Rule
-from smarttrade.api.scalars import Amount, PositiveAmount, Ratio, TimeOfDay, at_most, named
+from smarttrade.api.scalars import Amount, PositiveAmount, Ratio, Text, TimeOfDay, at_most
 
 
 class Side(StrEnum):
@@ -21,14 +21,25 @@ class OnBreach(StrEnum):
     HALTED = "Halted"
 
 
+Sides = Annotated[
+    list[Side], Field(min_length=1, max_length=2, json_schema_extra={"x-kubernetes-list-type": "set"})
+]
+TimeZone = Annotated[
+    str,
+    Text(
+        r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$",
+        64,
+        "write an IANA time zone, such as UTC or Europe/Berlin",
+    ),
+]
+
+
 class DailyReset(Model):
+    """When the trading day begins."""
+
     time: TimeOfDay = "00:00"
     """When the trading day begins, HH:MM."""
-    time_zone: named(
-        64,
-        r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$",
-        "write an IANA time zone, such as UTC or Europe/Berlin",
-    ) = "UTC"
+    time_zone: TimeZone = "UTC"
     """IANA name of the time zone of that time."""
 
 
@@ -62,9 +73,7 @@ class Risk(Model):
     """Time without new entries after a losing exit."""
     minimum_balance: Amount = Field(default="0", validate_default=True)
     """Free balance in capital.currency below which nothing is bought."""
-    allowed_sides: Annotated[
-        list[Side], Field(min_length=1, max_length=2, json_schema_extra={"x-kubernetes-list-type": "set"})
-    ] = [Side.BUY, Side.SELL]
+    allowed_sides: Sides = Field(default_factory=lambda: [Side.BUY, Side.SELL])
     """Sides that orders may have."""
     stale_data_seconds: Annotated[int, Field(ge=1, le=3600)] = 5
     """Age of the market stream, not of the last trade, beyond which there is no new exposure."""

@@ -49,7 +49,7 @@ SPEC_RULES: tuple[Rule, ...] = (
         "self.markets.all(m, !has(m.maxPositionNotional) || "
         + at_most("maxPositionNotional", "risk.maxPositionNotional", left="m")
         + ")",
-        "a market's maxPositionNotional must be at most risk.maxPositionNotional: lower it or raise the total",
+        "maxPositionNotional of a market must be at most risk.maxPositionNotional: lower it or raise that",
         lambda spec: all(
             (m.max_position_notional or 0) <= spec.risk.max_position_notional for m in spec.markets
         ),
@@ -57,19 +57,19 @@ SPEC_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         at_most("risk.maxPositionNotional", "capital.allocation"),
-        "risk.maxPositionNotional must be at most capital.allocation: lower the limit or raise the allocation",
+        "maxPositionNotional must be at most capital.allocation: lower the limit or raise the allocation",
         lambda spec: spec.risk.max_position_notional <= spec.capital.allocation,
         "risk",
     ),
     Rule(
         at_most("risk.maxDailyLoss", "capital.allocation"),
-        "risk.maxDailyLoss must be at most capital.allocation: lower the limit or raise the allocation",
+        "maxDailyLoss must be at most capital.allocation: lower the limit or raise the allocation",
         lambda spec: spec.risk.max_daily_loss <= spec.capital.allocation,
         "risk",
     ),
     Rule(
         "self.capital.initialPositions.all(p, self.markets.exists(m, m.symbol == p.symbol))",
-        "capital.initialPositions names a symbol that is not in markets: add the market or remove the position",
+        "initialPositions names a symbol that is not in markets: add the market or remove the position",
         _adopted_markets_are_traded,
         "capital",
     ),

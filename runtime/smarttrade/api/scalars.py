@@ -2,8 +2,8 @@
 
 A decimal is a string in every manifest: YAML turns an unquoted 0.1 into a binary float, and money that
 went through one cannot be trusted again. Decimals that the API server compares have at most nine
-places, because its `quantity()` rounds anything finer up. Words that YAML reads as booleans (On, Off, Yes, No)
-are never values of an enum here.
+places, because its `quantity()` rounds anything finer up. Words that YAML reads as booleans (On, Off, Yes,
+No) are never values of an enum here.
 
 Every check stands twice, side by side: as Python for manifests that never see an API server, and as
 CEL for those that do. One table of tests holds both to the same verdicts.
@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainSerializer, WithJsonSchema
+from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 DECIMAL_PATTERN = r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?$"
@@ -26,9 +27,10 @@ DURATION_PATTERN = r"^(0s|[1-9][0-9]{0,5}(ms|s|m|h))$"
 TIME_OF_DAY_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 SYMBOL_PATTERN = r"^[A-Z0-9]{1,20}/[A-Z0-9]{1,20}$"
 CURRENCY_PATTERN = r"^[A-Z0-9]{1,20}$"
+OBJECT_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 QUANTITY_PATTERN = r"^[0-9]{1,12}(\.[0-9]{1,3})?(m|k|M|G|Ki|Mi|Gi)?$"
 
-_DECIMAL = 'write a plain decimal in quotes, such as "1000" or "0.02": no sign, exponent, unit or separator'
+_DECIMAL = 'write a plain decimal in quotes, such as "1000" or "0.02": no sign, exponent or unit'
 _DURATION = 'write a whole number with a unit of ms, s, m or h, such as "10s" or "500ms"'
 _TIME_OF_DAY = 'write a time of day as HH:MM in quotes, such as "00:00" or "17:30"'
 _SYMBOL = "write BASE/QUOTE in capitals, such as BTC/USDT"
@@ -47,102 +49,98 @@ def rule(cel: str, message: str) -> dict[str, str]:
     return {"rule": cel, "message": message}
 
 
-def _matching(pattern: str, message: str) -> dict[str, str]:
-    return rule(f"self.matches(r'{pattern}')", message)
+def list_map(key: str) -> dict[str, Any]:
+    """Schema extension of a list whose items are told apart by one field, so that appliers may share it."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
 
 
-def text(pattern: str, length: int, message: str, *more: dict[str, str]) -> WithJsonSchema:
-    """The schema of a string: the pattern for tools, and the rule for its readable message."""
-    rules = [_matching(pattern, message), *more]
-    return WithJsonSchema(
-        {"type": "string", "pattern": pattern, "maxLength": length, "x-kubernetes-validations": rules}
-    )
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Metadata of a string: what it must match, its length at most, and the message that says how to write it."""
 
+    pattern: str
+    length: int
+    message: str
 
-def _must_match(pattern: str, message: str) -> BeforeValidator:
-    allowed = re.compile(pattern)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.check, handler(source))
 
-    def check(value: object) -> object:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        """The pattern for tools, and a rule for its readable message."""
+        rules = [rule(f"self.matches(r'{self.pattern}')", self.message)]
+        return {
+            "type": "string",
+            "pattern": self.pattern,
+            "maxLength": self.length,
+            "x-kubernetes-validations": rules,
+        }
+
+    def check(self, value: object) -> str:
         if not isinstance(value, str):
-            raise ValueError(f"{value!r} is not a string; {message}")  # noqa: TRY004
-        if not allowed.fullmatch(value):
-            raise ValueError(f"{value!r} is not allowed; {message}")
+            raise ValueError(f"{value!r} is not a string; {self.message}")
+        if len(value) > self.length or not re.fullmatch(self.pattern, value):
+            raise ValueError(f"{value!r} is not allowed; {self.message}")
         return value
 
-    return BeforeValidator(check)
 
+@dataclass(frozen=True, slots=True)
+class Number:
+    """Metadata of a decimal that is written as a string; `cel` and `holds` say the same of its value."""
 
-def _decimal(
-    pattern: str, holds: Callable[[Decimal], bool] | None = None, message: str = ""
-) -> BeforeValidator:
-    allowed = re.compile(pattern)
+    pattern: str
+    cel: str = ""
+    message: str = ""
+    holds: Callable[[Decimal], bool] = lambda number: True
 
-    def read(value: object) -> Decimal:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self.read,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                plain, return_schema=core_schema.str_schema(), when_used="json"
+            ),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        written = Text(self.pattern, 64, _DECIMAL).__get_pydantic_json_schema__(schema, handler)
+        more = [rule(self.cel, self.message)] if self.cel else []
+        return written | {"x-kubernetes-validations": written["x-kubernetes-validations"] + more}
+
+    def read(self, value: object) -> Decimal:
         written = plain(value) if isinstance(value, Decimal) else value
-        if not isinstance(written, str):
-            raise ValueError(f"{value!r} is not a string; {_DECIMAL}")  # noqa: TRY004
-        if not allowed.fullmatch(written):
-            raise ValueError(f"{written!r} is not allowed; {_DECIMAL}")
-        number = Decimal(written)
-        if holds is not None and not holds(number):
-            raise ValueError(f"{written!r} is not allowed; {message}")
+        number = Decimal(Text(self.pattern, 64, _DECIMAL).check(written))
+        if not self.holds(number):
+            raise ValueError(f"{written!r} is not allowed; {self.message}")
         return number
 
-    return BeforeValidator(read)
 
+_ABOVE_ZERO = "!isQuantity(self) || quantity(self).isGreaterThan(quantity('0'))"
+_SHARE = f"({_ABOVE_ZERO}) && (!isQuantity(self) || quantity(self).compareTo(quantity('1')) <= 0)"
 
-_as_text = PlainSerializer(plain, return_type=str, when_used="json")
-_is_positive = rule("!isQuantity(self) || quantity(self).isGreaterThan(quantity('0'))", _POSITIVE)
-_is_ratio = rule(
-    "!isQuantity(self) || (quantity(self).isGreaterThan(quantity('0'))"
-    " && quantity(self).compareTo(quantity('1')) <= 0)",
-    _RATIO,
-)
-
-Amount = Annotated[Decimal, _decimal(DECIMAL_PATTERN), _as_text, text(DECIMAL_PATTERN, 32, _DECIMAL)]
+Amount = Annotated[Decimal, Number(DECIMAL_PATTERN)]
 """Money in the account's currency, 0 or more."""
 
 PositiveAmount = Annotated[
-    Decimal,
-    _decimal(DECIMAL_PATTERN, lambda number: number > 0, _POSITIVE),
-    _as_text,
-    text(DECIMAL_PATTERN, 32, _DECIMAL, _is_positive),
+    Decimal, Number(DECIMAL_PATTERN, _ABOVE_ZERO, _POSITIVE, lambda number: number > 0)
 ]
 """Money in the account's currency, more than 0."""
 
-Ratio = Annotated[
-    Decimal,
-    _decimal(DECIMAL_PATTERN, lambda number: 0 < number <= 1, _RATIO),
-    _as_text,
-    text(DECIMAL_PATTERN, 32, _DECIMAL, _is_ratio),
-]
+Ratio = Annotated[Decimal, Number(DECIMAL_PATTERN, _SHARE, _RATIO, lambda number: 0 < number <= 1)]
 """A share: more than 0, at most 1."""
 
 PositiveQuantity = Annotated[
-    Decimal,
-    _decimal(FINE_DECIMAL_PATTERN, lambda number: number > 0, _POSITIVE),
-    _as_text,
-    text(FINE_DECIMAL_PATTERN, 40, _DECIMAL, rule("self.matches('[1-9]')", _POSITIVE)),
+    Decimal, Number(FINE_DECIMAL_PATTERN, "self.matches('[1-9]')", _POSITIVE, lambda number: number > 0)
 ]
 """A price or a quantity in the base asset: more than 0, up to 18 places."""
 
-SignedDecimal = Annotated[
-    Decimal,
-    _decimal(SIGNED_DECIMAL_PATTERN),
-    _as_text,
-    WithJsonSchema({"type": "string", "pattern": SIGNED_DECIMAL_PATTERN, "maxLength": 64}),
-]
+SignedDecimal = Annotated[Decimal, Number(SIGNED_DECIMAL_PATTERN)]
 """A figure in status."""
 
-Symbol = Annotated[str, _must_match(SYMBOL_PATTERN, _SYMBOL), text(SYMBOL_PATTERN, 41, _SYMBOL)]
-Currency = Annotated[str, _must_match(CURRENCY_PATTERN, _CURRENCY), text(CURRENCY_PATTERN, 20, _CURRENCY)]
-TimeOfDay = Annotated[
-    str, _must_match(TIME_OF_DAY_PATTERN, _TIME_OF_DAY), text(TIME_OF_DAY_PATTERN, 5, _TIME_OF_DAY)
-]
-ResourceQuantity = Annotated[
-    str, _must_match(QUANTITY_PATTERN, _QUANTITY), text(QUANTITY_PATTERN, 24, _QUANTITY)
-]
+Symbol = Annotated[str, Text(SYMBOL_PATTERN, 41, _SYMBOL)]
+Currency = Annotated[str, Text(CURRENCY_PATTERN, 20, _CURRENCY)]
+TimeOfDay = Annotated[str, Text(TIME_OF_DAY_PATTERN, 5, _TIME_OF_DAY)]
+ResourceQuantity = Annotated[str, Text(QUANTITY_PATTERN, 24, _QUANTITY)]
 
+_DURATION_TEXT = Text(DURATION_PATTERN, 10, _DURATION)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -158,11 +156,7 @@ class Duration(str):
 
     @classmethod
     def read(cls, value: object) -> Self:
-        if not isinstance(value, str):
-            raise ValueError(f"{value!r} is not a string; {_DURATION}")  # noqa: TRY004
-        if not re.fullmatch(DURATION_PATTERN, value):
-            raise ValueError(f"{value!r} is not allowed; {_DURATION}")
-        return cls(value)
+        return cls(_DURATION_TEXT.check(value))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -170,13 +164,9 @@ class Duration(str):
             cls.read, serialization=core_schema.plain_serializer_function_ser_schema(str)
         )
 
-
-DurationText = Annotated[Duration, text(DURATION_PATTERN, 10, _DURATION)]
-
-
-def named(length: int, pattern: str, message: str) -> Any:
-    """The type of a name: at most `length` characters that match `pattern`; `message` says how to write it."""
-    return Annotated[str, _must_match(pattern, message), text(pattern, length, message)]
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        return _DURATION_TEXT.__get_pydantic_json_schema__(schema, handler)
 
 
 def at_most(smaller: str, greater: str, *, left: str = "self", right: str = "self") -> str:

@@ -40,10 +40,7 @@ class TradingAccountSpec(Model):
     """Live needs the exact sentence that the rejection prints."""
     exchange: Exchange
     """Where the account trades."""
-    markets: Annotated[
-        Markets,
-        Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["symbol"]}),
-    ]
+    markets: Markets
     """The markets traded, at most 64."""
     strategy: Strategy
     """What decides."""

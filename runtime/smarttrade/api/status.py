@@ -9,7 +9,9 @@ from pydantic import Field
 
 from smarttrade.api.model import Model
 from smarttrade.api.operation import State
-from smarttrade.api.scalars import SignedDecimal
+from smarttrade.api.scalars import SignedDecimal, list_map
+
+Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
 class Phase(StrEnum):
@@ -30,14 +32,14 @@ class Condition(Model):
     """One verdict on the account, as Kubernetes writes them."""
 
     type: Annotated[str, Field(max_length=316)]
-    """What is judged, such as Ready, ConfigApplied, DataFresh, Reconciled, WithinRisk, CredentialsValid, Drifted."""
+    """What is judged: Ready, ConfigApplied, DataFresh, Reconciled, WithinRisk, CredentialsValid, Drifted."""
     status: ConditionStatus
     """The verdict."""
     reason: Annotated[str, Field(max_length=1024)]
     """Why, as one stable CamelCase word."""
     message: Annotated[str, Field(max_length=32768)] = ""
     """Why, for people."""
-    last_transition_time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    last_transition_time: Timestamp
     """When the verdict last changed."""
     observed_generation: Annotated[int, Field(ge=0)] = 0
     """The generation that was judged."""
@@ -50,11 +52,13 @@ class Breach(Model):
     """What spec.acknowledgedBreach must be."""
     reason: str
     """The limit that was broken."""
-    time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    time: Timestamp
     """When it was broken."""
 
 
 class PositionStatus(Model):
+    """What the ledger holds in one market."""
+
     symbol: str
     """The market."""
     quantity: SignedDecimal
@@ -65,6 +69,10 @@ class PositionStatus(Model):
     """Realised profit and loss in the market."""
     unrealized_pnl: SignedDecimal | None = None
     """Unrealised profit and loss at asOf."""
+
+
+Positions = Annotated[list[PositionStatus], Field(max_length=64, json_schema_extra=list_map("symbol"))]
+Conditions = Annotated[list[Condition], Field(max_length=32, json_schema_extra=list_map("type"))]
 
 
 class TradingAccountStatus(Model):
@@ -96,21 +104,9 @@ class TradingAccountStatus(Model):
     """Orders whose fate the exchange has not yet told; they hold their exposure."""
     fills: int | None = None
     """Fills since the account was created."""
-    positions: Annotated[
-        list[PositionStatus],
-        Field(
-            max_length=64,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["symbol"]},
-        ),
-    ] = []
+    positions: Positions = Field(default_factory=list)
     """What the ledger holds."""
-    as_of: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
+    as_of: Timestamp | None = None
     """When the numbers were true."""
-    conditions: Annotated[
-        list[Condition],
-        Field(
-            max_length=32,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-        ),
-    ] = []
+    conditions: Conditions = Field(default_factory=list)
     """Verdicts, one a type."""

@@ -8,9 +8,20 @@ from typing import Annotated, ClassVar
 from pydantic import BeforeValidator, Field
 
 from smarttrade.api.model import Model, Rule
-from smarttrade.api.scalars import named
+from smarttrade.api.scalars import OBJECT_NAME_PATTERN, Text
 
-PARAMETER_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
+PARAMETER_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
+
+ConfigMapName = Annotated[
+    str, Text(OBJECT_NAME_PATTERN, 253, "write the name of a ConfigMap in the account's namespace")
+]
+ClassName = Annotated[
+    str, Text(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$", 200, "write module.ClassName or ClassName")
+]
+StrategyName = Annotated[
+    str,
+    Text(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", 63, "write the name of a built-in strategy, such as ma-cross"),
+]
 
 
 class Timeframe(StrEnum):
@@ -35,9 +46,9 @@ class Timeframe(StrEnum):
 
 
 class ConfigMapReference(Model):
-    name: named(
-        253, r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "write the name of a ConfigMap in the account's namespace"
-    )
+    """A ConfigMap of the account's own namespace."""
+
+    name: ConfigMapName
     """Name of a ConfigMap in the account's own namespace."""
 
 
@@ -46,12 +57,7 @@ class StrategySource(Model):
 
     config_map_ref: ConfigMapReference
     """ConfigMap whose keys are Python modules."""
-    class_name: Annotated[
-        named(
-            200, r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$", "write module.ClassName or ClassName"
-        ),
-        Field(alias="class"),
-    ]
+    class_name: ClassName = Field(alias="class")
     """The strategy's class, as module.ClassName or ClassName."""
 
 
@@ -70,6 +76,11 @@ Parameter = Annotated[
 ]
 
 
+Parameters = Annotated[
+    dict[Annotated[str, Field(pattern=PARAMETER_NAME_PATTERN)], Parameter], Field(max_length=64)
+]
+
+
 class Strategy(Model):
     """A built-in strategy by name, or the user's own by source."""
 
@@ -81,20 +92,13 @@ class Strategy(Model):
         ),
     )
 
-    name: (
-        named(
-            63, r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", "write the name of a built-in strategy, such as ma-cross"
-        )
-        | None
-    ) = None
+    name: StrategyName | None = None
     """A built-in strategy, such as ma-cross."""
     source: StrategySource | None = None
     """A strategy of the user's own instead of a built-in one."""
     timeframe: Timeframe = Timeframe.M1
     """The candles on which the strategy decides."""
-    parameters: Annotated[
-        dict[Annotated[str, Field(pattern=PARAMETER_NAME)], Parameter], Field(max_length=64)
-    ] = {}
+    parameters: Parameters = Field(default_factory=dict)
     """The strategy's parameters: integers, or strings for everything else. Applied without a restart."""
     warmup: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Candles of history before the first decision. Absent: what the strategy declares."""
