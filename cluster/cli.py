@@ -23,7 +23,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m cluster", description="A real Kubernetes on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="python -m cluster", description="A real Kubernetes on this machine."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     build = commands.add_parser("binaries", help="build the programs of the cluster and print their paths")
     build.add_argument("names", nargs="*", metavar="NAME")

@@ -36,7 +36,9 @@ def run(
     except subprocess.TimeoutExpired as error:
         raise ClusterError(f"{' '.join(words)} did not end within {timeout_s} s") from error
     if done.returncode != 0:
-        raise ClusterError(f"{' '.join(words)} failed ({done.returncode}):\n{_tail(done.stdout, done.stderr)}")
+        raise ClusterError(
+            f"{' '.join(words)} failed ({done.returncode}):\n{_tail(done.stdout, done.stderr)}"
+        )
     return done.stdout
 
 

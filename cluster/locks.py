@@ -17,7 +17,9 @@ def exclusive(path: Path, timeout_s: float = 3600) -> Iterator[None]:
     with path.open("a") as file:
         while not _try_lock(file.fileno()):
             if time.monotonic() > deadline:
-                raise ClusterError(f"another command has held {path} for {timeout_s:.0f} s; wait for it or end it")
+                raise ClusterError(
+                    f"another command has held {path} for {timeout_s:.0f} s; wait for it or end it"
+                )
             time.sleep(0.1)
         yield
 

