@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from smarttrade.api.model import Model, Rule, immutable
-from smarttrade.api.scalars import Currency, PositiveAmount, PositiveQuantity, Symbol, at_most, list_map
+from smarttrade.api.scalars import (
+    Currency,
+    PositiveAmount,
+    PositiveQuantity,
+    Symbol,
+    at_most,
+    list_map,
+    or_empty,
+    unique,
+)
 
 
 def _empty_as_none(value: object) -> object:
@@ -25,8 +34,15 @@ class InitialPosition(Model):
     """Its average cost, in capital.currency."""
 
 
+def _unique(positions: list[InitialPosition]) -> list[InitialPosition]:
+    return unique(positions, lambda position: position.symbol)
+
+
+PerMarket = Annotated[
+    PositiveAmount | None, BeforeValidator(_empty_as_none), WithJsonSchema(or_empty(PositiveAmount))
+]
 InitialPositions = Annotated[
-    list[InitialPosition], Field(max_length=64, json_schema_extra=list_map("symbol"))
+    list[InitialPosition], AfterValidator(_unique), Field(max_length=64, json_schema_extra=list_map("symbol"))
 ]
 
 
@@ -47,7 +63,7 @@ class Capital(Model):
     """The quote currency of every market, in which equity and limits are counted. Immutable."""
     allocation: PositiveAmount
     """The most that the account may use."""
-    per_market: Annotated[PositiveAmount | None, BeforeValidator(_empty_as_none)] = None
+    per_market: PerMarket = None
     """The share of the allocation for one market. Absent: allocation divided by the number of markets."""
     max_open_positions: Annotated[int, Field(ge=1, le=64)] = 5
     """How many markets may hold a position at once."""

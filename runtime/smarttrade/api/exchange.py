@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from smarttrade.api.model import Model, Rule, immutable
-from smarttrade.api.scalars import OBJECT_NAME_PATTERN, PositiveAmount, Symbol, Text, list_map
+from smarttrade.api.scalars import OBJECT_NAME_PATTERN, PositiveAmount, Symbol, Text, list_map, unique
 
 _ANOTHER = "create another TradingAccount for it"
 _CATALOGUED = "write Production, Testnet, Simulator or another name from the platform's catalogue"
@@ -79,4 +79,12 @@ class Market(Model):
     risk.maxPositionNotional."""
 
 
-Markets = Annotated[list[Market], Field(min_length=1, max_length=64, json_schema_extra=list_map("symbol"))]
+def _unique(markets: list[Market]) -> list[Market]:
+    return unique(markets, lambda market: market.symbol)
+
+
+Markets = Annotated[
+    list[Market],
+    AfterValidator(_unique),
+    Field(min_length=1, max_length=64, json_schema_extra=list_map("symbol")),
+]

@@ -31,7 +31,12 @@ class Rule:
 
 def immutable(field: str, advice: str) -> Rule:
     """The field keeps the value with which the object was created."""
-    return Rule(f"self.{field} == oldSelf.{field}", f"{field} cannot be changed: {advice}", field=field)
+    return Rule(f"self.{field} == oldSelf.{field}", f"cannot be changed: {advice}", field=field)
+
+
+def _add_rules(schema: dict[str, Any], model: type[Any]) -> None:
+    if model.rules:
+        schema["x-kubernetes-validations"] = [rule.schema() for rule in model.rules]
 
 
 class Model(BaseModel):
@@ -41,6 +46,7 @@ class Model(BaseModel):
         frozen=True,
         extra="ignore",
         use_attribute_docstrings=True,
+        json_schema_extra=_add_rules,
     )
     rules: ClassVar[tuple[Rule, ...]] = ()
 

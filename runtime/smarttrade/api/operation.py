@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from smarttrade.api.model import Model, Rule
-from smarttrade.api.scalars import Duration, Ratio, ResourceQuantity, at_most
+from smarttrade.api.scalars import Duration, Ratio, ResourceQuantity, at_most, quantity
 
 
 class Orders(Model):
@@ -88,11 +88,18 @@ class ContainerResources(Model):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             at_most("requests.memory", "limits.memory"),
-            "requests.memory must be at most limits.memory: lower the request or raise the limit",
+            "must be at most limits.memory: lower the request or raise the limit",
+            lambda resources: quantity(resources.requests.memory) <= quantity(resources.limits.memory),
+            "requests.memory",
         ),
         Rule(
-            "!has(self.limits.cpu) || " + at_most("requests.cpu", "limits.cpu"),
-            "requests.cpu must be at most limits.cpu: lower the request or raise the limit",
+            at_most("requests.cpu", "limits.cpu"),
+            "must be at most limits.cpu: lower the request or raise the limit",
+            lambda resources: (
+                resources.limits.cpu is None
+                or quantity(resources.requests.cpu) <= quantity(resources.limits.cpu)
+            ),
+            "requests.cpu",
         ),
     )
 

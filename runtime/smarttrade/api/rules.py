@@ -16,10 +16,6 @@ RISK_ACKNOWLEDGEMENT = (
 )
 
 
-def _symbols_unique(spec: TradingAccountSpec) -> bool:
-    return len({market.symbol for market in spec.markets}) == len(spec.markets)
-
-
 def _adopted_markets_are_traded(spec: TradingAccountSpec) -> bool:
     traded = {market.symbol for market in spec.markets}
     return all(position.symbol in traded for position in spec.capital.initial_positions)
@@ -29,15 +25,15 @@ SPEC_RULES: tuple[Rule, ...] = (
     immutable("mode", "create another TradingAccount, so that Paper and Live never share a ledger"),
     Rule(
         f"self.mode != 'Live' || self.riskAcknowledgement == '{RISK_ACKNOWLEDGEMENT}'",
-        f"mode Live needs riskAcknowledgement to be exactly: {RISK_ACKNOWLEDGEMENT}",
+        f"mode Live needs exactly this sentence: {RISK_ACKNOWLEDGEMENT}",
         lambda spec: spec.mode != "Live" or spec.risk_acknowledgement == RISK_ACKNOWLEDGEMENT,
         "riskAcknowledgement",
     ),
     Rule(
         "self.mode != 'Live' || has(self.exchange.credentialsSecretRef)",
-        "mode Live needs exchange.credentialsSecretRef: name a Secret with the keys apiKey and secret",
+        "mode Live needs credentials: name a Secret that has the keys apiKey and secret",
         lambda spec: spec.mode != "Live" or spec.exchange.credentials_secret_ref is not None,
-        "exchange",
+        "exchange.credentialsSecretRef",
     ),
     Rule(
         "self.markets.all(m, m.symbol.endsWith('/' + self.capital.currency))",
@@ -49,7 +45,7 @@ SPEC_RULES: tuple[Rule, ...] = (
         "self.markets.all(m, !has(m.maxPositionNotional) || "
         + at_most("maxPositionNotional", "risk.maxPositionNotional", left="m")
         + ")",
-        "maxPositionNotional of a market must be at most risk.maxPositionNotional: lower it or raise that",
+        "each maxPositionNotional must be at most risk.maxPositionNotional: lower it or raise that",
         lambda spec: all(
             (m.max_position_notional or 0) <= spec.risk.max_position_notional for m in spec.markets
         ),
@@ -57,20 +53,20 @@ SPEC_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         at_most("risk.maxPositionNotional", "capital.allocation"),
-        "maxPositionNotional must be at most capital.allocation: lower the limit or raise the allocation",
+        "must be at most capital.allocation: lower the limit or raise the allocation",
         lambda spec: spec.risk.max_position_notional <= spec.capital.allocation,
-        "risk",
+        "risk.maxPositionNotional",
     ),
     Rule(
         at_most("risk.maxDailyLoss", "capital.allocation"),
-        "maxDailyLoss must be at most capital.allocation: lower the limit or raise the allocation",
+        "must be at most capital.allocation: lower the limit or raise the allocation",
         lambda spec: spec.risk.max_daily_loss <= spec.capital.allocation,
-        "risk",
+        "risk.maxDailyLoss",
     ),
     Rule(
         "self.capital.initialPositions.all(p, self.markets.exists(m, m.symbol == p.symbol))",
-        "initialPositions names a symbol that is not in markets: add the market or remove the position",
+        "every symbol must be one of markets: add the market or remove the position",
         _adopted_markets_are_traded,
-        "capital",
+        "capital.initialPositions",
     ),
 )

@@ -15,14 +15,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 DECIMAL_PATTERN = r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?$"
 FINE_DECIMAL_PATTERN = r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,18})?$"
-SIGNED_DECIMAL_PATTERN = r"^-?[0-9]{1,30}(\.[0-9]{1,30})?$"
+SIGNED_DECIMAL_PATTERN = r"^-?[0-9]{1,30}(\.[0-9]{1,60})?$"
 DURATION_PATTERN = r"^(0s|[1-9][0-9]{0,5}(ms|s|m|h))$"
 TIME_OF_DAY_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 SYMBOL_PATTERN = r"^[A-Z0-9]{1,20}/[A-Z0-9]{1,20}$"
@@ -56,7 +56,7 @@ def list_map(key: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Metadata of a string: what it must match, its length at most, and the message that says how to write it."""
+    """Metadata of a string: what it must match, its greatest length, and how to write it."""
 
     pattern: str
     length: int
@@ -91,6 +91,8 @@ class Number:
     cel: str = ""
     message: str = ""
     holds: Callable[[Decimal], bool] = lambda number: True
+    hint: str = _DECIMAL
+    length: int = 40
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
@@ -101,13 +103,13 @@ class Number:
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
-        written = Text(self.pattern, 64, _DECIMAL).__get_pydantic_json_schema__(schema, handler)
+        written = Text(self.pattern, self.length, self.hint).__get_pydantic_json_schema__(schema, handler)
         more = [rule(self.cel, self.message)] if self.cel else []
         return written | {"x-kubernetes-validations": written["x-kubernetes-validations"] + more}
 
     def read(self, value: object) -> Decimal:
         written = plain(value) if isinstance(value, Decimal) else value
-        number = Decimal(Text(self.pattern, 64, _DECIMAL).check(written))
+        number = Decimal(Text(self.pattern, self.length, self.hint).check(written))
         if not self.holds(number):
             raise ValueError(f"{written!r} is not allowed; {self.message}")
         return number
@@ -132,13 +134,40 @@ PositiveQuantity = Annotated[
 ]
 """A price or a quantity in the base asset: more than 0, up to 18 places."""
 
-SignedDecimal = Annotated[Decimal, Number(SIGNED_DECIMAL_PATTERN)]
+SignedDecimal = Annotated[
+    Decimal, Number(SIGNED_DECIMAL_PATTERN, hint="write a plain decimal in quotes", length=96)
+]
 """A figure in status."""
 
 Symbol = Annotated[str, Text(SYMBOL_PATTERN, 41, _SYMBOL)]
 Currency = Annotated[str, Text(CURRENCY_PATTERN, 20, _CURRENCY)]
 TimeOfDay = Annotated[str, Text(TIME_OF_DAY_PATTERN, 5, _TIME_OF_DAY)]
 ResourceQuantity = Annotated[str, Text(QUANTITY_PATTERN, 24, _QUANTITY)]
+
+
+def or_empty(number: Any) -> dict[str, Any]:
+    """The schema of a decimal that may also be the empty string, which means that it is absent."""
+    (metadata,) = number.__metadata__
+    schema: dict[str, Any] = metadata.__get_pydantic_json_schema__(core_schema.any_schema(), None)
+    rules = [
+        rule(f"self == '' || ({each['rule']})", each["message"])
+        for each in schema["x-kubernetes-validations"]
+    ]
+    return schema | {"pattern": f"^$|{schema['pattern']}", "x-kubernetes-validations": rules}
+
+
+Item = TypeVar("Item")
+
+
+def unique(items: list[Item], key: Callable[[Item], str]) -> list[Item]:
+    """The items; ValueError names the first key that comes twice, as the API server does for list maps."""
+    seen: set[str] = set()
+    for item in items:
+        if key(item) in seen:
+            raise ValueError(f"{key(item)!r} is there twice: remove one")
+        seen.add(key(item))
+    return items
+
 
 _DURATION_TEXT = Text(DURATION_PATTERN, 10, _DURATION)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -175,5 +204,14 @@ def at_most(smaller: str, greater: str, *, left: str = "self", right: str = "sel
     Holds where either is absent or malformed: another rule speaks about that, better than a type error.
     """
     a, b = f"{left}.{smaller}", f"{right}.{greater}"
-    present = "".join(f"!has({path}) || " for path in (a, b) if path.count(".") >= 1)
-    return f"({present}!isQuantity({a}) || !isQuantity({b}) || quantity({a}).compareTo(quantity({b})) <= 0)"
+    comparable = " && ".join(f"has({path}) && isQuantity({path})" for path in (a, b))
+    return f"(!({comparable}) || quantity({a}).compareTo(quantity({b})) <= 0)"
+
+
+_SCALE = {"m": "1e-3", "k": "1e3", "M": "1e6", "G": "1e9", "Ki": "1024", "Mi": str(2**20), "Gi": str(2**30)}
+
+
+def quantity(written: str) -> Decimal:
+    """The value of a Kubernetes quantity such as 250m or 1Gi."""
+    number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", written).groups()  # type: ignore[union-attr]
+    return Decimal(number) * Decimal(_SCALE.get(unit, "1"))

@@ -1,0 +1,1 @@
+"""Generates the CustomResourceDefinition from the models: `python -m smarttrade.api.crds`."""

@@ -1,0 +1,54 @@
+"""Fields that are accepted although what they ask for is not built yet.
+
+The operator names those that an object sets in its condition ConfigApplied (reason FieldsWithoutEffect): a
+user who relies on a field learns from the object, not from a loss, that nothing stands behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from smarttrade.api.exchange import DeadMansSwitch
+from smarttrade.api.operation import Orders
+from smarttrade.api.spec import TradingAccountSpec
+
+
+@dataclass(frozen=True, slots=True)
+class PendingField:
+    """`asked` says whether a specification relies on the field, `meanwhile` what happens instead."""
+
+    path: str
+    asked: Callable[[TradingAccountSpec], bool]
+    meanwhile: str
+
+
+def _order_field(name: str, alias: str, meanwhile: str) -> PendingField:
+    default = getattr(Orders(), name)
+    return PendingField(f"spec.orders.{alias}", lambda spec: getattr(spec.orders, name) != default, meanwhile)
+
+
+_QUOTING = "resting orders are not placed yet; such a decision is denied"
+
+PENDING: tuple[PendingField, ...] = (
+    PendingField(
+        "spec.strategy.source",
+        lambda spec: spec.strategy.source is not None,
+        "strategies of one's own are not loaded yet; evaluation stays unready and nothing is decided",
+    ),
+    PendingField(
+        "spec.exchange.deadMansSwitch",
+        lambda spec: spec.exchange.dead_mans_switch is DeadMansSwitch.ARMED,
+        "the exchange is not asked to cancel anything when the account falls silent",
+    ),
+    _order_field("requote_ticks", "requoteTicks", _QUOTING),
+    _order_field("requote_ratio", "requoteRatio", _QUOTING),
+    _order_field("minimum_rest", "minimumRest", _QUOTING),
+    _order_field("passive_timeout", "passiveTimeout", "passive targets are treated as marketable"),
+    _order_field("stop_slippage", "stopSlippage", "stops are not placed yet"),
+)
+
+
+def fields_without_effect(spec: TradingAccountSpec) -> list[PendingField]:
+    """The pending fields that this specification relies on, in a stable order."""
+    return [field for field in PENDING if field.asked(spec)]
