@@ -1,0 +1,283 @@
+"""The NATS accounts of one trading account, and who may do what in them.
+
+Two of them, because allow-lists within one account do not hold: a user barred from a subject reaches it
+through a reply, a consumer's delivery or an acknowledgement. Evaluation, which runs the user's code, is
+alone in the *strategy* account, which has no JetStream and only the imports below.
+
+Everything is a function of (keys, identity, limits, time): user keys and JWTs are derived per period, so
+that every replica of the operator writes the same Secret and an unchanged one is never written again. The
+periods are shifted per account, so that not all of them renew on one day.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+
+from smarttrade.bus import jwt, subjects
+from smarttrade.bus.keys import NatsKey, OperatorKeys
+from smarttrade.identity import AccountIdentity
+
+LIFETIME_S = 30 * 86_400
+RENEWAL_S = LIFETIME_S * 2 // 3
+
+PLATFORM = "platform"
+SYSTEM = "system"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountLimits:
+    """What one account may use. `pods` is the declared number of replicas."""
+
+    pods: int = 2
+    log_bytes: int = 128 * 1024 * 1024
+    lease_bytes: int = 256 * 1024
+
+    @property
+    def core_connections(self) -> int:
+        """Two containers of every pod and of one surge pod, twice for reconnections, and the operator's."""
+        return 2 * 2 * (self.pods + 1) + 8
+
+    @property
+    def strategy_connections(self) -> int:
+        return 2 * (self.pods + 1) + 4
+
+
+@dataclass(frozen=True)
+class AccountPair:
+    """The two signed accounts; `credentials` maps a role to the text of its .creds file."""
+
+    identity: AccountIdentity
+    core_jwt: str
+    strategy_jwt: str
+    core_public: str
+    strategy_public: str
+    credentials: dict[str, str]
+    renew_at: int
+
+    @property
+    def jwts(self) -> dict[str, str]:
+        return {self.core_public: self.core_jwt, self.strategy_public: self.strategy_jwt}
+
+
+def core_key(keys: OperatorKeys, identity: AccountIdentity) -> NatsKey:
+    return keys.account("core", identity.key)
+
+
+def strategy_key(keys: OperatorKeys, identity: AccountIdentity) -> NatsKey:
+    return keys.account("strategy", identity.key)
+
+
+def build_accounts(
+    keys: OperatorKeys,
+    identity: AccountIdentity,
+    limits: AccountLimits | None = None,
+    *,
+    now: float | None = None,
+) -> AccountPair:
+    """Accounts and credentials as they should be now; `renew_at` is when the credentials change (seconds)."""
+    limits = limits or AccountLimits()
+    moment = int(time.time() if now is None else now)
+    core, strategy = core_key(keys, identity), strategy_key(keys, identity)
+    start = _period_start(identity, moment)
+    return AccountPair(
+        identity=identity,
+        core_jwt=_account_jwt(keys, "core", identity, build_core_claims(keys, identity, limits), moment),
+        strategy_jwt=_account_jwt(
+            keys, "strategy", identity, build_strategy_claims(core.public, limits), moment
+        ),
+        core_public=core.public,
+        strategy_public=strategy.public,
+        credentials={role: _user_credentials(keys, identity, role, start) for role in subjects.ROLES},
+        renew_at=start + RENEWAL_S,
+    )
+
+
+def operator_credentials(keys: OperatorKeys, identity: AccountIdentity, *, now: float | None = None) -> str:
+    """Five minutes in the core account: to create the two assets and to write control."""
+    core = core_key(keys, identity)
+    claims = jwt.build_user_claims(
+        core.public,
+        [
+            subjects.CONTROL,
+            "$JS.API.INFO",
+            *(f"$JS.API.STREAM.{verb}.*" for verb in ("CREATE", "UPDATE", "INFO")),
+        ],
+        ["_INBOX.operator.>"],
+    )
+    issued = int(time.time() if now is None else now)
+    user = keys.user("operator", identity.key)
+    signer = keys.account_signing("core", identity.key)
+    return jwt.format_credentials(
+        # A clock that lags behind the server's would otherwise make a token of the future.
+        jwt.encode(signer, user.public, "operator", claims, issued - 60, issued + 300),
+        user.seed,
+    )
+
+
+def build_core_claims(keys: OperatorKeys, identity: AccountIdentity, limits: AccountLimits) -> jwt.Claims:
+    exports = [_export(subject, "stream") for subject in subjects.STRATEGY_STREAMS]
+    exports += [_export(subject, "service") for subject in subjects.STRATEGY_SERVICES]
+    imports = [
+        {
+            "name": f"report-{role}",
+            "account": keys.account(PLATFORM).public,
+            "subject": subjects.platform_report(identity.token, role),
+            "local_subject": subjects.report(role),
+            "type": "service",
+        }
+        for role in ("monitoring", "execution")
+    ]
+    capacity = _capacity(connections=limits.core_connections, imports=len(imports), exports=len(exports)) | {
+        "wildcards": True,
+        "mem_storage": limits.lease_bytes,
+        "disk_storage": limits.log_bytes,
+        "streams": 2,
+        "consumer": 1,
+        "max_ack_pending": 1000,
+        "mem_max_stream_bytes": limits.lease_bytes,
+        "disk_max_stream_bytes": limits.log_bytes,
+        "max_bytes_required": True,
+    }
+    return {"imports": imports, "exports": exports, "limits": capacity}
+
+
+def build_strategy_claims(core_public: str, limits: AccountLimits) -> jwt.Claims:
+    imports = [_import(core_public, subject, "stream") for subject in subjects.STRATEGY_STREAMS]
+    imports += [_import(core_public, subject, "service") for subject in subjects.STRATEGY_SERVICES]
+    capacity = _capacity(connections=limits.strategy_connections, imports=len(imports), exports=0)
+    return {"imports": imports, "limits": capacity | {"subs": 500, "payload": 65_536}}
+
+
+def build_permissions(role: str) -> tuple[list[str], list[str]]:
+    """(publish, subscribe) allow-lists of one container; answers to requests come on top."""
+    own_inbox = f"{subjects.inbox(role)}.>"
+    control = f"$JS.API.DIRECT.GET.{subjects.STREAM}.{subjects.CONTROL}"
+    if role == "monitoring":
+        return ["market.*.*", subjects.report(role), control], ["history.*", subjects.CONTROL, own_inbox]
+    if role == "evaluation":
+        return ["history.*", "decide.*"], ["market.*.*", "position.*", "fill.*", own_inbox]
+    publish = [
+        "position.*",
+        "fill.*",
+        subjects.LOG,
+        subjects.SNAPSHOT,
+        subjects.LEASE_KEY,
+        subjects.report(role),
+    ]
+    publish += [
+        control,
+        f"$JS.API.DIRECT.GET.{subjects.STREAM}",
+        f"$JS.API.DIRECT.GET.{subjects.STREAM}.{subjects.SNAPSHOT}",
+        f"$JS.API.STREAM.MSG.GET.{subjects.STREAM}",
+        f"$JS.API.STREAM.PURGE.{subjects.STREAM}",
+        f"$JS.API.STREAM.MSG.GET.{subjects.LEASE_STREAM}",
+    ]
+    return publish, ["decide.*", "market.*.*", subjects.CONTROL, subjects.LEASE_KEY, own_inbox]
+
+
+def build_static_accounts(keys: OperatorKeys) -> dict[str, str]:
+    """Public key to JWT of the two accounts that the server's configuration itself holds: system and platform."""
+    report = _export(subjects.platform_report("*", "*"), "service")
+    unlimited = _capacity(connections=-1, imports=-1, exports=-1) | {
+        "wildcards": True,
+        "subs": -1,
+        "payload": -1,
+    }
+    static = {
+        SYSTEM: {"limits": unlimited},
+        PLATFORM: {"exports": [report], "limits": unlimited},
+    }
+    return {
+        keys.account(name).public: jwt.encode(
+            keys.signing,
+            keys.account(name).public,
+            f"smarttrade-{name}",
+            _account_claims(keys, (name,), claims),
+            keys.created,
+        )
+        for name, claims in static.items()
+    }
+
+
+def platform_credentials(keys: OperatorKeys, name: str) -> str:
+    """The operator itself in the system or the platform account.
+
+    They do not expire: whoever could steal them from the operator's memory holds the seed as well.
+    """
+    allow = {
+        SYSTEM: (
+            [
+                "$SYS.REQ.CLAIMS.*",
+                "$SYS.REQ.ACCOUNT.*.CLAIMS.LOOKUP",
+                "$SYS.REQ.SERVER.PING",
+                "$JS.API.ACCOUNT.PURGE.*",
+            ],
+            ["_INBOX.operator.>"],
+        ),
+        PLATFORM: ([], [subjects.platform_report("*", "*"), "_INBOX.operator.>"]),
+    }[name]
+    claims = jwt.build_user_claims(keys.account(name).public, *allow, replies=name == PLATFORM)
+    user = keys.user(name)
+    token = jwt.encode(keys.account_signing(name), user.public, "operator", claims, keys.created)
+    return jwt.format_credentials(token, user.seed)
+
+
+def content_tag(claims: jwt.Claims) -> str:
+    """A tag that is equal for equal claims, whatever their issue time: what `push` compares."""
+    digest = hashlib.sha256(json.dumps(claims, sort_keys=True).encode()).hexdigest()
+    return f"content-{digest[:32]}"
+
+
+def _period_start(identity: AccountIdentity, moment: int) -> int:
+    shift = int.from_bytes(hashlib.sha256(identity.key.encode()).digest()[:4], "big") % RENEWAL_S
+    return (moment - shift) // RENEWAL_S * RENEWAL_S + shift
+
+
+def _user_credentials(keys: OperatorKeys, identity: AccountIdentity, role: str, start: int) -> str:
+    kind = "strategy" if role == "evaluation" else "core"
+    user = keys.user(identity.key, role, str(start))
+    claims = jwt.build_user_claims(
+        keys.account(kind, identity.key).public, *build_permissions(role), replies=role != "evaluation"
+    )
+    signer = keys.account_signing(kind, identity.key)
+    return jwt.format_credentials(
+        jwt.encode(signer, user.public, role, claims, start, start + LIFETIME_S), user.seed
+    )
+
+
+def _account_jwt(
+    keys: OperatorKeys, kind: str, identity: AccountIdentity, claims: jwt.Claims, issued: int
+) -> str:
+    whole = _account_claims(keys, (kind, identity.key), claims)
+    tagged = whole | {"tags": [content_tag(whole)]}
+    return jwt.encode(
+        keys.signing, keys.account(kind, identity.key).public, f"{identity.key}/{kind}", tagged, issued
+    )
+
+
+def _account_claims(keys: OperatorKeys, path: tuple[str, ...], claims: jwt.Claims) -> jwt.Claims:
+    return {"type": "account", "version": 2, "signing_keys": [keys.account_signing(*path).public], **claims}
+
+
+def _capacity(*, connections: int, imports: int, exports: int) -> jwt.Claims:
+    return {
+        "subs": 2000,
+        "data": -1,
+        "payload": 1024 * 1024,
+        "imports": imports,
+        "exports": exports,
+        "wildcards": False,
+        "conn": connections,
+        "leaf": 0,
+    }
+
+
+def _export(subject: str, kind: str) -> jwt.Claims:
+    return {"name": subject, "subject": subject, "type": kind}
+
+
+def _import(account: str, subject: str, kind: str) -> jwt.Claims:
+    return {"name": subject, "subject": subject, "account": account, "type": kind}

@@ -1,0 +1,61 @@
+"""The two JetStream assets of an account, as plain configurations.
+
+Their number is what limits a NATS cluster, so everything durable shares one stream and there are no
+consumers. The lease is in memory: it is renewed several times a second and means nothing after a restart.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smarttrade.bus import subjects
+
+_SECOND = 1_000_000_000
+
+# A bound for what a dead holder leaves behind; how long a lease is valid is written in the lease itself.
+LEASE_MAX_AGE_S = 60
+
+
+def build_stream_config(max_bytes: int, replicas: int = 1) -> dict[str, Any]:
+    """The account's stream: the log, and the last values of snapshot and control.
+
+    Discard new: a full log refuses the next intent, which stops trading; dropping the oldest would lose orders.
+    """
+    return {
+        "name": subjects.STREAM,
+        "subjects": [subjects.LOG, subjects.SNAPSHOT, "control.>"],
+        "retention": "limits",
+        "storage": "file",
+        "discard": "new",
+        "max_bytes": max_bytes,
+        "max_msgs": -1,
+        "max_consumers": -1,
+        "num_replicas": replicas,
+        "duplicate_window": 120 * _SECOND,
+        "allow_rollup_hdrs": True,
+        "allow_direct": True,
+        "deny_delete": True,
+        "deny_purge": False,
+    }
+
+
+def build_lease_config(max_bytes: int, replicas: int = 1) -> dict[str, Any]:
+    """The KV bucket of the lease."""
+    return {
+        "name": subjects.LEASE_STREAM,
+        "subjects": [f"$KV.{subjects.LEASE_BUCKET}.>"],
+        "retention": "limits",
+        "storage": "memory",
+        "discard": "new",
+        "max_bytes": max_bytes,
+        "max_msgs": -1,
+        "max_msgs_per_subject": 1,
+        "max_age": LEASE_MAX_AGE_S * _SECOND,
+        "max_consumers": -1,
+        "num_replicas": replicas,
+        "duplicate_window": LEASE_MAX_AGE_S * _SECOND,
+        "allow_rollup_hdrs": True,
+        "allow_direct": True,
+        "deny_delete": True,
+        "deny_purge": False,
+    }

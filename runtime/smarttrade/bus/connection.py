@@ -1,0 +1,120 @@
+"""One NATS connection of one process, with the defaults that trading needs.
+
+The library's own defaults notice a dead server after four minutes, give up after two, and buffer what was
+published meanwhile, so that stale decisions go out after a reconnect; here it is three seconds, never, and
+nothing. Any `-ERR` but a stale connection or a permission closes the client for good: a process must pass
+`on_closed` and end loudly, because a closed client looks exactly like a quiet one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import UserString
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from smarttrade.bus import subjects
+from smarttrade.errors import BusError
+
+logger = logging.getLogger(__name__)
+
+Callback = Callable[[], Awaitable[None]]
+_CREDENTIALS_CHECK_S = 10.0
+
+
+class Connection(Client):
+    """A client that tells whoever reads stored values when it is connected again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_reconnect: list[Callback] = []
+        self.closing = False
+        self._credentials_task: asyncio.Task[None] | None = None
+
+    async def close(self) -> None:
+        """Close on purpose: `on_closed` is not called."""
+        self.closing = True
+        if self._credentials_task:
+            self._credentials_task.cancel()
+        await super().close()
+
+    def follow(self, credentials: Path) -> None:
+        """Reconnect with the new credentials whenever the mounted file has changed."""
+        self._credentials_task = asyncio.create_task(self._follow(credentials))
+
+    async def _follow(self, credentials: Path) -> None:
+        known = await asyncio.to_thread(credentials.read_bytes)
+        while True:
+            await asyncio.sleep(_CREDENTIALS_CHECK_S)
+            try:
+                current = await asyncio.to_thread(credentials.read_bytes)
+            except OSError:
+                continue  # replaced just now
+            if current != known:
+                known = current
+                logger.info("NATS credentials changed, reconnecting")
+                await self.force_reconnect()
+
+
+async def connect(
+    url: str,
+    *,
+    name: str,
+    role: str,
+    credentials: Path | str | None,
+    on_closed: Callback,
+    timeout_s: float = 5.0,
+) -> Connection:
+    """Connect to one of the comma-separated servers.
+
+    `credentials` is the path of a .creds file (followed when it changes), or its text. `on_closed` is called
+    when the client has closed for good and not by `close()`. BusError when no server lets us in within the time.
+    """
+    connection = Connection()
+    last_error: list[Exception] = []
+
+    async def closed() -> None:
+        if not connection.closing:
+            logger.error("NATS connection closed for good: %s", connection.last_error)
+            await on_closed()
+
+    async def failed(error: Exception) -> None:
+        last_error[:] = [error]
+        logger.warning("NATS: %s", error or type(error).__name__)
+
+    async def reconnected() -> None:
+        logger.info("NATS reconnected to %s", connection.connected_url and connection.connected_url.netloc)
+        for callback in connection.on_reconnect:
+            await callback()
+
+    dial = connection.connect(
+        servers=url.split(","),
+        name=name,
+        error_cb=failed,
+        closed_cb=closed,
+        reconnected_cb=reconnected,
+        user_credentials=UserString(credentials) if isinstance(credentials, str) else credentials,
+        inbox_prefix=subjects.inbox(role),
+        connect_timeout=2,
+        reconnect_time_wait=0.1,  # type: ignore[arg-type]
+        max_reconnect_attempts=-1,
+        ping_interval=1,
+        max_outstanding_pings=2,
+        pending_size=0,
+    )
+    try:
+        await asyncio.wait_for(dial, timeout_s)
+    except (NatsError, OSError, TimeoutError) as error:
+        connection.closing = True
+        await connection.close()
+        cause = (last_error or [error])[0]
+        raise BusError(
+            f"cannot connect to NATS at {url} as {role}: {cause or type(cause).__name__}"
+        ) from error
+    if isinstance(credentials, Path):
+        connection.follow(credentials)
+    return connection

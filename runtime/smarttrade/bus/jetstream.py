@@ -1,0 +1,142 @@
+"""The few JetStream requests that an account's processes make, without the library's consumers and stores.
+
+Answers carry their error inside the payload; `ApiError.code` is JetStream's `err_code`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+from nats.errors import TimeoutError as NatsTimeout
+
+from smarttrade.errors import BusError
+
+WRONG_LAST_SEQUENCE = (10071, 10164)
+STREAM_NOT_FOUND = 10059
+STREAM_EXISTS = 10058
+NO_MESSAGE = 10037
+
+
+class BusTimeoutError(BusError):
+    """No answer in time: whether a write happened is unknown."""
+
+
+class ApiError(BusError):
+    """JetStream refused: `code` is its err_code."""
+
+    def __init__(self, code: int, description: str) -> None:
+        super().__init__(f"JetStream refuses: {description} ({code})")
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One stored message; time in milliseconds since 1970 (the server's clock)."""
+
+    sequence: int
+    payload: bytes
+    time_ms: int
+    headers: dict[str, str]
+
+
+async def request(
+    nc: Client,
+    subject: str,
+    payload: bytes = b"",
+    *,
+    headers: dict[str, str] | None = None,
+    timeout_s: float = 2.0,
+) -> Msg:
+    """One request; BusTimeoutError when nobody answers in time, BusError when nobody listens or we are cut off."""
+    try:
+        return await nc.request(subject, payload, timeout=timeout_s, headers=headers)
+    except NatsTimeout as error:
+        raise BusTimeoutError(f"no answer on {subject} within {timeout_s} s") from error
+    except NoRespondersError as error:
+        raise BusError(
+            f"nobody answers on {subject}: is the account provisioned, with JetStream and its stream?"
+        ) from error
+    except NatsError as error:
+        raise BusError(f"request on {subject} failed: {error or type(error).__name__}") from error
+
+
+async def api(
+    nc: Client, subject: str, body: dict[str, Any] | None = None, *, timeout_s: float = 2.0
+) -> dict[str, Any]:
+    """A request to `$JS.API.<subject>`; ApiError when it is refused."""
+    payload = json.dumps(body).encode() if body is not None else b""
+    return read_answer(await request(nc, f"$JS.API.{subject}", payload, timeout_s=timeout_s))
+
+
+async def publish(
+    nc: Client, subject: str, payload: bytes, headers: dict[str, str] | None = None, *, timeout_s: float = 2.0
+) -> int:
+    """Write to a stream and return the sequence of what was stored (or had been stored with this message id)."""
+    answer = read_answer(await request(nc, subject, payload, headers=headers, timeout_s=timeout_s))
+    sequence: int = answer["seq"]
+    return sequence
+
+
+async def last(nc: Client, stream: str, subject: str) -> Stored | None:
+    """The newest stored message of a subject, asked of the stream's leader, so never a stale one."""
+    try:
+        answer = await api(nc, f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
+    except ApiError as error:
+        if error.code == NO_MESSAGE:
+            return None
+        raise
+    return _read_stored(answer["message"])
+
+
+async def last_direct(nc: Client, stream: str, subject: str) -> Stored | None:
+    """The newest stored message of a subject, from any replica: for permissions that name the subject."""
+    message = await request(nc, f"$JS.API.DIRECT.GET.{stream}.{subject}")
+    return read_direct(message)
+
+
+def read_direct(message: Msg) -> Stored | None:
+    """A message of a direct get; None for its 404."""
+    headers: dict[str, str] = dict(message.headers or {})
+    status = headers.get("Status")
+    if status == "404":
+        return None
+    if status is not None:
+        raise BusError(f"direct get refused: {status} {headers.get('Description', '')}")
+    return Stored(
+        int(headers["Nats-Sequence"]), message.data, parse_time_ms(headers["Nats-Time-Stamp"]), headers
+    )
+
+
+def read_answer(message: Msg) -> dict[str, Any]:
+    try:
+        answer: dict[str, Any] = json.loads(message.data)
+    except ValueError as error:
+        raise BusError(f"unreadable answer of JetStream: {message.data[:100]!r}") from error
+    if "error" in answer:
+        raise ApiError(
+            answer["error"].get("err_code", 0), answer["error"].get("description", "unknown error")
+        )
+    return answer
+
+
+def parse_time_ms(text: str) -> int:
+    """Milliseconds since 1970 of RFC 3339 with up to nine decimals, which Python does not read."""
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    seconds = int(datetime.fromisoformat(f"{whole}+00:00").timestamp())
+    return seconds * 1000 + int((fraction + "000")[:3])
+
+
+def _read_stored(message: dict[str, Any]) -> Stored:
+    raw = base64.b64decode(message.get("hdrs", "")).decode()
+    pairs = (line.split(":", 1) for line in raw.splitlines()[1:] if ":" in line)
+    headers = {name.strip(): value.strip() for name, value in pairs}
+    payload = base64.b64decode(message.get("data", ""))
+    return Stored(message["seq"], payload, parse_time_ms(message["time"]), headers)

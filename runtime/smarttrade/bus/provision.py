@@ -1,0 +1,219 @@
+"""Bring accounts into the servers, give them their stream and lease, write control, and take them out again.
+
+What bites: a push is answered by every server of a cluster for itself, and a 200 does not mean that JetStream
+was granted, so `ensure_assets` is the probe; deleting an account leaves its streams on disk unless JetStream
+was purged before; a server whose resolver directory is gone goes on serving the accounts it has in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from nats.aio.msg import Msg
+from nats.errors import TimeoutError as NatsTimeout
+
+from smarttrade import messages
+from smarttrade.bus import accounts, assets, jetstream, jwt, subjects
+from smarttrade.bus.accounts import AccountLimits, AccountPair
+from smarttrade.bus.connection import Callback, Connection, connect
+from smarttrade.bus.keys import OperatorKeys
+from smarttrade.errors import BusError
+from smarttrade.identity import AccountIdentity
+
+logger = logging.getLogger(__name__)
+
+ReportCallback = Callable[[str, str, messages.Report], Awaitable[None]]
+"""Called with the account's token, the role and the report."""
+
+
+async def _ignore() -> None:
+    return None
+
+
+class Provisioner:
+    """The operator's side of NATS. One instance a process; safe for concurrent use after `connect`."""
+
+    def __init__(
+        self, url: str, keys: OperatorKeys, *, on_closed: Callback = _ignore, timeout_s: float = 3.0
+    ) -> None:
+        self._url = url
+        self._keys = keys
+        self._on_closed = on_closed
+        self._timeout_s = timeout_s
+        self._system: Connection | None = None
+        self._platform: Connection | None = None
+
+    async def connect(self) -> None:
+        self._system = await self._connect_as(accounts.SYSTEM)
+        self._platform = await self._connect_as(accounts.PLATFORM)
+
+    async def close(self) -> None:
+        for connection in (self._system, self._platform):
+            if connection:
+                await connection.close()
+        self._system = self._platform = None
+
+    @property
+    def connected(self) -> bool:
+        """Both connections are up at this moment."""
+        return bool(
+            self._system and self._system.is_connected and self._platform and self._platform.is_connected
+        )
+
+    async def push(self, pair: AccountPair) -> bool:
+        """Make every server hold both accounts as they are in `pair`; False when nothing had to be sent."""
+        stale = [token for public, token in pair.jwts.items() if not _same(await self.lookup(public), token)]
+        for token in stale:
+            await self._claims("UPDATE", token)
+        return bool(stale)
+
+    async def lookup(self, public: str) -> str | None:
+        """The JWT that the servers have stored for an account; None when they have none."""
+        try:
+            message = await self._required.request(
+                f"$SYS.REQ.ACCOUNT.{public}.CLAIMS.LOOKUP", b"", timeout=self._timeout_s
+            )
+        except NatsTimeout as error:
+            raise BusError(f"no NATS server answers the look-up of account {public}") from error
+        return message.data.decode() or None
+
+    async def stored_accounts(self) -> set[str]:
+        """The public keys of all accounts that the servers have stored."""
+        answers = await self._gather("$SYS.REQ.CLAIMS.LIST", b"")
+        return {public for answer in answers for public in answer.get("data") or []}
+
+    async def delete(self, identity: AccountIdentity) -> None:
+        """Remove both accounts with all they stored; their connections drop. Idempotent."""
+        core = accounts.core_key(self._keys, identity).public
+        strategy = accounts.strategy_key(self._keys, identity).public
+        if await self.lookup(core):
+            await self._purge_jetstream(core)
+        present = [public for public in (core, strategy) if await self.lookup(public)]
+        if present:
+            issued = int(time.time())
+            claims = jwt.build_delete_claims(present)
+            signing = self._keys.signing
+            await self._claims("DELETE", jwt.encode(signing, signing.public, "delete", claims, issued))
+
+    async def ensure_assets(
+        self, identity: AccountIdentity, replicas: int = 1, *, limits: AccountLimits | None = None
+    ) -> None:
+        """Create or adapt the account's stream and lease bucket (`replicas`: of NATS); the probe of JetStream."""
+        limits = limits or AccountLimits()
+        async with self._inside(identity) as nc:
+            await _ensure_stream(nc, assets.build_stream_config(limits.log_bytes, replicas))
+            await _ensure_stream(nc, assets.build_lease_config(limits.lease_bytes // 2, replicas))
+
+    async def write_control(self, identity: AccountIdentity, control: messages.AccountControl) -> None:
+        """Replace the account's control value; returns when it is stored."""
+        async with self._inside(identity) as nc:
+            await jetstream.publish(nc, subjects.CONTROL, messages.encode(control), {"Nats-Rollup": "sub"})
+
+    async def serve_reports(self, callback: ReportCallback) -> None:
+        """Hand every account's reports to the callback until `close`; a malformed one is logged and dropped."""
+        if self._platform is None:
+            raise BusError("Provisioner.connect has not been called")
+
+        async def received(message: Msg) -> None:
+            _, token, role = message.subject.split(".")
+            try:
+                report: messages.Report = messages.decode(message.data, messages.Report)
+                await callback(token, role, report)
+            except BusError as error:
+                logger.warning("report of %s/%s dropped: %s", token, role, error)
+            if message.reply:
+                await message.respond(b"")
+
+        await self._platform.subscribe(subjects.platform_report("*", "*"), cb=received)
+        await self._platform.flush()
+
+    @asynccontextmanager
+    async def _inside(self, identity: AccountIdentity) -> AsyncIterator[Connection]:
+        credentials = accounts.operator_credentials(self._keys, identity)
+        nc = await connect(
+            self._url,
+            name="operator",
+            role="operator",
+            credentials=credentials,
+            on_closed=_ignore,
+            timeout_s=self._timeout_s,
+        )
+        try:
+            yield nc
+        finally:
+            await nc.close()
+
+    async def _connect_as(self, account: str) -> Connection:
+        credentials = accounts.platform_credentials(self._keys, account)
+        return await connect(
+            self._url,
+            name=f"operator-{account}",
+            role="operator",
+            credentials=credentials,
+            on_closed=self._on_closed,
+        )
+
+    @property
+    def _required(self) -> Connection:
+        if self._system is None:
+            raise BusError("Provisioner.connect has not been called")
+        return self._system
+
+    async def _purge_jetstream(self, public: str) -> None:
+        answer = await jetstream.request(
+            self._required, f"$JS.API.ACCOUNT.PURGE.{public}", timeout_s=self._timeout_s
+        )
+        jetstream.read_answer(answer)
+
+    async def _claims(self, verb: str, token: str) -> None:
+        answers = await self._gather(f"$SYS.REQ.CLAIMS.{verb}", token.encode())
+        refused = [
+            answer for answer in answers if answer.get("error") or answer.get("data", {}).get("code") != 200
+        ]
+        if refused:
+            raise BusError(f"a NATS server refuses the account ({verb.lower()}): {json.dumps(refused[0])}")
+
+    async def _gather(self, subject: str, payload: bytes) -> list[dict[str, Any]]:
+        """One answer of every server that is up; BusError when one of them does not answer."""
+        system = self._required
+        expected = await self._count_servers()
+        inbox = system.new_inbox()
+        subscription = await system.subscribe(inbox)
+        answers: list[dict[str, Any]] = []
+        try:
+            await system.publish(subject, payload, reply=inbox)
+            async with asyncio.timeout(self._timeout_s):
+                while len(answers) < expected:
+                    answers.append(json.loads((await subscription.next_msg(timeout=self._timeout_s)).data))
+        except (TimeoutError, NatsTimeout) as error:
+            raise BusError(f"{len(answers)} of {expected} NATS servers answered {subject}") from error
+        finally:
+            await subscription.unsubscribe()
+        return answers
+
+    async def _count_servers(self) -> int:
+        answer = await jetstream.request(self._required, "$SYS.REQ.SERVER.PING", timeout_s=self._timeout_s)
+        count: int = json.loads(answer.data)["statsz"].get("active_servers", 1)
+        return max(1, count)
+
+
+def _same(stored: str | None, wanted: str) -> bool:
+    if stored is None:
+        return False
+    tags = [jwt.decode(token)["nats"].get("tags") for token in (stored, wanted)]
+    return tags[0] == tags[1]
+
+
+async def _ensure_stream(nc: Connection, config: dict[str, Any]) -> None:
+    try:
+        await jetstream.api(nc, f"STREAM.CREATE.{config['name']}", config, timeout_s=5.0)
+    except jetstream.ApiError as error:
+        if error.code != jetstream.STREAM_EXISTS:
+            raise
+        await jetstream.api(nc, f"STREAM.UPDATE.{config['name']}", config, timeout_s=5.0)
