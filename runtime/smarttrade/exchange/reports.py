@@ -1,0 +1,83 @@
+"""What an exchange says about orders, trades, filters and balances, in one shape for every exchange.
+
+Cores read these and never see ccxt. `filled` of an order is cumulative and may run ahead of the trades
+that were delivered: a fill counts in the ledger only when its trade is known.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from smarttrade.messages import Side
+
+
+class OrderKind(StrEnum):
+    """How an order is placed. MARKET is never sent: a marketable order is LIMIT IOC at the collar."""
+
+    LIMIT_IOC = "LimitIoc"
+    LIMIT = "Limit"
+    POST_ONLY = "PostOnly"
+
+
+class VenueStatus(StrEnum):
+    """The exchange's own word on an order."""
+
+    OPEN = "Open"
+    FILLED = "Filled"
+    CANCELED = "Canceled"
+    REJECTED = "Rejected"
+    EXPIRED = "Expired"
+
+
+class TradeReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One fill as the exchange reports it; `fee` is positive when paid."""
+
+    trade_id: str
+    order_id: str
+    market: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_asset: str
+    maker: bool
+    time_ms: int
+
+
+class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One order as the exchange reports it, with the trades that came along."""
+
+    client_order_id: str
+    order_id: str
+    market: str
+    side: Side
+    status: VenueStatus
+    price: Decimal
+    quantity: Decimal
+    filled: Decimal
+    time_ms: int
+    trades: tuple[TradeReport, ...] = ()
+
+
+class MarketFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """The steps and minima that the exchange enforces; 0 where it has none."""
+
+    market: str
+    base: str
+    quote: str
+    tick: Decimal
+    lot: Decimal
+    minimum_quantity: Decimal
+    minimum_notional: Decimal
+    active: bool = True
+
+
+class Balance(msgspec.Struct, frozen=True, kw_only=True):
+    """One asset of the wallet."""
+
+    asset: str
+    free: Decimal
+    total: Decimal

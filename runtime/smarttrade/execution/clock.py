@@ -1,0 +1,50 @@
+"""The exchange's clock, seen from here.
+
+Offset by the sample with the shortest round trip; its error is half of that round trip, grown by the
+drift that a poor oscillator may have had since. Everything is measured against the monotonic clock, so a
+step of the wall clock cannot move a deadline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+DRIFT = 100e-6
+KEPT = 8
+RESOLUTION_MS = 1.0
+
+
+@dataclass(slots=True)
+class ExchangeClock:
+    """`exchange = monotonic + offset`, both in ms; `error_ms` is None before the first sample."""
+
+    _samples: list[tuple[float, float, float]] = field(default_factory=list)
+
+    def sample(self, sent_ms: float, received_ms: float, exchange_ms: float) -> None:
+        """Add one request: when it left, when its answer came (monotonic), and what it said."""
+        round_trip = max(received_ms - sent_ms, 0.0)
+        offset = exchange_ms - (sent_ms + received_ms) / 2
+        self._samples = [*self._samples[-(KEPT - 1) :], (received_ms, round_trip / 2 + RESOLUTION_MS, offset)]
+
+    def forget(self) -> None:
+        """Drop what was measured: the exchange refused a timestamp, so something of it was wrong."""
+        self._samples = []
+
+    def exchange_ms(self, now_ms: float) -> int:
+        """Best estimate of exchange time; the monotonic time itself before the first sample."""
+        best = self._best(now_ms)
+        return int(now_ms + best[1]) if best else int(now_ms)
+
+    def error_ms(self, now_ms: float) -> float | None:
+        """Bound of the estimate's error."""
+        best = self._best(now_ms)
+        return best[0] if best else None
+
+    def surely_past(self, now_ms: float, exchange_ms: float) -> bool:
+        """Whether the exchange's clock has certainly passed an instant."""
+        best = self._best(now_ms)
+        return best is not None and now_ms + best[1] - best[0] > exchange_ms
+
+    def _best(self, now_ms: float) -> tuple[float, float] | None:
+        grown = [(error + (now_ms - at) * DRIFT, offset) for at, error, offset in self._samples]
+        return min(grown, default=None)

@@ -1,0 +1,200 @@
+"""What is written to the account's log: the only thing that survives a crash.
+
+One log message is a `Batch`: records that are decided together stand or fall together, and one synced
+write carries them. Fields are only ever added, with a default. A reader refuses a batch of a newer
+`v`, because a leader that skips a record it cannot read would trade on a wrong state; so a rollout that
+raises `v` first runs readers of it everywhere.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from smarttrade.exchange.reports import OrderKind
+from smarttrade.execution.errors import UnknownRecordError
+from smarttrade.execution.orders import OrderState, Purpose
+from smarttrade.messages import Decision, EffectiveState, Fill, Outcome, Side
+
+RECORD_VERSION = 1
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every record."""
+
+
+class EpochStarted(Record, frozen=True, kw_only=True, tag="epoch"):
+    """A pod took the lead; an append by an older epoch fails from here on."""
+
+    epoch: int
+    holder: str
+    time_ms: int
+
+
+class LedgerOpened(Record, frozen=True, kw_only=True, tag="ledger"):
+    """The account's first record of money: its allocation and the holdings it adopts, (market, quantity, price)."""
+
+    currency: str
+    allocation: Decimal
+    positions: tuple[tuple[str, Decimal, Decimal], ...]
+    time_ms: int
+
+
+class DecisionAccepted(Record, frozen=True, kw_only=True, tag="accepted"):
+    """A decision counts from here: its market's high-water mark moves."""
+
+    decision: Decision
+    time_ms: int
+
+
+class DecisionClosed(Record, frozen=True, kw_only=True, tag="closed"):
+    """The one outcome of a decision."""
+
+    id: str
+    market: str
+    outcome: Outcome
+    code: str
+    message: str
+    time_ms: int
+
+
+class OrderIntended(Record, frozen=True, kw_only=True, tag="intent"):
+    """Written before an order is sent, with the exchange time T and window W that it will carry."""
+
+    cid: str
+    market: str
+    side: Side
+    kind: OrderKind
+    price: Decimal
+    quantity: Decimal
+    purpose: Purpose
+    decision_id: str
+    leg: int
+    attempt: int
+    deadline_ms: int
+    window_ms: int
+    epoch: int
+    key: str = ""
+
+
+class OrderMoved(Record, frozen=True, kw_only=True, tag="order"):
+    """The exchange's word on an order, or the proof that there is none (Void, Rejected)."""
+
+    cid: str
+    state: OrderState
+    order_id: str
+    filled: Decimal
+    time_ms: int
+    code: str = ""
+    message: str = ""
+
+
+class OrderAdopted(Record, frozen=True, kw_only=True, tag="adopted"):
+    """An order of this account's that the exchange knows and the log does not."""
+
+    cid: str
+    order_id: str
+    market: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    time_ms: int
+
+
+class FillRecorded(Record, frozen=True, kw_only=True, tag="fill"):
+    """One fill enters the ledger. `fee_value` is the fee in the account's currency at fill time."""
+
+    fill: Fill
+    fee_value: Decimal
+
+
+class DayStarted(Record, frozen=True, kw_only=True, tag="day"):
+    """The equity from which the daily loss counts."""
+
+    day: str
+    equity: Decimal
+    time_ms: int
+
+
+class PeakReached(Record, frozen=True, kw_only=True, tag="peak"):
+    """The highest equity so far, from which the drawdown counts."""
+
+    equity: Decimal
+    time_ms: int
+
+
+class Breached(Record, frozen=True, kw_only=True, tag="breach"):
+    """A loss limit was passed; it stays until its id is acknowledged."""
+
+    id: str
+    reason: str
+    effect: EffectiveState
+    time_ms: int
+
+
+class BreachAcknowledged(Record, frozen=True, kw_only=True, tag="acknowledged"):
+    """The user named the breach's id; losses count from this equity on."""
+
+    id: str
+    equity: Decimal
+    time_ms: int
+
+
+class LossTaken(Record, frozen=True, kw_only=True, tag="loss"):
+    """An exit at a loss started the cooldown of a market."""
+
+    market: str
+    time_ms: int
+
+
+AnyRecord = (
+    EpochStarted
+    | LedgerOpened
+    | DecisionAccepted
+    | DecisionClosed
+    | OrderIntended
+    | OrderMoved
+    | OrderAdopted
+    | FillRecorded
+    | DayStarted
+    | PeakReached
+    | Breached
+    | BreachAcknowledged
+    | LossTaken
+)
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """One log message."""
+
+    v: int = RECORD_VERSION
+    epoch: int
+    records: tuple[AnyRecord, ...]
+
+
+class _Header(msgspec.Struct, frozen=True):
+    v: int = RECORD_VERSION
+
+
+_encoder = msgspec.json.Encoder(decimal_format="string")
+_decoder = msgspec.json.Decoder(Batch)
+_header = msgspec.json.Decoder(_Header)
+
+
+def encode_batch(batch: Batch) -> bytes:
+    return _encoder.encode(batch)
+
+
+def decode_batch(payload: bytes) -> Batch:
+    """Read one log message; UnknownRecordError if it is newer than this version, or malformed."""
+    try:
+        version = _header.decode(payload).v
+        if version > RECORD_VERSION:
+            raise UnknownRecordError(
+                f"the log holds records of version {version}, this version reads up to {RECORD_VERSION}: "
+                "finish the rollout, or go back to the newer version"
+            )
+        return _decoder.decode(payload)
+    except msgspec.MsgspecError as error:
+        raise UnknownRecordError(f"the log holds a record that cannot be read: {error}") from error
