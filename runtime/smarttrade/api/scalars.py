@@ -201,11 +201,17 @@ class Duration(str):
 def at_most(smaller: str, greater: str, *, left: str = "self", right: str = "self") -> str:
     """CEL: the decimal or quantity at path `smaller` is not above the one at `greater`.
 
-    Holds where either is absent or malformed: another rule speaks about that, better than a type error.
+    Holds where either is absent or malformed: another rule speaks about that, better than a type error. Every
+    step of a path is checked, because the API server also runs rules on defaults that are not filled in yet.
     """
     a, b = f"{left}.{smaller}", f"{right}.{greater}"
-    comparable = " && ".join(f"has({path}) && isQuantity({path})" for path in (a, b))
+    comparable = " && ".join(f"{_present(path)} && isQuantity({path})" for path in (a, b))
     return f"(!({comparable}) || quantity({a}).compareTo(quantity({b})) <= 0)"
+
+
+def _present(path: str) -> str:
+    steps = path.split(".")
+    return " && ".join(f"has({'.'.join(steps[:end])})" for end in range(2, len(steps) + 1))
 
 
 _SCALE = {"m": "1e-3", "k": "1e3", "M": "1e6", "G": "1e9", "Ki": "1024", "Mi": str(2**20), "Gi": str(2**30)}

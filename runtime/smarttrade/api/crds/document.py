@@ -66,7 +66,7 @@ def _build_root() -> Schema:
         "properties": {
             "apiVersion": {"description": f"Always {GROUP}/{VERSION}.", "type": "string"},
             "kind": {"description": f"Always {KIND}.", "type": "string"},
-            "metadata": {"description": "Name, namespace, labels, annotations.", "type": "object"},
+            "metadata": {"type": "object"},
             "spec": build_structural(TradingAccountSpec),
             "status": build_structural(TradingAccountStatus),
         },
