@@ -1,0 +1,147 @@
+"""A ccxt instance that talks to one endpoint of the catalogue and knows the account's own markets only.
+
+What bites: without `fetchMargins: False` ccxt's load_markets with a key calls Binance's real margin
+endpoint whatever the URLs say; loading all of 3,400 markets costs 114 MiB that Python does not give back,
+so where the exchange can be asked for single symbols it is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+from collections.abc import Collection, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from smarttrade.api.catalogue import Endpoint
+from smarttrade.errors import ConfigurationError, VenueError
+from smarttrade.exchange.loading import load_exchange_class
+
+BINANCE_PROTOCOL = frozenset({"binance", "binanceus"})
+_KEEP_ALIVE_MS = 1_000
+_REST_TIMEOUT_MS = 5_000
+
+
+def build_config(name: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What a ccxt instance is constructed with: spot only, no calls beyond the endpoint, quick keep-alive.
+
+    `overrides` are ccxt's own keys (`apiKey`, `timeout`, `enableRateLimit`); `options` are merged.
+    """
+    options: dict[str, Any] = {"defaultType": "spot", "fetchCurrencies": False, "fetchMargins": False}
+    if name in BINANCE_PROTOCOL:
+        options |= {
+            "fetchMarkets": {"types": ["spot"]},
+            "fetchTradesMethod": "publicGetTrades",
+            "streamLimits": {"spot": 1},
+        }
+    given = dict(overrides or {})
+    options |= given.pop("options", {})
+    defaults = {
+        "enableRateLimit": True,
+        "timeout": _REST_TIMEOUT_MS,
+        "streaming": {"keepAlive": _KEEP_ALIVE_MS},
+    }
+    return {**defaults, **given, "options": options}
+
+
+def build_urls(endpoint: Endpoint) -> dict[str, str]:
+    """The addresses of a Binance-Spot-compatible server; a base without a path gets the protocol's own."""
+    written = {
+        "rest": (endpoint.rest, "/api/v3"),
+        "websocket": (endpoint.websocket, "/ws"),
+        "websocket_api": (endpoint.websocket_api, "/ws-api/v3"),
+    }
+    return {key: _with_path(url, path) for key, (url, path) in written.items() if url}
+
+
+def _with_path(url: str, path: str) -> str:
+    return url.rstrip("/") if urlsplit(url).path.strip("/") else url.rstrip("/") + path
+
+
+def create_exchange(
+    name: str,
+    endpoint: Endpoint,
+    overrides: Mapping[str, Any] | None = None,
+    exchange_class: type[Any] | None = None,
+) -> Any:
+    """A ccxt.pro instance for the endpoint, with no connection made; the caller closes it.
+
+    ConfigurationError where the endpoint changes addresses of an exchange whose protocol we cannot point
+    elsewhere, or asks for a test environment that ccxt does not know.
+    """
+    exchange = (exchange_class or load_exchange_class(name))(build_config(name, overrides))
+    if endpoint.sandbox:
+        if not exchange.urls.get("test"):
+            raise ConfigurationError(f"exchange {name!r} has no test environment in ccxt: choose Production")
+        exchange.set_sandbox_mode(True)
+    urls = build_urls(endpoint)
+    if urls:
+        _point(exchange, name, urls)
+    return exchange
+
+
+def _point(exchange: Any, name: str, urls: Mapping[str, str]) -> None:
+    if name not in BINANCE_PROTOCOL:
+        raise ConfigurationError(
+            f"the catalogue gives {name!r} its own addresses, which only Binance's protocol supports: "
+            "remove rest, websocket and websocketApi from its endpoint"
+        )
+    api = exchange.urls["api"]
+    if "rest" in urls:
+        api["public"] = api["private"] = urls["rest"]
+    if "websocket" in urls:
+        api["ws"]["spot"] = urls["websocket"]
+    if "websocket_api" in urls:
+        api["ws"]["ws-api"]["spot"] = urls["websocket_api"]
+
+
+async def load_own_markets(exchange: Any, symbols: Collection[str]) -> dict[str, Any]:
+    """Load and keep the given spot markets only; returns ccxt's market of each symbol.
+
+    ConfigurationError names the symbols that the exchange does not list as spot, VenueError says that it
+    could not be asked.
+    """
+    markets = await _fetch_markets(exchange, symbols)
+    wanted = set(symbols)
+    own = {market["symbol"]: market for market in markets if market["spot"] and market["symbol"] in wanted}
+    missing = sorted(wanted - own.keys())
+    if missing:
+        raise ConfigurationError(
+            f"{exchange.id} has no spot market {', '.join(missing)}: correct spec.markets"
+        )
+    large = len(markets) > 4 * len(own)
+    exchange.set_markets(list(own.values()))
+    del markets
+    if large:
+        _give_memory_back()
+    return own
+
+
+async def _fetch_markets(exchange: Any, symbols: Collection[str]) -> list[Any]:
+    from ccxt.base import errors
+
+    try:
+        if exchange.id in BINANCE_PROTOCOL:
+            identifiers = [symbol.replace("/", "") for symbol in sorted(symbols)]
+            try:
+                few: list[Any] = await exchange.fetch_markets(
+                    {"symbols": msgspec.json.encode(identifiers).decode()}
+                )
+            except (errors.BadSymbol, errors.BadRequest):
+                pass  # one of them has another identifier, or is not listed: the whole list tells
+            else:
+                return few
+        everything: list[Any] = await exchange.fetch_markets()
+    except errors.BaseError as error:
+        raise VenueError(f"cannot load the markets of {exchange.id}: {error}") from error
+    return everything
+
+
+def _give_memory_back() -> None:
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError):
+        pass  # not glibc: the allocator keeps it
