@@ -16,7 +16,7 @@ import json
 import time
 from dataclasses import dataclass
 
-from smarttrade.bus import jwt, subjects
+from smarttrade.bus import assets, jwt, subjects
 from smarttrade.bus.keys import NatsKey, OperatorKeys
 from smarttrade.identity import AccountIdentity
 
@@ -33,7 +33,6 @@ class AccountLimits:
 
     pods: int = 2
     log_bytes: int = 128 * 1024 * 1024
-    lease_bytes: int = 256 * 1024
 
     @property
     def core_connections(self) -> int:
@@ -132,12 +131,12 @@ def build_core_claims(keys: OperatorKeys, identity: AccountIdentity, limits: Acc
     ]
     capacity = _capacity(connections=limits.core_connections, imports=len(imports), exports=len(exports)) | {
         "wildcards": True,
-        "mem_storage": limits.lease_bytes,
+        "mem_storage": 2 * assets.LEASE_MAX_BYTES,
         "disk_storage": limits.log_bytes,
         "streams": 2,
         "consumer": 1,
         "max_ack_pending": 1000,
-        "mem_max_stream_bytes": limits.lease_bytes,
+        "mem_max_stream_bytes": 2 * assets.LEASE_MAX_BYTES,
         "disk_max_stream_bytes": limits.log_bytes,
         "max_bytes_required": True,
     }
@@ -174,19 +173,20 @@ def build_permissions(role: str) -> tuple[list[str], list[str]]:
         f"$JS.API.STREAM.MSG.GET.{subjects.STREAM}",
         f"$JS.API.STREAM.PURGE.{subjects.STREAM}",
         f"$JS.API.STREAM.MSG.GET.{subjects.LEASE_STREAM}",
+        f"$JS.API.STREAM.CREATE.{subjects.LEASE_STREAM}",
     ]
     return publish, ["decide.*", "market.*.*", subjects.CONTROL, subjects.LEASE_KEY, own_inbox]
 
 
 def build_static_accounts(keys: OperatorKeys) -> dict[str, str]:
-    """Public key to JWT of the two accounts that the server's configuration itself holds: system and platform."""
+    """Public key to JWT of the two accounts that the configuration itself holds: system, platform."""
     report = _export(subjects.platform_report("*", "*"), "service")
     unlimited = _capacity(connections=-1, imports=-1, exports=-1) | {
         "wildcards": True,
         "subs": -1,
         "payload": -1,
     }
-    static = {
+    static: dict[str, jwt.Claims] = {
         SYSTEM: {"limits": unlimited},
         PLATFORM: {"exports": [report], "limits": unlimited},
     }

@@ -14,12 +14,14 @@ _SECOND = 1_000_000_000
 
 # A bound for what a dead holder leaves behind; how long a lease is valid is written in the lease itself.
 LEASE_MAX_AGE_S = 60
+LEASE_MAX_BYTES = 64 * 1024
 
 
 def build_stream_config(max_bytes: int, replicas: int = 1) -> dict[str, Any]:
     """The account's stream: the log, and the last values of snapshot and control.
 
-    Discard new: a full log refuses the next intent, which stops trading; dropping the oldest would lose orders.
+    Discard new: a full log refuses the next intent, which stops trading; dropping the oldest record would
+    lose orders.
     """
     return {
         "name": subjects.STREAM,
@@ -39,7 +41,7 @@ def build_stream_config(max_bytes: int, replicas: int = 1) -> dict[str, Any]:
     }
 
 
-def build_lease_config(max_bytes: int, replicas: int = 1) -> dict[str, Any]:
+def build_lease_config(replicas: int = 1) -> dict[str, Any]:
     """The KV bucket of the lease."""
     return {
         "name": subjects.LEASE_STREAM,
@@ -47,7 +49,7 @@ def build_lease_config(max_bytes: int, replicas: int = 1) -> dict[str, Any]:
         "retention": "limits",
         "storage": "memory",
         "discard": "new",
-        "max_bytes": max_bytes,
+        "max_bytes": LEASE_MAX_BYTES,
         "max_msgs": -1,
         "max_msgs_per_subject": 1,
         "max_age": LEASE_MAX_AGE_S * _SECOND,

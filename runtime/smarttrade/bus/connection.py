@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import UserString
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from nats.aio.client import Client
+from nats.aio.client import Client, RawCredentials
 from nats.errors import Error as NatsError
 
 from smarttrade.bus import subjects
@@ -72,7 +71,7 @@ async def connect(
     """Connect to one of the comma-separated servers.
 
     `credentials` is the path of a .creds file (followed when it changes), or its text. `on_closed` is called
-    when the client has closed for good and not by `close()`. BusError when no server lets us in within the time.
+    when the client has closed for good and not by `close()`. BusError when none lets us in within the time.
     """
     connection = Connection()
     last_error: list[Exception] = []
@@ -97,7 +96,7 @@ async def connect(
         error_cb=failed,
         closed_cb=closed,
         reconnected_cb=reconnected,
-        user_credentials=UserString(credentials) if isinstance(credentials, str) else credentials,
+        user_credentials=RawCredentials(credentials) if isinstance(credentials, str) else credentials,
         inbox_prefix=subjects.inbox(role),
         connect_timeout=2,
         reconnect_time_wait=0.1,  # type: ignore[arg-type]

@@ -55,7 +55,7 @@ async def request(
     headers: dict[str, str] | None = None,
     timeout_s: float = 2.0,
 ) -> Msg:
-    """One request; BusTimeoutError when nobody answers in time, BusError when nobody listens or we are cut off."""
+    """One request; BusTimeoutError when no answer comes in time, BusError when nobody listens."""
     try:
         return await nc.request(subject, payload, timeout=timeout_s, headers=headers)
     except NatsTimeout as error:
@@ -79,7 +79,7 @@ async def api(
 async def publish(
     nc: Client, subject: str, payload: bytes, headers: dict[str, str] | None = None, *, timeout_s: float = 2.0
 ) -> int:
-    """Write to a stream and return the sequence of what was stored (or had been stored with this message id)."""
+    """Write to a stream; the sequence of what was stored (or had been, under this message id)."""
     answer = read_answer(await request(nc, subject, payload, headers=headers, timeout_s=timeout_s))
     sequence: int = answer["seq"]
     return sequence

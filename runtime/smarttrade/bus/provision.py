@@ -104,11 +104,11 @@ class Provisioner:
     async def ensure_assets(
         self, identity: AccountIdentity, replicas: int = 1, *, limits: AccountLimits | None = None
     ) -> None:
-        """Create or adapt the account's stream and lease bucket (`replicas`: of NATS); the probe of JetStream."""
+        """Create or adapt the account's stream and lease bucket (`replicas` is NATS's); probes JetStream."""
         limits = limits or AccountLimits()
         async with self._inside(identity) as nc:
             await _ensure_stream(nc, assets.build_stream_config(limits.log_bytes, replicas))
-            await _ensure_stream(nc, assets.build_lease_config(limits.lease_bytes // 2, replicas))
+            await _ensure_stream(nc, assets.build_lease_config(replicas))
 
     async def write_control(self, identity: AccountIdentity, control: messages.AccountControl) -> None:
         """Replace the account's control value; returns when it is stored."""
@@ -116,7 +116,7 @@ class Provisioner:
             await jetstream.publish(nc, subjects.CONTROL, messages.encode(control), {"Nats-Rollup": "sub"})
 
     async def serve_reports(self, callback: ReportCallback) -> None:
-        """Hand every account's reports to the callback until `close`; a malformed one is logged and dropped."""
+        """Hand every account's reports to the callback until `close`; malformed ones are logged."""
         if self._platform is None:
             raise BusError("Provisioner.connect has not been called")
 
@@ -207,7 +207,7 @@ def _same(stored: str | None, wanted: str) -> bool:
     if stored is None:
         return False
     tags = [jwt.decode(token)["nats"].get("tags") for token in (stored, wanted)]
-    return tags[0] == tags[1]
+    return bool(tags[0] == tags[1])
 
 
 async def _ensure_stream(nc: Connection, config: dict[str, Any]) -> None:

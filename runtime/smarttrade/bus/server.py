@@ -40,7 +40,7 @@ def build_config(
 ) -> str:
     """The text of nats.conf: operator mode, full resolver, JetStream that syncs every write.
 
-    `cluster` is the text of a `cluster {}` block's inside; `server_name` may be a variable such as `$POD_NAME`.
+    `cluster` is the inside of a `cluster {}` block; `server_name` may be a variable such as `$POD_NAME`.
     """
     preload = "".join(f"  {public}: {token}\n" for public, token in build_static_accounts(keys).items())
     system = keys.account("system").public
@@ -50,11 +50,13 @@ def build_config(
             f"server_name: {server_name}\n" if server_name else "",
             f"http: {monitor}\n" if monitor else "",
             f"operator: {keys.operator_jwt}\nsystem_account: {system}\n",
-            f'resolver {{ type: full, dir: "{store_dir}/jwt", allow_delete: true, interval: "2m", timeout: "1.9s" }}\n',
+            f'resolver {{ type: full, dir: "{store_dir}/jwt", allow_delete: true, '
+            'interval: "2m", timeout: "1.9s" }\n',
             f"resolver_preload {{\n{preload}}}\n",
             f'jetstream {{ store_dir: "{store_dir}", sync_interval: always, '
             f"max_file_store: {max_file_store}, max_memory_store: {max_memory_store} }}\n",
-            "max_payload: 1048576\nping_interval: 2s\nping_max: 3\nlame_duck_duration: 30s\nlame_duck_grace_period: 2s\n",
+            "max_payload: 1048576\nping_interval: 2s\nping_max: 3\n",
+            "lame_duck_duration: 30s\nlame_duck_grace_period: 2s\n",
             f"cluster {{\n{cluster}\n}}\n" if cluster else "",
             extra,
         ]
