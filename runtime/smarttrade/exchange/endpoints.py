@@ -7,6 +7,7 @@ so where the exchange can be asked for single symbols it is.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 from collections.abc import Collection, Mapping
@@ -141,7 +142,5 @@ async def _fetch_markets(exchange: Any, symbols: Collection[str]) -> list[Any]:
 
 def _give_memory_back() -> None:
     gc.collect()
-    try:
+    with contextlib.suppress(AttributeError, OSError):  # not glibc: the allocator keeps it
         ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError):
-        pass  # not glibc: the allocator keeps it

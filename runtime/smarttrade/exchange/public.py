@@ -77,8 +77,8 @@ def quote_from_ccxt(market: str, ticker: dict[str, Any], now_ms: int) -> Quote:
 
 
 def candle_from_ccxt(row: Sequence[Any], closed: bool) -> VenueCandle:
-    open_ms, *prices = row[:6]
-    return VenueCandle(int(open_ms), *(exact(value) for value in prices), closed=closed)
+    open_, high, low, close, volume = (exact(value) for value in row[1:6])
+    return VenueCandle(int(row[0]), open_, high, low, close, volume, closed)
 
 
 def with_closed_flags(exchange_class: type[Any]) -> type[Any]:
