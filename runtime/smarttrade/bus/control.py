@@ -46,7 +46,7 @@ class ControlReader:
 
         async def received(message: Msg) -> None:
             try:
-                control = messages.decode(message.data, messages.AccountControl)
+                control: messages.AccountControl = messages.decode(message.data, messages.AccountControl)
             except BusError as error:
                 logger.error("control ignored: %s", error)
                 return
