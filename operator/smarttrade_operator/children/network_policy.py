@@ -15,7 +15,7 @@ from smarttrade_operator.settings import Labels, Network
 
 Rule = dict[str, Any]
 
-# Private, link-local (cloud metadata), shared, documentation, multicast and reserved ranges: no exchange is there.
+# Private, link-local (cloud metadata), shared, multicast and reserved ranges: no exchange is there.
 NOT_PUBLIC_V4 = (
     "0.0.0.0/8",
     "10.0.0.0/8",

@@ -1,0 +1,101 @@
+"""What the watches have told so far, account by account.
+
+The cache is fed by events and by the replies to our own writes, whichever is newer. It holds no Secret.
+Deletions carry the object's uid, so that a late one cannot remove its successor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from smarttrade_operator.children.blueprint import ACCOUNT_LABEL
+from smarttrade_operator.kube import TRADING_ACCOUNT, Manifest
+from smarttrade_operator.names import Key
+
+ChildName = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Observed:
+    """One account as seen: the object, and its children and pods by (kind, name)."""
+
+    account: Manifest | None = None
+    children: dict[ChildName, Manifest] = field(default_factory=dict)
+
+    def child(self, desired: Manifest) -> Manifest | None:
+        return self.children.get((desired["kind"], desired["metadata"]["name"]))
+
+    @property
+    def pods(self) -> list[Manifest]:
+        return [child for (kind, _), child in self.children.items() if kind == "Pod"]
+
+    @property
+    def managed(self) -> list[Manifest]:
+        """The children that the operator writes itself."""
+        return [child for (kind, _), child in self.children.items() if kind != "Pod"]
+
+
+@dataclass(slots=True)
+class Cache:
+    """Everything observed, by account."""
+
+    _accounts: dict[Key, Observed] = field(default_factory=dict)
+
+    def observe(self, manifest: Manifest, *, deleted: bool = False) -> Key | None:
+        """Take in one object; returns the account concerned, None when it belongs to none."""
+        key = owner_key(manifest)
+        if key is None:
+            return None
+        observed = self._accounts.setdefault(key, Observed())
+        if manifest["kind"] == TRADING_ACCOUNT.kind:
+            observed.account = _merge(observed.account, manifest, deleted)
+        else:
+            name = (manifest["kind"], manifest["metadata"]["name"])
+            kept = _merge(observed.children.get(name), manifest, deleted)
+            if kept is None:
+                observed.children.pop(name, None)
+            else:
+                observed.children[name] = kept
+        return key
+
+    def get(self, key: Key) -> Observed:
+        return self._accounts.get(key) or Observed()
+
+    def forget(self, key: Key) -> None:
+        self._accounts.pop(key, None)
+
+    def keys(self) -> list[Key]:
+        return list(self._accounts)
+
+    def objects(self, kind: str) -> Iterator[Manifest]:
+        """All objects of one kind."""
+        for observed in self._accounts.values():
+            if kind == TRADING_ACCOUNT.kind:
+                yield from [observed.account] if observed.account else []
+            else:
+                yield from (child for (of, _), child in observed.children.items() if of == kind)
+
+
+def owner_key(manifest: Manifest) -> Key | None:
+    """The account that an object is or belongs to, by its label."""
+    metadata = manifest["metadata"]
+    if manifest["kind"] == TRADING_ACCOUNT.kind:
+        return Key(metadata["namespace"], metadata["name"])
+    name = (metadata.get("labels") or {}).get(ACCOUNT_LABEL)
+    return Key(metadata["namespace"], name) if name else None
+
+
+def version(manifest: Manifest) -> int:
+    """Versions of one object grow; since Kubernetes 1.35 clients may compare them."""
+    text = str(manifest["metadata"].get("resourceVersion", "0"))
+    return int(text) if text.isdigit() else 0
+
+
+def _merge(known: Manifest | None, seen: Manifest, deleted: bool) -> Manifest | None:
+    if deleted:
+        same = known is not None and known["metadata"].get("uid") == seen["metadata"].get("uid")
+        return None if same else known
+    if known is not None and version(known) > version(seen):
+        return known
+    return seen

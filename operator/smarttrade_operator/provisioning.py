@@ -1,0 +1,133 @@
+"""An account's place in NATS: its pair of accounts, its two assets, its control value.
+
+What has been done is remembered, so that a reconcile which changes nothing sends nothing; `forget` makes the
+next one do it again. The platform's own credentials live for a day, therefore the connection is made anew
+twice a day, and whenever NATS closed it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import msgspec
+import structlog
+
+from smarttrade.bus.accounts import AccountLimits, AccountPair, build_accounts
+from smarttrade.bus.keys import OperatorKeys
+from smarttrade.bus.provision import Provisioner
+from smarttrade.errors import BusError
+from smarttrade.identity import AccountIdentity
+from smarttrade.messages import AccountControl, Report
+from smarttrade_operator.names import Key
+
+RENEW_CONNECTION_S = 12 * 3600.0
+_RETRY_S = 2.0
+_AT_ONCE = 16
+
+OnReport = Callable[[str, str, Report], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Provisioning:
+    """The operator's side of NATS, for all accounts. `run` keeps the connection; the rest uses it."""
+
+    url: str
+    keys: OperatorKeys
+    asset_replicas: int
+    on_report: OnReport
+    _provisioner: Provisioner | None = None
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+    _provisioned: dict[Key, AccountLimits] = field(default_factory=dict)
+    _controls: dict[Key, AccountControl] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Stay connected until cancelled. Being cut off is not fatal: the accounts trade on without us."""
+        while True:
+            try:
+                await self._serve()
+            except BusError as error:
+                _log.warning("NATS is not reachable", error=str(error))
+                await asyncio.sleep(_RETRY_S)
+
+    def pair(self, identity: AccountIdentity, replicas: int) -> AccountPair:
+        """The accounts and credentials as they should be now; the credentials are equal all period long."""
+        return build_accounts(self.keys, identity, AccountLimits(pods=replicas))
+
+    async def provision(self, pair: AccountPair, replicas: int) -> bool:
+        """Bring the pair and the account's assets into NATS; False when that had been done already."""
+        key, limits = _key(pair.identity), AccountLimits(pods=replicas)
+        if self._provisioned.get(key) == limits:
+            return False
+        async with self._slots:
+            sent = await self._required.push(pair)
+            await self._required.ensure_assets(pair.identity, self.asset_replicas, limits=limits)
+        self._provisioned[key] = limits
+        if sent:
+            _log.info("NATS accounts pushed", account=pair.identity.key)
+        return sent
+
+    async def write_control(self, identity: AccountIdentity, control: AccountControl) -> bool:
+        """Make `control` the account's last value; False when it is already what was written last."""
+        key = _key(identity)
+        if self._controls.get(key) == control:
+            return False
+        stamped = msgspec.structs.replace(control, written_ms=int(time.time() * 1000))
+        async with self._slots:
+            await self._required.write_control(identity, stamped)
+        self._controls[key] = control
+        return True
+
+    async def remove(self, identity: AccountIdentity) -> None:
+        """Take both accounts and all they stored out of NATS."""
+        async with self._slots:
+            await self._required.delete(identity)
+        self.forget(_key(identity))
+
+    def forget(self, key: Key) -> None:
+        """Take nothing for granted about this account any more."""
+        self._provisioned.pop(key, None)
+        self._controls.pop(key, None)
+
+    @property
+    def connected(self) -> bool:
+        return self._provisioner is not None and self._provisioner.connected
+
+    @property
+    def _required(self) -> Provisioner:
+        if self._provisioner is None:
+            raise BusError(f"not connected to NATS at {self.url}: is it running, and is the URL right?")
+        return self._provisioner
+
+    async def _serve(self) -> None:
+        """One connection, until it closes or its credentials near their end."""
+        closed = asyncio.Event()
+        provisioner = Provisioner(self.url, self.keys, on_closed=_setter(closed))
+        try:
+            await provisioner.connect()
+            await provisioner.serve_reports(self.on_report)
+            self._provisioner = provisioner
+            _log.info("connected to NATS", url=self.url)
+            async with asyncio.timeout(RENEW_CONNECTION_S):
+                await closed.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._provisioner = None
+            await provisioner.close()
+
+
+def _setter(event: asyncio.Event) -> Callable[[], Awaitable[None]]:
+    async def set_it() -> None:
+        event.set()
+
+    return set_it
+
+
+def _key(identity: AccountIdentity) -> Key:
+    return Key(identity.namespace, identity.name)
+
+
+_log = structlog.get_logger()

@@ -1,0 +1,143 @@
+"""What the pods say of themselves, over NATS.
+
+Account and role are tokens of the subject that NATS itself fills in, so nobody reports for another account.
+A pod that has said nothing for three heartbeats has no voice: its last words would only mislead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from smarttrade.identity import AccountIdentity
+from smarttrade.messages import ExecutionReport, MonitoringReport, Report
+from smarttrade_operator.names import Key
+
+FRESH_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class PodVoice:
+    """The newest fresh reports of one pod."""
+
+    pod: str
+    execution: ExecutionReport | None = None
+    monitoring: MonitoringReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """The fresh reports of one account's pods. `settled` once silence means something: a while after the
+    operator began to listen."""
+
+    pods: tuple[PodVoice, ...] = ()
+    settled: bool = True
+
+    @property
+    def leader(self) -> PodVoice | None:
+        """The pod that says it leads, in the highest epoch."""
+        leading = [pod for pod in self.pods if pod.execution is not None and pod.execution.leading]
+        return max(leading, key=_epoch, default=None)
+
+    @property
+    def spokesman(self) -> PodVoice | None:
+        """The leader, or else the pod that reported last."""
+        return self.leader or max(self.pods, key=_as_of, default=None)
+
+
+def _epoch(pod: PodVoice) -> int:
+    return pod.execution.epoch if pod.execution else -1
+
+
+def _as_of(pod: PodVoice) -> int:
+    return max(
+        pod.execution.as_of_ms if pod.execution else 0, pod.monitoring.as_of_ms if pod.monitoring else 0
+    )
+
+
+@dataclass(slots=True)
+class _Heard:
+    report: Report
+    at_s: float
+
+
+@dataclass(slots=True)
+class Reports:
+    """All reports heard, by account, pod and role. `clock` is monotonic seconds."""
+
+    clock: Callable[[], float]
+    since_s: float = 0.0
+    _keys: dict[str, Key] = field(default_factory=dict)
+    _heard: dict[Key, dict[tuple[str, str], _Heard]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.since_s = self.clock()
+
+    def expect(self, identity: AccountIdentity) -> None:
+        """Listen to this account from now on."""
+        self._keys[identity.token] = Key(identity.namespace, identity.name)
+
+    def forget(self, identity: AccountIdentity) -> None:
+        self._keys.pop(identity.token, None)
+        self._heard.pop(Key(identity.namespace, identity.name), None)
+
+    def receive(self, token: str, role: str, report: Report) -> Key | None:
+        """Take in one report; returns the account when it says something that the status must show."""
+        key = self._keys.get(token)
+        if key is None:
+            return None
+        heard = self._heard.setdefault(key, {})
+        self._drop_silent(heard)
+        before = heard.get((report.pod, role))
+        heard[(report.pod, role)] = _Heard(report, self.clock())
+        return key if before is None or _telling(before.report) != _telling(report) else None
+
+    def of(self, key: Key) -> Voices:
+        heard = self._heard.get(key, {})
+        self._drop_silent(heard)
+        pods = sorted({pod for pod, _ in heard})
+        return Voices(
+            tuple(_voice(pod, (h.report for (p, _), h in heard.items() if p == pod)) for pod in pods),
+            settled=self.clock() - self.since_s > FRESH_S,
+        )
+
+    def next_silence_s(self, key: Key) -> float | None:
+        """Seconds until the next pod loses its voice if it says nothing more."""
+        now = self.clock()
+        return min((h.at_s + FRESH_S - now for h in self._heard.get(key, {}).values()), default=None)
+
+    def _drop_silent(self, heard: dict[tuple[str, str], _Heard]) -> None:
+        limit = self.clock() - FRESH_S
+        for name in [name for name, entry in heard.items() if entry.at_s < limit]:
+            del heard[name]
+
+
+def _voice(pod: str, reports: Iterable[Report]) -> PodVoice:
+    execution, monitoring = None, None
+    for report in reports:
+        if isinstance(report, ExecutionReport):
+            execution = report
+        else:
+            monitoring = report
+    return PodVoice(pod, execution, monitoring)
+
+
+def _telling(report: Report) -> tuple[Any, ...]:
+    """What makes two reports different enough to look at the account; numbers alone do not."""
+    checks = tuple((check.type, check.ok, check.reason) for check in report.checks)
+    if isinstance(report, ExecutionReport):
+        return (
+            report.generation,
+            report.leading,
+            report.effective_state,
+            report.breach_id,
+            report.fills,
+            checks,
+        )
+    evaluation = report.evaluation
+    return (
+        report.generation,
+        checks,
+        evaluation and (evaluation.generation, evaluation.ready, evaluation.error),
+    )
