@@ -110,17 +110,17 @@ class FillRecorded(Record, frozen=True, kw_only=True, tag="fill"):
 
 
 class DayStarted(Record, frozen=True, kw_only=True, tag="day"):
-    """The equity from which the daily loss counts."""
+    """The profit from which the daily loss counts: profit, not equity, so that a raised allocation hides no loss."""
 
     day: str
-    equity: Decimal
+    pnl: Decimal
     time_ms: int
 
 
 class PeakReached(Record, frozen=True, kw_only=True, tag="peak"):
-    """The highest equity so far, from which the drawdown counts."""
+    """The highest profit so far, from which the drawdown counts."""
 
-    equity: Decimal
+    pnl: Decimal
     time_ms: int
 
 
@@ -134,10 +134,10 @@ class Breached(Record, frozen=True, kw_only=True, tag="breach"):
 
 
 class BreachAcknowledged(Record, frozen=True, kw_only=True, tag="acknowledged"):
-    """The user named the breach's id; losses count from this equity on."""
+    """The user named the breach's id; losses count from this profit on."""
 
     id: str
-    equity: Decimal
+    pnl: Decimal
     time_ms: int
 
 
