@@ -10,8 +10,9 @@ from pydantic import BeforeValidator, Field
 from smarttrade.api.model import Model, Rule
 from smarttrade.api.scalars import OBJECT_NAME_PATTERN, Text
 
-PARAMETER_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
+PARAMETER_NAME_MESSAGE = "write names that start with a letter and hold only letters, digits and underscores"
 
+ParameterName = Annotated[str, Text(r"^[A-Za-z_][A-Za-z0-9_]*$", 63, PARAMETER_NAME_MESSAGE)]
 ConfigMapName = Annotated[
     str, Text(OBJECT_NAME_PATTERN, 253, "write the name of a ConfigMap in the account's namespace")
 ]
@@ -76,9 +77,7 @@ Parameter = Annotated[
 ]
 
 
-Parameters = Annotated[
-    dict[Annotated[str, Field(pattern=PARAMETER_NAME_PATTERN)], Parameter], Field(max_length=64)
-]
+Parameters = Annotated[dict[ParameterName, Parameter], Field(max_length=64)]
 
 
 class Strategy(Model):

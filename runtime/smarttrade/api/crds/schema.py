@@ -12,9 +12,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_jsonable_python
 
+from smarttrade.api.strategy import PARAMETER_NAME_MESSAGE
+
 Schema = dict[str, Any]
 
-_PARAMETER_NAMES = "write names that start with a letter and hold only letters, digits and underscores"
 _ORDER = (
     "description",
     "type",
@@ -94,6 +95,6 @@ def _without_keys_patterns(schema: Schema) -> Schema:
     if "patternProperties" not in schema:
         return schema
     ((pattern, values),) = schema["patternProperties"].items()
-    rule = {"rule": f"self.all(name, name.matches(r'{pattern}'))", "message": _PARAMETER_NAMES}
+    rule = {"rule": f"self.all(name, name.matches(r'{pattern}'))", "message": PARAMETER_NAME_MESSAGE}
     kept = {key: value for key, value in schema.items() if key != "patternProperties"}
     return {**kept, "additionalProperties": values, "x-kubernetes-validations": [rule]}

@@ -1,0 +1,55 @@
+"""Plain calls to a test API server, with its whole answer."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: dict[str, Any]
+
+    @property
+    def message(self) -> str:
+        return str(self.body.get("message", ""))
+
+
+class Client:
+    """Calls with the client certificate of a kubeconfig."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        content = json.loads(kubeconfig.read_text())
+        cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
+        self._host = urlsplit(cluster["server"]).netloc
+        self._tls = ssl.create_default_context(cafile=cluster["certificate-authority"])
+        self._tls.load_cert_chain(user["client-certificate"], user["client-key"])
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        kind: str = "application/json",
+        accept: str = "application/json",
+    ) -> Answer:
+        with closing(http.client.HTTPSConnection(self._host, context=self._tls, timeout=30)) as connection:
+            text = None if body is None else json.dumps(body)
+            connection.request(method, path, text, {"Content-Type": kind, "Accept": accept})
+            answer = connection.getresponse()
+            content = answer.read()
+        return Answer(answer.status, json.loads(content))
+
+    def apply(self, path: str, manifest: object, query: str = "fieldManager=tests&force=true") -> Answer:
+        """Server-side apply."""
+        return self.call("PATCH", f"{path}?{query}", manifest, "application/apply-patch+yaml")
+
+    def merge(self, path: str, change: object) -> Answer:
+        return self.call("PATCH", path, change, "application/merge-patch+json")
