@@ -25,7 +25,7 @@ def definition(client: Client) -> dict[str, str]:
     give_up = time.monotonic() + 60
     while time.monotonic() < give_up:
         status = client.call("GET", _DEFINITION).body.get("status", {})
-        conditions = {each["type"]: each["status"] for each in status.get("conditions", [])}
+        conditions = {each["type"]: each["status"] for each in status.get("conditions") or []}
         if conditions.get("Established") == "True" and _is_served(client):
             return conditions
         time.sleep(0.05)
