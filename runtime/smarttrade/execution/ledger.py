@@ -1,0 +1,213 @@
+"""The account's own book of fills: what it holds, at what cost, and what it has earned.
+
+A position is what the account's own fills add up to, never the wallet, which may hold the user's other
+coins. The cost of a position is kept whole and its average derived from it, because a rounded average
+loses money over many partial exits. Every fee is realised when it is paid, whatever asset it is paid in;
+one in the base asset also takes from the position. So for any mark price,
+realised + unrealised = cash received - cash paid + position x mark, exactly (up to the fee's own rounding).
+
+A trade counts once. Trade ids are remembered until `forget` says that nothing as old can come any more;
+a trade from before that is refused rather than guessed at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Context, Decimal
+
+import msgspec
+
+from smarttrade.execution.errors import ExecutionError
+from smarttrade.messages import Fill, Side
+
+ZERO = Decimal(0)
+_EXACT = Context(prec=60)
+_FINEST = Decimal(1).scaleb(-18)
+
+
+class ForgottenTradeError(ExecutionError):
+    """A trade is so old that the ledger no longer knows whether it was counted."""
+
+
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
+    """One market's book. `quantity` is signed base, `cost` the signed quote paid for it."""
+
+    quantity: Decimal = ZERO
+    cost: Decimal = ZERO
+    realized_pnl: Decimal = ZERO
+    fees: Decimal = ZERO
+    volume: Decimal = ZERO
+    fills: int = 0
+
+    @property
+    def average_price(self) -> Decimal:
+        """Average cost in the quote asset; 0 while flat."""
+        return _EXACT.quantize(_EXACT.divide(self.cost, self.quantity), _FINEST) if self.quantity else ZERO
+
+    def unrealized(self, mark: Decimal) -> Decimal:
+        """Profit in the quote asset if the position were closed at `mark`."""
+        return _EXACT.subtract(_EXACT.multiply(self.quantity, mark), self.cost)
+
+
+class LedgerState(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole ledger, as it stands in a snapshot of the log. `trades` maps market to trade id to time."""
+
+    holdings: dict[str, Holding] = {}
+    trades: dict[str, dict[str, int]] = {}
+    forgotten_before_ms: int = 0
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What one fill did: the position's change, and the profit that it realised, its fee included."""
+
+    quantity: Decimal
+    realized_pnl: Decimal
+    closing: bool
+
+    @property
+    def losing_exit(self) -> bool:
+        return self.closing and self.realized_pnl < 0
+
+
+class Ledger:
+    """Folds fills into holdings. Mutable for replay's sake; `state` is the immutable copy."""
+
+    def __init__(self, state: LedgerState | None = None) -> None:
+        state = state or LedgerState()
+        self._holdings = dict(state.holdings)
+        self._trades = {market: dict(trades) for market, trades in state.trades.items()}
+        self._forgotten_before_ms = state.forgotten_before_ms
+
+    def state(self) -> LedgerState:
+        return LedgerState(
+            holdings=dict(self._holdings),
+            trades={market: dict(trades) for market, trades in self._trades.items()},
+            forgotten_before_ms=self._forgotten_before_ms,
+        )
+
+    @property
+    def markets(self) -> tuple[str, ...]:
+        """Markets that were ever held, in the order of their names."""
+        return tuple(sorted(self._holdings))
+
+    @property
+    def realized_pnl(self) -> Decimal:
+        return sum((holding.realized_pnl for holding in self._holdings.values()), ZERO)
+
+    def holding(self, market: str) -> Holding:
+        return self._holdings.get(market) or Holding()
+
+    def quantity(self, market: str) -> Decimal:
+        """Signed base quantity held."""
+        return self.holding(market).quantity
+
+    def held(self) -> tuple[str, ...]:
+        """Markets whose position is not zero, in the order of their names."""
+        return tuple(market for market in self.markets if self._holdings[market].quantity)
+
+    def knows(self, market: str, trade_id: str) -> bool:
+        """Whether the trade was counted already."""
+        return trade_id in self._trades.get(market, {})
+
+    def apply(self, fill: Fill, fee_value: Decimal) -> Applied | None:
+        """Count one fill; None if it was counted before.
+
+        `fee_value` is the fee in the quote asset at fill time (see `value_fee`). ForgottenTradeError
+        if the trade is older than what `forget` dropped.
+        """
+        if self.knows(fill.market, fill.trade_id):
+            return None
+        if fill.time_ms < self._forgotten_before_ms:
+            raise ForgottenTradeError(
+                f"trade {fill.trade_id} of {fill.market} at {fill.time_ms} is older than the ledger's memory "
+                f"({self._forgotten_before_ms}): compare the position with the exchange, and adopt the difference"
+            )
+        self._trades.setdefault(fill.market, {})[fill.trade_id] = fill.time_ms
+        before = self.holding(fill.market)
+        after, applied = _count(before, fill, fee_value)
+        self._holdings[fill.market] = after
+        return applied
+
+    def adopt(self, market: str, quantity: Decimal, price: Decimal) -> None:
+        """Take a holding into the ledger at `price`, without cash and without a trade."""
+        self._holdings[market], _ = _move(self.holding(market), quantity, price)
+
+    def forget(self, before_ms: int) -> None:
+        """Drop the ids of trades older than an exchange time before which nothing new can be reported."""
+        if before_ms <= self._forgotten_before_ms:
+            return
+        self._forgotten_before_ms = before_ms
+        self._trades = {
+            market: {trade: time for trade, time in trades.items() if time >= before_ms}
+            for market, trades in self._trades.items()
+        }
+
+
+def value_fee(fill: Fill, prices: Mapping[str, Decimal]) -> Decimal | None:
+    """The fee in the quote asset: as it is, at the fill's own price, or at the third asset's given price.
+
+    `prices` maps assets to their price in the quote asset. None if the asset has no price there: the
+    caller decides what to do, visibly.
+    """
+    base, quote = split_symbol(fill.market)
+    if not fill.fee or fill.fee_asset == quote:
+        return fill.fee
+    if fill.fee_asset == base:
+        return _EXACT.multiply(fill.fee, fill.price)
+    price = prices.get(fill.fee_asset)
+    return None if price is None else fill.fee * price
+
+
+def split_symbol(market: str) -> tuple[str, str]:
+    """Base and quote of BASE/QUOTE."""
+    base, _, quote = market.partition("/")
+    return base, quote
+
+
+def _count(before: Holding, fill: Fill, fee_value: Decimal) -> tuple[Holding, Applied]:
+    signed = fill.quantity if fill.side is Side.BUY else fill.quantity.copy_negate()
+    closing = before.quantity * signed < 0
+    moved, realized = _move(before, signed, fill.price)
+    base_fee = fill.fee if fill.fee_asset == split_symbol(fill.market)[0] else ZERO
+    if base_fee:
+        moved, gained = _move(moved, base_fee.copy_negate(), fill.price)
+        realized = _EXACT.add(realized, gained)
+    earned = _EXACT.subtract(realized, fee_value)
+    after = msgspec.structs.replace(
+        moved,
+        realized_pnl=_EXACT.add(before.realized_pnl, earned),
+        fees=_EXACT.add(before.fees, fee_value),
+        volume=_EXACT.add(before.volume, _EXACT.multiply(fill.quantity, fill.price)),
+        fills=before.fills + 1,
+    )
+    return after, Applied(_EXACT.subtract(signed, base_fee), earned, closing)
+
+
+def _move(holding: Holding, quantity: Decimal, price: Decimal) -> tuple[Holding, Decimal]:
+    """Change a position at a price; also the profit that its closed part realised."""
+    closed = _closed_part(holding.quantity, quantity)
+    released = _share(holding.cost, closed, holding.quantity)
+    opened = _EXACT.multiply(_EXACT.subtract(quantity, closed), price)
+    realized = _EXACT.subtract(_EXACT.multiply(closed.copy_negate(), price), released)
+    after = msgspec.structs.replace(
+        holding,
+        quantity=_EXACT.add(holding.quantity, quantity),
+        cost=_EXACT.add(_EXACT.subtract(holding.cost, released), opened),
+    )
+    return after, realized
+
+
+def _closed_part(held: Decimal, change: Decimal) -> Decimal:
+    """The part of a change that goes against the position, at most the position itself; signed as the change."""
+    if held * change >= 0:
+        return ZERO
+    return change if change.copy_abs() <= held.copy_abs() else held.copy_negate()
+
+
+def _share(cost: Decimal, closed: Decimal, held: Decimal) -> Decimal:
+    """The cost that leaves with the closed part; all of it with the last."""
+    if not closed:
+        return ZERO
+    if closed.copy_negate() == held:
+        return cost
+    return _EXACT.quantize(_EXACT.divide(_EXACT.multiply(cost, closed.copy_negate()), held), _FINEST)
