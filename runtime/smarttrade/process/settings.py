@@ -1,0 +1,98 @@
+"""A container's world, read once from the environment.
+
+Only what cannot change while the pod lives is here; everything else arrives as control. A bad value ends the
+process with the variable's name: a container on a guess would trade on it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from smarttrade.errors import ConfigurationError
+from smarttrade.identity import AccountIdentity
+
+DEFAULT_PORTS = {"monitoring": 8081, "evaluation": 8082, "execution": 8083}
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+
+_POD = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One container. `endpoint` is the JSON of the catalogue's entry; `host` None means every interface."""
+
+    role: str
+    identity: AccountIdentity
+    pod: str
+    nats_url: str
+    nats_credentials: Path
+    endpoint: str
+    exchange_credentials: Path
+    port: int
+    host: str | None
+    replicas: int
+    log_level: str
+
+    @classmethod
+    def from_environment(cls, role: str, environment: Mapping[str, str] = os.environ) -> Settings:
+        """ConfigurationError names the variable that is missing or wrong."""
+        if role not in DEFAULT_PORTS:
+            raise ConfigurationError(f"unknown role {role!r}: one of {', '.join(DEFAULT_PORTS)}")
+        read = _Reader(environment)
+        return cls(
+            role=role,
+            identity=AccountIdentity(
+                read.required("SMARTTRADE_INSTALLATION"),
+                read.required("SMARTTRADE_NAMESPACE"),
+                read.required("SMARTTRADE_ACCOUNT"),
+            ),
+            pod=read.pod("SMARTTRADE_POD"),
+            nats_url=read.required("SMARTTRADE_NATS_URL"),
+            nats_credentials=Path(
+                read.text("SMARTTRADE_NATS_CREDENTIALS", f"/etc/smarttrade/nats/{role}.creds")
+            ),
+            endpoint=read.text("SMARTTRADE_ENDPOINT", "{}"),
+            exchange_credentials=Path(
+                read.text("SMARTTRADE_EXCHANGE_CREDENTIALS", "/etc/smarttrade/exchange")
+            ),
+            port=read.integer("SMARTTRADE_PORT", DEFAULT_PORTS[role], 0, 65535),
+            host=environment.get("SMARTTRADE_HOST") or None,
+            replicas=read.integer("SMARTTRADE_REPLICAS", 1, 1, 100),
+            log_level=read.choice("SMARTTRADE_LOG_LEVEL", "info", LOG_LEVELS),
+        )
+
+
+class _Reader:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def text(self, name: str, default: str) -> str:
+        return self._environment.get(name, "").strip() or default
+
+    def required(self, name: str) -> str:
+        value = self.text(name, "")
+        if not value:
+            raise ConfigurationError(f"{name} is not set")
+        return value
+
+    def pod(self, name: str) -> str:
+        value = self.required(name)
+        if not _POD.fullmatch(value):
+            raise ConfigurationError(f"{name}={value!r}: use lower-case letters, digits and -")
+        return value
+
+    def integer(self, name: str, default: int, least: int, most: int) -> int:
+        value = self.text(name, str(default))
+        if not value.isdecimal() or not least <= int(value) <= most:
+            raise ConfigurationError(f"{name}={value!r}: a whole number from {least} to {most}")
+        return int(value)
+
+    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
+        value = self.text(name, default).lower()
+        if value not in choices:
+            raise ConfigurationError(f"{name}={value!r}: one of {', '.join(choices)}")
+        return value
