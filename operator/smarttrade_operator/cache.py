@@ -57,16 +57,16 @@ class Cache:
                 observed.children.pop(name, None)
             else:
                 observed.children[name] = kept
+        if observed.account is None and not observed.children:
+            del self._accounts[key]
         return key
 
     def get(self, key: Key) -> Observed:
         return self._accounts.get(key) or Observed()
 
-    def forget(self, key: Key) -> None:
-        self._accounts.pop(key, None)
-
     def keys(self) -> list[Key]:
-        return list(self._accounts)
+        """The accounts that exist."""
+        return [key for key, observed in self._accounts.items() if observed.account is not None]
 
     def objects(self, kind: str) -> Iterator[Manifest]:
         """All objects of one kind."""

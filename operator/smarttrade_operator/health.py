@@ -29,8 +29,8 @@ leading = Gauge("smarttrade_operator_leading", "1 where this replica leads.")
 class Health:
     """`/livez`, `/readyz` and `/metrics`. A check answers with what is wrong, or with an empty text."""
 
+    host: str
     port: int
-    host: str = "0.0.0.0"  # noqa: S104 - the kubelet probes the pod's address
     live: dict[str, Check] = field(default_factory=dict)
     ready: dict[str, Check] = field(default_factory=dict)
     refresh: Callable[[], None] = lambda: None

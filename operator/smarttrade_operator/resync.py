@@ -25,7 +25,7 @@ class Resync:
     due: Callable[[Key], None]
     clock: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
-    _schedule: Schedule[Key] = field(default_factory=Schedule)
+    _schedule: Schedule[Key] = field(default_factory=lambda: Schedule[Key]())
     _known: set[Key] = field(default_factory=set)
 
     async def run(self) -> None:
@@ -39,8 +39,8 @@ class Resync:
         for key in current - self._known:
             self._schedule.add(key, now_s, self.interval_s * self.jitter())
         self._known = current
-        while (key := self._schedule.take(now_s)) is not None:
-            self._schedule.succeeded(key)
-            if key in current:
-                self._schedule.add(key, now_s, self.interval_s * (0.9 + 0.2 * self.jitter()))
-                self.due(key)
+        while (due := self._schedule.take(now_s)) is not None:
+            self._schedule.succeeded(due)
+            if due in current:
+                self._schedule.add(due, now_s, self.interval_s * (0.9 + 0.2 * self.jitter()))
+                self.due(due)

@@ -57,6 +57,7 @@ class Settings:
     network: Network
     nats_cluster: str = "default"
     nats_replicas: int = 1
+    host: str = "0.0.0.0"  # noqa: S104 - the kubelet probes the pod's address
     port: int = 8080
     log_level: str = "info"
     concurrency: int = 8
@@ -80,6 +81,7 @@ class Settings:
             network=_read_network(read),
             nats_cluster=read.text("NATS_CLUSTER", "default"),
             nats_replicas=int(read.number("NATS_REPLICAS", 1)),
+            host=read.text("HOST", "0.0.0.0"),  # noqa: S104
             port=int(read.number("PORT", 8080)),
             log_level=read.text("LOG_LEVEL", "info"),
             concurrency=int(read.number("CONCURRENCY", 8)),

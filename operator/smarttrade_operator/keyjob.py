@@ -1,0 +1,122 @@
+"""Makes the installation's NATS keys once, and the servers' configuration from them.
+
+The keys are never regenerated: new ones would cut every account off. If their Secret is there, it is used as
+it is, and an incomplete one is an error for people to solve. The configuration holds no secret and is written
+anew at every run, since an upgrade may change it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+
+import structlog
+
+from smarttrade.bus.keys import OperatorKeys
+from smarttrade.bus.server import build_config
+from smarttrade_operator.kube import SECRET, Conflict, Kube, Manifest, NotFound
+
+KEYS_SECRET = "smarttrade-keys"  # noqa: S105 - a name
+CONFIG_SECRET = "smarttrade-nats-config"  # noqa: S105 - a name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyJob:
+    """Where the two Secrets go, and what the servers' configuration says besides the keys."""
+
+    namespace: str
+    keys_secret: str = KEYS_SECRET
+    config_secret: str = CONFIG_SECRET
+    store_dir: str = "/data"
+    server_name: str = "$SERVER_NAME"
+    cluster_name: str = "smarttrade"
+    routes: tuple[str, ...] = ()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--namespace", required=True, help="namespace of the two Secrets")
+    parser.add_argument(
+        "--keys-secret", default=KEYS_SECRET, help="Secret with the keys; made if it is missing"
+    )
+    parser.add_argument(
+        "--config-secret", default=CONFIG_SECRET, help="Secret with nats.conf; always written"
+    )
+    parser.add_argument("--store-dir", default="/data", help="where nats-server keeps its data")
+    parser.add_argument("--server-name", default="$SERVER_NAME", help="a variable, one value for each server")
+    parser.add_argument("--cluster-name", default="smarttrade")
+    parser.add_argument(
+        "--route", action="append", default=[], help="nats:// address of each server of a cluster"
+    )
+
+
+def from_arguments(arguments: argparse.Namespace) -> KeyJob:
+    return KeyJob(
+        namespace=arguments.namespace,
+        keys_secret=arguments.keys_secret,
+        config_secret=arguments.config_secret,
+        store_dir=arguments.store_dir,
+        server_name=arguments.server_name,
+        cluster_name=arguments.cluster_name,
+        routes=tuple(arguments.route),
+    )
+
+
+async def run(job: KeyJob) -> None:
+    """Leave both Secrets in place; safe to run again and at the same time."""
+    async with await Kube.connect() as kube:
+        keys = await _ensure_keys(kube, job)
+        config = build_secret(job, job.config_secret, {"nats.conf": build_server_config(keys, job)})
+        await kube.apply(config)
+        _log.info("NATS configuration written", secret=f"{job.namespace}/{job.config_secret}")
+
+
+async def _ensure_keys(kube: Kube, job: KeyJob) -> OperatorKeys:
+    try:
+        return _read(await kube.get(SECRET, job.namespace, job.keys_secret))
+    except NotFound:
+        keys = OperatorKeys.generate()
+    try:
+        await kube.create(build_secret(job, job.keys_secret, keys.to_files()))
+    except Conflict:
+        return _read(await kube.get(SECRET, job.namespace, job.keys_secret))
+    _log.info("NATS keys made", secret=f"{job.namespace}/{job.keys_secret}")
+    return keys
+
+
+def _read(secret: Manifest) -> OperatorKeys:
+    return OperatorKeys.from_files(
+        {name: b64decode(value).decode() for name, value in (secret.get("data") or {}).items()}
+    )
+
+
+def build_server_config(keys: OperatorKeys, job: KeyJob) -> str:
+    """nats.conf; `cluster` only where there is more than one server."""
+    routes = ", ".join(job.routes)
+    cluster = f"  name: {job.cluster_name}\n  listen: 0.0.0.0:6222\n  routes: [{routes}]" if routes else None
+    return build_config(
+        keys,
+        store_dir=job.store_dir,
+        monitor="0.0.0.0:8222",
+        server_name=job.server_name,
+        cluster=cluster,
+    )
+
+
+def build_secret(job: KeyJob, name: str, files: dict[str, str]) -> Manifest:
+    """Kept by Helm when the release goes: the accounts' data is worthless without its keys."""
+    return {
+        "apiVersion": SECRET.api_version,
+        "kind": SECRET.kind,
+        "metadata": {
+            "name": name,
+            "namespace": job.namespace,
+            "labels": {"app.kubernetes.io/part-of": "smarttrade"},
+            "annotations": {"helm.sh/resource-policy": "keep"},
+        },
+        "type": "Opaque",
+        "data": {file: b64encode(text.encode()).decode() for file, text in sorted(files.items())},
+    }
+
+
+_log = structlog.get_logger()

@@ -1,0 +1,75 @@
+"""`smarttrade-operator [run]` and `smarttrade-operator keys`.
+
+Exit codes: 0 stopped by a signal, 1 something failed or the lease was lost, 2 the configuration is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import structlog
+import uvloop
+
+from smarttrade import __version__
+from smarttrade.errors import ConfigurationError, SmartTradeError
+from smarttrade.process.logs import configure_with
+from smarttrade_operator import keyjob
+from smarttrade_operator.service import serve
+from smarttrade_operator.settings import Settings
+
+EXIT_FAILED = 1
+EXIT_CONFIGURATION = 2
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="smarttrade-operator", description="The operator of TradingAccounts."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser(
+        "run", help="watch and reconcile TradingAccounts (the default); SMARTTRADE_* configure it"
+    )
+    keyjob.add_arguments(commands.add_parser("keys", help="make the NATS keys once, and nats.conf from them"))
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parsed = build_parser().parse_args(arguments)
+    configure_with({"component": "operator"}, os.environ.get("SMARTTRADE_LOG_LEVEL") or "info")
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    sys.exit(_run(_keys(parsed) if parsed.command == "keys" else _serve()))
+
+
+async def _serve() -> None:
+    await serve(Settings.from_environment())
+
+
+async def _keys(parsed: argparse.Namespace) -> None:
+    await keyjob.run(keyjob.from_arguments(parsed))
+
+
+def _run(work: Coroutine[Any, Any, None]) -> int:
+    """The exit code; errors are one line that says what to do, unless nobody foresaw them."""
+    log = structlog.get_logger()
+    try:
+        uvloop.run(work)
+    except ConfigurationError as error:
+        log.critical(str(error))
+        return EXIT_CONFIGURATION
+    except SmartTradeError as error:
+        log.critical(str(error))
+        return EXIT_FAILED
+    except Exception as error:
+        log.critical(f"unexpected {type(error).__name__}: {error}", exc_info=error)
+        return EXIT_FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""One account's object, turned into everything that shall exist because of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from smarttrade.api import TradingAccount
+from smarttrade.api.catalogue import Catalogue
+from smarttrade.api.load import describe
+from smarttrade.api.pending import fields_without_effect
+from smarttrade.bus.accounts import AccountPair
+from smarttrade.errors import ConfigurationError
+from smarttrade.identity import AccountIdentity
+from smarttrade.messages import AccountControl
+from smarttrade_operator.children import Blueprint, build_children, build_credentials_secret
+from smarttrade_operator.kube import Manifest
+from smarttrade_operator.settings import Settings
+
+BuildPair = Callable[[AccountIdentity, int], AccountPair]
+
+
+class InvalidSpec(ConfigurationError):  # noqa: N818
+    """The object passed an older API server's checks, but not this version's."""
+
+
+class UnknownEnvironment(ConfigurationError):  # noqa: N818
+    """The platform's catalogue does not know the exchange or its environment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What one generation of an account's object asks for."""
+
+    account: TradingAccount
+    identity: AccountIdentity
+    pair: AccountPair
+    children: tuple[Manifest, ...]
+    secret: Manifest
+    control: AccountControl
+    pending_fields: tuple[str, ...]
+
+    @property
+    def replicas(self) -> int:
+        return self.account.spec.replicas
+
+
+def identify(manifest: Manifest, settings: Settings) -> AccountIdentity:
+    metadata = manifest["metadata"]
+    return AccountIdentity(settings.installation, metadata["namespace"], metadata["name"])
+
+
+def parse(manifest: Manifest) -> TradingAccount:
+    """Read the object; its status is ours and is not judged."""
+    try:
+        return TradingAccount.model_validate({name: manifest[name] for name in ("metadata", "spec")})
+    except ValidationError as error:
+        raise InvalidSpec(describe(error)) from error
+
+
+def build_control(account: TradingAccount, *, deleting: bool) -> AccountControl:
+    """The control value of this generation, not yet stamped with its time of writing."""
+    spec = account.spec.model_dump(mode="json", by_alias=True)
+    return AccountControl(generation=account.generation, spec=spec, deleting=deleting)
+
+
+def build_plan(manifest: Manifest, settings: Settings, catalogue: Catalogue, build_pair: BuildPair) -> Plan:
+    """Raises InvalidSpec or UnknownEnvironment, saying what to change."""
+    account, identity = parse(manifest), identify(manifest, settings)
+    pair = build_pair(identity, account.spec.replicas)
+    blueprint = _build_blueprint(account, identity, settings, catalogue)
+    return Plan(
+        account=account,
+        identity=identity,
+        pair=pair,
+        children=tuple(build_children(blueprint)),
+        secret=build_credentials_secret(blueprint, pair.credentials, renew_at_s=pair.renew_at),
+        control=build_control(account, deleting=False),
+        pending_fields=tuple(
+            f"{field.path}: {field.meanwhile}" for field in fields_without_effect(account.spec)
+        ),
+    )
+
+
+def _build_blueprint(
+    account: TradingAccount, identity: AccountIdentity, settings: Settings, catalogue: Catalogue
+) -> Blueprint:
+    exchange = account.spec.exchange
+    try:
+        endpoint = catalogue.find(exchange.name, exchange.environment)
+    except ConfigurationError as error:
+        raise UnknownEnvironment(str(error)) from error
+    return Blueprint(
+        identity=identity,
+        uid=account.metadata["uid"],
+        spec=account.spec,
+        endpoint=endpoint,
+        runtime=settings.runtime,
+        network=settings.network,
+    )

@@ -1,0 +1,104 @@
+"""Writes an account's status when it is worth it, and tells transitions by events."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import structlog
+
+from smarttrade_operator.cache import Cache
+from smarttrade_operator.conditions import Condition, Findings
+from smarttrade_operator.events import post_event
+from smarttrade_operator.kube import TRADING_ACCOUNT, Kube, KubeError, Manifest, NotFound
+from smarttrade_operator.status import Budget, Status, build_status, write_delay_s
+
+_BAD_WHEN_TRUE = ("Drifted",)
+_BUDGET_RETRY_S = 1.0
+
+
+class Transition(NamedTuple):
+    """One condition that changed its mind."""
+
+    kind: str
+    reason: str
+    note: str
+
+
+@dataclass(slots=True)
+class Publisher:
+    """One for the whole process; `clock` is monotonic seconds."""
+
+    kube: Kube
+    cache: Cache
+    budget: Budget
+    pod: str
+    nats_cluster: str
+    clock: Callable[[], float]
+
+    async def publish(
+        self, account: Manifest, findings: Findings, written_s: float
+    ) -> tuple[bool, float | None]:
+        """Bring the status up to date. Returns (written, seconds after which to come again)."""
+        before: Status = account.get("status") or {}
+        after = build_status(findings, before, self.nats_cluster, datetime.now(UTC))
+        delay_s = write_delay_s(before, after, self.clock() - written_s, _spread(account))
+        if delay_s is None or delay_s > 0:
+            return False, delay_s
+        urgent = write_delay_s(before, after, 0.0, 0.0) == 0
+        if not self.budget.take(self.clock(), must=urgent):
+            return False, _BUDGET_RETRY_S
+        await self._write(account, after)
+        for transition in transitions(before.get("conditions") or [], after["conditions"]):
+            await self.tell(account, transition.reason, transition.note, kind=transition.kind)
+        return True, None
+
+    async def tell(self, account: Manifest, reason: str, note: str, *, kind: str = "Normal") -> None:
+        """Post an event; one that cannot be posted is logged instead."""
+        metadata = account["metadata"]
+        name = f"{metadata['namespace']}/{metadata['name']}"
+        _log.info("event", account=name, kind=kind, reason=reason, note=note)
+        try:
+            await post_event(
+                self.kube, account, pod=self.pod, reason=reason, action="Reconcile", note=note, kind=kind
+            )
+        except KubeError as error:
+            _log.warning("event not posted", account=name, reason=reason, error=str(error))
+
+    async def _write(self, account: Manifest, status: Status) -> None:
+        metadata = {name: account["metadata"][name] for name in ("name", "namespace")}
+        manifest = {
+            "apiVersion": TRADING_ACCOUNT.api_version,
+            "kind": TRADING_ACCOUNT.kind,
+            "metadata": metadata,
+            "status": {name: value for name, value in status.items() if value is not None},
+        }
+        try:
+            self.cache.observe(await self.kube.apply(manifest, subresource="status"))
+        except NotFound:
+            return  # deleted meanwhile: there is nobody left to tell
+
+
+def transitions(before: Iterable[Condition], after: Iterable[Condition]) -> Iterator[Transition]:
+    """Conditions whose status changed to True or False; of a new object's good news only Ready is told."""
+    known = {condition["type"]: condition["status"] for condition in before}
+    for condition in after:
+        status, kind = condition["status"], condition["type"]
+        if status == "Unknown" or known.get(kind) == status:
+            continue
+        bad = (status == "True") == (kind in _BAD_WHEN_TRUE)
+        was_bad = known.get(kind) == ("True" if kind in _BAD_WHEN_TRUE else "False")
+        if bad or was_bad or kind == "Ready":
+            note = f"{kind}={status}: {condition['message'] or condition['reason']}"
+            yield Transition("Warning" if bad else "Normal", condition["reason"], note)
+
+
+def _spread(account: Manifest) -> float:
+    """A fixed place within the minute for each account."""
+    return zlib.crc32(account["metadata"]["uid"].encode()) / 2**32
+
+
+_log = structlog.get_logger()

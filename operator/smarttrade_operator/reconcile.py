@@ -1,0 +1,261 @@
+"""The one flow that makes an account what its object says: gather, build, apply, prune, NATS, status.
+
+Independent steps go on when one fails; what failed is told in the conditions, and the queue comes back. The
+pods' Deployment alone waits for its account in NATS and for its Secret the first time: pods that start
+before those exist would only crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from smarttrade.api.catalogue import Catalogue
+from smarttrade.errors import ConfigurationError
+from smarttrade_operator.apply import Applier
+from smarttrade_operator.cache import Cache, Observed
+from smarttrade_operator.conditions import Findings
+from smarttrade_operator.diagnose import Problem, diagnose, newest_warning, stuck_pods
+from smarttrade_operator.finalizer import build_finalizer_patch, has_finalizer
+from smarttrade_operator.kube import CORE_EVENT, DEPLOYMENT, TRADING_ACCOUNT, Kube, Manifest, kind_of
+from smarttrade_operator.names import Key
+from smarttrade_operator.plan import Plan, build_plan, identify
+from smarttrade_operator.provisioning import Provisioning
+from smarttrade_operator.prune import superfluous
+from smarttrade_operator.publish import Publisher
+from smarttrade_operator.removal import Removal
+from smarttrade_operator.reports import FRESH_S, Reports
+from smarttrade_operator.settings import Settings
+from smarttrade_operator.steps import Steps, reason_of
+
+_STUCK_RECHECK_S = 5.0
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is remembered of one account between reconciles; losing it costs work, never correctness."""
+
+    applier: Applier
+    plan: Plan | None = None
+    plan_of: tuple[str, int] = ("", 0)
+    secret_for: int = 0
+    status_written_s: float = 0.0
+    provisioned_s: float = 0.0
+    warnings: dict[str, Problem] = field(default_factory=dict)
+    warnings_read_s: float = float("-inf")
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """One for the whole process. `clock` is monotonic seconds."""
+
+    kube: Kube
+    cache: Cache
+    settings: Settings
+    catalogue: Catalogue
+    provisioning: Provisioning
+    reports: Reports
+    publisher: Publisher
+    removal: Removal
+    clock: Callable[[], float] = time.monotonic
+    _memories: dict[Key, Memory] = field(default_factory=dict)
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Bring one account up to date; seconds after which to come again, or None."""
+        observed = self.cache.get(key)
+        if observed.account is None:
+            self._forget(key)
+            return None
+        self.reports.expect(identify(observed.account, self.settings))
+        if observed.account["metadata"].get("deletionTimestamp"):
+            return await self.removal.proceed(key, observed)
+        return await self._uphold(key, observed)
+
+    def distrust(self, key: Key) -> None:
+        """Take nothing for granted at the next reconcile: rewrite the Secret, look NATS up again."""
+        memory = self._memories.get(key)
+        if memory is not None:
+            memory.secret_for = 0
+        self.provisioning.forget(key)
+
+    def _forget(self, key: Key) -> None:
+        memory = self._memories.pop(key, None)
+        if memory is not None and memory.plan is not None:
+            self.reports.forget(memory.plan.identity)
+        self.provisioning.forget(key)
+
+    async def _uphold(self, key: Key, observed: Observed) -> float | None:
+        account = observed.account
+        assert account is not None
+        memory = self._memories.setdefault(key, self._new_memory())
+        steps, waits = Steps(), []
+        try:
+            plan = self._plan(memory, account)
+        except ConfigurationError as error:
+            steps.failures.append(Problem(reason_of(error), str(error)))
+            plan = None
+        if plan is not None:
+            await self._claim(account)
+            waits = await self._apply(key, plan, memory, steps)
+        waits.append(await self._publish(key, plan, memory, steps))
+        steps.raise_if_failed()
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _new_memory(self) -> Memory:
+        return Memory(Applier(self.kube, self.clock), status_written_s=self.clock())
+
+    def _plan(self, memory: Memory, account: Manifest) -> Plan:
+        """The plan of this generation, made once; a new one when the credentials' period is over."""
+        metadata = account["metadata"]
+        wanted = (metadata["uid"], metadata["generation"])
+        if memory.plan is None or memory.plan_of != wanted or time.time() >= memory.plan.pair.renew_at:
+            plan = build_plan(account, self.settings, self.catalogue, self.provisioning.pair)
+            memory.plan, memory.plan_of = plan, wanted
+        return memory.plan
+
+    async def _claim(self, account: Manifest) -> None:
+        if not has_finalizer(account):
+            metadata = account["metadata"]
+            patch = build_finalizer_patch(account, present=True)
+            claimed = await self.kube.merge_patch(
+                TRADING_ACCOUNT, metadata["namespace"], metadata["name"], patch
+            )
+            self.cache.observe(claimed)
+
+    async def _apply(self, key: Key, plan: Plan, memory: Memory, steps: Steps) -> list[float | None]:
+        confined = [child for child in plan.children if child["kind"] != DEPLOYMENT.kind]
+        running = [child for child in plan.children if child["kind"] == DEPLOYMENT.kind]
+        waits: list[float | None] = [plan.pair.renew_at - time.time()]
+        in_nats, has_secret, *_ = await asyncio.gather(
+            steps.attempt("NATS accounts", self._provision(key, plan, memory)),
+            steps.attempt("credentials Secret", self._write_secret(plan, memory)),
+            *(steps.attempt(_name(child), self._ensure(key, child, memory, waits)) for child in confined),
+        )
+        for child in running:
+            if self.cache.get(key).child(child) is not None or (in_nats and has_secret):
+                await steps.attempt(_name(child), self._ensure(key, child, memory, waits))
+        await steps.attempt("prune", self._prune(key, plan))
+        return waits
+
+    async def _provision(self, key: Key, plan: Plan, memory: Memory) -> None:
+        if self._silent(key, memory):
+            self.provisioning.forget(key)
+        if await self.provisioning.provision(plan.pair, plan.replicas):
+            memory.provisioned_s = self.clock()
+        await self.provisioning.write_control(plan.identity, plan.control)
+
+    def _silent(self, key: Key, memory: Memory) -> bool:
+        """Nobody reports although pods are ready: perhaps NATS has lost the account."""
+        voices = self.reports.of(key)
+        waited = self.clock() - memory.provisioned_s > FRESH_S
+        if voices.pods or not voices.settled or not waited or not _ready_replicas(self.cache.get(key)):
+            return False
+        memory.provisioned_s = self.clock()
+        return True
+
+    async def _write_secret(self, plan: Plan, memory: Memory) -> None:
+        if memory.secret_for != plan.pair.renew_at:
+            await self.kube.apply(plan.secret)
+            memory.secret_for = plan.pair.renew_at
+
+    async def _ensure(self, key: Key, child: Manifest, memory: Memory, waits: list[float | None]) -> None:
+        observed = self.cache.get(key)
+        applied = await memory.applier.ensure(child, observed.child(child))
+        self.cache.observe(applied.live)
+        if applied.wait_s > 0:
+            waits.append(applied.wait_s)
+        if applied.repaired is not None and observed.account is not None:
+            note = f"put back {applied.repaired.message}"
+            await self.publisher.tell(observed.account, "DriftRepaired", note, kind="Warning")
+
+    async def _prune(self, key: Key, plan: Plan) -> None:
+        observed = self.cache.get(key)
+        for child in superfluous(observed.managed, plan.children, plan.account.metadata["uid"]):
+            metadata = child["metadata"]
+            await self.kube.delete(kind_of(child), key.namespace, metadata["name"], uid=metadata["uid"])
+
+    async def _publish(self, key: Key, plan: Plan | None, memory: Memory, steps: Steps) -> float | None:
+        observed = self.cache.get(key)
+        if observed.account is None:
+            return None
+        problems, recheck_s = await self._diagnose(key, memory)
+        findings = self._findings(key, observed, plan, memory, steps, problems)
+        written, again_s = await self.publisher.publish(observed.account, findings, memory.status_written_s)
+        if written:
+            memory.status_written_s = self.clock()
+        waits = [
+            again_s,
+            recheck_s,
+            self.reports.next_silence_s(key),
+            None if findings.voices.settled else FRESH_S,
+        ]
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _findings(
+        self,
+        key: Key,
+        observed: Observed,
+        plan: Plan | None,
+        memory: Memory,
+        steps: Steps,
+        problems: list[Problem],
+    ) -> Findings:
+        assert observed.account is not None
+        return Findings(
+            generation=observed.account["metadata"]["generation"],
+            voices=self.reports.of(key),
+            failures=tuple(steps.failures),
+            pod_problems=tuple(problems),
+            contested=tuple(memory.applier.contested()),
+            pending_fields=plan.pending_fields if plan else (),
+            replicas=plan.replicas if plan else 1,
+            ready_replicas=_ready_replicas(observed),
+        )
+
+    async def _diagnose(self, key: Key, memory: Memory) -> tuple[list[Problem], float | None]:
+        """What is wrong with the pods, and when to look again at those that are stuck."""
+        observed, now = self.cache.get(key), datetime.now(UTC)
+        stuck = stuck_pods(observed.pods, now)
+        if stuck and self.clock() - memory.warnings_read_s >= _STUCK_RECHECK_S:
+            memory.warnings_read_s = self.clock()
+            memory.warnings = await self._read_warnings(key, stuck)
+            self._heed(memory)
+        memory.warnings = {name: problem for name, problem in memory.warnings.items() if name in stuck}
+        deployment = next((child for child in observed.managed if child["kind"] == DEPLOYMENT.kind), None)
+        starting = _ready_replicas(observed) < len(observed.pods)
+        problems = diagnose(deployment, observed.pods, memory.warnings, now)
+        return problems, _STUCK_RECHECK_S if stuck or starting else None
+
+    async def _read_warnings(self, key: Key, pods: list[str]) -> dict[str, Problem]:
+        found = {}
+        for pod in pods:
+            selector = f"involvedObject.kind=Pod,involvedObject.name={pod}"
+            events = await self.kube.list_objects(CORE_EVENT, key.namespace, field_selector=selector)
+            warning = newest_warning(events)
+            if warning:
+                found[pod] = warning
+        return found
+
+    def _heed(self, memory: Memory) -> None:
+        """A pod that cannot mount our Secret tells that it is gone: we may not look ourselves."""
+        if memory.plan is None:
+            return
+        name = memory.plan.secret["metadata"]["name"]
+        if any(
+            p.reason == "FailedMount" and f'"{name}" not found' in p.message for p in memory.warnings.values()
+        ):
+            memory.secret_for = 0
+
+
+def _ready_replicas(observed: Observed) -> int:
+    for child in observed.managed:
+        if child["kind"] == DEPLOYMENT.kind:
+            return int(child.get("status", {}).get("readyReplicas") or 0)
+    return 0
+
+
+def _name(child: Manifest) -> str:
+    return f"{child['kind']} {child['metadata']['name']}"

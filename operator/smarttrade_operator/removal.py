@@ -1,0 +1,135 @@
+"""Performs the deletion of an account, one stage after the other (see `finalizer` for which and when)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from smarttrade.api import DeletionPolicy, TradingAccount
+from smarttrade.errors import BusError
+from smarttrade.identity import AccountIdentity
+from smarttrade_operator.cache import Observed
+from smarttrade_operator.conditions import Findings
+from smarttrade_operator.finalizer import (
+    Deletion,
+    Stage,
+    build_finalizer_patch,
+    deletion_age_s,
+    has_finalizer,
+)
+from smarttrade_operator.kube import DEPLOYMENT, TRADING_ACCOUNT, Kube, Manifest, NotFound
+from smarttrade_operator.names import Key
+from smarttrade_operator.plan import InvalidSpec, build_control, identify, parse
+from smarttrade_operator.provisioning import Provisioning
+from smarttrade_operator.publish import Publisher
+from smarttrade_operator.reports import Reports
+from smarttrade_operator.settings import Settings
+
+_POLL_S = 0.5
+
+
+@dataclass(slots=True)
+class Removal:
+    """One for the whole process; all state is in the object and in what is still there."""
+
+    kube: Kube
+    settings: Settings
+    provisioning: Provisioning
+    reports: Reports
+    publisher: Publisher
+    clock: Callable[[], float]
+
+    async def proceed(self, key: Key, observed: Observed) -> float | None:
+        """Do the next stage; seconds after which to come again, None once the object is released."""
+        account = observed.account
+        assert account is not None
+        if not has_finalizer(account):
+            return None
+        parsed = _parse(account)
+        identity = identify(account, self.settings)
+        if parsed is not None:
+            await self._announce(identity, parsed)
+        deletion = self._assess(key, observed, parsed)
+        await self._publish(key, observed)
+        if deletion.stage is Stage.SETTLE:
+            return _POLL_S
+        if deletion.stage is Stage.STOP_PODS:
+            await self._stop_pods(key, observed, deletion)
+            return _POLL_S
+        await self._release(account, identity, deletion)
+        return None
+
+    async def _announce(self, identity: AccountIdentity, account: TradingAccount) -> None:
+        """Tell the pods. Without NATS they cannot be told; the time-out then ends the wait."""
+        try:
+            await self.provisioning.write_control(identity, build_control(account, deleting=True))
+        except BusError as error:
+            _log.warning("deletion not announced", account=identity.key, error=str(error))
+
+    def _assess(self, key: Key, observed: Observed, account: TradingAccount | None) -> Deletion:
+        manifest = observed.account
+        assert manifest is not None
+        return Deletion(
+            policy=account.spec.deletion_policy if account else DeletionPolicy.CANCEL_ORDERS,
+            generation=manifest["metadata"]["generation"],
+            timeout_s=account.spec.deletion_timeout_seconds if account else 60.0,
+            age_s=deletion_age_s(manifest, datetime.now(UTC)),
+            voices=self.reports.of(key),
+            ever_reported="asOf" in (manifest.get("status") or {}),
+            stopped=not observed.pods and _deployment(observed) is None,
+        )
+
+    async def _publish(self, key: Key, observed: Observed) -> None:
+        assert observed.account is not None
+        generation = observed.account["metadata"]["generation"]
+        findings = Findings(generation=generation, voices=self.reports.of(key), deleting=True)
+        # Written only where a verdict changes: numbers of an account that goes away can wait for ever.
+        await self.publisher.publish(observed.account, findings, self.clock())
+
+    async def _stop_pods(self, key: Key, observed: Observed, deletion: Deletion) -> None:
+        deployment = _deployment(observed)
+        if deployment is None or deployment["metadata"].get("deletionTimestamp"):
+            return
+        assert observed.account is not None
+        if deletion.settled:
+            await self.publisher.tell(
+                observed.account, "Settled", f"{deletion.policy.value}: done, pods are stopped"
+            )
+        else:
+            note = f"not settled within {deletion.timeout_s:.0f} s ({deletion.left}); pods are stopped anyway"
+            await self.publisher.tell(observed.account, "NotSettled", note, kind="Warning")
+        await self.kube.delete(DEPLOYMENT, key.namespace, key.name, uid=deployment["metadata"]["uid"])
+
+    async def _release(self, account: Manifest, identity: AccountIdentity, deletion: Deletion) -> None:
+        try:
+            await self.provisioning.remove(identity)
+        except BusError as error:
+            if not deletion.overdue:
+                raise
+            note = f"released although its NATS accounts could not be removed: {error}"
+            await self.publisher.tell(account, "NatsAccountsLeft", note, kind="Warning")
+        metadata = account["metadata"]
+        patch = build_finalizer_patch(account, present=False)
+        try:
+            await self.kube.merge_patch(TRADING_ACCOUNT, metadata["namespace"], metadata["name"], patch)
+        except NotFound:
+            return
+        _log.info("account released", account=identity.key)
+
+
+def _parse(account: Manifest) -> TradingAccount | None:
+    """None for an object that this version cannot read: it must still be possible to delete it."""
+    try:
+        return parse(account)
+    except InvalidSpec:
+        return None
+
+
+def _deployment(observed: Observed) -> Manifest | None:
+    return next((child for child in observed.managed if child["kind"] == DEPLOYMENT.kind), None)
+
+
+_log = structlog.get_logger()

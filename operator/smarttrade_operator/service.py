@@ -1,0 +1,214 @@
+"""One operator process: wires everything, leads or stands by, and ends when anything it needs ends.
+
+The standby only watches the lease. The leader that loses it exits instead of cleaning up: a fresh process is
+the one state that is known to be right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections import Counter as Tally
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from smarttrade.api.catalogue import Catalogue
+from smarttrade.bus.keys import OperatorKeys
+from smarttrade.errors import ConfigurationError, SmartTradeError
+from smarttrade.messages import Report
+from smarttrade_operator import health
+from smarttrade_operator.audit import Audit
+from smarttrade_operator.cache import Cache
+from smarttrade_operator.health import QUEUE_AGE_LIMIT_S, Health
+from smarttrade_operator.kube import TRADING_ACCOUNT, Kube, NotFound
+from smarttrade_operator.leader import Leadership
+from smarttrade_operator.names import Key
+from smarttrade_operator.provisioning import Provisioning
+from smarttrade_operator.publish import Publisher
+from smarttrade_operator.queue import WorkQueue
+from smarttrade_operator.reconcile import Reconciler
+from smarttrade_operator.removal import Removal
+from smarttrade_operator.reports import Reports
+from smarttrade_operator.resync import Resync
+from smarttrade_operator.settings import Settings
+from smarttrade_operator.status import Budget
+from smarttrade_operator.watches import watch
+
+RECONCILE_LIMIT_S = 60.0
+
+
+def read_keys(directory: Path) -> OperatorKeys:
+    """The keys as `smarttrade-operator keys` made them, from the mounted Secret."""
+    try:
+        files = {path.name: path.read_text() for path in directory.iterdir() if path.is_file()}
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the NATS keys in {directory}: {error.strerror}") from error
+    return OperatorKeys.from_files(files)
+
+
+@dataclass(slots=True)
+class Operator:
+    """The leader's parts, built from the settings."""
+
+    settings: Settings
+    kube: Kube
+    cache: Cache
+    reports: Reports
+    reconciler: Reconciler
+    queue: WorkQueue[Key]
+    provisioning: Provisioning
+    audit: Audit
+    resync: Resync
+    watching: asyncio.Event = field(default_factory=asyncio.Event)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def jobs(self) -> dict[str, Coroutine[Any, Any, None]]:
+        """What runs for as long as this process leads; the end of any is the end of all."""
+        namespaces = self.settings.watch_namespaces
+        return {
+            "watches": watch(self.cache, self.queue.add, namespaces, self.watching, self.stop),
+            "queue": self.queue.run(),
+            "NATS": self.provisioning.run(),
+            "resync": self.resync.run(),
+            "audit": self.audit.run(self.settings.audit_s),
+        }
+
+    def complaint(self) -> str:
+        age_s = self.queue.schedule.age_s(time.monotonic())
+        late = f"an account has been due for {age_s:.0f} s" if age_s > QUEUE_AGE_LIMIT_S else ""
+        return late or self.audit.complaint()
+
+    def measure(self) -> None:
+        health.queue_age.set(self.queue.schedule.age_s(time.monotonic()))
+        health.queue_length.set(len(self.queue.schedule))
+        phases = Tally(
+            str((account.get("status") or {}).get("phase", "Pending"))
+            for account in self.cache.objects(TRADING_ACCOUNT.kind)
+        )
+        health.accounts.clear()
+        for phase, count in phases.items():
+            health.accounts.labels(phase).set(count)
+
+
+def build_operator(settings: Settings, kube: Kube) -> Operator:
+    """ConfigurationError where keys or catalogue cannot be read."""
+    clock = time.monotonic
+    keys, catalogue = read_keys(settings.keys), Catalogue.load(settings.catalogue)
+    cache, reports = Cache(), Reports(clock)
+
+    async def on_report(token: str, role: str, report: Report) -> None:
+        key = reports.receive(token, role, report)
+        if key is not None:
+            queue.add(key)
+
+    provisioning = Provisioning(settings.network.nats_url, keys, settings.nats_replicas, on_report)
+    budget = Budget(settings.status_writes_per_s)
+    publisher = Publisher(kube, cache, budget, settings.pod, settings.nats_cluster, clock)
+    removal = Removal(kube, settings, provisioning, reports, publisher, clock)
+    reconciler = Reconciler(kube, cache, settings, catalogue, provisioning, reports, publisher, removal)
+
+    async def handle(key: Key) -> float | None:
+        try:
+            async with asyncio.timeout(RECONCILE_LIMIT_S):
+                return await reconciler.reconcile(key)
+        except TimeoutError as error:
+            raise SmartTradeError(f"not done within {RECONCILE_LIMIT_S:.0f} s") from error
+
+    queue: WorkQueue[Key] = WorkQueue(handle, settings.concurrency)
+
+    def resync(key: Key) -> None:
+        reconciler.distrust(key)
+        queue.add(key)
+
+    return Operator(
+        settings=settings,
+        kube=kube,
+        cache=cache,
+        reports=reports,
+        reconciler=reconciler,
+        queue=queue,
+        provisioning=provisioning,
+        audit=Audit(kube, cache, queue.add, settings.watch_namespaces),
+        resync=Resync(settings.resync_s, cache.keys, resync),
+    )
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM; raises when the process must end for another reason."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    probes = Health(settings.host, settings.port)
+    await probes.start()
+    try:
+        async with await Kube.connect() as kube:
+            await _check_definition(kube, settings)
+            operator = build_operator(settings, kube)
+            leadership = Leadership(kube, settings.namespace, settings.pod, settings.lease_s)
+            await _stand_by_and_lead(operator, leadership, probes, stop)
+    finally:
+        await probes.stop()
+
+
+async def _check_definition(kube: Kube, settings: Settings) -> None:
+    namespace = settings.watch_namespaces[0] if settings.watch_namespaces else None
+    try:
+        await kube.list_metadata(TRADING_ACCOUNT, namespace)
+    except NotFound as error:
+        raise ConfigurationError(
+            "the API server does not know TradingAccount in smarttrade.io/v1alpha1: install the chart's "
+            "CustomResourceDefinition of this version (crds.enabled=true)"
+        ) from error
+
+
+async def _stand_by_and_lead(
+    operator: Operator, leadership: Leadership, probes: Health, stop: asyncio.Event
+) -> None:
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await _first(asyncio.create_task(leadership.acquire()), stopping)
+        if stop.is_set():
+            return
+        health.leading.set(1)
+        probes.live["operator"] = operator.complaint
+        probes.ready["watches"] = lambda: "" if operator.watching.is_set() else "not yet running"
+        probes.refresh = operator.measure
+        await _lead(operator, leadership, stopping)
+    finally:
+        stopping.cancel()
+        await leadership.release()
+
+
+async def _lead(operator: Operator, leadership: Leadership, stopping: asyncio.Task[Any]) -> None:
+    jobs = {name: asyncio.create_task(job, name=name) for name, job in operator.jobs().items()}
+    keeping = asyncio.create_task(leadership.keep(), name="lease")
+    tasks: list[asyncio.Task[Any]] = [*jobs.values(), keeping]
+    try:
+        ended = await _first(*tasks, stopping)
+        # kopf ends by itself, without an error, on the signals that stop this process.
+        if ended not in (stopping, jobs["watches"]):
+            raise SmartTradeError(f"{ended.get_name()} ended by itself")
+    finally:
+        operator.stop.set()
+        for task in tasks:
+            if task is not jobs["watches"]:
+                task.cancel()
+        await asyncio.wait(tasks, timeout=10)
+        for task in tasks:
+            task.cancel()
+
+
+async def _first(*tasks: asyncio.Task[Any]) -> asyncio.Task[Any]:
+    """The task that ends first; raises its error."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    ended = next(task for task in tasks if task in done)
+    ended.result()
+    return ended
+
+
+_log = structlog.get_logger()
