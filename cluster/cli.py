@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from cluster import binaries
 from cluster.errors import ClusterError
+from cluster.node import lifecycle
+from cluster.node.layout import Instance, instance_name
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -30,9 +32,22 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser("binaries", help="build the programs of the cluster and print their paths")
     build.add_argument("names", nargs="*", metavar="NAME")
     build.set_defaults(run=_binaries)
+    for name, action, text in (
+        ("up", _up, "start the cluster; nothing happens when it runs"),
+        ("down", _down, "remove the cluster without a trace"),
+    ):
+        commands.add_parser(name, help=text).set_defaults(run=action)
     return parser
 
 
 def _binaries(options: argparse.Namespace) -> None:
     for name in options.names or binaries.PROGRAMS:
         print(binaries.ensure(name))
+
+
+def _up(options: argparse.Namespace) -> None:
+    lifecycle.up(Instance(instance_name()))
+
+
+def _down(options: argparse.Namespace) -> None:
+    lifecycle.down(Instance(instance_name()))

@@ -71,7 +71,7 @@ class ApiServer:
 def controller_manager_command(
     kubeconfig: Path, authority: Path, service_accounts: Pair, *extra: str
 ) -> list[str]:
-    """kube-controller-manager without leader election: there is one, and waiting for a lease takes seconds."""
+    """kube-controller-manager without leader election: there is one, and a lease takes seconds."""
     return [
         str(binaries.ensure("kube-controller-manager")),
         f"--kubeconfig={kubeconfig}",

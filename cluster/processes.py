@@ -10,20 +10,23 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def start(name: str, argv: Sequence[str], log_folder: Path) -> subprocess.Popen[bytes]:
-    """Start `argv` with its output appended to `<log_folder>/<name>.log`."""
+def start(
+    name: str, argv: Sequence[str], log_folder: Path, inherited: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Start `argv` with its output appended to `<log_folder>/<name>.log`, and the `inherited` descriptors."""
     with (log_folder / f"{name}.log").open("ab") as log:
         return subprocess.Popen(
             list(argv),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            pass_fds=list(inherited),
             preexec_fn=die_with_parent,
         )
 
 
 def die_with_parent() -> None:
-    """In the child: ask the kernel for SIGKILL when the parent thread ends, so that a killed test leaves nothing."""
+    """In the child: ask for SIGKILL when the parent thread ends, so that a killed test leaves nothing."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 

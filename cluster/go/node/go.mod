@@ -1,0 +1,3 @@
+module smarttrade.io/cluster/node
+
+go 1.25.0

@@ -1,0 +1,1 @@
+"""The images of the platform and of the cluster itself, all made on this machine."""
