@@ -14,11 +14,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from smarttrade.api import DailyReset, Risk
+from smarttrade.errors import ConfigurationError
 from smarttrade.execution.ledger import ZERO, Ledger
 from smarttrade.execution.records import BreachAcknowledged, Breached, DayStarted, PeakReached
 from smarttrade.messages import EffectiveState, Quote
@@ -30,7 +31,7 @@ LossRecord = DayStarted | PeakReached | Breached | BreachAcknowledged
 
 @dataclass(frozen=True, slots=True)
 class Valuation:
-    """The account's worth at one instant, in capital.currency. `stale` names positions without a fresh quote."""
+    """The account's worth at one instant, in capital.currency; `stale` names positions without a quote."""
 
     allocation: Decimal
     realized: Decimal
@@ -97,18 +98,22 @@ def mark(
     return Valuation(allocation, ledger.realized_pnl, unrealized, now_ms, tuple(stale))
 
 
-def observe(state: LossState, valuation: Valuation, risk: Risk, now_ms: int) -> list[LossRecord]:
+def observe(
+    state: LossState, valuation: Valuation, risk: Risk, now_ms: int, previous: Valuation | None = None
+) -> list[LossRecord]:
     """The records that a valuation calls for: a new day, a new peak, a breach. None from an incomplete one.
 
-    A new day counts from the greater of the profits before and after the reset, so that a loss made while
-    nobody watched is not forgiven. Peaks are recorded in steps of a thousandth of the equity.
+    A new day counts from the greater of the profits now and at `previous`, the last complete valuation: a
+    loss made while nobody watched is not forgiven. Peaks are recorded in steps of a thousandth of the
+    allocation.
     """
     if not valuation.complete:
         return []
     records: list[LossRecord] = []
     day = trading_day(risk.daily_reset, now_ms)
     if state.baseline is None or day != state.day:
-        records.append(DayStarted(day=day, pnl=valuation.pnl, time_ms=now_ms))
+        before = previous.pnl if previous and previous.complete else valuation.pnl
+        records.append(DayStarted(day=day, pnl=max(before, valuation.pnl), time_ms=now_ms))
     step = PEAK_STEP * max(valuation.allocation, ZERO)
     if state.peak is None or valuation.pnl >= state.peak + step:
         records.append(PeakReached(pnl=valuation.pnl, time_ms=now_ms))
@@ -150,10 +155,10 @@ def fold(state: LossState, record: LossRecord) -> LossState:
 def trading_day(reset: DailyReset, now_ms: int) -> str:
     """The date, in the reset's time zone, on which the current trading day began.
 
-    A reset time that the clocks skip in spring counts as the first instant after the gap; one that they
-    show twice in autumn counts the first time only.
+    A reset time that the clocks skip in spring comes as long after the one of the day before as ever, 24 h;
+    one that they show twice in autumn counts the first time only.
     """
-    zone = ZoneInfo(reset.time_zone)
+    zone = _zone(reset)
     local = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone).date()
     begins = reset_instant_ms(reset, local.isoformat())
     return (local if now_ms >= begins else local - timedelta(days=1)).isoformat()
@@ -161,9 +166,19 @@ def trading_day(reset: DailyReset, now_ms: int) -> str:
 
 def reset_instant_ms(reset: DailyReset, day: str) -> int:
     """When the trading day of that date begins, in ms of UTC."""
-    zone = ZoneInfo(reset.time_zone)
+    zone = _zone(reset)
     wall = datetime.combine(datetime.fromisoformat(day).date(), time.fromisoformat(reset.time), tzinfo=zone)
     return int(wall.timestamp() * 1000)
+
+
+def _zone(reset: DailyReset) -> ZoneInfo:
+    try:
+        return ZoneInfo(reset.time_zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigurationError(
+            f"risk.dailyReset.timeZone {reset.time_zone!r} is not a known IANA time zone: "
+            "write one such as UTC or Europe/Berlin"
+        ) from error
 
 
 def _breaches(state: LossState, valuation: Valuation, risk: Risk, now_ms: int) -> list[LossRecord]:

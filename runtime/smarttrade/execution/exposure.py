@@ -20,7 +20,7 @@ from smarttrade.messages import Side
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkingOrder:
-    """An own order that may still fill. `remaining` is the base quantity that may still change the position."""
+    """An own order that may still fill; `remaining` is the base quantity that may yet change the position."""
 
     cid: str
     market: str

@@ -119,8 +119,8 @@ class Ledger:
             return None
         if fill.time_ms < self._forgotten_before_ms:
             raise ForgottenTradeError(
-                f"trade {fill.trade_id} of {fill.market} at {fill.time_ms} is older than the ledger's memory "
-                f"({self._forgotten_before_ms}): compare the position with the exchange, and adopt the difference"
+                f"trade {fill.trade_id} of {fill.market} at {fill.time_ms} is older than the ledger's memory, "
+                f"{self._forgotten_before_ms}: compare the position with the exchange, adopt the difference"
             )
         self._trades.setdefault(fill.market, {})[fill.trade_id] = fill.time_ms
         before = self.holding(fill.market)
@@ -198,7 +198,7 @@ def _move(holding: Holding, quantity: Decimal, price: Decimal) -> tuple[Holding,
 
 
 def _closed_part(held: Decimal, change: Decimal) -> Decimal:
-    """The part of a change that goes against the position, at most the position itself; signed as the change."""
+    """The part of a change that goes against the position, at most all of it; signed as the change."""
     if held * change >= 0:
         return ZERO
     return change if change.copy_abs() <= held.copy_abs() else held.copy_negate()

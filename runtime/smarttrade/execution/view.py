@@ -1,0 +1,119 @@
+"""What the risk checks look at and what they answer: one order, one instant, one verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import StrEnum
+
+from smarttrade.api import TradingAccountSpec
+from smarttrade.execution.equity import LossState, Valuation
+from smarttrade.execution.exposure import Exposure, MarketExposure
+from smarttrade.execution.ledger import ZERO
+from smarttrade.execution.orders import Purpose
+from smarttrade.execution.state import Effective
+from smarttrade.messages import Side
+
+
+class Kind(StrEnum):
+    """What an order does to the worst case; the columns of the table of checks."""
+
+    OPENING = "opening"
+    REDUCING = "reducing"
+    PROTECTIVE = "protective"
+    CANCEL = "cancel"
+
+
+class Answer(StrEnum):
+    ALLOWED = "Allowed"
+    DENIED = "Denied"
+    WAIT = "Wait"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """An order that is about to be written as an intent. `rests`: it may stay open on the exchange."""
+
+    market: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    purpose: Purpose = Purpose.TARGET
+    rests: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a proposal.
+
+    Allowed: `quantity` base may be sent now (round it down to the lot; the rest is another leg). Wait: ask
+    again at `until_ms` of exchange time.
+    """
+
+    answer: Answer
+    quantity: Decimal = ZERO
+    code: str = ""
+    message: str = ""
+    until_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A condition found elsewhere that forbids new exposure, such as ClockSkew or BalanceShortfall.
+
+    An empty `market` means the whole account."""
+
+    code: str
+    message: str
+    market: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """All that the checks look at, as of one instant of exchange time.
+
+    `state`: the one effective for the proposal's market. `marks`: mid price per market (the last trade
+    without a quote). `fresh`: markets whose data monitoring calls fresh. `costs`: what the ledger's
+    positions cost, per market. `last_losses_ms`: market to its last losing exit. `sent_ms`: times of the
+    orders of the last minute, oldest first. `resting`: own orders that are or may be open.
+    `free_balance`: of capital.currency in the wallet, None if unknown.
+    """
+
+    spec: TradingAccountSpec
+    now_ms: int
+    state: Effective
+    exposure: Exposure
+    marks: Mapping[str, Decimal]
+    fresh: Collection[str]
+    valuation: Valuation
+    losses: LossState
+    costs: Mapping[str, Decimal] = field(default_factory=dict)
+    last_losses_ms: Mapping[str, int] = field(default_factory=dict)
+    sent_ms: Sequence[int] = ()
+    resting: int = 0
+    free_balance: Decimal | None = None
+    holds: tuple[Hold, ...] = ()
+
+    def of(self, market: str) -> MarketExposure:
+        return self.exposure.of(market)
+
+    @property
+    def capital_in_use(self) -> Decimal:
+        """Quote spent on positions held and that all working buys may still spend."""
+        return sum(self.costs.values(), self.exposure.buy_cost)
+
+    def capital_in(self, market: str) -> Decimal:
+        """The same, of one market."""
+        return self.costs.get(market, ZERO) + self.of(market).buy_cost
+
+    def with_order(self, proposal: Proposal) -> View:
+        """The view as if the order were out."""
+        known, quantity = self.of(proposal.market), proposal.quantity
+        if proposal.side is Side.BUY:
+            cost = known.buy_cost + quantity * proposal.price
+            after = replace(known, buys=known.buys + quantity, buy_cost=cost)
+        else:
+            after = replace(known, sells=known.sells + quantity)
+        exposure = Exposure({**self.exposure.markets, proposal.market: after})
+        return replace(self, exposure=exposure, resting=self.resting + proposal.rests)
