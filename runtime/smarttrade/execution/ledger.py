@@ -119,7 +119,7 @@ class Ledger:
             return None
         if fill.time_ms < self._forgotten_before_ms:
             raise ForgottenTradeError(
-                f"trade {fill.trade_id} of {fill.market} at {fill.time_ms} is older than the ledger's memory, "
+                f"trade {fill.trade_id} of {fill.market} at {fill.time_ms} is older than the ledger recalls, "
                 f"{self._forgotten_before_ms}: compare the position with the exchange, adopt the difference"
             )
         self._trades.setdefault(fill.market, {})[fill.trade_id] = fill.time_ms

@@ -1,9 +1,10 @@
 """The limits, in the order in which they are checked, outside the strategy's reach.
 
 `CHECKS` is the whole of it: each row names a check, the kinds of orders that it applies to, and the
-function that finds what is wrong. Nothing that makes a position smaller is held up by a limit on size, pace, data or loss:
-a limit that keeps a trader in a falling market is worse than none. Such an order must be covered by the
-position even if everything else that is out fills, so that none can double one of unknown fate.
+function that finds what is wrong. Nothing that makes a position smaller is held up by a limit on size,
+pace, data or loss: a limit that keeps a trader in a falling market is worse than none. Such an order must
+be covered by the position even if everything else that is out fills, so that none can double one of
+unknown fate.
 
 Quantities are valued at the market's mark, for orders and positions alike; capital is counted at the
 order's own price, as the exchange locks it. Throttling alone does not deny: the order waits.
@@ -130,7 +131,7 @@ def _crosses_zero(proposal: Proposal, view: View) -> Finding:
         return None
     return (
         f"{proposal.side} {_plain(proposal.quantity)} of {proposal.market} may turn the position over: "
-        f"{_plain(exposure.position)} held, at most {_plain(exposure.reducible(proposal.side))} not yet committed"
+        f"{_plain(exposure.position)} held, {_plain(exposure.reducible(proposal.side))} of it not yet committed"
     )
 
 
