@@ -71,13 +71,15 @@ class ApiServer:
 def controller_manager_command(
     kubeconfig: Path, authority: Path, service_accounts: Pair, *extra: str
 ) -> list[str]:
-    """kube-controller-manager without leader election: there is one, and a lease takes seconds."""
+    """kube-controller-manager without leader election: there is one, and a lease takes seconds.
+
+    It acts as the user of `kubeconfig`: an account for each controller would take seconds as well.
+    """
     return [
         str(binaries.ensure("kube-controller-manager")),
         f"--kubeconfig={kubeconfig}",
         f"--root-ca-file={authority}",
         f"--service-account-private-key-file={service_accounts.key}",
-        "--use-service-account-credentials=true",
         "--leader-elect=false",
         *extra,
     ]
