@@ -187,7 +187,7 @@ class Kube:
             page = await self._request(
                 "list", kind, namespace, limit=_PAGE, _continue=token, header_params=dict(header), **selectors
             )
-            for item in page["items"]:
+            for item in page["items"] or []:
                 yield item
             token = page["metadata"].get("continue")
             if not token:

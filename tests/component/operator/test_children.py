@@ -1,0 +1,23 @@
+"""An applied object becomes its children."""
+
+from __future__ import annotations
+
+from tests.component.operator.harness import Namespace, OperatorProcess, build_account, eventually
+
+
+def test_an_applied_account_gets_all_its_children(operator: OperatorProcess, namespace: Namespace) -> None:
+    namespace.create("TradingAccount", build_account("alice"))
+
+    deployment = namespace.wait("Deployment", "alice")
+    assert [c["name"] for c in deployment["spec"]["template"]["spec"]["containers"]] == [
+        "monitoring",
+        "evaluation",
+        "execution",
+    ]
+    namespace.wait("NetworkPolicy", "alice")
+    namespace.wait("PodDisruptionBudget", "alice")
+    secret = namespace.wait("Secret", "alice-nats")
+    assert sorted(secret["data"]) == ["evaluation.creds", "execution.creds", "monitoring.creds"]
+    account = namespace.get("TradingAccount", "alice")
+    assert account["metadata"]["finalizers"] == ["smarttrade.io/settle"]
+    eventually(lambda: namespace.get("TradingAccount", "alice")["status"]["phase"] == "Pending")
