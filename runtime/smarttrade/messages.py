@@ -267,11 +267,13 @@ class AccountView(Message, frozen=True, kw_only=True, tag="account_view"):
 
 
 class HistoryRequest(Message, frozen=True, kw_only=True, tag="history"):
-    """The last `count` final candles of one market and timeframe, oldest first."""
+    """The last `count` final candles of one market and timeframe, oldest first; with `before_ms`, of those
+    that open before it, so that a long history is read in pages that fit a message."""
 
     market: str
     timeframe: str
     count: int
+    before_ms: int = 0
 
 
 class DescribeRequest(Message, frozen=True, kw_only=True, tag="describe"):
