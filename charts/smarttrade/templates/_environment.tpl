@@ -1,0 +1,34 @@
+{{/* The operator's settings, as smarttrade_operator.settings reads them. */}}
+{{- define "smarttrade.operatorEnvironment" -}}
+- {name: SMARTTRADE_INSTALLATION, value: {{ .Values.installation | quote }}}
+- name: SMARTTRADE_OPERATOR_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+- name: SMARTTRADE_OPERATOR_POD
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+- {name: SMARTTRADE_WATCH_NAMESPACES, value: {{ join "," .Values.watchNamespaces | quote }}}
+- {name: SMARTTRADE_KEYS, value: /etc/smarttrade/keys}
+- {name: SMARTTRADE_CATALOGUE, value: /etc/smarttrade/catalogue/catalogue.yaml}
+- {name: SMARTTRADE_RUNTIME_IMAGE, value: {{ include "smarttrade.image" (dict "root" . "image" .Values.runtime.image) | quote }}}
+- {name: SMARTTRADE_RUNTIME_PULL_POLICY, value: {{ .Values.runtime.image.pullPolicy }}}
+- {name: SMARTTRADE_RUNTIME_PULL_SECRETS, value: {{ join "," .Values.imagePullSecrets | quote }}}
+- {name: SMARTTRADE_NATS_URL, value: {{ include "smarttrade.natsUrl" . | quote }}}
+- {name: SMARTTRADE_NATS_CLUSTER, value: {{ .Values.nats.cluster | quote }}}
+- {name: SMARTTRADE_NATS_REPLICAS, value: {{ .Values.nats.replicas | quote }}}
+{{- if .Values.nats.enabled }}
+- {name: SMARTTRADE_NATS_NAMESPACE, value: {{ .Release.Namespace | quote }}}
+- {name: SMARTTRADE_NATS_POD_LABELS, value: {{ include "smarttrade.pairs" (include "smarttrade.selector" (dict "root" . "name" "nats") | fromYaml) | quote }}}
+{{- else }}
+- {name: SMARTTRADE_NATS_CIDRS, value: {{ join "," .Values.nats.externalCidrs | quote }}}
+{{- end }}
+- {name: SMARTTRADE_DNS_NAMESPACE_LABELS, value: {{ include "smarttrade.pairs" .Values.network.dnsNamespaceLabels | quote }}}
+- {name: SMARTTRADE_DNS_POD_LABELS, value: {{ include "smarttrade.pairs" .Values.network.dnsPodLabels | quote }}}
+- {name: SMARTTRADE_CLUSTER_CIDRS, value: {{ join "," .Values.network.clusterCidrs | quote }}}
+- {name: SMARTTRADE_METRICS_NAMESPACE_LABELS, value: {{ include "smarttrade.pairs" .Values.network.metricsNamespaceLabels | quote }}}
+- {name: SMARTTRADE_PORT, value: "8080"}
+- {name: SMARTTRADE_LOG_LEVEL, value: {{ .Values.operator.logLevel }}}
+- {name: SMARTTRADE_CONCURRENCY, value: {{ .Values.operator.concurrency | quote }}}
+- {name: SMARTTRADE_RESYNC_SECONDS, value: {{ .Values.operator.resyncSeconds | quote }}}
+- {name: SMARTTRADE_AUDIT_SECONDS, value: {{ .Values.operator.auditSeconds | quote }}}
+- {name: SMARTTRADE_LEASE_SECONDS, value: {{ .Values.operator.leaseSeconds | quote }}}
+- {name: SMARTTRADE_STATUS_WRITES_PER_SECOND, value: {{ .Values.operator.statusWritesPerSecond | quote }}}
+{{- end }}

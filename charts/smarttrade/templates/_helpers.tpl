@@ -1,0 +1,156 @@
+{{/* Names, labels and the parts that every pod shares. */}}
+
+{{- define "smarttrade.fullname" -}}
+{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{- define "smarttrade.labels" -}}
+{{ include "smarttrade.selector" . }}
+app.kubernetes.io/part-of: smarttrade
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Of pods: without versions, so that a new chart alone restarts nothing. */}}
+{{- define "smarttrade.podLabels" -}}
+{{ include "smarttrade.selector" . }}
+app.kubernetes.io/part-of: smarttrade
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "smarttrade.selector" -}}
+app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end }}
+
+{{/* {name, namespace, labels} of one object: dict "root" $ "name" "operator" "suffix" "-operator" */}}
+{{- define "smarttrade.metadata" -}}
+name: {{ include "smarttrade.fullname" .root }}{{ .suffix }}
+namespace: {{ .namespace | default .root.Release.Namespace }}
+labels:
+  {{- include "smarttrade.labels" . | nindent 2 }}
+{{- end }}
+
+{{- define "smarttrade.image" -}}
+{{ .image.repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
+{{- end }}
+
+{{- define "smarttrade.simulatorImage" -}}
+{{- $image := .Values.simulator.image }}
+{{- if $image.repository }}{{ include "smarttrade.image" (dict "root" . "image" $image) }}
+{{- else }}{{ include "smarttrade.image" (dict "root" . "image" .Values.runtime.image) }}{{ end }}
+{{- end }}
+
+{{- define "smarttrade.pullSecrets" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "smarttrade.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: {{ . }}
+runAsGroup: {{ . }}
+fsGroup: {{ . }}
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "smarttrade.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- define "smarttrade.placement" -}}
+{{- with .nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end }}
+
+{{- define "smarttrade.spread" -}}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "smarttrade.selector" . | nindent 8 }}
+{{- end }}
+
+{{- define "smarttrade.keysSecret" -}}
+{{ .Values.keys.existingSecret | default (printf "%s-keys" (include "smarttrade.fullname" .)) }}
+{{- end }}
+
+{{- define "smarttrade.natsHost" -}}
+{{ include "smarttrade.fullname" . }}-nats.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}
+{{- end }}
+
+{{- define "smarttrade.natsUrl" -}}
+{{- if .Values.nats.enabled }}nats://{{ include "smarttrade.natsHost" . }}:4222
+{{- else }}{{ required "nats.enabled is false: set nats.url to the servers to use" .Values.nats.url }}{{ end }}
+{{- end }}
+
+{{/* Comma-separated routes between the servers, empty for a single one. */}}
+{{- define "smarttrade.natsRoutes" -}}
+{{- $root := . -}}
+{{- if gt (int .Values.nats.replicas) 1 }}
+{{- range $index := until (int .Values.nats.replicas) }}{{ if $index }},{{ end }}nats://
+{{- include "smarttrade.fullname" $root }}-nats-{{ $index }}.{{ include "smarttrade.fullname" $root }}-nats-headless.{{ $root.Release.Namespace }}.svc.{{ $root.Values.clusterDomain }}:6222{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* key=value,key=value */}}
+{{- define "smarttrade.pairs" -}}
+{{- $pairs := list }}
+{{- range $key, $value := . }}{{ $pairs = append $pairs (printf "%s=%s" $key $value) }}{{ end }}
+{{- join "," $pairs }}
+{{- end }}
+
+{{/* The catalogue of exchanges, with the simulator where it is enabled. */}}
+{{- define "smarttrade.catalogue" -}}
+{{- $catalogue := deepCopy .Values.exchanges }}
+{{- if .Values.simulator.enabled }}
+{{- $host := printf "%s-simulator.%s.svc.%s:8080" (include "smarttrade.fullname" .) .Release.Namespace .Values.clusterDomain }}
+{{- $pods := dict "namespaceLabels" (dict "kubernetes.io/metadata.name" .Release.Namespace)
+      "podLabels" (fromYaml (include "smarttrade.selector" (dict "root" . "name" "simulator"))) "port" 8080 }}
+{{- $simulator := dict "rest" (printf "http://%s" $host) "websocket" (printf "ws://%s" $host)
+      "websocketApi" (printf "ws://%s" $host) "pods" $pods }}
+{{- $catalogue = merge (dict "binance" (dict "Simulator" $simulator)) $catalogue }}
+{{- end }}
+{{- toYaml $catalogue }}
+{{- end }}
+
+{{/* Checks that no schema can express. */}}
+{{- define "smarttrade.check" -}}
+{{- if and (not .Values.nats.enabled) (not .Values.nats.url) }}
+{{- fail "nats.enabled is false: set nats.url to the servers to use" }}
+{{- end }}
+{{- if and .Values.nats.enabled .Values.nats.url }}
+{{- fail "nats.url is set: set nats.enabled to false, or remove the url" }}
+{{- end }}
+{{- if and .Values.nats.persistence.existingVolume (gt (int .Values.nats.replicas) 1) }}
+{{- fail "nats.persistence.existingVolume would be shared by several servers: set nats.replicas to 1, or use claims" }}
+{{- end }}
+{{- if and .Values.simulator.dataFile (not .Values.simulator.dataVolume) }}
+{{- fail "simulator.dataFile is set without simulator.dataVolume: say which volume holds the file" }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,50 @@
+{{/* Exactly smarttrade_operator.permissions; a test holds the two equal. */}}
+{{- define "smarttrade.accountRules" -}}
+- apiGroups: [smarttrade.io]
+  resources: [tradingaccounts]
+  verbs: [get, list, watch, patch]
+- apiGroups: [smarttrade.io]
+  resources: [tradingaccounts/status]
+  verbs: [patch]
+- apiGroups: [smarttrade.io]
+  resources: [tradingaccounts/finalizers]
+  verbs: [update]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, update, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, update, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, update, patch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [create, patch, delete]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
+{{- end }}
+
+{{- define "smarttrade.operatorRules" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, create, update]
+{{- end }}
+
+{{/* Creating cannot be bound to names; reading and changing is. */}}
+{{- define "smarttrade.keysRules" -}}
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [create]
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: [{{ include "smarttrade.keysSecret" . }}, {{ include "smarttrade.fullname" . }}-nats-config]
+  verbs: [get, patch]
+{{- end }}
