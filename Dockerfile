@@ -1,0 +1,56 @@
+# The operator's and the runtime's image. Any engine builds it: docker with or without BuildKit, buildah.
+#
+#   docker build --target operator .        docker build --target runtime [--build-arg RESEARCH=1] .
+#
+# pip.conf, ca-bundle.crt and wheels/ in the build context are used where they exist (`python -m cluster
+# images` puts the machine's own there). They stay in stages that are thrown away.
+ARG BASE_IMAGE=python:3.13-slim
+
+FROM ${BASE_IMAGE} AS tools
+COPY requirements/build.txt pip.con[f] ca-bundle.cr[t] /opt/build/
+ENV PIP_CONFIG_FILE=/opt/build/pip.conf PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+RUN umask 022 && python3 -m venv /opt/tools && python3 -m venv --without-pip /opt/smarttrade
+COPY README.md wheel[s] /opt/build/wheels/
+RUN /opt/tools/bin/pip install -q --require-hashes -r /opt/build/build.txt
+
+# A layer that changes with the lock file only. Byte code is compiled here and trusted without looking at
+# the sources' times, because a container's first second is spent on imports.
+FROM tools AS operator-dependencies
+COPY requirements/operator.txt /opt/build/
+RUN umask 022 \
+ && /opt/tools/bin/pip --python /opt/smarttrade/bin/python install -q --no-compile --require-hashes -r /opt/build/operator.txt \
+ && find /opt/smarttrade -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + \
+ && /opt/smarttrade/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/smarttrade/lib
+
+FROM tools AS code
+COPY pyproject.toml README.md LICENSE /opt/build/source/
+COPY operator /opt/build/source/operator
+COPY runtime /opt/build/source/runtime
+RUN umask 022 \
+ && /opt/tools/bin/pip wheel -q --no-deps --no-build-isolation --wheel-dir /opt/build/wheel /opt/build/source \
+ && /opt/tools/bin/pip --python /opt/smarttrade/bin/python install -q --no-compile --no-deps --no-index /opt/build/wheel/*.whl \
+ && /opt/smarttrade/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/smarttrade/lib
+
+FROM ${BASE_IMAGE} AS operator
+ENV PATH=/opt/smarttrade/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 10001:10001
+WORKDIR /tmp
+CMD ["smarttrade-operator"]
+COPY --from=operator-dependencies /opt/smarttrade /opt/smarttrade
+COPY --from=code /opt/smarttrade /opt/smarttrade
+
+FROM tools AS runtime-dependencies
+ARG RESEARCH=0
+COPY requirements/runtime.txt requirements/research.txt /opt/build/
+RUN umask 022 \
+ && if [ "$RESEARCH" = 1 ]; then more="-r /opt/build/research.txt"; fi \
+ && /opt/tools/bin/pip --python /opt/smarttrade/bin/python install -q --no-compile --require-hashes -r /opt/build/runtime.txt $more \
+ && find /opt/smarttrade -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + \
+ && /opt/smarttrade/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/smarttrade/lib
+
+FROM ${BASE_IMAGE} AS runtime
+ENV PATH=/opt/smarttrade/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 10001:10001
+WORKDIR /tmp
+COPY --from=runtime-dependencies /opt/smarttrade /opt/smarttrade
+COPY --from=code /opt/smarttrade /opt/smarttrade
