@@ -1,5 +1,22 @@
-"""SmartTrade: an isolated, replicated trading environment for every account."""
+"""SmartTrade: an isolated, replicated trading environment for every account.
+
+What a strategy author imports is here: `from smarttrade import Strategy, Parameter`. It is loaded when first
+used, since most processes need no strategy.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from smarttrade._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from smarttrade.evaluation.strategy import Parameter, Strategy, Wants, Wish
+
+__all__ = ["Parameter", "Strategy", "Wants", "Wish", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from smarttrade.evaluation import strategy
+
+        return getattr(strategy, name)
+    raise AttributeError(f"module 'smarttrade' has no attribute {name!r}")

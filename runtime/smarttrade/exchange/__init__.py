@@ -1,1 +1,1 @@
-"""Exchanges through ccxt: loading one class without the other hundred, addresses, what each can do, errors."""
+"""Exchanges through ccxt: loading one class without the other hundred, addresses, abilities, errors."""

@@ -1,0 +1,76 @@
+"""What evaluation says and asks on NATS. Every request is bounded; no answer is a BusError."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from nats.errors import Error as NatsError
+
+from smarttrade.bus import subjects
+from smarttrade.bus.connection import Connection
+from smarttrade.errors import BusError
+from smarttrade.messages import (
+    Candle,
+    Decision,
+    DecisionReply,
+    DescribeReply,
+    DescribeRequest,
+    EvaluationStatus,
+    HistoryReply,
+    HistoryRequest,
+    decode,
+    encode,
+)
+
+T = TypeVar("T")
+
+_DECIDE_TIMEOUT_S = 0.5
+_DESCRIBE_TIMEOUT_S = 1.0
+_HISTORY_TIMEOUT_S = 15.0
+_PAGE = 1_000
+
+
+class PodBus:
+    """The services of this pod's monitoring and execution."""
+
+    def __init__(self, nc: Connection, pod: str) -> None:
+        self._nc = nc
+        self._history = subjects.history(pod)
+        self._decide = subjects.decide(pod)
+
+    async def describe(self) -> DescribeReply:
+        return await self._ask(self._history, DescribeRequest(), DescribeReply, _DESCRIBE_TIMEOUT_S)
+
+    async def decide(self, decision: Decision) -> DecisionReply:
+        return await self._ask(self._decide, decision, DecisionReply, _DECIDE_TIMEOUT_S)
+
+    async def history(self, market: str, timeframe: str, count: int) -> list[Candle]:
+        """The last `count` final candles, or what there is of them, oldest first."""
+        candles: list[Candle] = []
+        while len(candles) < count:
+            before_ms = candles[0].open_ms if candles else 0
+            page = await self._page(market, timeframe, min(_PAGE, count - len(candles)), before_ms)
+            if not page:
+                break
+            candles = page + candles
+        return candles
+
+    async def _page(self, market: str, timeframe: str, count: int, before_ms: int) -> list[Candle]:
+        request = HistoryRequest(market=market, timeframe=timeframe, count=count, before_ms=before_ms)
+        reply = await self._ask(self._history, request, HistoryReply, _HISTORY_TIMEOUT_S)
+        if reply.error:
+            raise BusError(f"no history of {market} {timeframe}: {reply.error}")
+        return reply.candles
+
+    async def heartbeat(self, status: EvaluationStatus) -> None:
+        await self._request(self._history, status, _DESCRIBE_TIMEOUT_S)
+
+    async def _ask(self, subject: str, message: Any, kind: type[T], timeout_s: float) -> T:
+        return decode(await self._request(subject, message, timeout_s), kind)
+
+    async def _request(self, subject: str, message: Any, timeout_s: float) -> bytes:
+        try:
+            reply = await self._nc.request(subject, encode(message), timeout=timeout_s)
+        except (NatsError, TimeoutError) as error:
+            raise BusError(f"{subject}: {error or type(error).__name__}") from error
+        return bytes(reply.data)

@@ -1,0 +1,87 @@
+"""From the object's `strategy` to a strategy instance.
+
+A user's own modules are mounted into the container; they are imported from there and nowhere else.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from smarttrade.api import Strategy as StrategySpec
+from smarttrade.api import TradingAccountSpec
+from smarttrade.errors import ConfigurationError
+from smarttrade.evaluation.strategy import AccountSetup, Strategy
+
+SOURCE_DIRECTORY = Path("/etc/smarttrade/strategy")
+
+
+def build_setup(spec: TradingAccountSpec) -> AccountSetup:
+    """What the strategy may know of the object."""
+    capital = spec.capital
+    markets = tuple(market.symbol for market in spec.markets)
+    return AccountSetup(
+        markets=markets,
+        timeframe=spec.strategy.timeframe.value,
+        timeframe_ms=spec.strategy.timeframe.milliseconds,
+        currency=capital.currency,
+        allocation=capital.allocation,
+        per_market=capital.per_market or capital.allocation / len(markets),
+    )
+
+
+def strategy_name(spec: StrategySpec) -> str:
+    """The name that decisions carry: of the built-in strategy, or the class."""
+    return spec.name or (spec.source.class_name if spec.source else "")
+
+
+def build_strategy(spec: TradingAccountSpec, directory: Path = SOURCE_DIRECTORY) -> Strategy:
+    """A new instance; ConfigurationError says which parameter or name is wrong."""
+    strategy_class = load_class(spec.strategy, directory)
+    try:
+        return strategy_class(build_setup(spec), spec.strategy.parameters)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(
+            f"strategy {strategy_class.__name__} cannot start: {type(error).__name__}: {error}"
+        ) from error
+
+
+def load_class(spec: StrategySpec, directory: Path = SOURCE_DIRECTORY) -> type[Strategy]:
+    """The class behind `strategy.name` or `strategy.source`."""
+    if spec.source is None:
+        from smarttrade.strategies import load_built_in
+
+        return load_built_in(spec.name or "")
+    module_name, _, class_name = spec.source.class_name.rpartition(".")
+    candidates = [module_name] if module_name else sorted(path.stem for path in directory.glob("*.py"))
+    for candidate in candidates:
+        found = getattr(_module(directory, candidate), class_name, None)
+        if isinstance(found, type) and issubclass(found, Strategy):
+            return found
+    raise ConfigurationError(
+        f"strategy.source.class: no class {class_name!r} derived from smarttrade.Strategy in "
+        f"{', '.join(candidates) or 'an empty ConfigMap'}: correct the class or the ConfigMap"
+    )
+
+
+def _module(directory: Path, name: str) -> ModuleType:
+    path = directory / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ConfigurationError(
+            f"strategy.source: there is no key {name}.py in ConfigMap: add it or correct the class"
+        )
+    if str(directory) not in sys.path:
+        sys.path.append(str(directory))
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ConfigurationError(
+            f"strategy.source: {name}.py cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+    return module

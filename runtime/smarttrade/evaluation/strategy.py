@@ -1,0 +1,205 @@
+"""What a strategy author imports: `from smarttrade import Strategy, Parameter`.
+
+A strategy is a function of the events that it is given, in their order: no wall clock, no randomness
+without a fixed seed, no network. The same events then give the same decisions in a backtest, on paper,
+live and on the standby. Handlers return what is wanted of a market (`target`, `hold`, `rest`), several of
+these, or nothing; quantities are settled at that moment, never later.
+
+What bites: handlers also run during warm-up, on history, when nothing is known of the account yet
+(`position` is zero and `equity` is the allocation); what they return then is not sent. And a want expires:
+candle strategies say again at every candle what they want, which costs nothing when it already is so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+from typing import Any, ClassVar
+
+from smarttrade.errors import ConfigurationError, SmartTradeError
+from smarttrade.evaluation.parameters import Parameter, read_parameters
+from smarttrade.messages import (
+    AccountView,
+    Candle,
+    Fill,
+    OrderStyle,
+    Quote,
+    RestingOrder,
+    RestingOrders,
+    Target,
+    Trade,
+)
+
+__all__ = ["AccountSetup", "NoPriceError", "Parameter", "Strategy", "Wants", "Wish"]
+
+_FINEST = Decimal("1e-8")
+SHORT_VALIDITY_MS = 5_000
+_ZERO = Decimal(0)
+
+
+class NoPriceError(SmartTradeError):
+    """A quantity was asked for before any price of the market was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSetup:
+    """What the object says that a strategy needs to know. Money is in `currency`."""
+
+    markets: tuple[str, ...]
+    timeframe: str
+    timeframe_ms: int
+    currency: str
+    allocation: Decimal
+    per_market: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a handler wants of one market."""
+
+    market: str
+    want: Target | RestingOrders
+    reason: str = ""
+
+
+Wants = Iterable[Wish] | Wish | None
+
+
+class Strategy:
+    """Base of every strategy. Subclasses declare parameters and override the handlers that they need."""
+
+    timeframes: ClassVar[tuple[str, ...]] = ()
+    """Timeframes needed besides the account's own."""
+    timers: ClassVar[Mapping[str, int]] = {}
+    """Name -> seconds of event time between calls of `on_timer`, aligned to multiples since 1970."""
+
+    def __init__(self, setup: AccountSetup, parameters: Mapping[str, object] | None = None) -> None:
+        self.__dict__.update(read_parameters(type(self), parameters or {}))
+        self.setup = setup
+        self.markets = setup.markets
+        self.timeframe = setup.timeframe
+        self.now_ms = 0
+        self.view: AccountView | None = None
+        self._prices: dict[str, Decimal] = {}
+        self._held: dict[str, tuple[Decimal, Decimal]] = {}
+        self._validity_ms = SHORT_VALIDITY_MS
+        self.validate()
+        self.start()
+
+    # --- for subclasses ---------------------------------------------------------------------------------
+
+    @property
+    def warmup(self) -> int:
+        """Candles of every timeframe needed before the first decision; recursive indicators need ten times
+        their longest period."""
+        return 0
+
+    def validate(self) -> None:
+        """Raise ConfigurationError if the parameters do not go together."""
+
+    def start(self) -> None:
+        """Make the indicators and other state; parameters are set."""
+
+    def on_candle(self, candle: Candle) -> Wants:
+        """A final candle of one of the timeframes."""
+
+    def on_trade(self, trade: Trade) -> Wants:
+        """A public trade."""
+
+    def on_quote(self, quote: Quote) -> Wants:
+        """A change of best bid or ask."""
+
+    def on_fill(self, fill: Fill) -> Wants:
+        """One of the account's own orders traded. Only the leading pod's strategy sees it at once."""
+
+    def on_timer(self, name: str, time_ms: int) -> Wants:
+        """A timer of `timers` is due at `time_ms` of event time."""
+
+    # --- what is known ----------------------------------------------------------------------------------
+
+    def price(self, market: str) -> Decimal:
+        """The newest price of a market: last trade, candle close or mid, whichever came last."""
+        try:
+            return self._prices[market]
+        except KeyError:
+            raise NoPriceError(f"no price of {market} has been seen yet: wait for its first candle") from None
+
+    def position(self, market: str) -> Decimal:
+        """The account's position in the base asset; zero while the account is not known."""
+        positions = self.view.positions if self.view else []
+        return next((p.quantity for p in positions if p.market == market), _ZERO)
+
+    @property
+    def equity(self) -> Decimal:
+        return self.view.equity if self.view else self.setup.allocation
+
+    # --- quantities -------------------------------------------------------------------------------------
+
+    def quantity_for(self, market: str, notional: Decimal) -> Decimal:
+        """The base quantity that costs `notional` at the newest price, rounded down."""
+        return (notional / self.price(market)).quantize(_FINEST, ROUND_DOWN)
+
+    def fraction_of_allocation(self, market: str, fraction: Decimal) -> Decimal:
+        """The base quantity worth this fraction of the market's share of the allocation."""
+        return self.quantity_for(market, self.setup.per_market * fraction)
+
+    def fraction_of_equity(self, market: str, fraction: Decimal) -> Decimal:
+        """The base quantity worth this fraction of the account's equity."""
+        return self.quantity_for(market, self.equity * fraction)
+
+    # --- wants ------------------------------------------------------------------------------------------
+
+    def target(
+        self,
+        market: str,
+        quantity: Decimal,
+        *,
+        style: OrderStyle = OrderStyle.MARKETABLE,
+        limit: Decimal | None = None,
+        stop_loss: Decimal | None = None,
+        take_profit: Decimal | None = None,
+        valid_for_s: int | None = None,
+        reason: str = "",
+    ) -> Wish:
+        """Want a position of `quantity` in the base asset. Valid for one timeframe on candles, else 5 s."""
+        want = Target(
+            quantity=quantity,
+            valid_until_ms=self._valid_until(valid_for_s),
+            style=style,
+            limit=limit,
+            stop_loss=stop_loss,
+            take_profit=take_profit,
+        )
+        return Wish(self._own(market), want, reason)
+
+    def hold(self, market: str, fraction: Decimal, *, reason: str = "", **options: Any) -> Wish:
+        """`target` of a fraction of the market's share of the allocation, whose quantity is settled when the
+        fraction changes and then kept, so that saying it again at every candle does not rebalance."""
+        held = self._held.get(market)
+        if held is None or held[0] != fraction:
+            held = self._held[market] = (fraction, self.fraction_of_allocation(market, fraction))
+        return self.target(market, held[1], reason=reason, **options)
+
+    def rest(
+        self,
+        market: str,
+        orders: Iterable[RestingOrder],
+        *,
+        valid_for_s: int | None = None,
+        reason: str = "",
+    ) -> Wish:
+        """Want exactly these orders to rest in the market; an empty set cancels. Valid for two timeframes on
+        candles, so that a set is renewed before it ends."""
+        until = self._valid_until(valid_for_s)
+        if valid_for_s is None:
+            until += self._validity_ms
+        return Wish(self._own(market), RestingOrders(orders=list(orders), valid_until_ms=until), reason)
+
+    def _valid_until(self, valid_for_s: int | None) -> int:
+        return self.now_ms + (self._validity_ms if valid_for_s is None else valid_for_s * 1000)
+
+    def _own(self, market: str) -> str:
+        if market not in self.markets:
+            raise ConfigurationError(f"{market} is not a market of this account: add it to spec.markets")
+        return market
