@@ -19,16 +19,19 @@ class ExchangeClock:
     """`exchange = monotonic + offset`, both in ms; `error_ms` is None before the first sample."""
 
     _samples: list[tuple[float, float, float]] = field(default_factory=list)
+    _suspect: bool = False
 
     def sample(self, sent_ms: float, received_ms: float, exchange_ms: float) -> None:
         """Add one request: when it left, when its answer came (monotonic), and what it said."""
         round_trip = max(received_ms - sent_ms, 0.0)
         offset = exchange_ms - (sent_ms + received_ms) / 2
+        if self._suspect:
+            self._samples, self._suspect = [], False
         self._samples = [*self._samples[-(KEPT - 1) :], (received_ms, round_trip / 2 + RESOLUTION_MS, offset)]
 
-    def forget(self) -> None:
-        """Drop what was measured: the exchange refused a timestamp, so something of it was wrong."""
-        self._samples = []
+    def distrust(self) -> None:
+        """The exchange refused a timestamp: the next sample replaces all that were taken before it."""
+        self._suspect = True
 
     def exchange_ms(self, now_ms: float) -> int:
         """Best estimate of exchange time; the monotonic time itself before the first sample."""

@@ -33,7 +33,7 @@ class EpochStarted(Record, frozen=True, kw_only=True, tag="epoch"):
 
 
 class LedgerOpened(Record, frozen=True, kw_only=True, tag="ledger"):
-    """The account's first record of money: its allocation and the holdings it adopts, (market, quantity, price)."""
+    """The first record of money: the allocation, and adopted holdings as (market, quantity, price)."""
 
     currency: str
     allocation: Decimal
@@ -110,7 +110,7 @@ class FillRecorded(Record, frozen=True, kw_only=True, tag="fill"):
 
 
 class DayStarted(Record, frozen=True, kw_only=True, tag="day"):
-    """The profit from which the daily loss counts: profit, not equity, so that a raised allocation hides no loss."""
+    """The profit from which the daily loss counts: not equity, so a raised allocation hides no loss."""
 
     day: str
     pnl: Decimal

@@ -1,0 +1,113 @@
+"""What the account is worth, what it may do, and the view by which an order is judged."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from smarttrade.api import TradingAccountSpec
+from smarttrade.exchange.reports import OrderKind
+from smarttrade.execution.context import Context
+from smarttrade.execution.equity import Valuation, acknowledge, mark, observe
+from smarttrade.execution.exposure import Exposure, WorkingOrder, build_exposure
+from smarttrade.execution.policy import state_while_deleting
+from smarttrade.execution.risk import Hold, View
+from smarttrade.execution.state import Effective, Source, build_demands, effective_state
+from smarttrade.execution.targets import middle
+from smarttrade.messages import EffectiveState
+
+ZERO = Decimal(0)
+
+
+class Accounting:
+    """Valuation, effective state and the view of risk, at the core's present instant."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    def state(self, market: str = "") -> Effective:
+        """What may be done in a market, or in the account as a whole."""
+        ctx = self._ctx
+        if ctx.spec is None:
+            return Effective(EffectiveState.PAUSED, Source.SPEC, "no specification was read yet")
+        breach = ctx.book.losses.breach
+        closed = [
+            (m, EffectiveState.REDUCE_ONLY, f"the exchange suspended {m}")
+            for m, filters in ctx.filters.items()
+            if not filters.active
+        ]
+        effective = effective_state(
+            build_demands(
+                EffectiveState(ctx.spec.state),
+                breach=(breach.effect, breach.id) if breach else None,
+                kill=ctx.kill,
+                venue=closed,
+            ),
+            market,
+        )
+        if not ctx.deleting:
+            return effective
+        state = state_while_deleting(ctx.spec.deletion_policy, effective.state)
+        return Effective(state, Source.SPEC, "the account is being deleted")
+
+    def fresh(self) -> set[str]:
+        """Markets with a quote to be believed."""
+        return {market for market in self._ctx.quotes if self._ctx.quote(market) is not None}
+
+    def valuation(self) -> Valuation:
+        ctx = self._ctx
+        quotes = {market: quote for market, (quote, _) in ctx.quotes.items()}
+        allocation = ctx.spec.capital.allocation if ctx.spec else ctx.book.allocation
+        return mark(allocation, ctx.book.ledger, quotes, self.fresh(), ctx.exchange_ms)
+
+    def exposure(self) -> Exposure:
+        book = self._ctx.book
+        positions = {market: book.ledger.quantity(market) for market in book.ledger.held()}
+        orders = [
+            WorkingOrder(cid=o.cid, market=o.market, side=o.side, remaining=o.exposure, price=o.price)
+            for o in book.unsettled()
+        ]
+        return build_exposure(positions, orders)
+
+    def observe(self, spec: TradingAccountSpec) -> None:
+        """Record new days, peaks, breaches and acknowledgements."""
+        ctx, valuation = self._ctx, self.valuation()
+        if not valuation.complete or ctx.clock.error_ms(ctx.now_ms) is None:
+            return
+        for ended in acknowledge(ctx.book.losses, spec.acknowledged_breach, valuation, ctx.exchange_ms):
+            ctx.record(ended)
+        for record in observe(ctx.book.losses, valuation, spec.risk, ctx.exchange_ms):
+            ctx.record(record)
+
+    def view(self, spec: TradingAccountSpec, market: str) -> View:
+        """Everything that the checks look at."""
+        ctx, exposure = self._ctx, self.exposure()
+        balance = ctx.balances.get(spec.capital.currency)
+        losses = {m.market: m.last_loss_ms for m in ctx.book.markets.values() if m.last_loss_ms}
+        return View(
+            spec=spec,
+            now_ms=ctx.exchange_ms,
+            state=self.state(market),
+            exposure=exposure,
+            marks={m: middle(quote) for m, (quote, _) in ctx.quotes.items()},
+            fresh=self.fresh(),
+            valuation=self.valuation(),
+            losses=ctx.book.losses,
+            last_losses_ms=losses,
+            sent_ms=tuple(ctx.book.sent_ms),
+            resting=sum(o.kind is not OrderKind.LIMIT_IOC for o in ctx.book.unsettled()),
+            free_balance=balance.free if balance else None,
+            holds=tuple(self.holds()),
+        )
+
+    def holds(self) -> list[Hold]:
+        """Conditions that forbid new exposure."""
+        ctx, found = self._ctx, []
+        error = ctx.clock.error_ms(ctx.now_ms)
+        if error is None or error > ctx.tuning.window_ms / 4:
+            found.append(Hold("ClockSkew", "the exchange's clock is not known well enough to pin a deadline"))
+        if not ctx.lead.reconciled:
+            found.append(Hold("NotReconciled", "orders and trades were not yet compared with the exchange"))
+        shortfall = ctx.problems.get("BalanceShortfall")
+        if shortfall:
+            found.append(Hold("BalanceShortfall", shortfall))
+        return found

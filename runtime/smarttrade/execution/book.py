@@ -1,0 +1,247 @@
+"""The state of the account, folded from its log: the same records give the same book on every replica.
+
+Nothing here looks at a clock, a quote or the network. An ended order stays for a while, because exchanges
+report fills after the end, and because a trade is joined to its order here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+from smarttrade.exchange.reports import OrderKind
+from smarttrade.execution import records
+from smarttrade.execution.equity import LossRecord, LossState, fold
+from smarttrade.execution.errors import ReusedClientOrderIdError
+from smarttrade.execution.ledger import Ledger
+from smarttrade.execution.orders import Order, OrderState, Purpose
+from smarttrade.execution.snapshot import HighWater, MarketBook, Snapshot
+from smarttrade.messages import Decision, RestingOrders
+
+KEPT_ENDED = 500
+PACE_MS = 60_000
+DEADLINE_MISSED = "DeadlineMissed"
+
+
+class Book:
+    """Everything that a new leader must know."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.opened = False
+        self.allocation = Decimal(0)
+        self.intents = 0
+        self.fills = 0
+        self.markets: dict[str, MarketBook] = {}
+        self.orders: dict[str, Order] = {}
+        self.ledger = Ledger()
+        self.losses = LossState()
+        self.sent_ms: deque[int] = deque()
+        self._by_order_id: dict[tuple[str, str], str] = {}
+        self._unsettled: dict[str, Order] = {}
+        self._fold: dict[type, Callable[..., None]] = {
+            records.EpochStarted: self._epoch_started,
+            records.LedgerOpened: self._ledger_opened,
+            records.DecisionAccepted: self._decision_accepted,
+            records.DecisionClosed: self._decision_closed,
+            records.OrderIntended: self._order_intended,
+            records.OrderMoved: self._order_moved,
+            records.OrderAdopted: self._order_adopted,
+            records.FillRecorded: self._fill_recorded,
+            records.DayStarted: self._loss_record,
+            records.PeakReached: self._loss_record,
+            records.Breached: self._loss_record,
+            records.BreachAcknowledged: self._loss_record,
+            records.LossTaken: self._loss_taken,
+        }
+
+    def apply(self, record: records.AnyRecord) -> None:
+        self._fold[type(record)](record)
+
+    def market(self, market: str) -> MarketBook:
+        return self.markets.setdefault(market, MarketBook(market=market))
+
+    def unsettled(self, market: str | None = None) -> list[Order]:
+        """Orders that may still change the position, oldest first."""
+        return [order for order in self._unsettled.values() if market is None or order.market == market]
+
+    def by_order_id(self, market: str, order_id: str) -> Order | None:
+        cid = self._by_order_id.get((market, order_id))
+        return self.orders.get(cid) if cid else None
+
+    def open_decisions(self) -> Iterator[Decision]:
+        return (book.current for book in self.markets.values() if book.current is not None)
+
+    def snapshot(self, sequence: int) -> Snapshot:
+        return Snapshot(
+            sequence=sequence,
+            epoch=self.epoch,
+            opened=self.opened,
+            allocation=self.allocation,
+            intents=self.intents,
+            fills=self.fills,
+            markets=list(self.markets.values()),
+            orders=list(self.orders.values()),
+            ledger=self.ledger.state(),
+            losses=self.losses,
+        )
+
+    @classmethod
+    def restore(cls, snapshot: Snapshot) -> Book:
+        book = cls()
+        book.epoch, book.opened, book.allocation = snapshot.epoch, snapshot.opened, snapshot.allocation
+        book.intents, book.fills, book.losses = snapshot.intents, snapshot.fills, snapshot.losses
+        book.markets = {market.market: market for market in snapshot.markets}
+        book.ledger = Ledger(snapshot.ledger)
+        for order in snapshot.orders:
+            book._keep(order)
+            book._note_sent(order.deadline_ms)
+        return book
+
+    # --- the fold ---
+
+    def _epoch_started(self, record: records.EpochStarted) -> None:
+        self.epoch = max(self.epoch, record.epoch)
+
+    def _ledger_opened(self, record: records.LedgerOpened) -> None:
+        self.opened, self.allocation = True, record.allocation
+        for market, quantity, price in record.positions:
+            self.ledger.adopt(market, quantity, price)
+
+    def _decision_accepted(self, record: records.DecisionAccepted) -> None:
+        decision = record.decision
+        market = self.market(decision.market)
+        market.high_water[decision.strategy] = HighWater(
+            event_time_ms=decision.event_time_ms,
+            event_ordinal=decision.event_ordinal,
+            index=decision.index,
+            id=decision.id,
+        )
+        market.current = decision
+        market.standing = decision if isinstance(decision.want, RestingOrders) else None
+        market.standing_since_ms = record.time_ms
+        market.counted, market.newest, market.legs, market.attempts = decision.id, "", 0, 0
+        market.residuals, market.refusals = 0, 0
+
+    def _decision_closed(self, record: records.DecisionClosed) -> None:
+        market = self.market(record.market)
+        if market.current is not None and market.current.id == record.id:
+            market.current = None
+
+    def _order_intended(self, record: records.OrderIntended) -> None:
+        if record.cid in self.orders:
+            raise ReusedClientOrderIdError(f"client order id {record.cid} was used before")
+        self.intents += 1
+        self._note_sent(record.deadline_ms)
+        market = self.market(record.market)
+        if record.decision_id == market.counted:
+            market.legs, market.attempts, market.newest = record.leg, record.attempt, record.cid
+        self._keep(
+            Order(
+                cid=record.cid,
+                market=record.market,
+                side=record.side,
+                kind=record.kind,
+                price=record.price,
+                quantity=record.quantity,
+                purpose=record.purpose,
+                decision_id=record.decision_id,
+                leg=record.leg,
+                attempt=record.attempt,
+                deadline_ms=record.deadline_ms,
+                window_ms=record.window_ms,
+                key=record.key,
+            )
+        )
+
+    def _order_moved(self, record: records.OrderMoved) -> None:
+        order = self.orders.get(record.cid)
+        if order is None:
+            return
+        before = order.ended
+        order.move(record.state)
+        order.filled = max(order.filled, record.filled)
+        order.code = record.code or order.code
+        if record.order_id and not order.order_id:
+            order.order_id = record.order_id
+            self._by_order_id[order.market, order.order_id] = order.cid
+        if order.ended and not before:
+            order.ended_ms = record.time_ms
+            self._count_end(order)
+        self._settle(order)
+
+    def _note_sent(self, sent_ms: int) -> None:
+        self.sent_ms.append(sent_ms)
+        while self.sent_ms[0] < sent_ms - PACE_MS:
+            self.sent_ms.popleft()
+
+    def _count_end(self, order: Order) -> None:
+        market = self.market(order.market)
+        if order.decision_id != market.counted:
+            return
+        if order.code == DEADLINE_MISSED:
+            market.refusals += 1
+        elif order.state is not OrderState.VOID and order.filled < order.quantity:
+            market.residuals += 1
+
+    def _order_adopted(self, record: records.OrderAdopted) -> None:
+        if record.cid in self.orders:
+            return
+        self._keep(
+            Order(
+                cid=record.cid,
+                market=record.market,
+                side=record.side,
+                kind=OrderKind.LIMIT,
+                price=record.price,
+                quantity=record.quantity,
+                purpose=Purpose.ADOPTED,
+                decision_id="",
+                leg=0,
+                attempt=0,
+                deadline_ms=record.time_ms,
+                window_ms=0,
+                state=OrderState.NEW,
+                order_id=record.order_id,
+            )
+        )
+
+    def _fill_recorded(self, record: records.FillRecorded) -> None:
+        fill = record.fill
+        if self.ledger.apply(fill, record.fee_value) is None:
+            return
+        self.fills += 1
+        order = self.orders.get(fill.client_order_id)
+        if order is not None:
+            order.recorded += fill.quantity
+            order.filled = max(order.filled, order.recorded)
+            self._settle(order)
+
+    def _loss_record(self, record: LossRecord) -> None:
+        self.losses = fold(self.losses, record)
+
+    def _loss_taken(self, record: records.LossTaken) -> None:
+        self.market(record.market).last_loss_ms = record.time_ms
+
+    # --- keeping orders ---
+
+    def _keep(self, order: Order) -> None:
+        self.orders[order.cid] = order
+        if order.order_id:
+            self._by_order_id[order.market, order.order_id] = order.cid
+        self._settle(order)
+
+    def _settle(self, order: Order) -> None:
+        if not order.settled:
+            self._unsettled[order.cid] = order
+            return
+        self._unsettled.pop(order.cid, None)
+        if len(self.orders) > len(self._unsettled) + 2 * KEPT_ENDED:
+            self._forget_ended()
+
+    def _forget_ended(self) -> None:
+        ended = [order for order in self.orders.values() if order.settled]
+        for order in ended[:-KEPT_ENDED]:
+            del self.orders[order.cid]
+            self._by_order_id.pop((order.market, order.order_id), None)

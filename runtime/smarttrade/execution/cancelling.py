@@ -1,0 +1,55 @@
+"""Cancels own orders, and never waits for the log with it.
+
+A cancel that is lost, refused or repeated does no harm, so it needs no intent. What it does not do is
+prove anything: an order counts until the exchange has said that it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from smarttrade.execution.context import Context
+from smarttrade.execution.effects import Cancel, Query
+from smarttrade.execution.orders import Order, OrderState
+
+_AGAIN_MS = 1_000.0
+
+
+class Cancelling:
+    """Requests cancels, and repeats them until the order has ended."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    def request(self, order: Order) -> None:
+        """Cancel a resting order, at most once in a while."""
+        ctx = self._ctx
+        due = ctx.cancelling.get(order.cid, 0.0)
+        if order.ended or order.state in (OrderState.PENDING_NEW, OrderState.UNKNOWN):
+            return
+        if order.state is OrderState.PENDING_CANCEL and ctx.now_ms < due:
+            ctx.wake_at(due)
+            return
+        order.move(OrderState.PENDING_CANCEL)
+        ctx.cancelling[order.cid] = ctx.now_ms + _AGAIN_MS
+        ctx.emit(Cancel(cid=order.cid, market=order.market, order_id=order.order_id))
+        ctx.wake_at(ctx.now_ms + _AGAIN_MS)
+
+    def request_all(self, orders: Iterable[Order]) -> None:
+        for order in orders:
+            self.request(order)
+
+    def failed(self, cid: str, gone: bool) -> None:
+        """The exchange did not cancel: it may have filled, so ask; or it was not reached, so try again."""
+        order = self._ctx.book.orders.get(cid)
+        if order is None or order.ended:
+            return
+        self._ctx.cancelling[cid] = self._ctx.now_ms + self._ctx.tuning.query_backoff_ms
+        self._ctx.wake_at(self._ctx.cancelling[cid])
+        if gone:
+            self._ctx.emit(Query(cid=cid, market=order.market, order_id=order.order_id))
+
+    def forget_ended(self) -> None:
+        orders = self._ctx.book.orders
+        for cid in [c for c in self._ctx.cancelling if c not in orders or orders[c].ended]:
+            del self._ctx.cancelling[cid]

@@ -1,0 +1,148 @@
+"""What every part of the core sees: the folded state, the clocks, the market, and where effects go.
+
+Everything below the folded book is knowledge of this process alone and may be lost at any moment; nothing
+that must survive a crash belongs here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import msgspec
+
+from smarttrade.api import TradingAccountSpec
+from smarttrade.exchange.reports import Balance, MarketFilters
+from smarttrade.execution.book import Book
+from smarttrade.execution.clock import ExchangeClock
+from smarttrade.execution.effects import Effect, SetTimer
+from smarttrade.execution.outbox import Outbox
+from smarttrade.execution.records import AnyRecord
+from smarttrade.identity import AccountIdentity
+from smarttrade.messages import Quote
+
+Milliseconds = float
+
+
+class Tuning(msgspec.Struct, frozen=True, kw_only=True):
+    """Times of the protocol, in ms. The holds come from the exchange's row of the capability table."""
+
+    window_ms: int = 800
+    settle_ms: int = 500
+    hold_ms: int = 10_000
+    misses: int = 3
+    query_backoff_ms: float = 100
+    query_backoff_limit_ms: float = 2_000
+    residual_legs: int = 5
+    residual_backoff_ms: float = 250
+    refusals: int = 3
+    throttle_wait_ms: float = 250
+    reconcile_every_ms: float = 30_000
+    clock_every_ms: float = 30_000
+    filters_every_ms: float = 3_600_000
+    report_every_ms: float = 5_000
+    snapshot_every: int = 5_000
+    unknown_alarm_ms: float = 30_000
+    trades_wait_ms: float = 200
+    exchange_lost_ms: float = 3_000
+    replicas: int = 1
+    trade_lookback_ms: int = 60_000
+
+
+@dataclass(slots=True)
+class Lead:
+    """Where this pod stands: `claimed` by a durable epoch record, `reconciled` by a first account read."""
+
+    lease_until_ms: Milliseconds = 0.0
+    holding: bool = False
+    claiming: bool = False
+    claimed: bool = False
+    reconciled: bool = False
+    draining: bool = False
+    released: bool = False
+    epoch: int = 0
+
+
+@dataclass(slots=True)
+class Probe:
+    """The search for one order whose fate is unknown."""
+
+    since_ms: Milliseconds
+    next_ms: Milliseconds
+    backoff_ms: Milliseconds
+    misses: int = 0
+    asking: bool = False
+
+
+@dataclass(slots=True)
+class Context:
+    """One pod's core."""
+
+    identity: AccountIdentity
+    holder: str
+    tuning: Tuning
+    book: Book = field(default_factory=Book)
+    outbox: Outbox = field(default_factory=Outbox)
+    clock: ExchangeClock = field(default_factory=ExchangeClock)
+    lead: Lead = field(default_factory=Lead)
+    now_ms: Milliseconds = 0.0
+    generation: int = 0
+    spec: TradingAccountSpec | None = None
+    deleting: bool = False
+    kill: bool = False
+    quotes: dict[str, tuple[Quote, Milliseconds]] = field(default_factory=dict)
+    fresh: dict[str, bool] = field(default_factory=dict)
+    filters: dict[str, MarketFilters] = field(default_factory=dict)
+    balances: dict[str, Balance] = field(default_factory=dict)
+    probes: dict[str, Probe] = field(default_factory=dict)
+    cancelling: dict[str, Milliseconds] = field(default_factory=dict)
+    resume_ms: dict[str, Milliseconds] = field(default_factory=dict)
+    rested_ms: dict[str, Milliseconds] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    effects: list[Effect] = field(default_factory=list)
+    bus_lost_ms: Milliseconds | None = None
+    log_position: int = 0
+
+    @property
+    def leading(self) -> bool:
+        """Whether this pod may decide: it holds the lease, and its epoch is durable in the log."""
+        return self.lead.claimed and self.lease_holds and not self.lead.released
+
+    @property
+    def ready(self) -> bool:
+        """Whether orders may be sent: the account was compared with the exchange, and its clock is known."""
+        return self.leading and self.lead.reconciled and self.clock.error_ms(self.now_ms) is not None
+
+    @property
+    def lease_holds(self) -> bool:
+        return self.lead.holding and self.now_ms < self.lead.lease_until_ms
+
+    @property
+    def exchange_ms(self) -> int:
+        return self.clock.exchange_ms(self.now_ms)
+
+    def emit(self, *effects: Effect) -> None:
+        """Perform at once."""
+        self.effects.extend(effects)
+
+    def record(self, record: AnyRecord, *after: Effect) -> None:
+        """Apply to the book now, and release `after` when the log has it.
+
+        The book may so be ahead of the log; whoever loses the lead throws it away and reads again.
+        """
+        self.book.apply(record)
+        self.outbox.add(record, *after)
+
+    def wake_at(self, at_ms: Milliseconds) -> None:
+        self.effects.append(SetTimer(at_ms=at_ms))
+
+    def position(self, market: str) -> Decimal:
+        return self.book.ledger.quantity(market)
+
+    def quote(self, market: str) -> Quote | None:
+        """The newest quote, unless it or its stream is stale."""
+        held = self.quotes.get(market)
+        if held is None or self.spec is None or self.fresh.get(market) is False:
+            return None
+        age_ms = self.now_ms - held[1]
+        return held[0] if age_ms <= self.spec.risk.stale_data_seconds * 1000 else None

@@ -1,0 +1,334 @@
+"""The protocol of execution: inputs in, effects out, on whatever clock the caller has.
+
+What must never be broken here, each for a loss or a double that its absence caused in a trial:
+
+* an order leaves only after its intent is durable, and only while the lease holds;
+* it carries the exchange time that was pinned in the intent, so a process that slept cannot send it late;
+* everything but a certain refusal leaves it Unknown; Unknown holds its exposure and its market;
+* a client order id is used once;
+* a new leader resolves what is open before it sends anything new on that market.
+
+The book is changed when a record is proposed and thrown away when the lead is lost; everything that anyone
+else can see waits for the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from smarttrade.exchange.reports import OrderKind
+from smarttrade.execution import effects as fx
+from smarttrade.execution.accounting import Accounting
+from smarttrade.execution.book import DEADLINE_MISSED, Book
+from smarttrade.execution.cancelling import Cancelling
+from smarttrade.execution.context import Context, Tuning
+from smarttrade.execution.decisions import Decisions
+from smarttrade.execution.fills import Fills
+from smarttrade.execution.lead import Leading
+from smarttrade.execution.orders import Order, OrderState, Purpose
+from smarttrade.execution.reconciliation import Reconciliation
+from smarttrade.execution.records import DecisionClosed, FillRecorded, OrderMoved
+from smarttrade.execution.reporting import Reporting
+from smarttrade.execution.resolution import Resolution
+from smarttrade.execution.resting import Resting
+from smarttrade.execution.snapshot import encode_snapshot
+from smarttrade.execution.working import Working
+from smarttrade.identity import AccountIdentity
+from smarttrade.messages import DecisionOutcome, Outcome
+
+WOULD_MATCH = "WouldMatch"
+_IN_FLIGHT = (OrderState.PENDING_NEW, OrderState.UNKNOWN)
+_EVERY_SECOND_MS = 1_000.0
+
+
+class Core:
+    """One pod's execution without its I/O."""
+
+    def __init__(self, identity: AccountIdentity, holder: str, tuning: Tuning) -> None:
+        self.ctx = ctx = Context(identity=identity, holder=holder, tuning=tuning)
+        self.accounting = Accounting(ctx)
+        self.fills = Fills(ctx)
+        self.decisions = Decisions(ctx)
+        self.cancelling = Cancelling(ctx)
+        self.resolution = Resolution(ctx, self.fills)
+        self.leading = Leading(ctx, self.resolution)
+        self.reconciliation = Reconciliation(ctx, self.fills, self.leading)
+        self.resting = Resting(ctx, self.decisions, self.accounting, self.cancelling)
+        self.working = Working(ctx, self.decisions, self.accounting, self.cancelling, self.resting)
+        self.reporting = Reporting(ctx, self.accounting)
+        self._dirty: set[str] = set()
+        self._second_ms = self._clock_ms = self._filters_ms = 0.0
+        self._batches = 0
+        self._on: dict[type, Callable[[Any], None]] = {
+            fx.ControlRead: self._control,
+            fx.SnapshotRead: self._snapshot,
+            fx.LogRead: self._log,
+            fx.LeaseGained: lambda event: self.leading.gained(event.until_ms),
+            fx.LeaseRenewed: lambda event: self.leading.renewed(event.until_ms),
+            fx.LeaseLost: lambda event: self.leading.lost(event.reason),
+            fx.Appended: self._appended,
+            fx.AppendFailed: lambda event: self.leading.lost(event.reason),
+            fx.DecisionReceived: self._decision,
+            fx.QuoteSeen: self._quote,
+            fx.StreamSeen: self._stream,
+            fx.FiltersRead: self._filters,
+            fx.SendSucceeded: lambda event: self._absorb(event.report),
+            fx.SendRejected: self._rejected,
+            fx.SendUncertain: self._uncertain,
+            fx.SendWithheld: lambda event: self._withheld(event.cid),
+            fx.QueryAnswered: self._answered,
+            fx.QueryFailed: lambda event: self.resolution.failed(event.cid),
+            fx.CancelFailed: lambda event: self.cancelling.failed(event.cid, event.gone),
+            fx.OrderSeen: lambda event: self._absorb(event.report),
+            fx.TradesSeen: self._trades,
+            fx.AccountRead: self._account,
+            fx.AccountReadFailed: lambda event: self.reconciliation.failed(event.reason, event.credentials),
+            fx.ClockSampled: self._clock,
+            fx.BusDisconnected: self._bus_lost,
+            fx.BusReconnected: self._bus_back,
+            fx.Draining: self._drain,
+            fx.PeersUnhealthy: self._peers,
+            fx.Tick: self._tick,
+        }
+
+    def handle(self, event: fx.Input, now_ms: float) -> list[fx.Effect]:
+        """Take one input at monotonic time `now_ms`; what is to be done, in order."""
+        ctx = self.ctx
+        ctx.now_ms = max(now_ms, ctx.now_ms)
+        self._on[type(event)](event)
+        if ctx.lead.claimed:
+            self._work()
+        self.reporting.advance()
+        append = ctx.outbox.flush(ctx.lead.epoch, ctx.holder)
+        if append is not None:
+            ctx.emit(append)
+        performed, ctx.effects = _with_one_timer(ctx.effects), []
+        return performed
+
+    def successor(self) -> Core:
+        """A core with an empty book that knows what this one knows of the world outside the log."""
+        new, ctx = Core(self.ctx.identity, self.ctx.holder, self.ctx.tuning), self.ctx
+        new.ctx.now_ms, new.ctx.clock = ctx.now_ms, ctx.clock
+        new.ctx.quotes, new.ctx.fresh, new.ctx.filters = ctx.quotes, ctx.fresh, ctx.filters
+        new.ctx.generation, new.ctx.spec = ctx.generation, ctx.spec
+        new.ctx.deleting, new.ctx.kill = ctx.deleting, ctx.kill
+        new.ctx.lead.draining, new.ctx.bus_lost_ms = ctx.lead.draining, ctx.bus_lost_ms
+        new.decisions.counts = self.decisions.counts
+        return new
+
+    # --- what is done after every input ---
+
+    def _work(self) -> None:
+        self.resolution.advance()
+        self.fills.chase()
+        for market in sorted(self._dirty):
+            self.working.advance(market)
+        self._dirty.clear()
+        self._periodic()
+        self._save()
+        if self.ctx.lead.draining:
+            self._finish_draining()
+
+    def _periodic(self) -> None:
+        ctx, tuning = self.ctx, self.ctx.tuning
+        self.reconciliation.advance()
+        if ctx.now_ms >= self._clock_ms:
+            self._clock_ms = ctx.now_ms + tuning.clock_every_ms
+            ctx.emit(fx.MeasureClock())
+        if ctx.now_ms >= self._filters_ms:
+            self._filters_ms = ctx.now_ms + tuning.filters_every_ms
+            ctx.emit(fx.RefreshFilters())
+        if ctx.now_ms >= self._second_ms and ctx.spec is not None and ctx.leading:
+            self._second_ms = ctx.now_ms + _EVERY_SECOND_MS
+            self.cancelling.forget_ended()
+            self.accounting.observe(ctx.spec)
+
+    def _save(self, *, force: bool = False) -> None:
+        """A snapshot is taken between two batches only, when book and log say the same."""
+        ctx = self.ctx
+        if ctx.outbox.idle and (force or self._batches >= ctx.tuning.snapshot_every):
+            self._batches = 0
+            payload = encode_snapshot(ctx.book.snapshot(ctx.outbox.sequence))
+            ctx.emit(fx.SaveSnapshot(payload=payload, up_to=ctx.outbox.sequence))
+
+    def _finish_draining(self) -> None:
+        ctx = self.ctx
+        moving = [o for o in ctx.book.unsettled() if o.state in _IN_FLIGHT or o.kind is OrderKind.LIMIT_IOC]
+        if not moving and ctx.outbox.idle and not ctx.lead.released:
+            self._save(force=True)
+            self.leading.hand_over("draining")
+
+    def _all_dirty(self) -> None:
+        self._dirty.update(self.ctx.book.markets)
+        if self.ctx.spec is not None:
+            self._dirty.update(market.symbol for market in self.ctx.spec.markets)
+
+    # --- inputs ---
+
+    def _control(self, event: fx.ControlRead) -> None:
+        ctx = self.ctx
+        ctx.generation, ctx.spec = event.generation, event.spec
+        ctx.deleting, ctx.kill = event.deleting, event.kill
+        self._second_ms = 0.0
+        if ctx.lead.holding and not (ctx.lead.claimed or ctx.lead.claiming):
+            self.leading.claim()
+        self._all_dirty()
+
+    def _snapshot(self, event: fx.SnapshotRead) -> None:
+        self.ctx.book = Book.restore(event.snapshot)
+        self.ctx.outbox.sequence = event.snapshot.sequence
+
+    def _log(self, event: fx.LogRead) -> None:
+        self.ctx.outbox.sequence = event.sequence
+        for record in event.batch.records:
+            self.ctx.book.apply(record)
+            if event.live:
+                self._pass_on(record)
+
+    def _pass_on(self, record: object) -> None:
+        """The standby's strategy learns of fills and outcomes too."""
+        if isinstance(record, FillRecorded):
+            self.ctx.emit(fx.Publish(message=record.fill))
+        elif isinstance(record, DecisionClosed):
+            outcome = DecisionOutcome(
+                id=record.id,
+                market=record.market,
+                outcome=record.outcome,
+                code=record.code,
+                message=record.message,
+                time_ms=record.time_ms,
+            )
+            self.ctx.emit(fx.Publish(message=outcome))
+
+    def _appended(self, event: fx.Appended) -> None:
+        ctx = self.ctx
+        self._batches += 1
+        if ctx.lead.claiming:
+            self.leading.claimed()
+            self.reconciliation.started()
+        for effect in ctx.outbox.acknowledged(event.sequence):
+            if isinstance(effect, fx.Send) and not (ctx.lease_holds and ctx.now_ms < effect.leave_by_ms):
+                self._withheld(effect.cid)
+            else:
+                ctx.emit(effect)
+
+    def _decision(self, event: fx.DecisionReceived) -> None:
+        if self.decisions.receive(event.decision, event.token):
+            self._dirty.add(event.decision.market)
+
+    def _quote(self, event: fx.QuoteSeen) -> None:
+        market = event.quote.market
+        self.ctx.quotes[market] = (event.quote, self.ctx.now_ms)
+        book = self.ctx.book.markets.get(market)
+        if book is not None and book.current is not None:
+            self._dirty.add(market)
+
+    def _stream(self, event: fx.StreamSeen) -> None:
+        self.ctx.fresh[event.market] = event.fresh
+
+    def _filters(self, event: fx.FiltersRead) -> None:
+        self.ctx.filters = {filters.market: filters for filters in event.filters}
+        self._all_dirty()
+
+    def _absorb(self, report: Any) -> None:
+        order = self.fills.absorb(report)
+        if order is not None:
+            self._dirty.add(order.market)
+
+    def _rejected(self, event: fx.SendRejected) -> None:
+        ctx, order = self.ctx, self.ctx.book.orders.get(event.cid)
+        if order is None or not ctx.lead.claimed or order.state not in _IN_FLIGHT:
+            return
+        ctx.record(
+            OrderMoved(
+                cid=order.cid,
+                state=OrderState.REJECTED,
+                order_id="",
+                filled=order.filled,
+                time_ms=ctx.exchange_ms,
+                code=event.code,
+                message=event.message,
+            )
+        )
+        self._dirty.add(order.market)
+        if event.code == DEADLINE_MISSED:
+            ctx.clock.distrust()
+            ctx.emit(fx.MeasureClock())
+            ctx.resume_ms[order.market] = ctx.now_ms + ctx.tuning.residual_backoff_ms
+        else:
+            self._refused(order, event.code, event.message)
+
+    def _refused(self, order: Order, code: str, message: str) -> None:
+        """A certain refusal ends the decision; one for its price only is tried again at another price."""
+        ctx = self.ctx
+        ctx.emit(fx.RefreshFilters())
+        current = ctx.book.market(order.market).current
+        if order.purpose is Purpose.RESTING:
+            self.resting.refuse(order, code, message)
+        elif code == WOULD_MATCH:
+            ctx.resume_ms[order.market] = ctx.now_ms + ctx.tuning.residual_backoff_ms
+        elif current is not None and current.id == order.decision_id:
+            self.decisions.close(current, Outcome.REJECTED, code, message)
+
+    def _uncertain(self, event: fx.SendUncertain) -> None:
+        order = self.ctx.book.orders.get(event.cid)
+        if order is not None and self.ctx.lead.claimed:
+            self.resolution.doubt(order)
+
+    def _withheld(self, cid: str) -> None:
+        """The order did not leave this process, and nobody else may send it: it is void."""
+        order = self.ctx.book.orders.get(cid)
+        if order is not None and self.ctx.lead.claimed and order.state is OrderState.PENDING_NEW:
+            self.resolution.void(order, "Withheld")
+            self._dirty.add(order.market)
+
+    def _answered(self, event: fx.QueryAnswered) -> None:
+        self.resolution.answered(event.cid, event.report, event.asked_ms)
+        order = self.ctx.book.orders.get(event.cid)
+        if order is not None:
+            self._dirty.add(order.market)
+
+    def _trades(self, event: fx.TradesSeen) -> None:
+        self.fills.take(event.trades)
+        self._dirty.update(trade.market for trade in event.trades)
+
+    def _account(self, event: fx.AccountRead) -> None:
+        if self.ctx.lead.claimed:
+            self.reconciliation.read(event)
+            self._all_dirty()
+
+    def _clock(self, event: fx.ClockSampled) -> None:
+        self.ctx.clock.sample(event.sent_ms, event.received_ms, event.exchange_ms)
+        self._all_dirty()
+
+    def _bus_lost(self, event: fx.BusDisconnected) -> None:
+        self.ctx.bus_lost_ms = self.ctx.bus_lost_ms or self.ctx.now_ms
+        if self.ctx.spec is not None:
+            self.ctx.wake_at(self.ctx.now_ms + self.ctx.spec.on_bus_loss.after.seconds * 1000)
+
+    def _bus_back(self, event: fx.BusReconnected) -> None:
+        self.ctx.bus_lost_ms = None
+
+    def _drain(self, event: fx.Draining) -> None:
+        self.ctx.lead.draining = True
+
+    def _peers(self, event: fx.PeersUnhealthy) -> None:
+        if self.ctx.lead.claimed and self.ctx.tuning.replicas > 1:
+            self.leading.hand_over(event.reason, backoff_ms=5_000)
+
+    def _tick(self, event: fx.Tick) -> None:
+        self._all_dirty()
+        ctx = self.ctx
+        if ctx.bus_lost_ms is None or ctx.spec is None or ctx.spec.on_bus_loss.do != "CancelResting":
+            return
+        if ctx.now_ms - ctx.bus_lost_ms >= ctx.spec.on_bus_loss.after.seconds * 1000:
+            mine = [o for o in ctx.book.unsettled() if o.purpose is not Purpose.PROTECTIVE]
+            self.cancelling.request_all(o for o in mine if o.kind is not OrderKind.LIMIT_IOC)
+
+
+def _with_one_timer(performed: list[fx.Effect]) -> list[fx.Effect]:
+    """Only the earliest timer matters: its tick sets the next."""
+    earliest = min((e.at_ms for e in performed if isinstance(e, fx.SetTimer)), default=None)
+    rest: list[fx.Effect] = [effect for effect in performed if not isinstance(effect, fx.SetTimer)]
+    return rest if earliest is None else [*rest, fx.SetTimer(at_ms=earliest)]

@@ -1,0 +1,61 @@
+"""Group commit: what one step decides is one log message, and the next waits for its acknowledgement.
+
+The log's compare-and-swap names the last sequence, so at most one append can be in flight. Records that
+come up meanwhile wait and go together. What depends on a record (an order, a reply) is released by its
+acknowledgement, never earlier: an order that the log does not know would be lost by a crash.
+"""
+
+from __future__ import annotations
+
+from smarttrade.execution.effects import Append, Effect
+from smarttrade.execution.records import AnyRecord, Batch
+
+
+class Outbox:
+    """Records that wait for the log, with the effects that wait for the records."""
+
+    def __init__(self) -> None:
+        self.sequence = 0
+        self._records: list[AnyRecord] = []
+        self._effects: list[Effect] = []
+        self._in_flight: list[Effect] | None = None
+        self._flights = 0
+
+    @property
+    def idle(self) -> bool:
+        return self._in_flight is None and not self._records
+
+    def add(self, record: AnyRecord, *after: Effect) -> None:
+        """Queue a record, and effects for when it is durable."""
+        self._records.append(record)
+        self._effects.extend(after)
+
+    def after(self, *effects: Effect) -> None:
+        """Effects for when everything that was added so far is durable."""
+        self._effects.extend(effects)
+
+    def flush(self, epoch: int, holder: str) -> Append | None:
+        """The next append, unless one is in flight or there is nothing to say."""
+        if self._in_flight is not None or not self._records:
+            return None
+        self._in_flight, records = self._effects, tuple(self._records)
+        self._records, self._effects = [], []
+        self._flights += 1
+        return Append(
+            batch=Batch(epoch=epoch, records=records),
+            after=self.sequence,
+            message_id=f"{holder}-{epoch}-{self.sequence}-{self._flights}",
+        )
+
+    def acknowledged(self, sequence: int) -> list[Effect]:
+        """The append in flight is durable: what waited for it."""
+        released, self._in_flight = self._in_flight or [], None
+        self.sequence = sequence
+        return released
+
+    def released_when_idle(self) -> list[Effect]:
+        """Effects that wait for nothing any more, because no record was queued with them."""
+        if self._in_flight is not None or self._records:
+            return []
+        released, self._effects = self._effects, []
+        return released

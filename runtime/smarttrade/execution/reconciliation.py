@@ -1,0 +1,128 @@
+"""Compares the log with the exchange: at the start, after every reconnect, and every half minute.
+
+Own orders that the log does not know are adopted and then cancelled, because no decision stands behind
+them; everything else that is not ours is counted and left alone. A wallet below the ledger is a fact to be
+reported, never to be corrected by trading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from smarttrade.exchange.reports import OrderReport
+from smarttrade.execution.context import Context
+from smarttrade.execution.effects import AccountRead, Query, ReadAccount
+from smarttrade.execution.fills import Fills
+from smarttrade.execution.identifiers import is_own, is_tagged
+from smarttrade.execution.lead import Leading
+from smarttrade.execution.orders import Order, OrderState
+from smarttrade.execution.records import OrderAdopted
+
+_RETRY_MS = 1_000.0
+_ON_BOOK = (OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.PENDING_CANCEL)
+
+
+class Reconciliation:
+    """Open orders, recent trades and wallet against the book."""
+
+    def __init__(self, ctx: Context, fills: Fills, leading: Leading) -> None:
+        self._ctx = ctx
+        self._fills = fills
+        self._leading = leading
+        self._next_ms = 0.0
+        self.adopted = 0
+        self.foreign = 0
+
+    def advance(self) -> None:
+        """Read the account again when it is time."""
+        ctx = self._ctx
+        if ctx.now_ms >= self._next_ms:
+            ctx.emit(ReadAccount(since_ms=self._leading.trades_since_ms()))
+            self._next_ms = ctx.now_ms + ctx.tuning.reconcile_every_ms
+        ctx.wake_at(self._next_ms)
+
+    def soon(self, delay_ms: float = 0.0) -> None:
+        self._next_ms = min(self._next_ms, self._ctx.now_ms + delay_ms)
+
+    def started(self) -> None:
+        """Somebody has just asked."""
+        self._next_ms = self._ctx.now_ms + self._ctx.tuning.reconcile_every_ms
+
+    def failed(self, reason: str, credentials: bool) -> None:
+        self._ctx.problems["CredentialsRefused" if credentials else "ExchangeUnreachable"] = reason
+        self.soon(_RETRY_MS)
+
+    def read(self, account: AccountRead) -> None:
+        """Take in what the exchange has."""
+        ctx = self._ctx
+        for problem in ("CredentialsRefused", "ExchangeUnreachable"):
+            ctx.problems.pop(problem, None)
+        self._orders(account.orders)
+        self._fills.take(account.trades)
+        self._missing(account)
+        ctx.balances = {balance.asset: balance for balance in account.balances}
+        self._wallet()
+        ctx.lead.reconciled = True
+
+    def _orders(self, reports: Iterable[OrderReport]) -> None:
+        self.foreign = 0
+        stranger = ""
+        for report in reports:
+            if self._fills.absorb(report) is not None:
+                continue
+            if is_own(self._ctx.identity, report.client_order_id):
+                self._adopt(report)
+            else:
+                self.foreign += 1
+                stranger = report.client_order_id if is_tagged(report.client_order_id) else stranger
+        if stranger:
+            self._ctx.problems["SharedExchangeAccount"] = (
+                f"open order {stranger} is of another SmartTrade account: give each its own sub-account"
+            )
+        else:
+            self._ctx.problems.pop("SharedExchangeAccount", None)
+
+    def _adopt(self, report: OrderReport) -> None:
+        self.adopted += 1
+        self._ctx.record(
+            OrderAdopted(
+                cid=report.client_order_id,
+                order_id=report.order_id,
+                market=report.market,
+                side=report.side,
+                price=report.price,
+                quantity=report.quantity,
+                time_ms=report.time_ms,
+            )
+        )
+        self._fills.absorb(report)
+
+    def _missing(self, account: AccountRead) -> None:
+        """Orders that the book holds for open and the exchange did not list have ended: ask how."""
+        listed = {report.order_id for report in account.orders}
+        for order in self._ctx.book.unsettled():
+            if order.state in _ON_BOOK and order.order_id not in listed:
+                self._ctx.emit(Query(cid=order.cid, market=order.market, order_id=order.order_id))
+
+    def _wallet(self) -> None:
+        """The ledger's position must be in the wallet, unless something is under way."""
+        ctx = self._ctx
+        short = [market for market in ctx.book.ledger.held() if self._short(market)]
+        if short:
+            ctx.problems["BalanceShortfall"] = (
+                f"the wallet holds less than the ledger in {', '.join(short)}: withdrawn, or sold by hand"
+            )
+        else:
+            ctx.problems.pop("BalanceShortfall", None)
+
+    def _short(self, market: str) -> bool:
+        ctx, filters = self._ctx, self._ctx.filters.get(market)
+        if filters is None or _busy(ctx.book.unsettled(market)):
+            return False
+        balance = ctx.balances.get(filters.base)
+        total = balance.total if balance else 0
+        return total + filters.lot < ctx.position(market)
+
+
+def _busy(orders: list[Order]) -> bool:
+    return any(not order.resting for order in orders)

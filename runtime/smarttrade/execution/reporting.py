@@ -1,0 +1,163 @@
+"""Tells the strategy, the operator and the user how things stand: on change, and as a heartbeat."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from smarttrade.execution.accounting import Accounting
+from smarttrade.execution.context import Context
+from smarttrade.execution.effects import Publish
+from smarttrade.execution.equity import Valuation
+from smarttrade.execution.orders import OrderState
+from smarttrade.messages import AccountView, Check, EffectiveState, ExecutionReport, Position
+
+_VIEW_EVERY_MS = 1_000.0
+_SERIOUS = ("ExchangeUnreachable", "SharedExchangeAccount", "VoidedOrderAppeared", "ForgottenTrade")
+
+
+class Reporting:
+    """AccountView and ExecutionReport."""
+
+    def __init__(self, ctx: Context, accounting: Accounting) -> None:
+        self._ctx = ctx
+        self._accounting = accounting
+        self._view_due_ms = 0.0
+        self._report_due_ms = 0.0
+        self._last_view: tuple[object, ...] = ()
+        self._last_report: tuple[object, ...] = ()
+
+    def advance(self) -> None:
+        """Publish what changed, or what is due."""
+        ctx = self._ctx
+        if ctx.spec is None:
+            return
+        state = self._accounting.state().state
+        seen = (ctx.leading, ctx.lead.epoch, state, ctx.book.fills)
+        view_due, report_due = ctx.now_ms >= self._view_due_ms, ctx.now_ms >= self._report_due_ms
+        if not (view_due or report_due or seen != self._last_view):
+            return
+        valuation, positions = self._accounting.valuation(), self.positions()
+        if view_due or seen != self._last_view:
+            self._last_view, self._view_due_ms = seen, ctx.now_ms + _VIEW_EVERY_MS
+            ctx.emit(Publish(message=self._view(state, valuation, positions)))
+        report = self.report(state, valuation, positions)
+        essence = (report.generation, report.leading, state, report.fills, report.checks, report.breach_id)
+        if report_due or essence != self._last_report:
+            self._last_report, self._report_due_ms = essence, ctx.now_ms + ctx.tuning.report_every_ms
+            ctx.emit(Publish(message=report))
+
+    def positions(self) -> list[Position]:
+        ledger, quotes = self._ctx.book.ledger, self._ctx.quotes
+        found = []
+        for market in ledger.markets:
+            holding, held = ledger.holding(market), quotes.get(market)
+            found.append(
+                Position(
+                    market=market,
+                    quantity=holding.quantity,
+                    average_price=holding.average_price,
+                    realized_pnl=holding.realized_pnl,
+                    unrealized_pnl=holding.unrealized(held[0].bid) if held else Decimal(0),
+                )
+            )
+        return found
+
+    def report(
+        self, state: EffectiveState, valuation: Valuation, positions: list[Position]
+    ) -> ExecutionReport:
+        ctx, breach = self._ctx, self._ctx.book.losses.breach
+        orders = ctx.book.unsettled()
+        return ExecutionReport(
+            pod=ctx.holder,
+            generation=ctx.generation,
+            leading=ctx.leading,
+            epoch=ctx.book.epoch,
+            effective_state=state,
+            equity=valuation.equity,
+            realized_pnl=valuation.realized,
+            unrealized_pnl=valuation.unrealized,
+            open_orders=len(orders),
+            unknown_orders=sum(order.state is OrderState.UNKNOWN for order in orders),
+            fills=ctx.book.fills,
+            positions=positions,
+            checks=self.checks(),
+            as_of_ms=ctx.exchange_ms,
+            breach_id=breach.id if breach else "",
+            breach_reason=breach.reason if breach else "",
+            breach_time_ms=breach.time_ms if breach else 0,
+        )
+
+    def checks(self) -> list[Check]:
+        """Verdicts that become conditions; a standby says only what it knows."""
+        ctx = self._ctx
+        checks = [self._within_risk(), Check(type="ConfigApplied", ok=True, reason="Applied")]
+        if ctx.lead.claimed:
+            checks += [self._reconciled(), self._credentials()]
+        if ctx.deleting:
+            checks.append(self._settled())
+        return checks
+
+    def _within_risk(self) -> Check:
+        breach = self._ctx.book.losses.breach
+        if breach is None:
+            return Check(type="WithinRisk", ok=True, reason="WithinLimits")
+        message = f"{breach.id}: the account is {breach.effect} until spec.acknowledgedBreach names it"
+        return Check(type="WithinRisk", ok=False, reason=breach.reason, message=message)
+
+    def _reconciled(self) -> Check:
+        ctx = self._ctx
+        unknown = [
+            cid
+            for cid, probe in ctx.probes.items()
+            if ctx.now_ms - probe.since_ms > ctx.tuning.unknown_alarm_ms
+        ]
+        if unknown:
+            message = f"fate unknown: {', '.join(unknown)}; see the exchange, or `smarttrade order resolve`"
+            return Check(type="Reconciled", ok=False, reason="OrdersUnknown", message=message)
+        for hold in self._accounting.holds():
+            return Check(type="Reconciled", ok=False, reason=hold.code, message=hold.message)
+        for problem in (
+            "ExchangeUnreachable",
+            "SharedExchangeAccount",
+            "VoidedOrderAppeared",
+            "ForgottenTrade",
+        ):
+            if problem in ctx.problems:
+                return Check(type="Reconciled", ok=False, reason=problem, message=ctx.problems[problem])
+        return Check(type="Reconciled", ok=True, reason="InAgreement")
+
+    def _credentials(self) -> Check:
+        refused = self._ctx.problems.get("CredentialsRefused")
+        if refused:
+            return Check(type="CredentialsValid", ok=False, reason="Refused", message=refused)
+        if not self._ctx.lead.reconciled:
+            return Check(type="CredentialsValid", ok=False, reason="NotYetUsed")
+        return Check(type="CredentialsValid", ok=True, reason="Accepted")
+
+    def _settled(self) -> Check:
+        """Whether the deletion policy is done: what stays is named, because nobody will look after it."""
+        ctx = self._ctx
+        if not ctx.lead.reconciled:
+            return Check(type="Settled", ok=False, reason="NotReconciled")
+        orders = ctx.book.unsettled()
+        retained = ctx.spec is not None and ctx.spec.deletion_policy == "Retain"
+        pending = [order for order in orders if not (retained and order.resting)]
+        if pending or any(True for _ in ctx.book.open_decisions()):
+            return Check(type="Settled", ok=False, reason="Working", message=f"{len(pending)} orders to go")
+        held = ", ".join(f"{p.quantity} {p.market.partition('/')[0]}" for p in self.positions() if p.quantity)
+        return Check(type="Settled", ok=True, reason="Done", message=f"left: {held}" if held else "")
+
+    def _view(self, state: EffectiveState, valuation: Valuation, positions: list[Position]) -> AccountView:
+        ctx = self._ctx
+        exposure = self._accounting.exposure()
+        used = sum((p.quantity * p.average_price for p in positions), Decimal(0)) + exposure.buy_cost
+        return AccountView(
+            leading=ctx.leading,
+            epoch=ctx.book.epoch,
+            effective_state=state,
+            currency=ctx.spec.capital.currency if ctx.spec else "",
+            equity=valuation.equity,
+            available=max(valuation.allocation + valuation.realized - used, Decimal(0)),
+            positions=positions,
+            time_ms=ctx.exchange_ms,
+        )

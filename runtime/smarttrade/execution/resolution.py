@@ -1,0 +1,95 @@
+"""Finds out what became of an order whose fate is unknown, and never guesses.
+
+The order is asked for by its client id until it is found, or until the exchange's own clock has certainly
+passed the last instant at which the exchange could still have accepted it, the hold of the capability
+table included, and it was then missed several times. Only after that it is void, and what it was to do is
+tried again under a new id. Meanwhile its whole quantity counts as exposure and its market waits; other
+markets go on.
+"""
+
+from __future__ import annotations
+
+from smarttrade.exchange.reports import OrderReport
+from smarttrade.execution.context import Context, Probe
+from smarttrade.execution.effects import Query
+from smarttrade.execution.fills import Fills
+from smarttrade.execution.orders import Order, OrderState
+from smarttrade.execution.records import OrderMoved
+
+_OPEN_QUESTION = (OrderState.PENDING_NEW, OrderState.UNKNOWN)
+
+
+class Resolution:
+    """Probes of unknown orders."""
+
+    def __init__(self, ctx: Context, fills: Fills) -> None:
+        self._ctx = ctx
+        self._fills = fills
+
+    def doubt(self, order: Order) -> None:
+        """From now on the order may or may not exist."""
+        if order.state not in _OPEN_QUESTION:
+            return
+        order.move(OrderState.UNKNOWN)
+        now = self._ctx.now_ms
+        probe = Probe(since_ms=now, next_ms=now, backoff_ms=self._ctx.tuning.query_backoff_ms)
+        self._ctx.probes.setdefault(order.cid, probe)
+
+    def advance(self) -> None:
+        """Ask again about every order whose next question is due."""
+        for cid, probe in list(self._ctx.probes.items()):
+            order = self._ctx.book.orders.get(cid)
+            if order is None or order.state is not OrderState.UNKNOWN:
+                del self._ctx.probes[cid]
+            elif not probe.asking and self._ctx.now_ms >= probe.next_ms:
+                probe.asking = True
+                self._ctx.emit(Query(cid=cid, market=order.market, order_id=order.order_id))
+            elif not probe.asking:
+                self._ctx.wake_at(probe.next_ms)
+
+    def answered(self, cid: str, report: OrderReport | None, asked_ms: float) -> None:
+        """The exchange answered a query: with the order, or that it knows none."""
+        probe = self._ctx.probes.get(cid)
+        if report is not None:
+            self._ctx.probes.pop(cid, None)
+            self._fills.absorb(report)
+            return
+        order = self._ctx.book.orders.get(cid)
+        if probe is None or order is None or order.state is not OrderState.UNKNOWN:
+            return
+        self._again(probe)
+        if self._could_not_arrive_any_more(order, asked_ms):
+            probe.misses += 1
+            probe.next_ms = self._ctx.now_ms + self._ctx.tuning.query_backoff_ms
+        if probe.misses >= self._ctx.tuning.misses:
+            self.void(order, "NotFound")
+
+    def failed(self, cid: str) -> None:
+        """No answer proves nothing."""
+        probe = self._ctx.probes.get(cid)
+        if probe is not None:
+            self._again(probe)
+
+    def void(self, order: Order, code: str) -> None:
+        """Record that the order never reached the exchange."""
+        self._ctx.probes.pop(order.cid, None)
+        self._ctx.record(
+            OrderMoved(
+                cid=order.cid,
+                state=OrderState.VOID,
+                order_id="",
+                filled=order.filled,
+                time_ms=self._ctx.exchange_ms,
+                code=code,
+            )
+        )
+
+    def _could_not_arrive_any_more(self, order: Order, asked_ms: float) -> bool:
+        tuning = self._ctx.tuning
+        hold_ms = max(order.window_ms + tuning.settle_ms, tuning.hold_ms)
+        return self._ctx.clock.surely_past(asked_ms, order.deadline_ms + hold_ms)
+
+    def _again(self, probe: Probe) -> None:
+        probe.asking = False
+        probe.next_ms = self._ctx.now_ms + probe.backoff_ms
+        probe.backoff_ms = min(probe.backoff_ms * 2, self._ctx.tuning.query_backoff_limit_ms)

@@ -1,0 +1,172 @@
+"""Keeps a set of resting orders as the strategy wants it, with as little churn as it allows.
+
+An order stays while its price is off by fewer than `requoteTicks` and its quantity by less than
+`requoteRatio`; one that must go has rested at least `minimumRest`. Its place is filled only when the
+exchange has said that it is gone, so a key never has two orders. What has filled is not placed again
+for the same set.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from smarttrade.api import TradingAccountSpec
+from smarttrade.exchange.reports import MarketFilters, OrderKind
+from smarttrade.execution.accounting import Accounting
+from smarttrade.execution.cancelling import Cancelling
+from smarttrade.execution.context import Context
+from smarttrade.execution.decisions import Decisions
+from smarttrade.execution.intents import open_intent
+from smarttrade.execution.orders import Order, OrderState, Purpose
+from smarttrade.execution.policy import allows_opening, allows_reducing
+from smarttrade.execution.risk import Answer, Proposal, check
+from smarttrade.execution.targets import Leg, ceil_to, floor_to
+from smarttrade.messages import Decision, EffectiveState, Outcome, RestingOrder, RestingOrders, Side
+
+_FILLED = OrderState.FILLED
+
+
+class Resting:
+    """One market's standing set."""
+
+    def __init__(
+        self, ctx: Context, decisions: Decisions, accounting: Accounting, cancelling: Cancelling
+    ) -> None:
+        self._ctx = ctx
+        self._decisions = decisions
+        self._accounting = accounting
+        self._cancelling = cancelling
+        self._refused: dict[str, set[str]] = {}
+
+    def advance(self, decision: Decision, state: EffectiveState) -> None:
+        """Cancel what is not wanted, place what is missing, and close the decision when all is as wanted."""
+        ctx, want = self._ctx, decision.want
+        filters, spec = ctx.filters.get(decision.market), ctx.spec
+        if not isinstance(want, RestingOrders) or filters is None or spec is None:
+            return
+        working = ctx.book.unsettled(decision.market)
+        expired = want.valid_until_ms <= ctx.exchange_ms
+        wanted = {} if expired else {order.key: order for order in want.orders}
+        kept = {o.key for o in working if self._keep(spec, o, wanted.get(o.key), filters)}
+        self._place(spec, decision, state, wanted, working, filters)
+        if expired:
+            self._close(decision, Outcome.EXPIRED)
+        elif kept >= wanted.keys() - self._done(decision) and not self._refused.get(decision.id):
+            self._close(decision, Outcome.REACHED)
+        if not expired:
+            ctx.wake_at(ctx.now_ms + want.valid_until_ms - ctx.exchange_ms)
+
+    def refuse(self, order: Order, code: str, message: str) -> None:
+        """The exchange certainly refused an order of the set: it is not tried again for this set."""
+        standing = self._ctx.book.market(order.market).standing
+        if standing is not None and standing.id == order.decision_id:
+            self._refused.setdefault(standing.id, set()).add(order.key)
+            self._close(standing, Outcome.REJECTED, code, message)
+
+    def _keep(
+        self, spec: TradingAccountSpec, order: Order, wanted: RestingOrder | None, filters: MarketFilters
+    ) -> bool:
+        if wanted is not None and order.resting and self._fits(spec, order, wanted, filters):
+            return True
+        if not order.resting:
+            return False
+        rested_ms = self._ctx.exchange_ms - order.deadline_ms
+        least_ms = spec.orders.minimum_rest.seconds * 1000
+        if rested_ms >= least_ms:
+            self._cancelling.request(order)
+        else:
+            self._ctx.wake_at(self._ctx.now_ms + least_ms - rested_ms)
+        return False
+
+    def _fits(
+        self, spec: TradingAccountSpec, order: Order, wanted: RestingOrder, filters: MarketFilters
+    ) -> bool:
+        off = abs(order.price - _rounded(wanted, filters))
+        tolerance = max(filters.tick * spec.orders.requote_ticks, filters.tick)
+        remaining = order.quantity - order.filled
+        wanted_quantity = max(wanted.quantity - order.filled, filters.lot)
+        share = abs(remaining - wanted_quantity) / wanted_quantity
+        return order.side is wanted.side and off < tolerance and share < spec.orders.requote_ratio
+
+    def _done(self, decision: Decision) -> set[str]:
+        """Keys whose order has filled since the set stands."""
+        book = self._ctx.book
+        since = book.market(decision.market).standing_since_ms
+        return {
+            order.key
+            for order in book.orders.values()
+            if order.market == decision.market
+            and order.state is OrderState.FILLED
+            and order.ended_ms >= since
+        }
+
+    def _place(
+        self,
+        spec: TradingAccountSpec,
+        decision: Decision,
+        state: EffectiveState,
+        wanted: dict[str, RestingOrder],
+        working: list[Order],
+        filters: MarketFilters,
+    ) -> None:
+        busy = {order.key for order in working} | self._done(decision) | self._refused.get(decision.id, set())
+        if self._ctx.lead.draining or self._ctx.now_ms < self._ctx.resume_ms.get(decision.market, 0.0):
+            return
+        for key, order in wanted.items():
+            may = allows_opening(state) or (order.side is Side.SELL and allows_reducing(state))
+            if key in busy:
+                continue
+            if not may:
+                message = f"the account is {self._accounting.state(decision.market).explanation}"
+                self._deny(decision, key, f"State{state}", message)
+            elif not self._open(spec, decision, order, filters):
+                return
+
+    def _open(
+        self, spec: TradingAccountSpec, decision: Decision, order: RestingOrder, filters: MarketFilters
+    ) -> bool:
+        """Place one order; False if the rest has to wait."""
+        ctx, book = self._ctx, self._ctx.book.market(decision.market)
+        price, quantity = _rounded(order, filters), floor_to(order.quantity, filters.lot)
+        proposal = Proposal(
+            market=decision.market,
+            side=order.side,
+            quantity=quantity,
+            price=price,
+            purpose=Purpose.RESTING,
+            rests=True,
+        )
+        verdict = check(proposal, self._accounting.view(spec, decision.market))
+        if verdict.answer is Answer.WAIT:
+            ctx.wake_at(ctx.now_ms + max(verdict.until_ms - ctx.exchange_ms, 1))
+            return False
+        quantity = floor_to(min(quantity, verdict.quantity), filters.lot)
+        if verdict.answer is Answer.DENIED or quantity <= 0:
+            self._deny(decision, order.key, verdict.code or "BelowLot", verdict.message)
+            return True
+        leg = Leg(order.side, OrderKind.POST_ONLY, price, quantity, price)
+        open_intent(
+            ctx,
+            decision.market,
+            decision.id,
+            leg,
+            Purpose.RESTING,
+            number=book.legs + 1,
+            attempt=1,
+            key=order.key,
+        )
+        return True
+
+    def _deny(self, decision: Decision, key: str, code: str, message: str) -> None:
+        self._refused.setdefault(decision.id, set()).add(key)
+        self._close(decision, Outcome.DENIED, code, f"order {key}: {message}")
+
+    def _close(self, decision: Decision, outcome: Outcome, code: str = "", message: str = "") -> None:
+        current = self._ctx.book.market(decision.market).current
+        if current is not None and current.id == decision.id:
+            self._decisions.close(decision, outcome, code, message)
+
+
+def _rounded(order: RestingOrder, filters: MarketFilters) -> Decimal:
+    """The price on the tick grid, away from the market: a maker never pays for rounding."""
+    return (floor_to if order.side is Side.BUY else ceil_to)(order.price, filters.tick)

@@ -1,0 +1,244 @@
+"""Decides the next step of one market. Called after everything that may have changed something.
+
+It looks at the folded state only, never at how it came about: a new leader that has just replayed the log
+goes on exactly where the old one stopped, also at an order that was voided and not yet tried again.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from smarttrade.api import TradingAccountSpec
+from smarttrade.exchange.reports import MarketFilters, OrderKind
+from smarttrade.execution.accounting import Accounting
+from smarttrade.execution.book import DEADLINE_MISSED
+from smarttrade.execution.cancelling import Cancelling
+from smarttrade.execution.context import Context
+from smarttrade.execution.decisions import Decisions
+from smarttrade.execution.flatten import FLATTEN_STRATEGY, build_exit
+from smarttrade.execution.intents import open_intent
+from smarttrade.execution.orders import Order, OrderState, Purpose
+from smarttrade.execution.policy import allows_opening, allows_reducing, must_cancel
+from smarttrade.execution.resting import Resting
+from smarttrade.execution.risk import Answer, Proposal, check
+from smarttrade.execution.targets import Leg, dead_band, floor_to, middle, plan_leg
+from smarttrade.messages import Decision, EffectiveState, OrderStyle, Outcome, Quote, Target
+
+
+class Working:
+    """Brings each market to what was decided, one order at a time."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        decisions: Decisions,
+        accounting: Accounting,
+        cancelling: Cancelling,
+        resting: Resting,
+    ) -> None:
+        self._ctx = ctx
+        self._decisions = decisions
+        self._accounting = accounting
+        self._cancelling = cancelling
+        self._resting = resting
+
+    def advance(self, market: str) -> None:
+        """Do what can be done now, or set a timer, or wait for an answer that will come."""
+        ctx, spec = self._ctx, self._ctx.spec
+        if (
+            spec is None
+            or not ctx.leading
+            or not ctx.lead.reconciled
+            or ctx.clock.error_ms(ctx.now_ms) is None
+        ):
+            return
+        state = self._accounting.state(market).state
+        working = ctx.book.unsettled(market)
+        for order in working:
+            unwanted = must_cancel(state, order) or order.purpose is Purpose.ADOPTED
+            if unwanted or order.state is OrderState.PENDING_CANCEL:
+                self._cancelling.request(order)
+        if state is EffectiveState.FLATTEN:
+            self._begin_exit(market)
+        if any(order.state in (OrderState.UNKNOWN, OrderState.PENDING_NEW) for order in working):
+            return
+        book = ctx.book.market(market)
+        if book.standing is not None:
+            self._resting.advance(book.standing, state)
+            return
+        if book.current is not None and isinstance(book.current.want, Target):
+            self._towards(spec, book.current, book.current.want, working, state)
+        else:
+            self._cancelling.request_all(working)
+
+    def _begin_exit(self, market: str) -> None:
+        ctx, book = self._ctx, self._ctx.book.market(market)
+        if book.current is not None and book.current.strategy == FLATTEN_STRATEGY:
+            return
+        if book.current is None and (not self._sellable(market) or self._backing_off(market)):
+            return
+        self._decisions.accept(
+            build_exit(ctx.identity, market, ctx.exchange_ms, ctx.book.intents, ctx.generation)
+        )
+
+    def _sellable(self, market: str) -> bool:
+        filters, held = self._ctx.filters.get(market), self._ctx.quotes.get(market)
+        position = self._ctx.position(market)
+        if filters is None or held is None:
+            return position > 0
+        return position >= dead_band(Decimal(0), middle(held[0]), filters, Decimal(0))
+
+    def _towards(
+        self,
+        spec: TradingAccountSpec,
+        decision: Decision,
+        want: Target,
+        working: list[Order],
+        state: EffectiveState,
+    ) -> None:
+        ctx = self._ctx
+        if ctx.lead.draining and not working:
+            return
+        if working:
+            self._wait_or_cancel(spec, decision, want, working)
+            return
+        quote, filters = self._price(decision.market), ctx.filters.get(decision.market)
+        reducing = want.quantity < ctx.position(decision.market)
+        if not reducing and want.valid_until_ms <= ctx.exchange_ms:
+            self._decisions.close(decision, Outcome.EXPIRED)
+            return
+        if quote is None or filters is None:
+            return
+        if self._reached(spec, want, decision.market, quote, filters):
+            self._decisions.close(decision, Outcome.REACHED)
+            return
+        if not (allows_opening(state) or (reducing and self._may_reduce(decision, state))):
+            message = f"the account is {self._accounting.state(decision.market).explanation}"
+            self._decisions.close(decision, Outcome.DENIED, f"State{state}", message)
+            return
+        if self._exhausted(decision) or self._backing_off(decision.market):
+            return
+        self._send(spec, decision, want, quote, filters)
+
+    def _may_reduce(self, decision: Decision, state: EffectiveState) -> bool:
+        exits = state is EffectiveState.FLATTEN and decision.strategy == FLATTEN_STRATEGY
+        return allows_reducing(state) or exits
+
+    def _price(self, market: str) -> Quote | None:
+        """A reducing order may use an old quote: the collar bounds it, and waiting may cost more."""
+        held = self._ctx.quotes.get(market)
+        return held[0] if held else None
+
+    def _reached(
+        self, spec: TradingAccountSpec, want: Target, market: str, quote: Quote, filters: MarketFilters
+    ) -> bool:
+        band = dead_band(want.quantity, middle(quote), filters, spec.orders.rebalance_threshold)
+        difference = want.quantity - self._ctx.position(market)
+        return abs(difference) < band or floor_to(abs(difference), filters.lot) <= 0
+
+    def _wait_or_cancel(
+        self, spec: TradingAccountSpec, decision: Decision, want: Target, working: list[Order]
+    ) -> None:
+        """Immediate orders end by themselves; resting ones end when they are no longer wanted."""
+        for order in working:
+            if order.kind is OrderKind.LIMIT_IOC or not order.resting:
+                continue
+            ends = self._patience_ends_ms(spec, want, order)
+            if order.decision_id != decision.id or (ends is not None and self._ctx.exchange_ms >= ends):
+                self._cancelling.request(order)
+            elif ends is not None:
+                self._ctx.wake_at(self._ctx.now_ms + ends - self._ctx.exchange_ms)
+
+    def _patience_ends_ms(self, spec: TradingAccountSpec, want: Target, order: Order) -> int | None:
+        limit_ms = int(spec.orders.passive_timeout.seconds * 1000)
+        timeout = order.deadline_ms + limit_ms if limit_ms else None
+        expiry = want.valid_until_ms if order.side == "Buy" else None
+        return min((each for each in (timeout, expiry) if each is not None), default=None)
+
+    def _exhausted(self, decision: Decision) -> bool:
+        book, tuning = self._ctx.book.market(decision.market), self._ctx.tuning
+        if book.refusals >= tuning.refusals:
+            message = f"{book.refusals} attempts arrived after their deadline; compare the clocks"
+            self._decisions.close(decision, Outcome.PARKED, "DeadlineMissed", message)
+        elif book.residuals > tuning.residual_legs and decision.strategy != FLATTEN_STRATEGY:
+            message = f"{book.residuals} orders did not fill whole; a new decision starts over"
+            self._decisions.close(decision, Outcome.PARKED, "NotFilled", message)
+        else:
+            return False
+        return True
+
+    def _backing_off(self, market: str) -> bool:
+        ctx = self._ctx
+        resume = ctx.resume_ms.get(market, 0.0)
+        if ctx.now_ms >= resume:
+            return False
+        ctx.wake_at(resume)
+        return True
+
+    def _send(
+        self, spec: TradingAccountSpec, decision: Decision, want: Target, quote: Quote, filters: MarketFilters
+    ) -> None:
+        ctx, book = self._ctx, self._ctx.book.market(decision.market)
+        leg = plan_leg(
+            want,
+            ctx.position(decision.market),
+            quote,
+            filters,
+            collar=spec.risk.price_collar,
+            maximum_notional=spec.risk.max_order_notional,
+            patient=self._patient(spec, want, decision),
+        )
+        if leg.quantity <= 0:
+            self._decisions.close(decision, Outcome.REACHED, "BelowLot")
+            return
+        purpose = Purpose.FLATTEN if decision.strategy == FLATTEN_STRATEGY else Purpose.TARGET
+        allowed = self._judge(spec, decision, leg, purpose, filters)
+        if allowed is not None:
+            retry = self._retried(decision)
+            number = book.legs if retry else book.legs + 1
+            open_intent(
+                ctx,
+                decision.market,
+                decision.id,
+                allowed,
+                purpose,
+                number=number,
+                attempt=book.attempts + 1 if retry else 1,
+            )
+
+    def _patient(self, spec: TradingAccountSpec, want: Target, decision: Decision) -> bool:
+        """Whether a passive decision may still rest: its first order has not been timed out."""
+        if want.style is not OrderStyle.PASSIVE:
+            return False
+        return (
+            not spec.orders.passive_timeout.seconds or self._ctx.book.market(decision.market).residuals == 0
+        )
+
+    def _retried(self, decision: Decision) -> bool:
+        """Whether the newest order of the decision never came to be: the same leg is tried again."""
+        newest = self._ctx.book.orders.get(self._ctx.book.market(decision.market).newest)
+        return newest is not None and (newest.state is OrderState.VOID or newest.code == DEADLINE_MISSED)
+
+    def _judge(
+        self, spec: TradingAccountSpec, decision: Decision, leg: Leg, purpose: Purpose, filters: MarketFilters
+    ) -> Leg | None:
+        """The leg as risk allows it; None if it was denied or has to wait."""
+        ctx = self._ctx
+        immediate = leg.kind is OrderKind.LIMIT_IOC
+        proposal = Proposal(
+            market=decision.market,
+            side=leg.side,
+            quantity=leg.quantity,
+            price=leg.reference if immediate else leg.price,
+            purpose=purpose,
+            rests=not immediate,
+        )
+        verdict = check(proposal, self._accounting.view(spec, decision.market))
+        if verdict.answer is Answer.DENIED:
+            self._decisions.close(decision, Outcome.DENIED, verdict.code, verdict.message)
+            return None
+        if verdict.answer is Answer.WAIT:
+            ctx.wake_at(ctx.now_ms + max(verdict.until_ms - ctx.exchange_ms, 1))
+            return None
+        quantity = floor_to(min(verdict.quantity, leg.quantity), filters.lot)
+        return Leg(leg.side, leg.kind, leg.price, quantity, leg.reference) if quantity > 0 else None
