@@ -1,0 +1,103 @@
+"""Every toggle of the chart, each as the values that switch it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+USER = {"name": "alice", "key": "k", "secret": "s", "balances": {"USDT": "10000"}}
+SIMULATOR: dict[str, Any] = {"simulator.enabled": True, "simulator.users": [USER]}
+
+TOGGLES: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "namespaced": {"watchNamespaces": ["alice", "bob"]},
+    "no aggregated roles": {"rbac.aggregateToDefaultRoles": False},
+    "no definitions": {"crds.enabled": False},
+    "definitions not kept": {"crds.keep": False},
+    "three servers": {"nats.replicas": 3},
+    "a storage class": {"nats.persistence.storageClass": "fast", "nats.persistence.size": "50Gi"},
+    "no persistence": {"nats.persistence.enabled": False},
+    "an existing volume": {"nats.persistence.existingVolume": {"hostPath": {"path": "/srv/nats"}}},
+    "external servers": {
+        "nats.enabled": False,
+        "nats.url": "nats://a:4222,nats://b:4222",
+        "nats.externalCidrs": ["192.0.2.0/24"],
+        "keys.existingSecret": "our-keys",
+    },
+    "own keys": {"keys.existingSecret": "our-keys"},
+    "simulator": SIMULATOR,
+    "simulator with data": SIMULATOR
+    | {
+        "simulator.dataVolume": {"hostPath": {"path": "/srv/data"}},
+        "simulator.dataFile": "btc.csv",
+        "simulator.compress": 60,
+        "simulator.seed": 7,
+        "simulator.symbols": ["BTC/USDT", "ETH/USDT"],
+        "simulator.adminToken": "secret",
+        "simulator.image": {"repository": "simulator", "tag": "1", "pullPolicy": "Never"},
+    },
+    "simulator with an Ed25519 user": {
+        "simulator.enabled": True,
+        "simulator.users": [
+            {"name": "b", "key": "k", "publicKey": "-----BEGIN-----\nx\n", "makerFee": "0", "feeAsset": "BNB"}
+        ],
+    },
+    "no policies": {"network.policies": False},
+    "scraped": {
+        "metrics.podMonitor.enabled": True,
+        "metrics.rules.enabled": True,
+        "metrics.rules.labels": {"team": "a"},
+        "network.metricsNamespaceLabels": {"kubernetes.io/metadata.name": "monitoring"},
+    },
+    "scraped, namespaced": {"metrics.podMonitor.enabled": True, "watchNamespaces": ["alice"]},
+    "one operator": {"operator.replicas": 1, "operator.logLevel": "debug"},
+    "placement": {
+        "operator.nodeSelector": {"a": "b"},
+        "operator.tolerations": [{"operator": "Exists"}],
+        "operator.priorityClassName": "system-cluster-critical",
+        "nats.priorityClassName": "system-cluster-critical",
+        "imagePullSecrets": ["registry"],
+        "commonLabels": {"owner": "us"},
+        "operator.podAnnotations": {"a": "b"},
+    },
+    "an own exchange": {
+        "exchanges.binanceus.Production": {"rest": "https://api.example.com", "cidrs": ["203.0.113.0/24"]}
+    },
+    "cluster ranges": {"network.clusterCidrs": ["203.0.113.0/24", "2001:db8::/32"]},
+}
+
+NONSENSE: dict[str, tuple[dict[str, Any], str]] = {
+    "an unknown value": ({"operator.replicaz": 2}, "replicaz"),
+    "an unknown section": ({"operators.replicas": 2}, "operators"),
+    "two servers": ({"nats.replicas": 2}, "nats/replicas"),
+    "no operator": ({"operator.replicas": 0}, "operator/replicas"),
+    "a text for a number": ({"operator.concurrency": "many"}, "operator/concurrency"),
+    "a wrong pull policy": ({"runtime.image.pullPolicy": "Sometimes"}, "pullPolicy"),
+    "an image without a name": ({"operator.image.repository": ""}, "repository"),
+    "a wrong log level": ({"operator.logLevel": "loud"}, "logLevel"),
+    "a URL of another protocol": (
+        {"nats.enabled": False, "nats.url": "http://nats"},
+        "nats/url",
+    ),
+    "no servers at all": ({"nats.enabled": False}, "set nats.url"),
+    "own servers and external ones": ({"nats.url": "nats://a"}, "set nats.enabled to false"),
+    "one volume for three servers": (
+        {"nats.replicas": 3, "nats.persistence.existingVolume": {"hostPath": {"path": "/x"}}},
+        "would be shared by several servers",
+    ),
+    "a size without a unit": ({"nats.persistence.size": "10"}, "size"),
+    "a namespace that cannot be": ({"watchNamespaces": ["Alice"]}, "watchNamespaces"),
+    "a namespace twice": ({"watchNamespaces": ["a", "a"]}, "watchNamespaces"),
+    "a network that is none": ({"network.clusterCidrs": ["everything"]}, "clusterCidrs"),
+    "an exchange in capitals": ({"exchanges.Binance.Production": {}}, "Binance"),
+    "an endpoint with a typo": ({"exchanges.binance.Production.url": "x"}, "url"),
+    "a websocket over http": ({"exchanges.binance.Production.websocket": "http://x"}, "websocket"),
+    "a file without a volume": ({"simulator.dataFile": "x.csv"}, "without simulator.dataVolume"),
+    "no symbols": ({"simulator.symbols": []}, "symbols"),
+    "a symbol without a slash": ({"simulator.symbols": ["BTCUSDT"]}, "symbols"),
+    "time that stands still": ({"simulator.compress": 0}, "compress"),
+    "a balance that is a number": (
+        {"simulator.users": [{**USER, "balances": {"USDT": 10000}}]},
+        "balances",
+    ),
+    "a user without a secret": ({"simulator.users": [{"name": "a", "key": "k"}]}, "simulator/users"),
+}

@@ -1,0 +1,176 @@
+"""What the chart renders: complete, hardened, and accepted by a real API server."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from smarttrade.api.catalogue import Catalogue
+from smarttrade_operator.permissions import (
+    ACCOUNT_PERMISSIONS,
+    CLUSTER_PERMISSIONS,
+    KEYS_JOB_PERMISSIONS,
+    OPERATOR_PERMISSIONS,
+    Permission,
+)
+from smarttrade_operator.settings import Settings
+from tests.component.chart import helm
+from tests.component.chart.settings import NONSENSE, SIMULATOR, TOGGLES
+
+TOGGLED = pytest.mark.parametrize("values", TOGGLES.values(), ids=TOGGLES.keys())
+
+
+@TOGGLED
+def test_the_chart_passes_the_strict_linter(values: dict[str, Any]) -> None:
+    helm.run("lint", "--strict", str(helm.CHART), *helm.values_flags(values))
+
+
+@pytest.mark.parametrize(("values", "words"), NONSENSE.values(), ids=NONSENSE.keys())
+def test_nonsense_is_refused_by_name(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(helm.Refused) as refusal:
+        helm.template(values)
+    assert words in str(refusal.value)
+
+
+@TOGGLED
+def test_no_object_is_there_twice(values: dict[str, Any]) -> None:
+    found = Counter(
+        (each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"])
+        for each in helm.template(values).manifests
+    )
+    assert [key for key, count in found.items() if count > 1] == []
+
+
+@TOGGLED
+def test_every_container_is_hardened_and_bounded(values: dict[str, Any]) -> None:
+    for name, template in helm.pod_templates(helm.template(values)).items():
+        spec = template["spec"]
+        assert spec["securityContext"]["runAsNonRoot"], name
+        assert spec["securityContext"]["runAsUser"] > 10000, name
+        for container in spec["containers"]:
+            security = container["securityContext"]
+            assert security["readOnlyRootFilesystem"], name
+            assert security["capabilities"] == {"drop": ["ALL"]}, name
+            assert container["resources"]["limits"]["memory"], name
+            assert container["resources"]["requests"]["cpu"], name
+
+
+def test_only_who_calls_the_api_server_has_a_token() -> None:
+    templates = helm.pod_templates(helm.template(SIMULATOR))
+    with_token = {name for name, each in templates.items() if each["spec"].get("serviceAccountName")}
+    without = {
+        name for name, each in templates.items() if not each["spec"].get("automountServiceAccountToken", True)
+    }
+    assert with_token == {"Deployment/smarttrade-operator", "Job/smarttrade-keys"}
+    assert with_token | without == set(templates)
+
+
+@TOGGLED
+def test_a_new_chart_alone_restarts_nothing(values: dict[str, Any]) -> None:
+    for name, template in helm.pod_templates(helm.template(values)).items():
+        if name.startswith(("Deployment", "StatefulSet")):
+            assert "helm.sh/chart" not in template["metadata"]["labels"], name
+
+
+def _rights(role: helm.Manifest) -> set[Permission]:
+    """One permission a (group, resource), whatever names it is bound to."""
+    verbs: dict[tuple[str, str], set[str]] = {}
+    for rule in role["rules"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                verbs.setdefault((group, resource), set()).update(rule["verbs"])
+    return {Permission(*key, tuple(sorted(value))) for key, value in verbs.items()}
+
+
+def _expected(table: tuple[Permission, ...]) -> set[Permission]:
+    return {rule._replace(verbs=tuple(sorted(rule.verbs))) for rule in table}
+
+
+def test_cluster_wide_the_operators_rights_are_the_table() -> None:
+    rendering = helm.template()
+    cluster = rendering.one("ClusterRole", "smarttrade-system-smarttrade-operator")
+    assert _rights(cluster) == _expected((*ACCOUNT_PERMISSIONS, *CLUSTER_PERMISSIONS))
+    assert _rights(rendering.one("Role", "smarttrade-operator")) == _expected(OPERATOR_PERMISSIONS)
+    assert _rights(rendering.one("Role", "smarttrade-keys")) == _expected(KEYS_JOB_PERMISSIONS)
+    assert {each["metadata"]["name"] for each in rendering.kind("ClusterRoleBinding")} == {
+        "smarttrade-system-smarttrade-operator"
+    }
+
+
+def test_namespaced_the_operators_rights_are_the_table_in_each_namespace_and_nowhere_else() -> None:
+    rendering = helm.template({"watchNamespaces": ["alice", "bob"]})
+    roles = [role for role in rendering.kind("Role") if role["metadata"]["name"] == "smarttrade-accounts"]
+    assert [role["metadata"]["namespace"] for role in roles] == ["alice", "bob"]
+    assert all(_rights(role) == _expected(ACCOUNT_PERMISSIONS) for role in roles)
+    assert _expected(CLUSTER_PERMISSIONS) == set()
+    assert rendering.kind("ClusterRole", "ClusterRoleBinding") == []
+    bindings = [each["metadata"]["namespace"] for each in rendering.kind("RoleBinding")]
+    assert sorted(bindings) == ["alice", "bob", helm.NAMESPACE, helm.NAMESPACE]
+
+
+@TOGGLED
+def test_the_operator_may_not_read_secrets(values: dict[str, Any]) -> None:
+    for role in helm.template(values).kind("Role", "ClusterRole"):
+        for rule in role["rules"]:
+            if "secrets" in rule["resources"] and set(rule["verbs"]) & {"get", "list", "watch", "*"}:
+                assert role["metadata"]["name"] == "smarttrade-keys"
+                assert rule["resourceNames"]
+
+
+def _environment(rendering: helm.Rendering) -> dict[str, str]:
+    pod = rendering.one("Deployment", "smarttrade-operator")["spec"]["template"]["spec"]
+    return {each["name"]: each.get("value", "from-the-pod") for each in pod["containers"][0]["env"]}
+
+
+@TOGGLED
+def test_the_operator_understands_its_environment(values: dict[str, Any]) -> None:
+    settings = Settings.from_environment(_environment(helm.template(values)))
+    assert settings.watch_namespaces == tuple(values.get("watchNamespaces", ()))
+    assert settings.nats_replicas == values.get("nats.replicas", 1)
+    assert settings.network.nats_cidrs == tuple(values.get("nats.externalCidrs", ()))
+    assert settings.network.cluster_cidrs == tuple(values.get("network.clusterCidrs", ()))
+
+
+def test_the_accounts_way_to_nats_leads_to_its_pods() -> None:
+    rendering = helm.template()
+    settings = Settings.from_environment(_environment(rendering))
+    labels = rendering.one("StatefulSet", "smarttrade-nats")["spec"]["template"]["metadata"]["labels"]
+    assert settings.network.nats_pod_labels.items() <= labels.items()
+    assert settings.network.nats_namespace == helm.NAMESPACE
+    service = rendering.one("Service", "smarttrade-nats")
+    assert settings.network.nats_url.startswith(f"nats://{service['metadata']['name']}.{helm.NAMESPACE}.svc.")
+
+
+@TOGGLED
+def test_the_catalogue_is_one_that_the_operator_reads(values: dict[str, Any], tmp_path: Path) -> None:
+    text = helm.template(values).one("ConfigMap", "smarttrade-catalogue")["data"]["catalogue.yaml"]
+    (tmp_path / "catalogue.yaml").write_text(text)
+    catalogue = Catalogue.load(tmp_path / "catalogue.yaml")
+    assert catalogue.find("binance", "Testnet").sandbox
+    assert ("Simulator" in catalogue.root["binance"]) == values.get("simulator.enabled", False)
+
+
+def test_the_catalogues_simulator_is_the_charts(tmp_path: Path) -> None:
+    rendering = helm.template(SIMULATOR)
+    (tmp_path / "catalogue.yaml").write_text(
+        rendering.one("ConfigMap", "smarttrade-catalogue")["data"]["catalogue.yaml"]
+    )
+    endpoint = Catalogue.load(tmp_path / "catalogue.yaml").find("binance", "Simulator")
+    assert endpoint.pods is not None
+    pods = rendering.one("Deployment", "smarttrade-simulator")["spec"]["template"]
+    assert endpoint.pods.pod_labels.items() <= pods["metadata"]["labels"].items()
+    assert {"containerPort": endpoint.pods.port, "name": "http"} in pods["spec"]["containers"][0]["ports"]
+    assert endpoint.rest == f"http://smarttrade-simulator.{helm.NAMESPACE}.svc.cluster.local:8080"
+
+
+def test_the_definition_is_the_generated_one_and_is_kept() -> None:
+    (rendered,) = helm.template().kind("CustomResourceDefinition")
+    generated = yaml.safe_load(
+        (helm.CHART.parents[1] / "crds/smarttrade.io_tradingaccounts.yaml").read_text()
+    )
+    assert rendered["spec"] == generated["spec"]
+    assert rendered["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
