@@ -10,7 +10,7 @@ import asyncio
 import signal
 import time
 from collections import Counter as Tally
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,13 +65,14 @@ class Operator:
     audit: Audit
     resync: Resync
     watching: asyncio.Event = field(default_factory=asyncio.Event)
-    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def watch(self, on_started: Callable[[], None]) -> Coroutine[Any, Any, None]:
+        namespaces = self.settings.watch_namespaces
+        return watch(self.cache, self.queue.add, namespaces, self.watching, on_started)
 
     def jobs(self) -> dict[str, Coroutine[Any, Any, None]]:
-        """What runs for as long as this process leads; the end of any is the end of all."""
-        namespaces = self.settings.watch_namespaces
+        """What runs besides the watches while this process leads; the end of any is the end of all."""
         return {
-            "watches": watch(self.cache, self.queue.add, namespaces, self.watching, self.stop),
             "queue": self.queue.run(),
             "NATS": self.provisioning.run(),
             "resync": self.resync.run(),
@@ -141,8 +142,7 @@ def build_operator(settings: Settings, kube: Kube) -> Operator:
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM; raises when the process must end for another reason."""
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _take_signals(stop)
     probes = Health(settings.host, settings.port)
     await probes.start()
     try:
@@ -153,6 +153,11 @@ async def serve(settings: Settings) -> None:
             await _stand_by_and_lead(operator, leadership, probes, stop)
     finally:
         await probes.stop()
+
+
+def _take_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
 async def _check_definition(kube: Kube, settings: Settings) -> None:
@@ -169,38 +174,39 @@ async def _check_definition(kube: Kube, settings: Settings) -> None:
 async def _stand_by_and_lead(
     operator: Operator, leadership: Leadership, probes: Health, stop: asyncio.Event
 ) -> None:
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        await _first(asyncio.create_task(leadership.acquire()), stopping)
-        if stop.is_set():
-            return
-        health.leading.set(1)
-        probes.live["operator"] = operator.complaint
-        probes.ready["watches"] = lambda: "" if operator.watching.is_set() else "not yet running"
-        probes.refresh = operator.measure
-        await _lead(operator, leadership, stopping)
-    finally:
-        stopping.cancel()
-        await leadership.release()
+    stopping = asyncio.create_task(stop.wait(), name="signal")
+    acquiring = asyncio.create_task(leadership.acquire(), name="lease")
+    if await _first(acquiring, stopping) is stopping:
+        acquiring.cancel()
+        return
+    health.leading.set(1)
+    probes.live["operator"] = operator.complaint
+    probes.ready["watches"] = lambda: "" if operator.watching.is_set() else "not yet running"
+    probes.refresh = operator.measure
+    await _lead(operator, leadership, stop, stopping)
 
 
-async def _lead(operator: Operator, leadership: Leadership, stopping: asyncio.Task[Any]) -> None:
-    jobs = {name: asyncio.create_task(job, name=name) for name, job in operator.jobs().items()}
-    keeping = asyncio.create_task(leadership.keep(), name="lease")
-    tasks: list[asyncio.Task[Any]] = [*jobs.values(), keeping]
+async def _lead(
+    operator: Operator, leadership: Leadership, stop: asyncio.Event, stopping: asyncio.Task[Any]
+) -> None:
+    watching = asyncio.create_task(operator.watch(lambda: _take_signals(stop)), name="watches")
+    jobs = [asyncio.create_task(job, name=name) for name, job in operator.jobs().items()]
+    jobs.append(asyncio.create_task(leadership.keep(), name="lease"))
     try:
-        ended = await _first(*tasks, stopping)
-        # kopf ends by itself, without an error, on the signals that stop this process.
-        if ended not in (stopping, jobs["watches"]):
+        ended = await _first(*jobs, watching, stopping)
+        if ended is not stopping:
             raise SmartTradeError(f"{ended.get_name()} ended by itself")
     finally:
-        operator.stop.set()
-        for task in tasks:
-            if task is not jobs["watches"]:
-                task.cancel()
-        await asyncio.wait(tasks, timeout=10)
-        for task in tasks:
-            task.cancel()
+        # Nothing is written once the jobs have ended, so that another replica may start at once.
+        await _cancel(*jobs)
+        await leadership.release()
+        await _cancel(watching, stopping)
+
+
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=5)
 
 
 async def _first(*tasks: asyncio.Task[Any]) -> asyncio.Task[Any]:

@@ -53,18 +53,29 @@ def build_settings() -> kopf.OperatorSettings:
 
 
 async def watch(
-    cache: Cache, enqueue: Enqueue, namespaces: tuple[str, ...], ready: asyncio.Event, stop: asyncio.Event
+    cache: Cache,
+    enqueue: Enqueue,
+    namespaces: tuple[str, ...],
+    ready: asyncio.Event,
+    on_started: Callable[[], None],
 ) -> None:
-    """Run the watches until `stop` is set; no namespaces means all of them."""
-    await kopf.operator(
+    """Run the watches until cancelled; no namespaces means all of them.
+
+    Cancel it last and do not let it end by itself: kopf takes every task of the loop that is younger than
+    itself for one of its own and waits five seconds for it. It also takes over the process's signals, which
+    `on_started` is the moment to take back.
+    """
+    others = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
         registry=build_registry(cache, enqueue),
         settings=build_settings(),
         standalone=True,
         clusterwide=not namespaces,
         namespaces=namespaces,
         ready_flag=ready,
-        stop_flag=stop,
     )
+    on_started()
+    await kopf.run_tasks(tasks, ignored=others)
 
 
 def take_event(

@@ -225,6 +225,16 @@ class OperatorProcess:
             float(s.rsplit(" ", 1)[1]) for s in samples if any(f'verb="{verb}"' in s for verb in verbs)
         )
 
+    def await_calm(self, quiet_s: float = 0.6) -> None:
+        """Until it has written nothing for a while."""
+
+        def is_calm() -> bool:
+            before = self.writes()
+            time.sleep(quiet_s)
+            return self.writes() == before
+
+        eventually(is_calm, 30, "the operator is calm")
+
     def lines(self) -> list[dict[str, Any]]:
         found = []
         for line in self.log_path.read_text().splitlines():

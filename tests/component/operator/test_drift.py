@@ -1,0 +1,160 @@
+"""Whatever somebody does to a child is put back, including what we never set."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.component.operator.harness import Manifest, Namespace, OperatorProcess, build_account, eventually
+
+REPAIR_S = 2.0
+CHILDREN = ("Deployment", "NetworkPolicy", "PodDisruptionBudget")
+
+SIDECAR = {"name": "miner", "image": "miner:1"}
+OPEN_EGRESS = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}
+
+EDITS: dict[str, tuple[str, Manifest]] = {
+    "a changed field": ("Deployment", {"spec": {"replicas": 5}}),
+    "a sidecar": ("Deployment", {"spec": {"template": {"spec": {"containers": [SIDECAR]}}}}),
+    "the host's network": ("Deployment", {"spec": {"template": {"spec": {"hostNetwork": True}}}}),
+    "an init container": ("Deployment", {"spec": {"template": {"spec": {"initContainers": [SIDECAR]}}}}),
+    "a mounted token": (
+        "Deployment",
+        {"spec": {"template": {"spec": {"automountServiceAccountToken": True}}}},
+    ),
+    "another user": (
+        "Deployment",
+        {
+            "spec": {
+                "template": {
+                    "spec": {"containers": [{"name": "evaluation", "securityContext": {"runAsUser": 10013}}]}
+                }
+            }
+        },
+    ),
+    "a label": ("Deployment", {"metadata": {"labels": {"team": "blue"}}}),
+    "an annotation on the pods": (
+        "Deployment",
+        {"spec": {"template": {"metadata": {"annotations": {"inject": "yes"}}}}},
+    ),
+    "our label removed": ("NetworkPolicy", {"metadata": {"labels": {"smarttrade.io/account": None}}}),
+    "the rules replaced": ("NetworkPolicy", {"spec": {"egress": [OPEN_EGRESS]}}),
+    "a budget of two": ("PodDisruptionBudget", {"spec": {"maxUnavailable": 2}}),
+}
+
+
+@pytest.fixture
+def alice(operator: OperatorProcess, namespace: Namespace) -> Namespace:
+    namespace.create("TradingAccount", build_account("alice"))
+    for kind in CHILDREN:
+        namespace.wait(kind, "alice")
+    operator.await_calm()
+    return namespace
+
+
+def _essence(manifest: Manifest) -> Manifest:
+    metadata = manifest["metadata"]
+    annotations = {
+        name: value
+        for name, value in (metadata.get("annotations") or {}).items()
+        if not name.startswith("deployment.kubernetes.io/")
+    }
+    return {"labels": metadata["labels"], "annotations": annotations, "spec": manifest["spec"]}
+
+
+def test_every_hand_edit_is_repaired(alice: Namespace, operator: OperatorProcess) -> None:
+    wanted = {kind: _essence(alice.get(kind, "alice")) for kind in CHILDREN}
+    for name, (kind, edit) in EDITS.items():
+        edited = alice.patch(kind, "alice", edit)
+        assert _essence(edited) != wanted[kind] or "removed" in name, name
+        eventually(lambda k=kind: _essence(alice.get(k, "alice")) == wanted[k], REPAIR_S, f"repair of {name}")
+
+
+def test_an_extra_rule_is_removed(alice: Namespace) -> None:
+    rules = alice.get("NetworkPolicy", "alice")["spec"]["egress"]
+    alice.patch("NetworkPolicy", "alice", {"spec": {"egress": [*rules, OPEN_EGRESS]}})
+    eventually(lambda: alice.get("NetworkPolicy", "alice")["spec"]["egress"] == rules, REPAIR_S)
+
+
+@pytest.mark.parametrize("kind", CHILDREN)
+def test_a_deleted_child_comes_back(alice: Namespace, kind: str) -> None:
+    uid = alice.get(kind, "alice")["metadata"]["uid"]
+    alice.delete(kind, "alice")
+
+    def is_back() -> bool:
+        return alice.get(kind, "alice")["metadata"]["uid"] != uid
+
+    eventually(is_back, REPAIR_S, kind)
+
+
+def test_a_repair_names_who_made_the_change(alice: Namespace) -> None:
+    alice.patch(
+        "Deployment", "alice", {"spec": {"template": {"spec": {"hostNetwork": True}}}}, manager="mallory"
+    )
+    repaired = eventually(lambda: alice.events("DriftRepaired"))
+    assert "hostNetwork" in repaired[0]["note"]
+    assert "mallory" in repaired[0]["note"]
+
+
+def test_a_contested_repair_backs_off_and_names_the_other_manager(alice: Namespace) -> None:
+    edit = {"spec": {"template": {"spec": {"hostNetwork": True}}}}
+
+    def is_repaired() -> bool:
+        return not alice.get("Deployment", "alice")["spec"]["template"]["spec"].get("hostNetwork")
+
+    for _ in range(3):
+        alice.patch("Deployment", "alice", edit, manager="mallory")
+        eventually(is_repaired, REPAIR_S)
+    condition = alice.wait_condition("alice", "Drifted", "RepairContested")
+    assert condition["status"] == "True"
+    assert "mallory" in condition["message"]
+
+    alice.patch("Deployment", "alice", edit, manager="mallory")
+    with pytest.raises(AssertionError):
+        eventually(is_repaired, 3)
+    eventually(is_repaired, 20, "repaired after the back-off")
+
+
+def test_a_restart_asked_for_with_kubectl_is_left_alone(alice: Namespace, operator: OperatorProcess) -> None:
+    restarted = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
+    alice.patch("Deployment", "alice", {"spec": {"template": {"metadata": {"annotations": restarted}}}})
+    operator.await_calm()
+    template = alice.get("Deployment", "alice")["spec"]["template"]
+    assert template["metadata"]["annotations"] == restarted
+
+
+def test_a_strangers_object_of_the_same_name_is_not_taken_over(
+    operator: OperatorProcess, namespace: Namespace
+) -> None:
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "alice"},
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
+    }
+    uid = namespace.create("NetworkPolicy", policy)["metadata"]["uid"]
+    namespace.create("TradingAccount", build_account("alice"))
+
+    condition = namespace.wait_condition("alice", "ConfigApplied", "NameTaken")
+    assert "NetworkPolicy alice" in condition["message"]
+    assert namespace.get("NetworkPolicy", "alice")["metadata"]["uid"] == uid
+    namespace.wait("Deployment", "alice")
+
+
+def test_a_budget_is_pruned_when_one_replica_is_left(alice: Namespace) -> None:
+    alice.patch("TradingAccount", "alice", {"spec": {"replicas": 1}})
+    eventually(lambda: alice.find("PodDisruptionBudget", "alice") is None, what="the budget is gone")
+    eventually(lambda: alice.get("Deployment", "alice")["spec"]["replicas"] == 1)
+
+
+def test_a_spoofed_label_does_not_condemn_an_object(alice: Namespace, operator: OperatorProcess) -> None:
+    labels = alice.get("NetworkPolicy", "alice")["metadata"]["labels"]
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "mine", "labels": labels},
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
+    }
+    alice.create("NetworkPolicy", policy)
+    alice.patch("TradingAccount", "alice", {"spec": {"state": "Paused"}})
+    operator.await_calm()
+    assert alice.find("NetworkPolicy", "mine") is not None

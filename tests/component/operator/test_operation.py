@@ -1,0 +1,144 @@
+"""The operator as a process: steady state, two replicas, absence, health."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from smarttrade.bus.server import LocalServer
+from tests.component.operator.conftest import MakeOperator
+from tests.component.operator.harness import Manifest, Namespace, OperatorProcess, build_account, eventually
+
+KINDS = ("TradingAccount", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Secret", "Event")
+
+
+def _versions(namespace: Namespace) -> dict[str, str]:
+    return {
+        f"{kind}/{item['metadata']['name']}": item["metadata"]["resourceVersion"]
+        for kind in KINDS
+        for item in namespace.items(kind)
+    }
+
+
+def _settled(namespace: Namespace, name: str) -> Manifest:
+    namespace.wait("Deployment", name)
+    return eventually(lambda: namespace.get("TradingAccount", name).get("status"))  # type: ignore[return-value]
+
+
+def test_nothing_is_asked_of_the_api_server_at_steady_state(
+    operator: OperatorProcess, namespace: Namespace
+) -> None:
+    for name in ("alice", "bob"):
+        namespace.create("TradingAccount", build_account(name))
+        _settled(namespace, name)
+    eventually(lambda: "NoReport" in str(namespace.condition("alice", "Ready")), 25)
+    eventually(lambda: namespace.condition("alice", "Ready")["status"] == "False", 25)
+    operator.await_calm(2)
+    before, versions = operator.writes(), _versions(namespace)
+    time.sleep(10)
+    assert operator.writes() == before
+    assert _versions(namespace) == versions
+
+
+def test_resyncs_and_audits_change_nothing(
+    make_operator: MakeOperator, nats: LocalServer, namespace: Namespace
+) -> None:
+    operator = make_operator(nats, RESYNC_SECONDS="1", AUDIT_SECONDS="1").start()
+    namespace.create("TradingAccount", build_account("alice"))
+    _settled(namespace, "alice")
+    eventually(lambda: namespace.condition("alice", "Ready")["status"] == "False", 25)
+    versions, resyncs = _versions(namespace), operator.writes()
+    eventually(lambda: operator.writes() >= resyncs + 5, 30, "five resyncs")
+    assert _versions(namespace) == versions
+    assert operator.probe("/livez") == (200, "ok\n")
+    assert operator.metric("smarttrade_operator_watch_missed_total{") == 0
+
+
+def test_a_restart_changes_nothing(operator: OperatorProcess, namespace: Namespace) -> None:
+    namespace.create("TradingAccount", build_account("alice"))
+    _settled(namespace, "alice")
+    eventually(lambda: namespace.condition("alice", "Ready")["status"] == "False", 25)
+    operator.await_calm()
+    versions = _versions(namespace)
+    assert operator.stop() == 0
+    operator.start()
+    eventually(lambda: operator.metric("smarttrade_operator_api_requests_total{") > 5)
+    operator.await_calm(2)
+    assert _versions(namespace) == versions
+
+
+def test_the_standby_takes_over_when_the_leader_dies(
+    make_operator: MakeOperator, nats: LocalServer, namespace: Namespace
+) -> None:
+    leader = make_operator(nats, "operator-a").start()
+    standby = make_operator(nats, "operator-b").start(wait=False)
+    eventually(lambda: standby.probe("/readyz")[0] == 200, 30)
+    assert not standby.is_leading()
+    assert leader.stop(signal.SIGKILL) == -signal.SIGKILL
+    namespace.create("TradingAccount", build_account("alice"))
+    eventually(standby.is_leading, 20)
+    namespace.wait("Deployment", "alice")
+    assert namespace.get("Lease", "smarttrade-operator")["spec"]["holderIdentity"] == "operator-b"
+
+
+def test_a_leader_that_is_stopped_hands_over_at_once(
+    make_operator: MakeOperator, nats: LocalServer, namespace: Namespace
+) -> None:
+    leader = make_operator(nats, "operator-a", LEASE_SECONDS="60").start()
+    standby = make_operator(nats, "operator-b", LEASE_SECONDS="5").start(wait=False)
+    eventually(lambda: standby.probe("/readyz")[0] == 200, 30)
+    assert leader.stop() == 0
+    eventually(standby.is_leading, 15)
+
+
+def test_a_leader_that_was_paused_too_long_ends_itself(
+    make_operator: MakeOperator, nats: LocalServer, namespace: Namespace
+) -> None:
+    leader = make_operator(nats, "operator-a").start()
+    standby = make_operator(nats, "operator-b").start(wait=False)
+    assert leader.process is not None
+    leader.process.send_signal(signal.SIGSTOP)
+    eventually(standby.is_leading, 30)
+    leader.process.send_signal(signal.SIGCONT)
+    assert leader.process.wait(20) == 1
+    assert standby.is_leading()
+
+
+def test_an_operator_that_was_away_catches_up(operator: OperatorProcess, namespace: Namespace) -> None:
+    for name in ("alice", "bob"):
+        namespace.create("TradingAccount", build_account(name))
+        _settled(namespace, name)
+    operator.stop()
+
+    namespace.create("TradingAccount", build_account("carol"))
+    namespace.patch("TradingAccount", "alice", {"spec": {"replicas": 3}})
+    namespace.delete("NetworkPolicy", "bob")
+    namespace.patch("Deployment", "bob", {"spec": {"template": {"spec": {"hostNetwork": True}}}})
+    operator.start()
+
+    namespace.wait("Deployment", "carol")
+    namespace.wait("NetworkPolicy", "bob")
+    eventually(lambda: namespace.get("Deployment", "alice")["spec"]["replicas"] == 3)
+    eventually(lambda: "hostNetwork" not in namespace.get("Deployment", "bob")["spec"]["template"]["spec"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("NATS_URL", "", "SMARTTRADE_NATS_URL"),
+        ("KEYS", "/nowhere", "/nowhere"),
+        ("CATALOGUE", "/nowhere.yaml", "/nowhere.yaml"),
+        ("RESYNC_SECONDS", "often", "SMARTTRADE_RESYNC_SECONDS"),
+    ],
+)
+def test_a_wrong_setting_ends_the_start_and_says_which(
+    make_operator: MakeOperator, nats: LocalServer, name: str, value: str, told: str
+) -> None:
+    operator = make_operator(nats, **{name: value}).start(wait=False)
+    assert operator.process is not None
+    assert operator.process.wait(30) == 2
+    last = operator.lines()[-1]
+    assert last["level"] == "critical"
+    assert told in last["event"]
