@@ -51,11 +51,12 @@ test-e2e: setup ## The whole platform on a real cluster (made when absent)
 simulate: setup ## The long search for a fault history that breaks execution
 	$(PY) -m tests.simulation
 
+demo: export DATA := $(DATA)
 demo: setup ## Cluster, platform, simulated exchange and two accounts that trade; DATA=FILE replays a recording
-	@$(PY) -m cluster.demo up
+	@$(PY) -m demo up
 
 demo-down: setup ## Remove the demo's accounts and the platform, keep the cluster
-	@$(PY) -m cluster.demo down
+	@$(PY) -m demo down
 
 cluster-up: setup ## A real Kubernetes on this machine (kind where Docker answers)
 	@$(PY) -m cluster up

@@ -1,0 +1,90 @@
+"""The accounts of the demonstration: a namespace, an exchange Secret and a TradingAccount each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from cluster.paths import REPOSITORY
+from demo.kubectl import Context, Manifest
+from demo.platform import ExchangeKey
+
+NAMES = ("alice", "bob")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look at an account's status showed."""
+
+    fills: int
+    leader: str
+    state: str
+    ready: bool
+    equity: str
+    reasons: str
+
+    def __str__(self) -> str:
+        text = f"{self.fills} fills, {self.state or 'no state yet'}, led by {self.leader or 'nobody yet'}"
+        return f"{text} ({self.reasons})" if self.reasons else text
+
+
+def read_manifest(name: str) -> Manifest:
+    """`examples/NAME.yaml`, as a user would apply it."""
+    manifest: Manifest = yaml.safe_load((REPOSITORY / "examples" / f"{name}.yaml").read_text("utf-8"))
+    return manifest
+
+
+def apply(context: Context, keys: Mapping[str, ExchangeKey]) -> None:
+    """Namespaces, Secrets and accounts, in that order."""
+    for name, key in keys.items():
+        account = read_manifest(name)
+        secret_name = account["spec"]["exchange"]["credentialsSecretRef"]["name"]
+        context.apply(_build_namespace(name), _build_secret(name, secret_name, key))
+        context.apply(account)
+
+
+def delete(context: Context) -> None:
+    """The accounts first, so that each is settled by the operator, then their namespaces."""
+    for name in NAMES:
+        if context.get("namespace", name):
+            context.kubectl("delete", "ta", "--all", "-n", name, "--ignore-not-found", "--timeout=90s")
+            context.kubectl("delete", "namespace", name, "--ignore-not-found")
+
+
+def look(context: Context, name: str) -> Seen:
+    """The account's status now."""
+    status: dict[str, Any] = context.get("ta", name, "-n", name).get("status", {})
+    conditions = {c["type"]: c for c in status.get("conditions", [])}
+    wrong = [
+        f"{kind}: {c['reason']}"
+        for kind, c in conditions.items()
+        if kind != "Ready" and c["status"] == ("True" if kind == "Drifted" else "False")
+    ]
+    return Seen(
+        fills=int(status.get("fills") or 0),
+        leader=status.get("leader") or "",
+        state=status.get("effectiveState") or "",
+        ready=conditions.get("Ready", {}).get("status") == "True",
+        equity=status.get("equity") or "",
+        reasons=", ".join(wrong),
+    )
+
+
+def _build_namespace(name: str) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+    }
+
+
+def _build_secret(namespace: str, name: str, key: ExchangeKey) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace},
+        "stringData": dict(key),
+    }

@@ -1,0 +1,141 @@
+"""The platform on one cluster: the chart with locally built images, a simulated exchange and its users."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.paths import REPOSITORY, cache_folder
+from demo.kubectl import CommandError, Context
+
+NAMESPACE = "smarttrade-system"
+RELEASE = "smarttrade"
+CHART = REPOSITORY / "charts" / "smarttrade"
+
+ExchangeKey = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What the simulated exchange replays: a folder of the node, a file in it, market seconds a second."""
+
+    node_folder: str
+    file: str
+    compress: int
+
+
+def make_exchange_keys(users: list[str]) -> dict[str, ExchangeKey]:
+    """API key and secret of each user of the simulated exchange; made once and kept in the cache folder."""
+    kept = cache_folder() / "demo" / "exchange-keys.json"
+    keys: dict[str, ExchangeKey] = json.loads(kept.read_text()) if kept.exists() else {}
+    for user in users:
+        keys.setdefault(user, {"apiKey": secrets.token_hex(32), "secret": secrets.token_hex(32)})
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.touch(mode=0o600)
+    kept.write_text(json.dumps(keys))
+    return {user: keys[user] for user in users}
+
+
+def place_recording(source: Path, node_folder: str) -> Recording:
+    """Copy a recording where the cluster's node sees it. One-minute candles are replayed as one-second ones."""
+    folder = cache_folder() / "demo" / "data"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, folder / source.name)
+    (folder / source.name).chmod(0o644)
+    return Recording(node_folder or str(folder), source.name, 60 if _has_candles(source) else 1)
+
+
+def _has_candles(source: Path) -> bool:
+    if source.suffix.lower() != ".csv":
+        import pyarrow.parquet as pq
+
+        return "close" in {name.lower() for name in pq.read_schema(source).names}
+    with source.open(encoding="utf-8") as file:
+        return "close" in file.readline().lower()
+
+
+def build_values(
+    images: Mapping[str, str], keys: Mapping[str, ExchangeKey], recording: Recording | None
+) -> dict[str, Any]:
+    """The chart's values for a throw-away cluster: one NATS server without a volume, one operator's standby."""
+    simulator: dict[str, Any] = {
+        "enabled": True,
+        "image": _image(images["simulator"]),
+        "symbols": ["BTC/USDT", "ETH/USDT"],
+        "seed": 7,
+        "users": [
+            {
+                "name": name,
+                "key": key["apiKey"],
+                "secret": key["secret"],
+                "balances": {"USDT": "100000", "BTC": "1"},
+            }
+            for name, key in keys.items()
+        ],
+    }
+    if recording:
+        simulator |= {
+            "symbols": ["BTC/USDT"],
+            "dataVolume": {"hostPath": {"path": recording.node_folder, "type": "Directory"}},
+            "dataFile": recording.file,
+            "compress": recording.compress,
+        }
+    return {
+        "operator": {"image": _image(images["operator"])},
+        "runtime": {"image": _image(images["runtime"])},
+        "nats": {"image": _image(images["nats"]), "persistence": {"enabled": False}},
+        "simulator": simulator,
+    }
+
+
+def _image(reference: str) -> dict[str, str]:
+    repository, _, tag = reference.rpartition(":")
+    return {"repository": repository, "tag": tag, "pullPolicy": "IfNotPresent"}
+
+
+def install(context: Context, values: Mapping[str, Any], *, timeout_s: int = 300) -> None:
+    """Install or upgrade the chart and wait until its pods are ready."""
+    _unlock(context)
+    file = cache_folder() / "demo" / "values.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(values))
+    context.helm(
+        "upgrade",
+        "--install",
+        RELEASE,
+        str(CHART),
+        "--namespace",
+        NAMESPACE,
+        "--create-namespace",
+        "--values",
+        str(file),
+        "--wait",
+        "--timeout",
+        f"{timeout_s}s",
+        timeout_s=timeout_s + 30,
+    )
+
+
+def _unlock(context: Context) -> None:
+    """A helm that was killed leaves its release pending, and every later upgrade refused."""
+    listed = json.loads(context.helm("list", "--namespace", NAMESPACE, "--all", "--output", "json") or "[]")
+    for release in listed:
+        if release["name"] == RELEASE and release["status"].startswith("pending"):
+            secret = f"sh.helm.release.v1.{RELEASE}.v{release['revision']}"
+            context.kubectl("delete", "secret", secret, "-n", NAMESPACE, "--ignore-not-found")
+
+
+def uninstall(context: Context) -> None:
+    """Remove the platform with its definitions; absent is fine."""
+    try:
+        context.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--ignore-not-found")
+    except CommandError as error:
+        if "not found" not in str(error):
+            raise
+    context.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true")

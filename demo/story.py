@@ -1,0 +1,88 @@
+"""What the demonstration shows, in order, each part waiting for its proof."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from demo import accounts, platform
+from demo.accounts import Seen
+from demo.environment import build_images, cluster_context, node_data_folder
+from demo.kubectl import Context
+from demo.progress import Progress
+
+FIRST_FILL_TIMEOUT_S = 300
+FAIL_OVER_TIMEOUT_S = 120
+
+
+def up(data: Path | None) -> None:
+    """From nothing (or from wherever an earlier run stopped) to two accounts that trade and one fail-over."""
+    progress = Progress()
+    progress.step("cluster: a real Kubernetes on this machine")
+    context = cluster_context()
+    progress.step("images: operator, runtime, simulator, nats")
+    images = build_images()
+    progress.step("platform: helm upgrade --install smarttrade" + (f", replaying {data.name}" if data else ""))
+    keys = platform.make_exchange_keys(list(accounts.NAMES))
+    recording = platform.place_recording(data, node_data_folder()) if data else None
+    platform.install(context, platform.build_values(images, keys, recording))
+    progress.step("accounts: alice with two replicas, bob with one, each in a namespace of its own")
+    accounts.apply(context, keys)
+    for name in accounts.NAMES:
+        _show_first_fill(context, progress, name)
+    _show_fail_over(context, progress)
+    _summarise(context, progress)
+
+
+def down() -> None:
+    """Remove the accounts and the platform; the cluster stays."""
+    progress = Progress()
+    context = cluster_context()
+    progress.step("accounts: settle and remove")
+    accounts.delete(context)
+    progress.step("platform: helm uninstall")
+    platform.uninstall(context)
+    progress.step("done; `make cluster-down` removes the cluster")
+
+
+def _show_first_fill(context: Context, progress: Progress, name: str) -> None:
+    def look() -> tuple[Seen | None, str]:
+        seen = accounts.look(context, name)
+        return (seen if seen.fills and seen.leader else None), f"{name}: {seen}"
+
+    seen = progress.wait(look, timeout_s=FIRST_FILL_TIMEOUT_S)
+    progress.step(f"{name} trades: {seen}")
+
+
+def _show_fail_over(context: Context, progress: Progress) -> None:
+    before = accounts.look(context, "alice")
+    progress.step(f"fail-over: kill alice's leader {before.leader}")
+    context.kubectl("delete", "pod", before.leader, "-n", "alice", "--grace-period=0", "--force", "--wait=false")
+
+    def look() -> tuple[Seen | None, str]:
+        seen = accounts.look(context, "alice")
+        moved = seen.leader not in ("", before.leader) and seen.fills > before.fills
+        return (seen if moved else None), f"alice: {seen}"
+
+    after = progress.wait(look, timeout_s=FAIL_OVER_TIMEOUT_S)
+    progress.step(f"the standby trades on: {after}")
+
+
+def _summarise(context: Context, progress: Progress) -> None:
+    progress.step("done; the cluster stays up\n")
+    print(context.kubectl("get", "ta", "-A"))
+    for name in accounts.NAMES:
+        print(f"last fills of {name}")
+        for line in accounts.last_fills(context, name):
+            print(f"  {line}")
+        print(f"  equity {accounts.look(context, name).equity}\n")
+    print(
+        "Try next:\n"
+        f"  export KUBECONFIG={context.kubeconfig} PATH={context.kubectl_path.parent}:$PATH\n"
+        "  kubectl get ta -A -w\n"
+        "  kubectl patch ta alice -n alice --type merge -p '{\"spec\":{\"state\":\"Paused\"}}'\n"
+        "  kubectl describe ta bob -n bob\n"
+        "  make demo-down    # remove the accounts and the platform\n"
+        "  make cluster-down # remove the cluster without a trace"
+    )
+    sys.stdout.flush()
