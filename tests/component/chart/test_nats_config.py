@@ -1,0 +1,51 @@
+"""The configuration that the key job writes is one that nats-server accepts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from smarttrade.bus.keys import OperatorKeys
+from smarttrade_operator.keyjob import KeyJob, add_arguments, build_server_config, from_arguments
+from tests.component.chart import helm
+
+
+def _job(replicas: int, store: Path) -> KeyJob:
+    container = helm.template({"nats.replicas": replicas}).one("Job", "smarttrade-keys")
+    arguments = container["spec"]["template"]["spec"]["containers"][0]["args"]
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return from_arguments(parser.parse_args([*arguments, f"--store-dir={store}"]))
+
+
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_nats_server_accepts_the_configuration(
+    replicas: int, nats_server_binary: Path, tmp_path: Path
+) -> None:
+    job = _job(replicas, tmp_path)
+    assert len(job.routes) == (3 if replicas == 3 else 0)
+    configuration = tmp_path / "nats.conf"
+    configuration.write_text(build_server_config(OperatorKeys.generate(), job))
+    environment = {**os.environ, "SERVER_NAME": "smarttrade-nats-0"}
+    done = subprocess.run(
+        [str(nats_server_binary), "-t", "-c", str(configuration)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "is valid" in done.stderr
+
+
+def test_the_server_is_named_after_its_pod() -> None:
+    container = helm.template().one("StatefulSet", "smarttrade-nats")["spec"]["template"]["spec"][
+        "containers"
+    ][0]
+    named = {each["name"]: each["valueFrom"]["fieldRef"]["fieldPath"] for each in container["env"]}
+    assert named == {KeyJob(namespace="x").server_name.removeprefix("$"): "metadata.name"}
