@@ -92,6 +92,7 @@ class Accounting:
             fresh=self.fresh(),
             valuation=self.valuation(),
             losses=ctx.book.losses,
+            costs={m: max(ctx.book.ledger.holding(m).cost, ZERO) for m in ctx.book.ledger.held()},
             last_losses_ms=losses,
             sent_ms=tuple(ctx.book.sent_ms),
             resting=sum(o.kind is not OrderKind.LIMIT_IOC for o in ctx.book.unsettled()),

@@ -91,7 +91,7 @@ class Context:
     deleting: bool = False
     kill: bool = False
     quotes: dict[str, tuple[Quote, Milliseconds]] = field(default_factory=dict)
-    fresh: dict[str, bool] = field(default_factory=dict)
+    streams: dict[str, tuple[bool, Milliseconds]] = field(default_factory=dict)
     filters: dict[str, MarketFilters] = field(default_factory=dict)
     balances: dict[str, Balance] = field(default_factory=dict)
     probes: dict[str, Probe] = field(default_factory=dict)
@@ -140,9 +140,10 @@ class Context:
         return self.book.ledger.quantity(market)
 
     def quote(self, market: str) -> Quote | None:
-        """The newest quote, unless it or its stream is stale."""
+        """The newest quote, if its stream is fresh: a quiet market's quote may be old and still hold."""
         held = self.quotes.get(market)
-        if held is None or self.spec is None or self.fresh.get(market) is False:
+        if held is None or self.spec is None:
             return None
-        age_ms = self.now_ms - held[1]
-        return held[0] if age_ms <= self.spec.risk.stale_data_seconds * 1000 else None
+        fresh, heard_ms = self.streams.get(market, (True, held[1]))
+        limit_ms = self.spec.risk.stale_data_seconds * 1000
+        return held[0] if fresh and self.now_ms - max(heard_ms, held[1]) <= limit_ms else None

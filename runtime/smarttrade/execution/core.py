@@ -110,7 +110,7 @@ class Core:
         """A core with an empty book that knows what this one knows of the world outside the log."""
         new, ctx = Core(self.ctx.identity, self.ctx.holder, self.ctx.tuning), self.ctx
         new.ctx.now_ms, new.ctx.clock = ctx.now_ms, ctx.clock
-        new.ctx.quotes, new.ctx.fresh, new.ctx.filters = ctx.quotes, ctx.fresh, ctx.filters
+        new.ctx.quotes, new.ctx.streams, new.ctx.filters = ctx.quotes, ctx.streams, ctx.filters
         new.ctx.generation, new.ctx.spec = ctx.generation, ctx.spec
         new.ctx.deleting, new.ctx.kill = ctx.deleting, ctx.kill
         new.ctx.lead.draining, new.ctx.bus_lost_ms = ctx.lead.draining, ctx.bus_lost_ms
@@ -225,7 +225,7 @@ class Core:
             self._dirty.add(market)
 
     def _stream(self, event: fx.StreamSeen) -> None:
-        self.ctx.fresh[event.market] = event.fresh
+        self.ctx.streams[event.market] = (event.fresh, self.ctx.now_ms)
 
     def _filters(self, event: fx.FiltersRead) -> None:
         self.ctx.filters = {filters.market: filters for filters in event.filters}

@@ -1,0 +1,182 @@
+"""What each exchange can do for an order that must be neither lost nor doubled.
+
+ccxt's `has` and `features` do not say how a deadline is enforced, which refusals are certain, or how long
+an order may still surface. Each row is marked by how it is known: Verified was tried against a server that
+enforces it, Documented is the exchange's own word. Live on a Documented row needs the object's opt-in.
+
+The hold is the time after an order's deadline during which it may still surface inside the exchange;
+Binance answers -1007 ("execution status unknown") after 10 s. The simulator has no queue of that kind, so its
+hold is short; chaos tests run with Binance's too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from smarttrade.errors import ConfigurationError
+
+DEADLINE_MISSED = "DeadlineMissed"
+WOULD_MATCH = "WouldMatch"
+SIMULATOR = "Simulator"
+_SIMULATOR_HOLD_MS = 2_000
+
+
+class Deadline(StrEnum):
+    """How the exchange is told until when it may accept an order."""
+
+    TIMESTAMP_WINDOW = "TimestampWindow"
+    PARAMETER = "Parameter"
+    HEADER = "Header"
+    SIGNED_NONCE = "SignedNonce"
+    NONE = "None"
+
+
+class Lookup(StrEnum):
+    """How an order is found by its client id."""
+
+    FETCH_ORDER = "FetchOrder"
+    ORDER_LISTS = "OrderLists"
+
+
+class Evidence(StrEnum):
+    VERIFIED = "Verified"
+    DOCUMENTED = "Documented"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capability:
+    """One exchange. `codes`: its code, or `code|words`, to ours; an empty meaning says: proves nothing."""
+
+    exchange: str
+    deadline: Deadline
+    deadline_name: str = ""
+    lookup: Lookup = Lookup.FETCH_ORDER
+    lookup_parameter: str = "clientOrderId"
+    identifier_length: int = 32
+    codes: dict[str, str] = field(default_factory=dict)
+    unknown_order_codes: frozenset[str] = frozenset()
+    credential_codes: frozenset[str] = frozenset()
+    dead_mans_switch: bool = False
+    window_ms: int = 800
+    settle_ms: int = 500
+    hold_ms: int = 10_000
+    evidence: Evidence = Evidence.DOCUMENTED
+
+    @property
+    def may_send_immediate(self) -> bool:
+        """Whether an order that fills at once may be retried: only where a deadline bounds the first."""
+        return self.deadline is not Deadline.NONE
+
+
+_BINANCE = Capability(
+    exchange="binance",
+    deadline=Deadline.TIMESTAMP_WINDOW,
+    identifier_length=36,
+    codes={
+        "-1021": DEADLINE_MISSED,
+        "-2010|insufficient balance": "InsufficientBalance",
+        "-2010|immediately match": WOULD_MATCH,
+        "-2010|duplicate order": "",
+        "-2010": "VenueRejected",
+        "-1013": "FilterFailure",
+        "-1015": "TooManyOrders",
+        "-1111": "BadPrecision",
+        "-1121": "BadSymbol",
+        "-1022": "BadSignature",
+        "-1100": "BadParameter",
+        "-1102": "BadParameter",
+        "-1104": "BadParameter",
+        "-1106": "BadParameter",
+        "-1116": "BadParameter",
+        "-2014": "CredentialsRefused",
+        "-2015": "CredentialsRefused",
+    },
+    unknown_order_codes=frozenset({"-2013", "-2011"}),
+    credential_codes=frozenset({"-2014", "-2015", "-1022", "-2008"}),
+    evidence=Evidence.VERIFIED,
+)
+
+CAPABILITIES: dict[str, Capability] = {
+    row.exchange: row
+    for row in (
+        _BINANCE,
+        Capability(
+            exchange="bybit",
+            deadline=Deadline.SIGNED_NONCE,
+            deadline_name="recvWindow",
+            lookup=Lookup.ORDER_LISTS,
+            lookup_parameter="orderLinkId",
+            identifier_length=36,
+            codes={"10002": DEADLINE_MISSED, "170131": "InsufficientBalance", "170141": ""},
+            unknown_order_codes=frozenset({"170213", "110001"}),
+            credential_codes=frozenset({"10003", "10004", "10005"}),
+            dead_mans_switch=True,
+        ),
+        Capability(
+            exchange="okx",
+            deadline=Deadline.HEADER,
+            deadline_name="expTime",
+            codes={"51149": DEADLINE_MISSED, "51008": "InsufficientBalance", "51016": ""},
+            unknown_order_codes=frozenset({"51603", "51400"}),
+            credential_codes=frozenset({"50111", "50113", "50119"}),
+            dead_mans_switch=True,
+        ),
+        Capability(
+            exchange="kraken",
+            deadline=Deadline.PARAMETER,
+            deadline_name="deadline",
+            lookup=Lookup.ORDER_LISTS,
+            identifier_length=18,
+            dead_mans_switch=True,
+        ),
+        Capability(
+            exchange="gate",
+            deadline=Deadline.HEADER,
+            deadline_name="x-gate-exptime",
+            identifier_length=28,
+            codes={"BALANCE_NOT_ENOUGH": "InsufficientBalance", "REQUEST_EXPIRED": DEADLINE_MISSED},
+            unknown_order_codes=frozenset({"ORDER_NOT_FOUND"}),
+            credential_codes=frozenset({"INVALID_KEY", "INVALID_SIGNATURE", "FORBIDDEN"}),
+            dead_mans_switch=True,
+        ),
+        Capability(
+            exchange="mexc",
+            deadline=Deadline.SIGNED_NONCE,
+            deadline_name="recvWindow",
+            identifier_length=32,
+            codes={"700003": DEADLINE_MISSED, "30004": "InsufficientBalance"},
+            unknown_order_codes=frozenset({"-2013", "-2011"}),
+            credential_codes=frozenset({"10072", "700002", "700006"}),
+        ),
+        Capability(
+            exchange="kucoin",
+            deadline=Deadline.NONE,
+            identifier_length=40,
+            codes={"200004": "InsufficientBalance"},
+            unknown_order_codes=frozenset({"400100", "404000"}),
+            credential_codes=frozenset({"400003", "400004", "400005"}),
+            dead_mans_switch=True,
+        ),
+        Capability(
+            exchange="bitget",
+            deadline=Deadline.NONE,
+            identifier_length=50,
+            codes={"43012": "InsufficientBalance"},
+            unknown_order_codes=frozenset({"43001", "40109"}),
+            credential_codes=frozenset({"40009", "40012", "40018"}),
+        ),
+    )
+}
+
+
+def find_capability(exchange: str, environment: str) -> Capability:
+    """The row of an exchange; ConfigurationError says which there are. The simulator's holds are short."""
+    row = CAPABILITIES.get(exchange)
+    if row is None:
+        known = ", ".join(sorted(CAPABILITIES))
+        raise ConfigurationError(
+            f"spec.exchange.name {exchange!r} has no row in the capability table: an order of unknown "
+            f"fate could not be resolved there; there is: {known}"
+        )
+    return replace(row, hold_ms=_SIMULATOR_HOLD_MS) if environment == SIMULATOR else row

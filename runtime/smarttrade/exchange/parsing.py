@@ -1,0 +1,94 @@
+"""ccxt's orders, trades, markets and balances as our structs; prices and quantities as they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from smarttrade.errors import VenueError
+from smarttrade.exchange.reports import Balance, MarketFilters, OrderReport, TradeReport, VenueStatus
+from smarttrade.messages import Side
+
+_STATUS = {
+    "open": VenueStatus.OPEN,
+    "canceling": VenueStatus.OPEN,
+    "closed": VenueStatus.FILLED,
+    "canceled": VenueStatus.CANCELED,
+    "rejected": VenueStatus.REJECTED,
+    "expired": VenueStatus.EXPIRED,
+    "expired_in_match": VenueStatus.EXPIRED,
+}
+
+
+def number(value: Any) -> Decimal:
+    """ccxt's figure, a string or a float, as a decimal; 0 for what is missing."""
+    return Decimal(str(value)) if value is not None else Decimal(0)
+
+
+def parse_side(value: Any) -> Side:
+    return Side.BUY if value == "buy" else Side.SELL
+
+
+def parse_trade(trade: Mapping[str, Any], order: Mapping[str, Any] | None = None) -> TradeReport:
+    """One own trade; what the trade of an order's answer leaves out is taken from the order."""
+    owner = order or {}
+    fee = trade.get("fee") or {}
+    return TradeReport(
+        trade_id=str(trade["id"]),
+        order_id=str(trade.get("order") or owner.get("id") or ""),
+        market=str(trade.get("symbol") or owner.get("symbol")),
+        side=parse_side(trade.get("side") or owner.get("side")),
+        price=number(trade["price"]),
+        quantity=number(trade["amount"]),
+        fee=number(fee.get("cost")),
+        fee_asset=str(fee.get("currency") or ""),
+        maker=trade.get("takerOrMaker") == "maker",
+        time_ms=int(trade.get("timestamp") or owner.get("timestamp") or 0),
+    )
+
+
+def parse_order(order: Mapping[str, Any], client_order_id: str = "") -> OrderReport:
+    """One order; `client_order_id` where it is known better than by the answer (a cancel's has its own).
+
+    VenueError for a status that is not known: guessing one could end an order that lives.
+    """
+    status = _STATUS.get(str(order.get("status")))
+    if status is None:
+        raise VenueError(f"order {order.get('id')} has status {order.get('status')!r}, which is not known")
+    trades = [parse_trade(trade, order) for trade in order.get("trades") or []]
+    return OrderReport(
+        client_order_id=client_order_id or str(order.get("clientOrderId") or ""),
+        order_id=str(order["id"]),
+        market=str(order["symbol"]),
+        side=parse_side(order.get("side")),
+        status=status,
+        price=number(order.get("price")),
+        quantity=number(order.get("amount")),
+        filled=number(order.get("filled")),
+        time_ms=int(order.get("lastUpdateTimestamp") or order.get("timestamp") or 0),
+        trades=tuple(trade for trade in trades if trade.order_id),
+    )
+
+
+def parse_filters(market: Mapping[str, Any]) -> MarketFilters:
+    limits, precision = market["limits"], market["precision"]
+    return MarketFilters(
+        market=str(market["symbol"]),
+        base=str(market["base"]),
+        quote=str(market["quote"]),
+        tick=number(precision.get("price")),
+        lot=number(precision.get("amount")),
+        minimum_quantity=number(limits["amount"].get("min")),
+        minimum_notional=number(limits["cost"].get("min")),
+        active=market.get("active") is not False,
+    )
+
+
+def parse_balances(balance: Mapping[str, Any]) -> tuple[Balance, ...]:
+    free, total = balance.get("free") or {}, balance.get("total") or {}
+    return tuple(
+        Balance(asset=asset, free=number(free.get(asset)), total=number(amount))
+        for asset, amount in total.items()
+        if number(amount)
+    )
