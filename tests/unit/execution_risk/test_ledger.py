@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smarttrade.execution.ledger import ForgottenTradeError, Ledger, LedgerState, value_fee
+from smarttrade.messages import Fill, Side
+from tests.unit.execution_risk.building import BTC, ETH, NOW, fill
+
+D = Decimal
+
+
+def ledger_of(*fills: Fill, prices: dict[str, Decimal] | None = None) -> Ledger:
+    ledger = Ledger()
+    for each in fills:
+        value = value_fee(each, prices or {})
+        assert value is not None
+        ledger.apply(each, value)
+    return ledger
+
+
+def test_partial_exit_leaves_the_average_cost_and_realises_the_difference() -> None:
+    ledger = ledger_of(
+        fill(Side.BUY, "2", "100", trade_id="1"),
+        fill(Side.BUY, "2", "200", trade_id="2"),
+        fill(Side.SELL, "1", "180", trade_id="3"),
+    )
+    holding = ledger.holding(BTC)
+    assert (holding.quantity, holding.average_price, holding.realized_pnl) == (D(3), D(150), D(30))
+
+
+@pytest.mark.parametrize(
+    ("fee", "asset", "quantity", "realized"),
+    [
+        pytest.param("0.001", "BTC", "0.999", "-0.1", id="in the base asset: less is held"),
+        pytest.param("0.1", "USDT", "1", "-0.1", id="in the quote asset"),
+        pytest.param("0.002", "BNB", "1", "-1", id="in a third asset, valued at its price of 500"),
+        pytest.param("-0.1", "USDT", "1", "0.1", id="a maker's rebate"),
+    ],
+)
+def test_a_fee_is_realised_when_it_is_paid_in_whatever_asset(
+    fee: str, asset: str, quantity: str, realized: str
+) -> None:
+    ledger = ledger_of(fill(Side.BUY, "1", "100", fee=fee, asset=asset), prices={"BNB": D(500)})
+    holding = ledger.holding(BTC)
+    assert (holding.quantity, holding.realized_pnl) == (D(quantity), D(realized))
+    assert holding.average_price == 100
+
+
+def test_a_fee_in_an_asset_without_a_price_is_not_guessed() -> None:
+    assert value_fee(fill(Side.BUY, "1", "100", fee="1", asset="XYZ"), {}) is None
+
+
+def test_a_trade_counts_once() -> None:
+    ledger = Ledger()
+    assert ledger.apply(fill(Side.BUY, "1", "100"), D(0)) is not None
+    assert ledger.apply(fill(Side.BUY, "1", "100"), D(0)) is None
+    assert ledger.quantity(BTC) == 1
+
+
+def test_trade_ids_are_per_market() -> None:
+    ledger = ledger_of(fill(Side.BUY, "1", "100"), fill(Side.BUY, "3", "10", market=ETH))
+    assert (ledger.quantity(BTC), ledger.quantity(ETH)) == (1, 3)
+
+
+def test_a_trade_older_than_the_memory_is_refused_not_guessed() -> None:
+    ledger = ledger_of(fill(Side.BUY, "1", "100", time_ms=NOW - 1000))
+    ledger.forget(NOW)
+    with pytest.raises(ForgottenTradeError, match="adopt"):
+        ledger.apply(fill(Side.BUY, "1", "100", time_ms=NOW - 1000), D(0))
+    assert ledger.quantity(BTC) == 1
+
+
+def test_an_adopted_holding_brings_no_profit_until_the_price_moves() -> None:
+    ledger = Ledger()
+    ledger.adopt(BTC, D(2), D(100))
+    assert ledger.realized_pnl == 0
+    assert ledger.holding(BTC).unrealized(D(100)) == 0
+    assert ledger.holding(BTC).unrealized(D(110)) == 20
+
+
+@pytest.mark.parametrize(
+    ("price", "fee", "losing"), [("99", "0", True), ("101", "0", False), ("100.05", "0.1", True)]
+)
+def test_an_exit_is_losing_when_it_loses_after_its_fee(price: str, fee: str, losing: bool) -> None:
+    ledger = ledger_of(fill(Side.BUY, "1", "100"))
+    applied = ledger.apply(fill(Side.SELL, "1", price, fee=fee, trade_id="2"), D(fee))
+    assert applied is not None
+    assert applied.losing_exit is losing
+
+
+def test_an_entry_is_never_a_losing_exit() -> None:
+    applied = Ledger().apply(fill(Side.BUY, "1", "100", fee="1"), D(1))
+    assert applied is not None
+    assert not applied.losing_exit
+
+
+# --- against a slow reference: cash and coins as fractions ---
+
+amounts = st.decimals(min_value="0.00000001", max_value="1000000", places=8, allow_nan=False)
+prices = st.decimals(min_value="0.00000001", max_value="1000000", places=8, allow_nan=False)
+fees = st.decimals(min_value="-0.001", max_value="0.002", places=6, allow_nan=False)
+drafts = st.tuples(
+    st.sampled_from([BTC, ETH]),
+    st.sampled_from(list(Side)),
+    amounts,
+    prices,
+    fees,
+    st.sampled_from(["base", "USDT", "BNB"]),
+    st.integers(0, 8),
+)
+BNB = D("612.34")
+
+
+def realise(draft: tuple[str, Side, Decimal, Decimal, Decimal, str, int]) -> Fill:
+    market, side, quantity, price, rate, asset, trade = draft
+    fee = {"base": quantity * rate, "USDT": quantity * price * rate, "BNB": quantity * rate}[asset]
+    name = market.partition("/")[0] if asset == "base" else asset
+    return fill(side, quantity, price, fee=fee, asset=name, trade_id=str(trade), market=market)
+
+
+class SlowBook:
+    """Cash and coins, nothing else: what an accountant would count by hand."""
+
+    def __init__(self) -> None:
+        self.cash = Fraction(0)
+        self.coins = {BTC: Fraction(0), ETH: Fraction(0)}
+        self.seen: set[tuple[str, str]] = set()
+
+    def apply(self, each: Fill) -> None:
+        if (each.market, each.trade_id) in self.seen:
+            return
+        self.seen.add((each.market, each.trade_id))
+        sign = 1 if each.side is Side.BUY else -1
+        quantity, price, fee = Fraction(each.quantity), Fraction(each.price), Fraction(each.fee)
+        self.cash -= sign * quantity * price
+        self.coins[each.market] += sign * quantity
+        if each.fee_asset == each.market.partition("/")[0]:
+            self.coins[each.market] -= fee
+        else:
+            self.cash -= fee * (Fraction(BNB) if each.fee_asset == "BNB" else 1)
+
+
+@given(st.lists(drafts, max_size=14), prices, prices)
+def test_the_ledger_conserves_money_to_the_last_digit(
+    history: list[tuple[str, Side, Decimal, Decimal, Decimal, str, int]], btc: Decimal, eth: Decimal
+) -> None:
+    ledger, reference = Ledger(), SlowBook()
+    for each in map(realise, history):
+        value = value_fee(each, {"BNB": BNB})
+        assert value is not None
+        ledger.apply(each, value)
+        reference.apply(each)
+    marks = {BTC: btc, ETH: eth}
+    for market in marks:
+        assert Fraction(ledger.quantity(market)) == reference.coins[market]
+    worth = reference.cash + sum(reference.coins[m] * Fraction(mark) for m, mark in marks.items())
+    counted = Fraction(ledger.realized_pnl) + sum(
+        (Fraction(ledger.holding(m).unrealized(mark)) for m, mark in marks.items()), Fraction(0)
+    )
+    assert abs(counted - worth) < Fraction(1, 10**15)
+
+
+@given(st.lists(drafts, max_size=12), st.integers(0, 12))
+def test_a_ledger_restored_from_its_snapshot_goes_on_as_if_nothing_had_happened(
+    history: list[tuple[str, Side, Decimal, Decimal, Decimal, str, int]], cut: int
+) -> None:
+    fills = [realise(each) for each in history]
+    whole, first = Ledger(), Ledger()
+    for each in fills:
+        whole.apply(each, D(0))
+    for each in fills[:cut]:
+        first.apply(each, D(0))
+    encoded = msgspec.json.Encoder(decimal_format="string").encode(first.state())
+    second = Ledger(msgspec.json.decode(encoded, type=LedgerState))
+    for each in fills:
+        second.apply(each, D(0))
+    assert second.state() == whole.state()
+
+
+@given(st.lists(drafts, max_size=12))
+def test_a_flat_position_costs_nothing(
+    history: list[tuple[str, Side, Decimal, Decimal, Decimal, str, int]],
+) -> None:
+    ledger = Ledger()
+    for each in map(realise, history):
+        ledger.apply(each, D(0))
+        holding = ledger.holding(each.market)
+        assert holding.quantity != 0 or holding.cost == 0
+        assert holding.quantity * holding.cost >= 0
