@@ -1,13 +1,18 @@
 """The commands of `python -m cluster`."""
 
 import argparse
+import json
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from cluster import binaries
+from cluster import binaries, clusters
 from cluster.errors import ClusterError
-from cluster.node import lifecycle
+from cluster.images import platform
+from cluster.node import containerd
 from cluster.node.layout import Instance, instance_name
+from cluster.target import target
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,8 +40,18 @@ def _parser() -> argparse.ArgumentParser:
     for name, action, text in (
         ("up", _up, "start the cluster; nothing happens when it runs"),
         ("down", _down, "remove the cluster without a trace"),
+        ("status", _status, "say which cluster is used and whether it runs"),
+        ("kubeconfig", _kubeconfig, "print the path of the kubeconfig file"),
+        ("context", _context, "print the name of the kubeconfig context"),
     ):
         commands.add_parser(name, help=text).set_defaults(run=action)
+    bring = commands.add_parser("images", help="build what changed, load it, print {name: reference} as JSON")
+    bring.add_argument("--research", action="store_true", default=os.environ.get("RESEARCH") == "1")
+    bring.set_defaults(run=_images)
+    load = commands.add_parser("load", help="load a docker archive into the local cluster")
+    load.add_argument("archive", type=Path)
+    load.add_argument("reference", help="full reference, such as docker.io/library/name:tag")
+    load.set_defaults(run=_load)
     return parser
 
 
@@ -45,9 +60,35 @@ def _binaries(options: argparse.Namespace) -> None:
         print(binaries.ensure(name))
 
 
-def _up(options: argparse.Namespace) -> None:
-    lifecycle.up(Instance(instance_name()))
+def _up(_: argparse.Namespace) -> None:
+    where = target()
+    clusters.up(where)
+    print(where.kubeconfig)
 
 
-def _down(options: argparse.Namespace) -> None:
-    lifecycle.down(Instance(instance_name()))
+def _down(_: argparse.Namespace) -> None:
+    clusters.down(target())
+
+
+def _status(_: argparse.Namespace) -> None:
+    where = target()
+    state = "ready" if clusters.is_ready(where) else "not running"
+    print(json.dumps({"origin": where.origin, "context": where.context, "state": state}))
+
+
+def _kubeconfig(_: argparse.Namespace) -> None:
+    print(target().kubeconfig)
+
+
+def _context(_: argparse.Namespace) -> None:
+    print(target().context)
+
+
+def _images(options: argparse.Namespace) -> None:
+    where = target()
+    clusters.up(where)
+    print(json.dumps(platform.bring(where, research=options.research)))
+
+
+def _load(options: argparse.Namespace) -> None:
+    containerd.load(Instance(instance_name()), {options.reference: options.archive})

@@ -9,11 +9,12 @@ from pathlib import Path
 _EPOCH = "1970-01-01T00:00:00Z"
 
 
-def write_program_image(archive: Path, reference: str, program: Path, user: str = "") -> None:
-    """Write an image that runs `program`; equal input gives an equal file."""
-    layer = _tar({program.name: (program.read_bytes(), 0o755)})
+def write_program_image(archive: Path, reference: str, program: Path) -> None:
+    """Write an image that runs `program` and has it in PATH; equal input gives an equal file."""
+    place = f"usr/local/bin/{program.name}"
+    layer = _tar({place: (program.read_bytes(), 0o755)})
     layer_digest = hashlib.sha256(layer).hexdigest()
-    config = json.dumps(_build_config(f"/{program.name}", layer_digest, user)).encode()
+    config = json.dumps(_build_config(f"/{place}", layer_digest)).encode()
     config_name = f"{hashlib.sha256(config).hexdigest()}.json"
     manifest = [{"Config": config_name, "RepoTags": [reference], "Layers": [f"{layer_digest}.tar"]}]
     unfinished = archive.with_suffix(".unfinished")
@@ -29,12 +30,12 @@ def write_program_image(archive: Path, reference: str, program: Path, user: str 
     unfinished.rename(archive)
 
 
-def _build_config(entrypoint: str, layer_digest: str, user: str) -> dict[str, object]:
+def _build_config(entrypoint: str, layer_digest: str) -> dict[str, object]:
     return {
         "created": _EPOCH,
         "architecture": "amd64",
         "os": "linux",
-        "config": {"Entrypoint": [entrypoint], "User": user},
+        "config": {"Entrypoint": [entrypoint], "Env": [f"PATH={Path(entrypoint).parent}"]},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer_digest}"]},
         "history": [{"created": _EPOCH, "created_by": "smarttrade"}],
     }

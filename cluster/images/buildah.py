@@ -57,3 +57,15 @@ def save(reference: str, archive: Path) -> None:
 
 def _run_folder() -> "tempfile.TemporaryDirectory[str]":
     return tempfile.TemporaryDirectory(prefix="smarttrade-buildah-")
+
+
+def push(reference: str, remote: str) -> None:
+    """Push the image under the name `remote`."""
+    with _run_folder() as name:
+        run(command(Path(name), "push", reference, f"docker://{remote}"))
+
+
+def load(reference: str, archive: Path) -> None:
+    """Take a docker archive into the store as `reference`."""
+    with _run_folder() as name:
+        run(command(Path(name), "pull", f"docker-archive:{archive}:{reference}"))

@@ -1,4 +1,4 @@
-"""Images of the cluster itself: pause and CoreDNS, each one static program."""
+"""Images that are one static program each: pause and CoreDNS for the cluster, and NATS."""
 
 from pathlib import Path
 
@@ -7,19 +7,23 @@ from cluster.images.archive import write_program_image
 from cluster.locks import exclusive
 from cluster.paths import cache_folder
 
-NAMES = ("pause", "coredns")
+CLUSTER = ("pause", "coredns")
+# Raised when the way an image is written changes, so that caches and nodes drop the old ones.
+_RECIPE = 2
+_PROGRAMS = {"pause": "pause", "coredns": "coredns", "nats": "nats-server"}
 
 
 def reference(name: str) -> str:
     """Full reference; the tag changes with the program."""
-    version = binaries.PROGRAMS[name].folder.name.removeprefix(f"{name}-")
-    return f"docker.io/smarttrade/{name}:{version}"
+    program = binaries.PROGRAMS[_PROGRAMS[name]]
+    version = program.folder.name.removeprefix(f"{program.name}-")
+    return f"docker.io/library/smarttrade-{name}:{version}-{_RECIPE}"
 
 
 def archive(name: str) -> Path:
     """The image's archive, made first when the cache has none."""
-    path = cache_folder() / "images" / f"{binaries.PROGRAMS[name].folder.name}.tar"
+    path = cache_folder() / "images" / f"{reference(name).rpartition('/')[2].replace(':', '-')}.tar"
     with exclusive(path.with_suffix(".lock")):
         if not path.exists():
-            write_program_image(path, reference(name), binaries.ensure(name))
+            write_program_image(path, reference(name), binaries.ensure(_PROGRAMS[name]))
     return path

@@ -1,13 +1,16 @@
 """The cluster's containerd, spoken to from outside."""
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cluster.commands import run
 from cluster.errors import ClusterError
+from cluster.images import layers
 from cluster.node import running
 from cluster.node.configuration import CONTAINERD_SOCKET
 from cluster.node.layout import Instance
+from cluster.paths import cache_folder
 from cluster.progress import step
 
 
@@ -35,4 +38,14 @@ def load(instance: Instance, archives: Mapping[str, Path]) -> None:
     for reference, archive in archives.items():
         if reference not in present:
             with step(f"load {reference}"):
-                ctr(instance, "images", "import", "--no-unpack=false", str(archive))
+                _send(instance, reference, archive)
+
+
+def _send(instance: Instance, reference: str, archive: Path) -> None:
+    """Send the layers that the node lacks; the rest of a whole image would take many times longer."""
+    blobs = set(ctr(instance, "content", "list", "-q").split())
+    with tempfile.NamedTemporaryFile(
+        prefix="smarttrade-image-", suffix=".tar", dir=cache_folder()
+    ) as reduced:
+        layers.cut_down(archive, Path(reduced.name), reference, blobs)
+        ctr(instance, "images", "import", reduced.name)

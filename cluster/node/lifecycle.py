@@ -41,7 +41,7 @@ def up(instance: Instance) -> None:
         system_packages.install_missing()
         for name in PROGRAMS:
             binaries.ensure(name)
-        archives = {system.reference(name): system.archive(name) for name in system.NAMES}
+        archives = {system.reference(name): system.archive(name) for name in system.CLUSTER}
         with step(f"start the cluster {instance.name}"):
             _start(instance)
             _await(instance, "its API server is ready", lambda: Api(instance.kubeconfig).is_ready())

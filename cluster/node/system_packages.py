@@ -22,7 +22,11 @@ PACKAGES = {
     "util-linux": "unshare",
     "mount": "mount",
 }
-IMAGE_PACKAGES = {"buildah": "buildah", "debootstrap": "debootstrap"}
+IMAGE_PACKAGES = {
+    "buildah": "buildah",
+    "debootstrap": "debootstrap",
+    "debian-archive-keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",
+}
 _OTHERWISE = "or give another cluster with KUBECONFIG=... CONTEXT=..., or start a Docker engine"
 _NO_START = Path("/usr/sbin/policy-rc.d")
 
@@ -40,7 +44,9 @@ def require_system() -> None:
 
 def missing(packages: dict[str, str]) -> list[str]:
     """Packages whose program this machine lacks."""
-    return [name for name, program in packages.items() if shutil.which(program) is None]
+    return [
+        name for name, program in packages.items() if not (shutil.which(program) or Path(program).exists())
+    ]
 
 
 def install_missing(packages: dict[str, str] = PACKAGES) -> None:

@@ -1,0 +1,40 @@
+"""Starting and removing the chosen cluster, whoever makes it."""
+
+from cluster import binaries, kind
+from cluster.commands import run, succeeds
+from cluster.errors import ClusterError
+from cluster.node import lifecycle
+from cluster.node.layout import Instance
+from cluster.target import Origin, Target
+
+
+def up(where: Target) -> None:
+    """Make sure that the cluster answers, making it when it is ours to make."""
+    if where.origin is Origin.LOCAL:
+        lifecycle.up(Instance(where.context))
+    elif where.origin is Origin.KIND:
+        kind.up(where.context.removeprefix("kind-"))
+    else:
+        run([binaries.ensure("kubectl"), *where.kubectl_options, "version", "--request-timeout=15s"])
+
+
+def down(where: Target) -> None:
+    """Remove the cluster; ClusterError for one that was not made here."""
+    if where.origin is Origin.LOCAL:
+        lifecycle.down(Instance(where.context))
+    elif where.origin is Origin.KIND:
+        kind.down(where.context.removeprefix("kind-"))
+    else:
+        raise ClusterError(
+            f"{where.context} was not made here, so it is not removed here; unset CONTEXT to mean ours"
+        )
+
+
+def is_ready(where: Target) -> bool:
+    """Whether the cluster can be used now."""
+    if where.origin is Origin.LOCAL:
+        return lifecycle.is_ready(Instance(where.context))
+    if where.origin is Origin.KIND:
+        name = where.context.removeprefix("kind-")
+        return name in kind.clusters() and kind.is_ready(name)
+    return succeeds([binaries.ensure("kubectl"), *where.kubectl_options, "version", "--request-timeout=5s"])

@@ -1,0 +1,138 @@
+"""The platform's images: built when their content changed, and brought to where the cluster finds them.
+
+A tag is the digest of everything that goes into the image, so equal content is never built or sent twice
+and a pod's image never changes under its name.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster import kind
+from cluster.images import base, buildah, context, docker, system
+from cluster.locks import exclusive
+from cluster.node import containerd, system_packages
+from cluster.node.layout import Instance
+from cluster.paths import cache_folder
+from cluster.progress import say, step
+from cluster.target import Origin, Target
+
+_DOCKER_BASE = "python:3.13-slim"
+
+
+@dataclass(frozen=True)
+class Image:
+    """One target of the Dockerfile under its short `reference`."""
+
+    target: str
+    reference: str
+    arguments: Mapping[str, str]
+
+    @property
+    def full_reference(self) -> str:
+        """As containerd names it."""
+        return f"docker.io/library/{self.reference}"
+
+
+def bring(where: Target, *, research: bool = False) -> dict[str, str]:
+    """Build what changed and load it into `where`; short name -> reference to give to the chart.
+
+    `research` adds the research libraries to the runtime image. With REGISTRY the images are pushed
+    there, which is the only way into a cluster that was not made here.
+    """
+    use_docker = where.origin is Origin.KIND or (where.origin is Origin.GIVEN and docker.answers())
+    if not use_docker:
+        system_packages.require_system()
+        system_packages.install_missing(system_packages.IMAGE_PACKAGES)
+    with exclusive(cache_folder() / "images" / "platform.lock"):
+        wanted = images(base_image(use_docker), research)
+        delivered = _with_docker(where, wanted) if use_docker else _with_buildah(where, wanted)
+    return {
+        **{image.target: name for image, name in zip(wanted, delivered, strict=False)},
+        "nats": delivered[-1],
+    }
+
+
+def base_image(use_docker: bool) -> str:
+    """BASE_IMAGE, or what serves where a registry can be reached, or cannot."""
+    return os.environ.get("BASE_IMAGE") or (_DOCKER_BASE if use_docker else base.ensure())
+
+
+def images(base_reference: str, research: bool) -> list[Image]:
+    """The images with the tags that their present content gives them."""
+    flags: dict[str, dict[str, str]] = {"operator": {}, "runtime": {"RESEARCH": "1"} if research else {}}
+    tag = {name: context.digest(base_reference, *more) for name, more in flags.items()}
+    return [
+        Image(name, f"smarttrade-{name}:{tag[name]}", {"BASE_IMAGE": base_reference, **more})
+        for name, more in flags.items()
+    ]
+
+
+def _with_docker(where: Target, wanted: list[Image]) -> list[str]:
+    nats = system.reference("nats")
+    with _context() as folder:
+        for image in wanted:
+            if not docker.has(image.reference):
+                with step(f"build {image.reference}"):
+                    docker.build(folder, image.reference, image.target, image.arguments)
+    docker.load(system.archive("nats"))
+    references = [*(image.reference for image in wanted), nats.removeprefix("docker.io/library/")]
+    if where.origin is Origin.KIND:
+        with step("load the images into kind"):
+            kind.load(where.context.removeprefix("kind-"), references)
+        return references
+    return [_pushed(reference, reference, docker.push) for reference in references]
+
+
+def _with_buildah(where: Target, wanted: list[Image]) -> list[str]:
+    nats = system.reference("nats")
+    instance = Instance(where.context)
+    present = containerd.images(instance) if where.origin is Origin.LOCAL else set()
+    pending: list[Future[None]] = []
+    with _context() as folder, ThreadPoolExecutor(1) as sender:
+        for image in wanted:
+            if image.full_reference in present:
+                continue
+            if not buildah.has(image.full_reference):
+                with step(f"build {image.reference}"):
+                    buildah.build(folder, image.full_reference, image.target, image.arguments)
+            if where.origin is Origin.LOCAL:
+                # The next image builds while this one is sent.
+                pending.append(sender.submit(_send, instance, image.full_reference))
+    for sent in pending:
+        sent.result()
+    names = [image.full_reference for image in wanted]
+    if where.origin is Origin.LOCAL:
+        containerd.load(instance, {nats: system.archive("nats")})
+        return [name.removeprefix("docker.io/library/") for name in [*names, nats]]
+    buildah.load(nats, system.archive("nats"))
+    return [_pushed(name, name.removeprefix("docker.io/library/"), buildah.push) for name in [*names, nats]]
+
+
+def _send(instance: Instance, reference: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="smarttrade-image-", dir=cache_folder()) as folder:
+        archive = Path(folder) / "image.tar"
+        buildah.save(reference, archive)
+        containerd.load(instance, {reference: archive})
+
+
+def _pushed(reference: str, short: str, push: Callable[[str, str], None]) -> str:
+    registry = os.environ.get("REGISTRY")
+    if not registry:
+        say(f"{short} is built but not pushed: a cluster that was not made here needs REGISTRY=...")
+        return short
+    remote = f"{registry.rstrip('/')}/{short}"
+    with step(f"push {remote}"):
+        push(reference, remote)
+    return remote
+
+
+@contextmanager
+def _context() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="smarttrade-context-", dir=cache_folder()) as name:
+        context.fill(Path(name))
+        yield Path(name)

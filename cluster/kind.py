@@ -1,0 +1,82 @@
+"""The local cluster where a Docker engine answers: kind, with a kubeconfig file of its own.
+
+The user's ~/.kube/config is never written. KIND_NODE_IMAGE replaces the node image that kind would pull.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cluster import binaries
+from cluster.commands import run, succeeds
+from cluster.locks import exclusive
+from cluster.paths import cache_folder
+from cluster.progress import say, step
+
+CONFIGURATION = Path(__file__).with_name("kind.yaml")
+
+
+def kubeconfig(name: str) -> Path:
+    """Where the kubeconfig of the kind cluster `name` is or will be."""
+    return cache_folder() / "cluster" / f"kind-{name}" / "kubeconfig"
+
+
+def up(name: str) -> None:
+    """Create the cluster; nothing happens when it runs."""
+    with exclusive(kubeconfig(name).with_name("lock")):
+        if name in clusters():
+            if is_ready(name):
+                return
+            say(f"the kind cluster {name} exists but does not answer: making it anew")
+            run(delete_words(kind_program(), name))
+        with step(f"create the kind cluster {name}"):
+            run(create_words(kind_program(), name, os.environ))
+
+
+def down(name: str) -> None:
+    """Delete the cluster."""
+    with exclusive(kubeconfig(name).with_name("lock")), step(f"delete the kind cluster {name}"):
+        run(delete_words(kind_program(), name))
+        kubeconfig(name).unlink(missing_ok=True)
+
+
+def load(name: str, references: Sequence[str]) -> None:
+    """Load images of the Docker engine into the cluster's nodes."""
+    run([kind_program(), "load", "docker-image", f"--name={name}", *references])
+
+
+def clusters() -> set[str]:
+    """Names of all kind clusters of the engine."""
+    return set(run([kind_program(), "get", "clusters", "--quiet"]).split())
+
+
+def is_ready(name: str) -> bool:
+    """Whether the nodes of the cluster are ready; its kubeconfig is written when it is missing."""
+    run([kind_program(), "export", "kubeconfig", f"--name={name}", f"--kubeconfig={kubeconfig(name)}"])
+    wait = ["wait", "--for=condition=Ready", "node", "--all", "--timeout=60s"]
+    return succeeds([binaries.ensure("kubectl"), f"--kubeconfig={kubeconfig(name)}", *wait], timeout_s=90)
+
+
+def create_words(program: Path, name: str, environment: Mapping[str, str]) -> list[str]:
+    """The command line that creates the cluster."""
+    image = environment.get("KIND_NODE_IMAGE")
+    return [
+        str(program),
+        "create",
+        "cluster",
+        f"--name={name}",
+        f"--config={CONFIGURATION}",
+        f"--kubeconfig={kubeconfig(name)}",
+        "--wait=180s",
+        *([f"--image={image}"] if image else []),
+    ]
+
+
+def delete_words(program: Path, name: str) -> list[str]:
+    """The command line that deletes the cluster."""
+    return [str(program), "delete", "cluster", f"--name={name}", f"--kubeconfig={kubeconfig(name)}"]
+
+
+def kind_program() -> Path:
+    """The kind executable."""
+    return binaries.ensure("kind")
