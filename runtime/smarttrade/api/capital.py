@@ -65,7 +65,7 @@ class Capital(Model):
     """The most that the account may use."""
     per_market: PerMarket = None
     """The share of the allocation for one market. Absent: allocation divided by the number of markets."""
-    max_open_positions: Annotated[int, Field(ge=1, le=64)] = 5
+    max_open_positions: Annotated[int, Field(strict=True, ge=1, le=64)] = 5
     """How many markets may hold a position at once."""
     initial_positions: InitialPositions = Field(default_factory=list)
     """Holdings that the ledger adopts when the account is first created."""

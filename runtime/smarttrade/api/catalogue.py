@@ -27,7 +27,7 @@ class PodSelection(Model):
 
     namespace_labels: dict[str, str] = Field(min_length=1)
     pod_labels: dict[str, str] = Field(min_length=1)
-    port: Annotated[int, Field(ge=1, le=65535)]
+    port: Annotated[int, Field(strict=True, ge=1, le=65535)]
 
 
 class Endpoint(Model):

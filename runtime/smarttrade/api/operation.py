@@ -16,7 +16,7 @@ class Orders(Model):
 
     rebalance_threshold: Ratio = Field(default="0.01", validate_default=True)
     """A difference to the target smaller than this share of it counts as reached."""
-    requote_ticks: Annotated[int, Field(ge=0, le=10_000)] = 2
+    requote_ticks: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 2
     """A resting order is kept while its price is off by fewer ticks than this."""
     requote_ratio: Ratio = Field(default="0.1", validate_default=True)
     """A resting order is kept while its quantity is off by less than this share."""

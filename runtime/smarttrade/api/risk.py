@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from smarttrade.api.model import Model, Rule
-from smarttrade.api.scalars import Amount, PositiveAmount, Ratio, Text, TimeOfDay, at_most
+from smarttrade.api.scalars import Amount, PositiveAmount, Ratio, Text, TimeOfDay, at_most, unique
 
 
 class Side(StrEnum):
@@ -21,8 +21,14 @@ class OnBreach(StrEnum):
     HALTED = "Halted"
 
 
+def _distinct(sides: list[Side]) -> list[Side]:
+    return unique(sides, str)
+
+
 Sides = Annotated[
-    list[Side], Field(min_length=1, max_length=2, json_schema_extra={"x-kubernetes-list-type": "set"})
+    list[Side],
+    AfterValidator(_distinct),
+    Field(min_length=1, max_length=2, json_schema_extra={"x-kubernetes-list-type": "set"}),
 ]
 TimeZone = Annotated[
     str,
@@ -59,9 +65,9 @@ class Risk(Model):
     """The most that one order may be worth."""
     max_position_notional: PositiveAmount
     """The most that all positions together may be worth, worst case of open orders included."""
-    max_open_orders: Annotated[int, Field(ge=1, le=200)] = 20
+    max_open_orders: Annotated[int, Field(strict=True, ge=1, le=200)] = 20
     """How many own orders may be open at once."""
-    max_orders_per_minute: Annotated[int, Field(ge=1, le=6000)] = 60
+    max_orders_per_minute: Annotated[int, Field(strict=True, ge=1, le=6000)] = 60
     """How many orders may be sent in a minute; targets beyond it wait and coalesce."""
     price_collar: Ratio = Field(default="0.02", validate_default=True)
     """How far from the mid price an order may be priced, as a share of it."""
@@ -69,13 +75,13 @@ class Risk(Model):
     """Loss since the last daily reset, fees and unrealised included, that ends trading as onBreach says."""
     max_drawdown: Ratio = Field(default="0.10", validate_default=True)
     """Fall from the highest equity ever, as a share of it, that ends trading as onBreach says."""
-    cooldown_seconds: Annotated[int, Field(ge=0, le=86_400)] = 0
+    cooldown_seconds: Annotated[int, Field(strict=True, ge=0, le=86_400)] = 0
     """Time without new entries after a losing exit."""
     minimum_balance: Amount = Field(default="0", validate_default=True)
     """Free balance in capital.currency below which nothing is bought."""
     allowed_sides: Sides = Field(default_factory=lambda: [Side.BUY, Side.SELL])
     """Sides that orders may have."""
-    stale_data_seconds: Annotated[int, Field(ge=1, le=3600)] = 5
+    stale_data_seconds: Annotated[int, Field(strict=True, ge=1, le=3600)] = 5
     """Age of the market stream, not of the last trade, beyond which there is no new exposure."""
     daily_reset: DailyReset = Field(default_factory=DailyReset)
     """When the trading day begins."""

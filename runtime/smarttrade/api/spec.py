@@ -58,9 +58,9 @@ class TradingAccountSpec(Model):
     """What a leader does that is cut off from NATS."""
     deletion_policy: DeletionPolicy = DeletionPolicy.CANCEL_ORDERS
     """What happens to orders and positions when the object is deleted."""
-    deletion_timeout_seconds: Annotated[int, Field(ge=5, le=3600)] = 60
+    deletion_timeout_seconds: Annotated[int, Field(strict=True, ge=5, le=3600)] = 60
     """After this time the object is released even if the deletion policy could not be completed."""
-    replicas: Annotated[int, Field(ge=1, le=3)] = 2
+    replicas: Annotated[int, Field(strict=True, ge=1, le=3)] = 2
     """Pods of the account; one leads, the others stand by."""
     resources: Resources = Field(default_factory=Resources)
     """Resources of the containers."""

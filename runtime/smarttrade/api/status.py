@@ -41,7 +41,7 @@ class Condition(Model):
     """Why, for people."""
     last_transition_time: Timestamp
     """When the verdict last changed."""
-    observed_generation: Annotated[int, Field(ge=0)] = 0
+    observed_generation: Annotated[int, Field(strict=True, ge=0)] = 0
     """The generation that was judged."""
 
 
@@ -78,7 +78,7 @@ Conditions = Annotated[list[Condition], Field(max_length=32, json_schema_extra=l
 class TradingAccountStatus(Model):
     """Conditions, phase and leader are current; numbers hold as of asOf."""
 
-    observed_generation: Annotated[int, Field(ge=0)] | None = None
+    observed_generation: Annotated[int, Field(strict=True, ge=0)] | None = None
     """The generation of the specification that was last applied."""
     phase: Phase | None = None
     """The account in one word."""

@@ -99,5 +99,5 @@ class Strategy(Model):
     """The candles on which the strategy decides."""
     parameters: Parameters = Field(default_factory=dict)
     """The strategy's parameters: integers, or strings for everything else. Applied without a restart."""
-    warmup: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    warmup: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None
     """Candles of history before the first decision. Absent: what the strategy declares."""

@@ -283,6 +283,47 @@ MISTAKES: tuple[Mistake, ...] = (
     mistake("a name with a dot", {"metadata.name": "alice.main"}, "without dots"),
     mistake("a huge sentence", {"spec.riskAcknowledgement": "x" * 513}, "512"),
     mistake(
+        "the exchange as a word",
+        {"spec.exchange": "binance"},
+        "spec.exchange",
+        "must be of type object",
+        local=("spec.exchange: Input should be a valid dictionary",),
+    ),
+    mistake(
+        "the market as a word",
+        {"spec.markets": ["BTC/USDT"]},
+        "spec.markets[0]",
+        "must be of type object",
+        local=("spec.markets[0]: Input should be a valid dictionary",),
+    ),
+    mistake(
+        "replicas in quotes",
+        {"spec.replicas": "2"},
+        "spec.replicas",
+        "must be of type integer",
+        local=("spec.replicas: Input should be a valid integer",),
+    ),
+    mistake("a state in lower case", {"spec.state": "active"}, '"Active"', local=_CHOICES_LOCAL),
+    mistake(
+        "a side twice", {"spec.risk.allowedSides": ["Buy", "Buy"]}, "Duplicate value", local=("there twice",)
+    ),
+    mistake(
+        "a switch that YAML read as a boolean",
+        {"spec.exchange.deadMansSwitch": True},
+        "must be of type string",
+        local=("Input should be 'Disarmed' or 'Armed'",),
+    ),
+    mistake("no open orders", {"spec.risk.maxOpenOrders": 0}, "greater than or equal to 1"),
+    mistake("no time to delete", {"spec.deletionTimeoutSeconds": 0}, "greater than or equal to 5"),
+    mistake("too fine a limit", {"spec.risk.maxDailyLoss": "0.0000000001"}, _DECIMAL),
+    mistake("an empty limit", {"spec.risk.maxDailyLoss": ""}, _DECIMAL),
+    mistake("no currency", {"spec.capital.currency": ABSENT}, "spec.capital.currency", local=("required",)),
+    mistake(
+        "a file as the class",
+        {"spec.strategy": {"source": {"configMapRef": {"name": "mine"}, "class": "mine/strategy.py"}}},
+        "write module.ClassName",
+    ),
+    mistake(
         "a misspelt field",
         {"spec.risk.maxDailyLos": "200"},
         'unknown field "spec.risk.maxDailyLos"',

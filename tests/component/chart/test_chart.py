@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -174,3 +175,31 @@ def test_the_definition_is_the_generated_one_and_is_kept() -> None:
     )
     assert rendered["spec"] == generated["spec"]
     assert rendered["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+
+
+def _undescribed(path: str, schema: dict[str, Any]) -> list[str]:
+    found = [] if "description" in schema else [path]
+    for name, value in schema.get("properties", {}).items():
+        if name not in ("requests", "limits"):
+            found += _undescribed(f"{path}.{name}", value)
+    return found
+
+
+def test_every_value_is_described_and_has_a_default() -> None:
+    schema = json.loads((helm.CHART / "values.schema.json").read_text())
+    assert _undescribed("values", schema) == []
+    assert _missing("values", schema, yaml.safe_load((helm.CHART / "values.yaml").read_text())) == []
+
+
+def _missing(path: str, schema: dict[str, Any], values: dict[str, Any]) -> list[str]:
+    if "additionalProperties" not in schema or schema["additionalProperties"] is not False:
+        return []
+    found = []
+    for name, value in schema["properties"].items():
+        if name in ("global", "requests", "limits"):
+            continue
+        if name not in values:
+            found.append(f"{path}.{name}")
+        elif isinstance(values[name], dict):
+            found += _missing(f"{path}.{name}", value, values[name])
+    return found
