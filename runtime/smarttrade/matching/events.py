@@ -1,0 +1,52 @@
+"""What the engine did, in order. Events are pictures of a moment; the order they point at moves on."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from smarttrade.matching.market import Market
+from smarttrade.matching.orders import Order, Status
+
+
+class Kind(StrEnum):
+    NEW = "NEW"
+    TRADE = "TRADE"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    TRIGGERED = "TRIGGERED"
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One change of one user's order. `quantity`, `price`, `commission` are of this fill alone, in units."""
+
+    kind: Kind
+    order: Order
+    time_ms: int
+    status: Status
+    filled: int
+    quote_filled: int
+    trade_id: int = -1
+    price: int = 0
+    quantity: int = 0
+    quote_quantity: int = 0
+    commission: int = 0
+    commission_asset: str | None = None
+    is_maker: bool = False
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PublicTrade:
+    """One trade as everybody sees it; order ids are 0 for the outside world."""
+
+    market: Market
+    id: int
+    time_ms: int
+    price: int
+    quantity: int
+    buyer_is_maker: bool
+    buyer_order_id: int
+    seller_order_id: int
+
+
+Event = Execution | PublicTrade

@@ -1,0 +1,154 @@
+"""Orders as the engine keeps them, and the requests they come from.
+
+`Order` is mutable and slotted because the book changes it on every fill; whoever needs a picture of one
+moment takes it from the `Execution` event. Side is +1 for buy and -1 for sell so that one formula serves both.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from smarttrade.matching.ledger import Account
+    from smarttrade.matching.market import Market
+
+BUY: Final = 1
+SELL: Final = -1
+SIDE_NAMES: Final = {BUY: "BUY", SELL: "SELL"}
+
+
+class OrderType(StrEnum):
+    LIMIT = "LIMIT"
+    MARKET = "MARKET"
+    LIMIT_MAKER = "LIMIT_MAKER"
+    STOP_LOSS = "STOP_LOSS"
+    STOP_LOSS_LIMIT = "STOP_LOSS_LIMIT"
+    TAKE_PROFIT = "TAKE_PROFIT"
+    TAKE_PROFIT_LIMIT = "TAKE_PROFIT_LIMIT"
+
+
+STOP_TYPES: Final = frozenset(
+    (OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT)
+)
+PRICED_TYPES: Final = frozenset(
+    (OrderType.LIMIT, OrderType.LIMIT_MAKER, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT)
+)
+TIMED_TYPES: Final = PRICED_TYPES - {OrderType.LIMIT_MAKER}
+
+
+class TimeInForce(StrEnum):
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+
+
+class Status(StrEnum):
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"
+
+
+class SelfTradePrevention(StrEnum):
+    NONE = "NONE"
+    EXPIRE_TAKER = "EXPIRE_TAKER"
+    EXPIRE_MAKER = "EXPIRE_MAKER"
+    EXPIRE_BOTH = "EXPIRE_BOTH"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """What a user asks for; prices in quote, quantities in base, `quote_quantity` in quote."""
+
+    symbol: str
+    side: int
+    type: OrderType
+    client_order_id: str
+    quantity: Decimal | None = None
+    quote_quantity: Decimal | None = None
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE
+
+
+class Order:
+    """One order. `open` is the quantity resting in the book, `quantity - filled` what is left of the order."""
+
+    __slots__ = (
+        "account",
+        "client_order_id",
+        "created_ms",
+        "fee_locked",
+        "filled",
+        "id",
+        "list_id",
+        "locked",
+        "market",
+        "open",
+        "price",
+        "quantity",
+        "quote_filled",
+        "quote_quantity",
+        "self_trade_prevention",
+        "side",
+        "status",
+        "stop_price",
+        "time_in_force",
+        "triggered",
+        "type",
+        "updated_ms",
+        "working_ms",
+    )
+
+    def __init__(
+        self,
+        order_id: int,
+        account: "Account | None",
+        market: "Market",
+        side: int,
+        price: int,
+        quantity: int,
+        kind: OrderType = OrderType.LIMIT,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+        client_order_id: str = "",
+        now_ms: int = 0,
+    ) -> None:
+        self.id = order_id
+        self.account = account
+        self.market = market
+        self.side = side
+        self.price = price
+        self.quantity = quantity
+        self.open = quantity
+        self.filled = 0
+        self.quote_filled = 0
+        self.quote_quantity = 0
+        self.stop_price = 0
+        self.triggered = False
+        self.type = kind
+        self.time_in_force = time_in_force
+        self.client_order_id = client_order_id
+        self.status = Status.NEW
+        self.self_trade_prevention = SelfTradePrevention.NONE
+        self.locked = 0
+        self.fee_locked = 0
+        self.list_id = -1
+        self.created_ms = now_ms
+        self.updated_ms = now_ms
+        self.working_ms = now_ms
+
+    @property
+    def remaining(self) -> int:
+        return self.quantity - self.filled
+
+    @property
+    def is_open(self) -> bool:
+        return self.status is Status.NEW or self.status is Status.PARTIALLY_FILLED
+
+    @property
+    def lock_asset(self) -> str:
+        return self.market.quote if self.side == BUY else self.market.base
