@@ -5,6 +5,9 @@
 # pip.conf, ca-bundle.crt and wheels/ in the build context are used where they exist (`python -m cluster
 # images` puts the machine's own there). They stay in stages that are thrown away.
 ARG BASE_IMAGE=python:3.13-slim
+# An image that was built from the stage of that name earlier saves looking through its thousands of files.
+ARG OPERATOR_BASE=operator-base
+ARG RUNTIME_BASE=runtime-base
 
 FROM ${BASE_IMAGE} AS tools
 COPY requirements/build.txt pip.con[f] ca-bundle.cr[t] /opt/build/
@@ -31,12 +34,14 @@ RUN umask 022 \
  && /opt/tools/bin/pip --python /opt/smarttrade/bin/python install -q --no-compile --no-deps --no-index /opt/build/wheel/*.whl \
  && /opt/smarttrade/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/smarttrade/lib
 
-FROM ${BASE_IMAGE} AS operator
+FROM ${BASE_IMAGE} AS operator-base
 ENV PATH=/opt/smarttrade/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 WORKDIR /tmp
 CMD ["smarttrade-operator"]
 COPY --from=operator-dependencies /opt/smarttrade /opt/smarttrade
+
+FROM ${OPERATOR_BASE} AS operator
 COPY --from=code /opt/smarttrade /opt/smarttrade
 
 FROM tools AS runtime-dependencies
@@ -48,9 +53,11 @@ RUN umask 022 \
  && find /opt/smarttrade -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + \
  && /opt/smarttrade/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/smarttrade/lib
 
-FROM ${BASE_IMAGE} AS runtime
+FROM ${BASE_IMAGE} AS runtime-base
 ENV PATH=/opt/smarttrade/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 WORKDIR /tmp
 COPY --from=runtime-dependencies /opt/smarttrade /opt/smarttrade
+
+FROM ${RUNTIME_BASE} AS runtime
 COPY --from=code /opt/smarttrade /opt/smarttrade

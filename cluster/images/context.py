@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cluster.paths import REPOSITORY
@@ -56,9 +56,15 @@ def source_files(repository: Path = REPOSITORY) -> Iterator[Path]:
 
 def digest(*extra: str, repository: Path = REPOSITORY) -> str:
     """Twelve hex digits that change with any source file, its place, or `extra`."""
+    return digest_of(list(source_files(repository)), *extra, root=repository)
+
+
+def digest_of(files: Sequence[Path], *extra: str, root: Path | None = None) -> str:
+    """Twelve hex digits of the files' names (below `root`, if given) and content, and of `extra`."""
     total = hashlib.sha256("\0".join(extra).encode())
-    for file in source_files(repository):
-        total.update(f"\0{file.relative_to(repository)}\0".encode() + file.read_bytes())
+    for file in files:
+        name = file.relative_to(root) if root else file.name
+        total.update(f"\0{name}\0".encode() + file.read_bytes())
     return total.hexdigest()[:12]
 
 

@@ -22,6 +22,7 @@ from cluster.progress import say, step
 from cluster.target import Origin, Target
 
 _DOCKER_BASE = "python:3.13-slim"
+_LOCKS = ("build", "operator", "runtime", "research")
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _with_buildah(where: Target, wanted: list[Image]) -> list[str]:
                 continue
             if not buildah.has(image.full_reference):
                 with step(f"build {image.reference}"):
-                    buildah.build(folder, image.full_reference, image.target, image.arguments)
+                    _build_on_base(folder, image)
             if where.origin is Origin.LOCAL:
                 # The next image builds while this one is sent.
                 pending.append(sender.submit(_send, instance, image.full_reference))
@@ -111,6 +112,17 @@ def _with_buildah(where: Target, wanted: list[Image]) -> list[str]:
         return [name.removeprefix("docker.io/library/") for name in [*names, nats]]
     buildah.load(nats, system.archive("nats"))
     return [_pushed(name, name.removeprefix("docker.io/library/"), buildah.push) for name in [*names, nats]]
+
+
+def _build_on_base(folder: Path, image: Image) -> None:
+    """Build the dependencies as an image of their own first: buildah would read all of them every time."""
+    stage = f"{image.target}-base"
+    files = [folder / "Dockerfile", *(folder / "requirements" / f"{name}.txt" for name in _LOCKS)]
+    reference = f"localhost/smarttrade-{stage}:{context.digest_of(files, *image.arguments.values())}"
+    if not buildah.has(reference):
+        buildah.build(folder, reference, stage, image.arguments)
+    on_base = {**image.arguments, stage.replace("-", "_").upper(): reference}
+    buildah.build(folder, image.full_reference, image.target, on_base)
 
 
 def _send(instance: Instance, reference: str) -> None:
