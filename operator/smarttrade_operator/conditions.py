@@ -74,7 +74,8 @@ def _judge_ready(findings: Findings, reported: list[Verdict]) -> Verdict:
         return Verdict("Ready", "False", broken.reason, f"{broken.type}: {broken.message}")
     heartbeat = leader.monitoring.evaluation if leader.monitoring else None
     if heartbeat is None:
-        return Verdict("Ready", "False", "EvaluationSilent", f"pod {leader.pod}: evaluation does not report")
+        silence = "False" if findings.voices.settled else "Unknown"
+        return Verdict("Ready", silence, "EvaluationSilent", f"pod {leader.pod}: evaluation does not report")
     if not heartbeat.ready:
         return Verdict(
             "Ready", "False", "EvaluationNotReady", heartbeat.error or f"pod {leader.pod} warms up"

@@ -42,6 +42,7 @@ class Provisioning:
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
     _provisioned: dict[Key, AccountLimits] = field(default_factory=dict)
     _controls: dict[Key, AccountControl] = field(default_factory=dict)
+    _written: set[Key] = field(default_factory=set)
 
     async def run(self) -> None:
         """Stay connected until cancelled. Being cut off is not fatal: the accounts trade on without us."""
@@ -72,23 +73,32 @@ class Provisioning:
     async def write_control(self, identity: AccountIdentity, control: AccountControl) -> bool:
         """Make `control` the account's last value; False when it is already what was written last."""
         key = _key(identity)
-        if self._controls.get(key) == control:
+        stored = self._controls.get(key)
+        known = stored is not None and msgspec.structs.replace(stored, written_ms=0) == control
+        if known and key in self._written:
             return False
-        stamped = msgspec.structs.replace(control, written_ms=int(time.time() * 1000))
+        # The very same bytes again, where nothing has changed: readers then see no new value.
+        stamped = stored if known and stored else _stamp(control)
         async with self._slots:
             await self._required.write_control(identity, stamped)
-        self._controls[key] = control
+        self._controls[key] = stamped
+        self._written.add(key)
         return True
 
     async def remove(self, identity: AccountIdentity) -> None:
         """Take both accounts and all they stored out of NATS."""
         async with self._slots:
             await self._required.delete(identity)
-        self.forget(_key(identity))
+        self.drop(_key(identity))
 
     def forget(self, key: Key) -> None:
         """Take nothing for granted about this account any more."""
         self._provisioned.pop(key, None)
+        self._written.discard(key)
+
+    def drop(self, key: Key) -> None:
+        """The account is gone."""
+        self.forget(key)
         self._controls.pop(key, None)
 
     @property
@@ -124,6 +134,10 @@ def _setter(event: asyncio.Event) -> Callable[[], Awaitable[None]]:
         event.set()
 
     return set_it
+
+
+def _stamp(control: AccountControl) -> AccountControl:
+    return msgspec.structs.replace(control, written_ms=int(time.time() * 1000))
 
 
 def _key(identity: AccountIdentity) -> Key:

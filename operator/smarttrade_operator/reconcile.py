@@ -85,7 +85,7 @@ class Reconciler:
         memory = self._memories.pop(key, None)
         if memory is not None and memory.plan is not None:
             self.reports.forget(memory.plan.identity)
-        self.provisioning.forget(key)
+        self.provisioning.drop(key)
 
     async def _uphold(self, key: Key, observed: Observed) -> float | None:
         account = observed.account

@@ -28,7 +28,7 @@ def build_status(findings: Findings, previous: Status, nats_cluster: str, now: d
     """The status as it should be; what nobody reports now keeps the value it had."""
     verdicts = judge(findings)
     conditions = stamp(verdicts, previous.get("conditions") or [], findings.generation, now)
-    if not findings.voices.settled and not findings.voices.pods:
+    if not findings.voices.settled:
         conditions = _keep_reported(conditions, previous.get("conditions") or [])
     status: Status = {
         "observedGeneration": findings.generation,
