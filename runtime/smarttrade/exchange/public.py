@@ -11,12 +11,12 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Self
 
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.errors import VenueError
+from smarttrade.exchange.candle import VenueCandle
 from smarttrade.exchange.endpoints import BINANCE_PROTOCOL, create_exchange, load_own_markets
 from smarttrade.exchange.loading import load_exchange_class, prepare_ccxt
 from smarttrade.messages import Quote, Side, Trade
@@ -24,26 +24,11 @@ from smarttrade.messages import Quote, Side, Trade
 _STREAM_CONFIG = {"enableRateLimit": False, "number": str}
 
 
-@dataclass(frozen=True, slots=True)
-class VenueCandle:
-    """A candle as the exchange tells it. `closed`: the exchange says that it will not change any more."""
-
-    open_ms: int
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: Decimal
-    closed: bool
-
-
 @asynccontextmanager
 async def _translated(what: str) -> AsyncIterator[None]:
-    from ccxt.base import errors
-
     try:
         yield
-    except (errors.BaseError, OSError, TimeoutError) as error:
+    except Exception as error:  # ccxt raises anything at all on a malformed message or an empty book
         raise VenueError(f"{what}: {type(error).__name__}: {error}") from error
 
 
@@ -206,6 +191,12 @@ class PublicVenue:
         async with _translated(f"trades of {symbol} by REST"):
             trades = await self._rest.fetch_trades(symbol, None, limit)
         return [trade_from_ccxt(symbol, trade) for trade in trades]
+
+    async def fetch_best(self, symbol: str) -> tuple[Decimal, Decimal]:
+        """Best bid and ask."""
+        async with _translated(f"order book of {symbol} by REST"):
+            best = _best(await self._rest.fetch_order_book(symbol, 5))
+        return exact(best["bid"]), exact(best["ask"])
 
     async def fetch_time_ms(self) -> int:
         async with _translated(f"time of {self.name}"):

@@ -1,0 +1,201 @@
+"""Final candles of one market and timeframe: none missing, none twice, none out of order.
+
+A candle is final when the exchange says so; or at the first trade of a later interval, or at its end plus two
+seconds, if every trade of it was seen; what is left is fetched. An interval without a trade is flat at the
+close before it, with zero volume. What bites: "no trade came" only means "there was none" while the stream
+is known to be alive and complete, so both are asked for every interval.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from smarttrade.exchange.candle import VenueCandle
+from smarttrade.messages import Candle, Trade
+
+SETTLE_MS = 2_000
+
+
+@dataclass(slots=True)
+class _Running:
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+    def add(self, trade: Trade) -> None:
+        self.high = max(self.high, trade.price)
+        self.low = min(self.low, trade.price)
+        self.close = trade.price
+        self.volume += trade.quantity
+
+
+class CandleBuilder:
+    """Begins after `last`, the newest candle known to be final. `trust_trades`: a gap would be seen."""
+
+    def __init__(self, last: Candle, *, trust_trades: bool) -> None:
+        self.market = last.market
+        self.timeframe = last.timeframe
+        self.length_ms = last.close_ms - last.open_ms
+        self.next_open_ms = last.close_ms
+        self.sources: Counter[str] = Counter()
+        self.mismatches = 0
+        self._trust_trades = trust_trades
+        self._last = last
+        self._running: dict[int, _Running] = {}
+        self._closed: dict[int, VenueCandle] = {}
+        self._complete_after_ms: int | None = None
+
+    # --- what is known of the trades --------------------------------------------------------------------
+
+    def complete_after(self, time_ms: int) -> None:
+        """Every trade after this time has been and will be given to `on_trade`, until `incomplete`."""
+        if self._complete_after_ms is None:
+            self._complete_after_ms = time_ms
+
+    def incomplete(self) -> None:
+        """Trades may be missing from now on, until `complete_after`."""
+        self._complete_after_ms = None
+
+    # --- inputs -----------------------------------------------------------------------------------------
+
+    def on_trade(self, trade: Trade) -> list[Candle]:
+        """Candles that this trade made final; they come before it."""
+        open_ms = trade.time_ms - trade.time_ms % self.length_ms
+        if open_ms < self.next_open_ms:
+            return []
+        final = self._advance(open_ms, "trades")
+        running = self._running.get(open_ms)
+        if running is None:
+            self._running[open_ms] = _Running(
+                trade.price, trade.price, trade.price, trade.price, trade.quantity
+            )
+        else:
+            running.add(trade)
+        return final
+
+    def on_exchange_candle(self, candle: VenueCandle) -> list[Candle]:
+        """The exchange's own candle, running or closed."""
+        if not candle.closed:
+            return []
+        if candle.open_ms < self.next_open_ms:
+            self._compare(candle)
+            return []
+        self._closed[candle.open_ms] = candle
+        return self._advance(candle.open_ms + self.length_ms, "flag")
+
+    def on_time(self, exchange_ms: int, fresh: bool) -> list[Candle]:
+        """Intervals that ended two seconds ago, if the stream is alive and nothing of them was missed."""
+        settled_ms = exchange_ms - SETTLE_MS
+        return self._advance(settled_ms - settled_ms % self.length_ms, "time") if fresh else []
+
+    def overdue(self, exchange_ms: int) -> bool:
+        """Whether the next candle should be final and must be fetched."""
+        return exchange_ms >= self.next_open_ms + self.length_ms + SETTLE_MS
+
+    def on_history(self, candles: Iterable[VenueCandle], settled_ms: int) -> list[Candle]:
+        """Candles fetched from `next_open_ms` on; those that ended by `settled_ms` are final, and intervals
+        between or after them that the exchange left out had no trade."""
+        known = {candle.open_ms: candle for candle in candles}
+        final = []
+        while self.next_open_ms + self.length_ms <= settled_ms:
+            found = known.get(self.next_open_ms)
+            candle = self._from_exchange(found) if found else self._from_trades()
+            final.append(self._emit(candle, "rest"))
+        return final
+
+    # --- making them final ------------------------------------------------------------------------------
+
+    def _advance(self, until_open_ms: int, source: str) -> list[Candle]:
+        """Finish intervals that open before `until_open_ms`, in order, as far as they are certain."""
+        final = []
+        while self.next_open_ms < until_open_ms:
+            closed = self._closed.get(self.next_open_ms)
+            if closed is not None:
+                final.append(self._emit(self._from_exchange(closed), "flag"))
+            elif self._trades_are_complete(self.next_open_ms):
+                final.append(self._emit(self._from_trades(), source))
+            else:
+                break
+        return final
+
+    def _trades_are_complete(self, open_ms: int) -> bool:
+        after = self._complete_after_ms
+        return self._trust_trades and after is not None and after < open_ms
+
+    def _from_trades(self) -> Candle:
+        running = self._running.get(self.next_open_ms)
+        if running is None:
+            return self._flat()
+        return self._candle(running.open, running.high, running.low, running.close, running.volume)
+
+    def _from_exchange(self, candle: VenueCandle) -> Candle:
+        return self._candle(candle.open, candle.high, candle.low, candle.close, candle.volume)
+
+    def _flat(self) -> Candle:
+        close = self._last.close
+        return self._candle(close, close, close, close, Decimal(0))
+
+    def _candle(self, open_: Decimal, high: Decimal, low: Decimal, close: Decimal, volume: Decimal) -> Candle:
+        return Candle(
+            market=self.market,
+            timeframe=self.timeframe,
+            open_ms=self.next_open_ms,
+            close_ms=self.next_open_ms + self.length_ms,
+            open=open_,
+            high=high,
+            low=low,
+            close=close,
+            volume=volume,
+            final=True,
+        )
+
+    def _emit(self, candle: Candle, source: str) -> Candle:
+        self._running.pop(candle.open_ms, None)
+        self._closed.pop(candle.open_ms, None)
+        self.sources[source] += 1
+        self._last = candle
+        self.next_open_ms = candle.close_ms
+        return candle
+
+    def _compare(self, candle: VenueCandle) -> None:
+        """Count where what we said differs from what the exchange says later of the newest final candle."""
+        ours = self._last
+        if candle.open_ms == ours.open_ms:
+            same = (ours.open, ours.high, ours.low, ours.close, ours.volume) == (
+                candle.open,
+                candle.high,
+                candle.low,
+                candle.close,
+                candle.volume,
+            )
+            self.mismatches += not same
+
+
+def contiguous(
+    candles: Iterable[VenueCandle], market: str, timeframe: str, length_ms: int, until_ms: int
+) -> list[Candle]:
+    """Fetched candles as final ones up to `until_ms`, flat ones where the exchange left intervals out."""
+    ordered = sorted(candles, key=lambda candle: candle.open_ms)
+    ended = [candle for candle in ordered if candle.open_ms + length_ms <= until_ms]
+    if not ended:
+        return []
+    first = ended[0]
+    before = Candle(
+        market=market,
+        timeframe=timeframe,
+        open_ms=first.open_ms - length_ms,
+        close_ms=first.open_ms,
+        open=first.open,
+        high=first.open,
+        low=first.open,
+        close=first.open,
+        volume=Decimal(0),
+        final=True,
+    )
+    builder = CandleBuilder(before, trust_trades=False)
+    return builder.on_history(ended, until_ms)

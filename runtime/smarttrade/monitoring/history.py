@@ -1,0 +1,112 @@
+"""Final candles of one market and timeframe: the past by REST, the present from the builder.
+
+Both are one sequence: the builder begins exactly after the newest fetched candle, and what it makes final is
+appended. Older candles are fetched in pages when somebody asks for more than there is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from itertools import takewhile
+from typing import Protocol
+
+from smarttrade.errors import VenueError
+from smarttrade.exchange.candle import VenueCandle
+from smarttrade.messages import Candle
+from smarttrade.monitoring.candles import CandleBuilder, contiguous
+
+_PAGE = 1_000
+_FIRST = 300
+_LIVE_ROOM = 500
+_REST_SETTLE_MS = 1_000
+
+
+class CandleSource(Protocol):
+    """Where candles are fetched, such as PublicVenue."""
+
+    async def fetch_candles(
+        self, symbol: str, timeframe: str, since_ms: int, limit: int
+    ) -> list[VenueCandle]: ...
+
+
+class CandleHistory:
+    """Newest last. `on_open` is called once, at the moment from which the builder must get every trade."""
+
+    def __init__(
+        self,
+        source: CandleSource,
+        market: str,
+        timeframe: str,
+        length_ms: int,
+        now_ms: Callable[[], int],
+        *,
+        trust_trades: bool,
+        on_open: Callable[[CandleHistory], None] = lambda _: None,
+    ) -> None:
+        self._source = source
+        self.market = market
+        self.timeframe = timeframe
+        self.length_ms = length_ms
+        self._now_ms = now_ms
+        self._trust_trades = trust_trades
+        self._on_open = on_open
+        self._candles: list[Candle] = []
+        self._keep = _FIRST
+        self._exhausted = False
+        self._lock = asyncio.Lock()
+        self.builder: CandleBuilder | None = None
+
+    async def open(self) -> CandleBuilder:
+        """Fetch the newest past and begin to build after it. VenueError if the exchange does not answer."""
+        async with self._lock:
+            if self.builder is None:
+                self._candles = await self._fetch_until(self._settled_ms(), _FIRST)
+                if not self._candles:
+                    raise VenueError(f"the exchange has no {self.timeframe} candles of {self.market} yet")
+                self.builder = CandleBuilder(self._candles[-1], trust_trades=self._trust_trades)
+                self._on_open(self)
+            return self.builder
+
+    def append(self, candles: list[Candle]) -> None:
+        """What the builder made final."""
+        self._candles += candles
+        if len(self._candles) > self._keep + _LIVE_ROOM:
+            del self._candles[: len(self._candles) - self._keep]
+            self._exhausted = False
+
+    async def newest(self, count: int, before_ms: int = 0) -> list[Candle]:
+        """The last `count` candles that open before `before_ms` (0: all), fewer if there are no more."""
+        await self.open()
+        async with self._lock:
+            while not self._exhausted and len(self._before(before_ms)) < count:
+                await self._fetch_older(count)
+        return self._before(before_ms)[-count:]
+
+    async def fetch_missing(self) -> list[Candle]:
+        """Fetch from the builder's next interval on and return what that made final."""
+        builder = await self.open()
+        rows = await self._source.fetch_candles(self.market, self.timeframe, builder.next_open_ms, _PAGE)
+        settled_ms = rows[-1].open_ms if len(rows) >= _PAGE else self._settled_ms()
+        return builder.on_history(rows, settled_ms)
+
+    def _before(self, before_ms: int) -> list[Candle]:
+        if not before_ms:
+            return self._candles
+        return list(takewhile(lambda candle: candle.open_ms < before_ms, self._candles))
+
+    async def _fetch_older(self, count: int) -> None:
+        older = await self._fetch_until(self._candles[0].open_ms, min(count, _PAGE))
+        self._exhausted = not older
+        self._candles[:0] = older
+        self._keep = max(self._keep, len(self._candles))
+
+    async def _fetch_until(self, until_ms: int, count: int) -> list[Candle]:
+        until_ms -= until_ms % self.length_ms
+        since_ms = until_ms - count * self.length_ms
+        rows = await self._source.fetch_candles(self.market, self.timeframe, since_ms, count + 1)
+        inside = [row for row in rows if row.open_ms < until_ms]
+        return contiguous(inside, self.market, self.timeframe, self.length_ms, until_ms)
+
+    def _settled_ms(self) -> int:
+        return self._now_ms() - _REST_SETTLE_MS

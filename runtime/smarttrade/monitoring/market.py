@@ -1,0 +1,243 @@
+"""One market: its streams, watched; its trades, quotes and candles, put onto the bus.
+
+A connection that broke, fell silent or is behind is replaced with a fresh one after a jittered pause. What
+bites: REST is asked for missed trades only after the new connection has been heard, so that nothing falls
+between the two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import structlog
+
+from smarttrade.errors import VenueError
+from smarttrade.exchange.public import MarketFeed, PublicVenue
+from smarttrade.messages import MarketEvent, Quote, StreamStatus, Verdict
+from smarttrade.monitoring.clock import ExchangeClock, monotonic_ms
+from smarttrade.monitoring.metrics import Metrics
+from smarttrade.monitoring.staleness import Action, Judgement, StreamWatch
+from smarttrade.monitoring.tape import Tape
+from smarttrade.monitoring.ticks import impossible_quote
+
+logger = structlog.get_logger()
+
+STREAMS = ("trade", "quote")
+
+_JUDGE_S = 0.25
+_CONNECT_TIMEOUT_MS = 10_000
+_PROBE_TIMEOUT_S = 3.0
+_PROBE_GRACE_MS = 2_000
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 10.0
+_STABLE_MS = 30_000
+_STATUS_EVERY_MS = 1_000
+
+
+class FeedBrokenError(VenueError):
+    """Our own watchdog gave the connection up."""
+
+
+class MarketMonitor:
+    """`run` until cancelled. `publish` takes events in their final order."""
+
+    def __init__(
+        self,
+        venue: PublicVenue,
+        symbol: str,
+        clock: ExchangeClock,
+        publish: Callable[[MarketEvent], None],
+        metrics: Metrics,
+        *,
+        stale_ms: int,
+    ) -> None:
+        self.symbol = symbol
+        self.stale_ms = stale_ms
+        self._venue = venue
+        self._clock = clock
+        self._publish = publish
+        self._metrics = metrics
+        self._log = logger.bind(market=symbol)
+        self._quote: Quote | None = None
+        self._told: dict[str, tuple[Judgement, int, int]] = {}
+        self._watches = self._new_watches()
+        self.tape = Tape(venue, symbol, clock, publish, metrics, self._watch_of_trades)
+
+    def judgements(self) -> dict[str, Judgement]:
+        """The verdict on every stream, now."""
+        now = int(monotonic_ms())
+        return {stream: watch.judge(now) for stream, watch in self._watches.items()}
+
+    async def run(self) -> None:
+        status = asyncio.create_task(self._tell_status())
+        try:
+            await self._keep_connected()
+        finally:
+            status.cancel()
+            await self.tape.close()
+            await asyncio.gather(status, return_exceptions=True)
+
+    # --- the connection ---------------------------------------------------------------------------------
+
+    async def _keep_connected(self) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            began = monotonic_ms()
+            reason = await self._connection()
+            self._log.warning("feed lost, connecting again", reason=reason)
+            self._metrics.reconnects.labels(self.symbol).inc()
+            stable = monotonic_ms() - began > _STABLE_MS
+            pause_s = _FIRST_PAUSE_S if stable else min(2 * pause_s, _LONGEST_PAUSE_S)
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+
+    async def _connection(self) -> str:
+        """Live with one feed until it breaks; say why it did."""
+        feed = self._venue.open_feed(self.symbol, self._clock.now_ms)
+        self._watches = self._new_watches()
+        reason = ""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._trades(feed))
+                tasks.create_task(self._quotes(feed))
+                tasks.create_task(self._candles(feed, tasks))
+                tasks.create_task(self._supervise(feed))
+        except* VenueError as errors:
+            reason = str(errors.exceptions[0])
+        finally:
+            for watch in self._watches.values():
+                watch.disconnected(reason or "connection lost")
+            self.tape.interrupted()
+            await feed.close()
+        return reason
+
+    def _new_watches(self) -> dict[str, StreamWatch]:
+        now = int(monotonic_ms())
+        limits = {"stale_ms": min(3_000, self.stale_ms), "probe_ms": max(1_000, self.stale_ms // 2)}
+        return {stream: StreamWatch(now, **limits) for stream in STREAMS}
+
+    def _watch_of_trades(self) -> StreamWatch:
+        return self._watches["trade"]
+
+    # --- the streams ------------------------------------------------------------------------------------
+
+    async def _trades(self, feed: MarketFeed) -> None:
+        first = asyncio.create_task(feed.watch_trades())
+        try:
+            while feed.silence_ms() is None and not first.done():  # noqa: ASYNC110 - ccxt does not tell
+                await asyncio.sleep(0.02)
+            await self.tape.catch_up()
+            trades = await first
+            while True:
+                self._watches["trade"].data(int(monotonic_ms()))
+                await self.tape.deliver(trades)
+                trades = await feed.watch_trades()
+        finally:
+            first.cancel()
+
+    async def _quotes(self, feed: MarketFeed) -> None:
+        while True:
+            quote = await feed.watch_quote()
+            self._watches["quote"].data(int(monotonic_ms()))
+            if self._quote and quote.update_id and quote.update_id <= self._quote.update_id:
+                continue
+            reason = impossible_quote(quote)
+            if reason:
+                self._metrics.withheld.labels(self.symbol, "quote").inc()
+                self._log.warning("impossible quote withheld", reason=reason)
+                continue
+            self._quote = quote
+            self._publish(quote)
+
+    async def _candles(self, feed: MarketFeed, tasks: asyncio.TaskGroup) -> None:
+        """Watch the exchange's own candles of every timeframe that somebody needs, also later ones."""
+        watched: set[str] = set()
+        while True:
+            for timeframe in self.tape.timeframes - watched:
+                watched.add(timeframe)
+                if feed.has_candles(timeframe):
+                    tasks.create_task(self._candle_stream(feed, timeframe))
+            await asyncio.sleep(_JUDGE_S)
+
+    async def _candle_stream(self, feed: MarketFeed, timeframe: str) -> None:
+        while True:
+            for candle in await feed.watch_candles(timeframe):
+                self.tape.on_exchange_candle(timeframe, candle)
+
+    # --- the watchdog -----------------------------------------------------------------------------------
+
+    async def _supervise(self, feed: MarketFeed) -> None:
+        began = monotonic_ms()
+        while True:
+            await asyncio.sleep(_JUDGE_S)
+            silence_ms, now = feed.silence_ms(), int(monotonic_ms())
+            if silence_ms is None:
+                if now - began > _CONNECT_TIMEOUT_MS:
+                    raise FeedBrokenError("no connection within 10 s")
+                continue
+            for stream, watch in self._watches.items():
+                watch.connected(now)
+                watch.heard(now - silence_ms)
+                await self._act(stream, watch, watch.judge(now))
+
+    async def _act(self, stream: str, watch: StreamWatch, judgement: Judgement) -> None:
+        if judgement.action is Action.RECONNECT:
+            raise FeedBrokenError(f"{stream}: {judgement.reason}")
+        if judgement.action is not Action.PROBE:
+            return
+        behind = ""
+        try:
+            async with asyncio.timeout(_PROBE_TIMEOUT_S):
+                behind = await (self._missed_trade() if stream == "trade" else self._missed_quote())
+        except (VenueError, TimeoutError) as error:
+            self._log.debug("probe without an answer", stream=stream, error=str(error))
+        watch.probed(int(monotonic_ms()), behind)
+
+    async def _missed_trade(self) -> str:
+        """Ask by REST whether there is a trade that the stream should have brought."""
+        for trade in (await self._venue.fetch_trades(self.symbol, 10))[-1:]:
+            if self._clock.now_ms() - trade.time_ms > _PROBE_GRACE_MS and self.tape.is_after_ours(trade):
+                return f"trade {trade.id} did not come"
+        return ""
+
+    async def _missed_quote(self) -> str:
+        """Ask by REST, twice, whether best bid and ask have long been others than the stream brought."""
+        ours = self._quote
+        seen = await self._venue.fetch_best(self.symbol)
+        await asyncio.sleep(1.0)
+        again = await self._venue.fetch_best(self.symbol)
+        if self._quote is ours and seen == again and (ours is None or (ours.bid, ours.ask) != again):
+            return f"best bid {again[0]} and ask {again[1]} did not come"
+        return ""
+
+    # --- status -----------------------------------------------------------------------------------------
+
+    async def _tell_status(self) -> None:
+        while True:
+            for stream, judgement in self.judgements().items():
+                self._tell(stream, judgement)
+            await asyncio.sleep(_JUDGE_S)
+
+    def _tell(self, stream: str, judgement: Judgement) -> None:
+        """Publish a verdict on change and once a second."""
+        now_ms = self._clock.now_ms()
+        told, since_ms, at_ms = self._told.get(stream, (None, 0, 0))
+        changed = told is None or told.verdict is not judgement.verdict
+        if not changed and now_ms - at_ms < _STATUS_EVERY_MS:
+            return
+        since_ms = now_ms if changed else since_ms
+        self._told[stream] = (judgement, since_ms, now_ms)
+        self._metrics.fresh.labels(self.symbol, stream).set(judgement.verdict is Verdict.FRESH)
+        if changed:
+            self._log.info(
+                "stream verdict", stream=stream, verdict=judgement.verdict, reason=judgement.reason
+            )
+        status = StreamStatus(
+            market=self.symbol,
+            stream=stream,
+            verdict=judgement.verdict,
+            since_ms=since_ms,
+            reason=judgement.reason,
+        )
+        self._publish(status)

@@ -1,0 +1,76 @@
+"""Market events onto the bus, in the order in which they were put, numbered without a hole.
+
+What is put within one turn of the event loop goes out together, in runs of one kind. A batch that could not
+be sent keeps its number: readers see the hole and ask where the stream stands, which is the truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import groupby, islice
+
+import structlog
+
+from smarttrade.errors import BusError
+from smarttrade.messages import (
+    Candle,
+    ControlChange,
+    MarketBatch,
+    MarketEvent,
+    Quote,
+    StreamStatus,
+    Trade,
+    encode,
+)
+
+logger = structlog.get_logger()
+
+Send = Callable[[str, bytes], Awaitable[None]]
+
+_KINDS = {Trade: "trade", Quote: "quote", Candle: "candle", StreamStatus: "status", ControlChange: "control"}
+_LARGEST_BATCH = 500
+
+
+def kind_of(event: MarketEvent) -> str:
+    return _KINDS[type(event)]
+
+
+class Publisher:
+    """One feed. `send` gets the kind and the encoded batch, and raises BusError when it cannot."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._waiting: list[MarketEvent] = []
+        self._wake = asyncio.Event()
+        self.feed = uuid.uuid4().hex
+        self.seq = 0
+        self.lost = 0
+
+    def put(self, event: MarketEvent) -> None:
+        self._waiting.append(event)
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._wake.wait()
+            await self.flush()
+
+    async def flush(self) -> None:
+        self._wake.clear()
+        events, self._waiting = self._waiting, []
+        for kind, run in _runs(events):
+            self.seq += 1
+            payload = encode(MarketBatch(feed=self.feed, seq=self.seq, events=run))
+            try:
+                await self._send(kind, payload)
+            except BusError as error:
+                self.lost += 1
+                logger.warning("batch not sent", seq=self.seq, error=str(error))
+
+
+def _runs(events: list[MarketEvent]) -> Iterator[tuple[str, list[MarketEvent]]]:
+    for kind, run in groupby(events, kind_of):
+        while batch := list(islice(run, _LARGEST_BATCH)):
+            yield kind, batch

@@ -1,0 +1,240 @@
+"""Monitoring's process: wires the exchange's streams to the bus and answers evaluation's questions.
+
+A control change is put into the event stream at one point, after the markets that it names are watched, so
+evaluation can ask for their history the moment it sees the change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import structlog
+from nats.errors import Error as NatsError
+from pydantic import ValidationError
+
+from smarttrade.api import TradingAccountSpec
+from smarttrade.api.catalogue import Endpoint
+from smarttrade.bus import subjects
+from smarttrade.bus.connection import Connection, connect
+from smarttrade.bus.control import ControlReader
+from smarttrade.errors import BusError, ConfigurationError
+from smarttrade.messages import (
+    AccountControl,
+    Check,
+    ControlChange,
+    DescribeReply,
+    EvaluationStatus,
+    HistoryRequest,
+    MarketEvent,
+    ServiceRequest,
+    decode,
+    encode,
+)
+from smarttrade.monitoring.metrics import Metrics
+from smarttrade.monitoring.publisher import Publisher, kind_of
+from smarttrade.monitoring.reports import build_data_check, build_report
+from smarttrade.monitoring.watchers import Watchers
+from smarttrade.process.probes import Probes
+from smarttrade.process.run import nats_closed
+from smarttrade.process.settings import Settings
+
+logger = structlog.get_logger()
+
+_REPORT_EVERY_S = 5.0
+_LOOK_S = 0.25
+_REPORT_TIMEOUT_S = 2.0
+_EVALUATION_LIFE_S = 5.0
+
+
+class MonitoringService:
+    """The eyes of one pod."""
+
+    def __init__(self, settings: Settings, probes: Probes) -> None:
+        self._settings = settings
+        self._probes = probes
+        self._metrics = Metrics(probes.metrics)
+        self._publisher = Publisher(self._send)
+        self._watchers = Watchers(_endpoint(settings.endpoint), self._put, self._metrics)
+        self._controls: asyncio.Queue[AccountControl] = asyncio.Queue()
+        self._generation = 0
+        self._spec: dict[str, Any] = {}
+        self._refused = ""
+        self._evaluation: EvaluationStatus | None = None
+        self._evaluation_at = 0.0
+        self._answers: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        settings = self._settings
+        self._probes.ready("bus", ok=False, reason="connecting")
+        self._probes.ready("control", ok=False, reason="the specification has not been read")
+        self._nc: Connection = await connect(
+            settings.nats_url,
+            name=f"{settings.identity.key} monitoring",
+            role="monitoring",
+            credentials=settings.nats_credentials,
+            on_closed=nats_closed,
+        )
+        work = [self._publisher.run(), self._report_forever(), self._follow_control()]
+        tasks = [asyncio.ensure_future(task) for task in work]
+        try:
+            await self._nc.subscribe(subjects.history(settings.pod), cb=self._asked)
+            self._probes.ready("bus", ok=True)
+            await ControlReader(self._nc).subscribe(self._controls.put)
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._watchers.close()
+            await self._nc.close()
+
+    async def drain(self) -> None:
+        """Send what was put; readers follow another feed afterwards."""
+        await self._publisher.flush()
+        await self._nc.flush(1)
+
+    # --- market events ----------------------------------------------------------------------------------
+
+    def _put(self, event: MarketEvent) -> None:
+        market = "" if isinstance(event, ControlChange) else event.market
+        self._metrics.events.labels(market, kind_of(event)).inc()
+        self._publisher.put(event)
+
+    async def _send(self, kind: str, payload: bytes) -> None:
+        try:
+            await self._nc.publish(subjects.market(self._settings.pod, kind), payload)
+        except (NatsError, OSError) as error:
+            raise BusError(str(error) or type(error).__name__) from error
+
+    # --- control ----------------------------------------------------------------------------------------
+
+    async def _follow_control(self) -> None:
+        while True:
+            control = await self._controls.get()
+            while not self._controls.empty():
+                control = self._controls.get_nowait()
+            if control.generation != self._generation or control.spec != self._spec:
+                await self._apply(control)
+
+    async def _apply(self, control: AccountControl) -> None:
+        try:
+            following = self._watchers.follow(TradingAccountSpec.model_validate(control.spec))
+            if not self._generation:
+                self._accept(control)  # evaluation is told what it waits for while the exchange is connected
+            await following
+        except (ConfigurationError, ValidationError) as error:
+            self._refused = f"generation {control.generation}: {error}"
+            self._watchers.problem = self._watchers.problem and str(error)
+            logger.error("specification refused", generation=control.generation, error=str(error))
+            return
+        self._accept(control)
+
+    def _accept(self, control: AccountControl) -> None:
+        if self._generation == control.generation and self._spec == control.spec:
+            return
+        self._generation, self._spec, self._refused = control.generation, control.spec, ""
+        self._probes.ready("control", ok=True)
+        self._metrics.generation.set(control.generation)
+        self._put(ControlChange(generation=control.generation, spec=control.spec))
+        logger.info("specification applied", generation=control.generation)
+
+    # --- questions --------------------------------------------------------------------------------------
+
+    async def _asked(self, message: Any) -> None:
+        """Answer in a task of its own, so that a slow history does not hold up a heartbeat."""
+        task = asyncio.create_task(self._answer(message))
+        self._answers.add(task)
+        task.add_done_callback(self._answers.discard)
+
+    async def _answer(self, message: Any) -> None:
+        try:
+            request: Any = decode(message.data, ServiceRequest)
+        except BusError as error:
+            logger.error("question ignored", error=str(error))
+            return
+        if isinstance(request, EvaluationStatus):
+            self._heard_of_evaluation(request)
+            reply = b""
+        elif isinstance(request, HistoryRequest):
+            reply = encode(await self._watchers.history(request))
+        else:
+            reply = encode(self._describe())
+        if message.reply:
+            await self._nc.publish(message.reply, reply)
+
+    def _describe(self) -> DescribeReply:
+        return DescribeReply(
+            generation=self._generation,
+            spec=self._spec,
+            feed=self._publisher.feed,
+            seq=self._publisher.seq,
+        )
+
+    def _heard_of_evaluation(self, status: EvaluationStatus) -> None:
+        self._evaluation, self._evaluation_at = status, time.monotonic()
+        self._metrics.evaluation_ready.set(status.ready)
+        self._metrics.evaluation_decisions.set(status.decisions)
+        self._metrics.evaluation_divergences.set(status.divergences)
+
+    # --- reports ----------------------------------------------------------------------------------------
+
+    async def _report_forever(self) -> None:
+        """Every five seconds, and at once when a verdict or evaluation's state changed."""
+        reported: Any = None
+        reported_at = 0.0
+        while True:
+            failure = self._watchers.failed()
+            if failure:
+                raise failure
+            self._metrics.unsent.set(self._publisher.lost)
+            state = self._state()
+            if state != reported or time.monotonic() - reported_at > _REPORT_EVERY_S:
+                reported, reported_at = state, time.monotonic()
+                await self._report()
+            await asyncio.sleep(_LOOK_S)
+
+    def _state(self) -> tuple[Any, ...]:
+        evaluation = self._evaluation_now()
+        about = evaluation and (
+            evaluation.generation,
+            evaluation.ready,
+            evaluation.leading,
+            evaluation.error,
+        )
+        return (self._generation, [(check.type, check.reason) for check in self._checks()], about)
+
+    def _checks(self) -> list[Check]:
+        checks = [build_data_check(self._watchers.judgements(), self._watchers.problem)]
+        if self._refused:
+            checks.append(
+                Check(type="ConfigApplied", ok=False, reason="SpecificationRefused", message=self._refused)
+            )
+        return checks
+
+    def _evaluation_now(self) -> EvaluationStatus | None:
+        heard_recently = time.monotonic() - self._evaluation_at < _EVALUATION_LIFE_S
+        return self._evaluation if heard_recently else None
+
+    async def _report(self) -> None:
+        report = build_report(
+            self._settings.pod,
+            self._generation,
+            self._checks(),
+            self._evaluation_now(),
+            self._watchers.clock.now_ms(),
+        )
+        try:
+            await self._nc.request(subjects.report("monitoring"), encode(report), timeout=_REPORT_TIMEOUT_S)
+        except (NatsError, TimeoutError) as error:
+            logger.debug("the operator did not take the report", error=str(error) or type(error).__name__)
+
+
+def _endpoint(written: str) -> Endpoint:
+    try:
+        return Endpoint.model_validate_json(written)
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"SMARTTRADE_ENDPOINT is not an endpoint of the catalogue: {error}"
+        ) from error

@@ -1,0 +1,217 @@
+"""One market's trades, each once and in order, and the candles made of them.
+
+Missing trades are fetched by REST before anything later is delivered, within a bound; those that cannot be
+had are counted as lost, and the candles around them come from the exchange. A timeframe that is asked for
+later begins with the trades remembered here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from smarttrade.api import Timeframe
+from smarttrade.errors import VenueError
+from smarttrade.exchange.candle import VenueCandle
+from smarttrade.exchange.public import PublicVenue
+from smarttrade.messages import Candle, MarketEvent, Trade, Verdict
+from smarttrade.monitoring.clock import ExchangeClock, monotonic_ms
+from smarttrade.monitoring.history import CandleHistory
+from smarttrade.monitoring.metrics import Metrics
+from smarttrade.monitoring.staleness import StreamWatch
+from smarttrade.monitoring.ticks import impossible_trade
+from smarttrade.monitoring.trades import Accepted, TradeSequence
+
+logger = structlog.get_logger()
+
+_REMEMBERED = 5_000
+_BACKFILL_TIMEOUT_S = 3.0
+_CANDLE_CLOCK_S = 0.1
+_RETRY_S = 1.0
+
+
+class Tape:
+    """`watch` gives the watch of the trade stream as it is now."""
+
+    def __init__(
+        self,
+        venue: PublicVenue,
+        symbol: str,
+        clock: ExchangeClock,
+        publish: Callable[[MarketEvent], None],
+        metrics: Metrics,
+        watch: Callable[[], StreamWatch],
+    ) -> None:
+        self._venue = venue
+        self._symbol = symbol
+        self._clock = clock
+        self._publish = publish
+        self._metrics = metrics
+        self._watch = watch
+        self._log = logger.bind(market=symbol)
+        self._sequence = TradeSequence(venue.consecutive_trade_ids)
+        self._recent: deque[Trade] = deque(maxlen=_REMEMBERED)
+        self._complete_after_ms: int | None = None
+        self._continuous = False
+        self._histories: dict[str, CandleHistory] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def timeframes(self) -> set[str]:
+        return set(self._histories)
+
+    def history(self, timeframe: str) -> CandleHistory:
+        """The candles of a timeframe; the first call begins to make them."""
+        if timeframe not in self._histories:
+            self._histories[timeframe] = CandleHistory(
+                self._venue,
+                self._symbol,
+                timeframe,
+                Timeframe(timeframe).milliseconds,
+                self._clock.now_ms,
+                trust_trades=self._venue.consecutive_trade_ids,
+                on_open=self._begin,
+            )
+            self._tasks.append(asyncio.create_task(self._make_candles(self._histories[timeframe])))
+        return self._histories[timeframe]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def is_after_ours(self, trade: Trade) -> bool:
+        """Whether a trade is newer than all that was delivered."""
+        if self._sequence.consecutive:
+            return int(trade.id) > self._sequence.last_id
+        return trade.time_ms > self._sequence.last_time_ms
+
+    # --- trades -----------------------------------------------------------------------------------------
+
+    def interrupted(self) -> None:
+        """The connection is gone: trades may be missed from now on."""
+        self._continuous = False
+        for history in self._histories.values():
+            if history.builder:
+                history.builder.incomplete()
+
+    async def catch_up(self) -> None:
+        """On a new connection: deliver what was missed, or at the start remember what there was."""
+        trades = await self._fetch("fetching the trades before this connection")
+        if trades is None:
+            return  # the first trade of the stream will show the gap
+        if self._complete_after_ms is None:
+            self._complete_after_ms = trades[0].time_ms if trades else self._clock.now_ms()
+            self._remember(self._sequence.accept(trades).trades if trades else [])
+        else:
+            await self.deliver(trades)
+        self._resume()
+
+    async def deliver(self, trades: list[Trade]) -> None:
+        accepted = self._sequence.accept(trades)
+        self._put(accepted.trades)
+        while accepted.gap:
+            accepted = await self._close_gap(accepted)
+            self._put(accepted.trades)
+        if not self._continuous:
+            self._resume()
+
+    async def _close_gap(self, accepted: Accepted) -> Accepted:
+        self._metrics.gaps.labels(self._symbol).inc()
+        missing = f"{accepted.first_missing} to {accepted.last_missing}"
+        fetched = await self._fetch(f"fetching trades {missing}")
+        filled = self._sequence.accept([*(fetched or []), *accepted.held])
+        if not filled.trades:
+            lost = filled.last_missing - filled.first_missing + 1
+            self._metrics.lost.labels(self._symbol).inc(lost)
+            self._log.warning("trades cannot be had any more", missing=missing, lost=lost)
+            self.interrupted()
+            self._complete_after_ms = filled.held[0].time_ms
+            filled = self._sequence.skip_to(filled.held)
+        return filled
+
+    async def _fetch(self, why: str) -> list[Trade] | None:
+        watch = self._watch()
+        watch.backfilling(why)
+        try:
+            async with asyncio.timeout(_BACKFILL_TIMEOUT_S):
+                return await self._venue.fetch_trades(self._symbol)
+        except (VenueError, TimeoutError) as error:
+            self._log.warning("trades not fetched", why=why, error=str(error) or type(error).__name__)
+            return None
+        finally:
+            watch.backfilling("")
+
+    def _resume(self) -> None:
+        self._continuous = True
+        if self._complete_after_ms is None:
+            self._complete_after_ms = self._sequence.last_time_ms or self._clock.now_ms()
+        for history in self._histories.values():
+            if history.builder:
+                history.builder.complete_after(self._complete_after_ms)
+
+    def _put(self, trades: list[Trade]) -> None:
+        for trade in trades:
+            reason = impossible_trade(trade)
+            if reason:
+                self._metrics.withheld.labels(self._symbol, "trade").inc()
+                self._log.warning("impossible trade withheld", trade=trade.id, reason=reason)
+                continue
+            self._make(trade)
+            self._publish(trade)
+        if trades:
+            self._metrics.last_trade.labels(self._symbol).set(trades[-1].time_ms / 1000)
+
+    def _remember(self, trades: list[Trade]) -> None:
+        for trade in trades:
+            if not impossible_trade(trade):
+                self._make(trade)
+
+    def _make(self, trade: Trade) -> None:
+        self._recent.append(trade)
+        for history in self._histories.values():
+            if history.builder:
+                self._emit(history, history.builder.on_trade(trade), "trades")
+
+    # --- candles ----------------------------------------------------------------------------------------
+
+    def on_exchange_candle(self, timeframe: str, candle: VenueCandle) -> None:
+        history = self._histories[timeframe]
+        if history.builder:
+            self._emit(history, history.builder.on_exchange_candle(candle), "flag")
+            self._metrics.mismatches.labels(self._symbol, timeframe).set(history.builder.mismatches)
+
+    def _begin(self, history: CandleHistory) -> None:
+        """A new builder gets the trades remembered, at the moment from which it gets every other."""
+        if history.builder is None:
+            return
+        if self._continuous and self._complete_after_ms is not None:
+            oldest_ms = self._recent[0].time_ms if len(self._recent) == _REMEMBERED else 0
+            history.builder.complete_after(max(self._complete_after_ms, oldest_ms))
+        for trade in self._recent:
+            self._emit(history, history.builder.on_trade(trade), "trades")
+
+    async def _make_candles(self, history: CandleHistory) -> None:
+        """The clock of one timeframe: finish candles in time, fetch what trades cannot prove."""
+        while True:
+            try:
+                builder = await history.open()
+                now_ms = self._clock.now_ms()
+                fresh = self._continuous and self._watch().judge(int(monotonic_ms())).verdict is Verdict.FRESH
+                self._emit(history, builder.on_time(now_ms, fresh), "time")
+                if builder.overdue(now_ms):
+                    self._emit(history, await history.fetch_missing(), "rest")
+                await asyncio.sleep(_CANDLE_CLOCK_S)
+            except VenueError as error:
+                self._log.warning("candles not fetched", timeframe=history.timeframe, error=str(error))
+                await asyncio.sleep(_RETRY_S)
+
+    def _emit(self, history: CandleHistory, candles: list[Candle], source: str) -> None:
+        if candles:
+            history.append(candles)
+            self._metrics.candles.labels(self._symbol, history.timeframe, source).inc(len(candles))
+        for candle in candles:
+            self._publish(candle)

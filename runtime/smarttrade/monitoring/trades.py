@@ -1,0 +1,71 @@
+"""Every trade once and in order.
+
+Where trade ids of a market count by one, a missing trade is seen at once; what came after it is held until
+the missing ones have been fetched, or given up. Elsewhere only what was seen before can be told.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from smarttrade.messages import Trade
+
+_REMEMBERED = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """`trades` may be delivered now; `held` wait behind the gap `first_missing`..`last_missing`."""
+
+    trades: list[Trade]
+    held: list[Trade] = field(default_factory=list)
+    first_missing: int = 0
+    last_missing: int = 0
+
+    @property
+    def gap(self) -> bool:
+        return bool(self.held)
+
+
+class TradeSequence:
+    """What has been delivered of one market."""
+
+    def __init__(self, consecutive: bool) -> None:
+        self.consecutive = consecutive
+        self.last_id = 0
+        self.last_time_ms = 0
+        self._seen: OrderedDict[str, None] = OrderedDict()
+
+    def accept(self, trades: Iterable[Trade]) -> Accepted:
+        """The next trades in order, without those seen before."""
+        return self._by_id(trades) if self.consecutive else Accepted(self._unseen(trades))
+
+    def skip_to(self, trades: list[Trade]) -> Accepted:
+        """Give the missing ones up and go on with `trades`."""
+        self.last_id = int(trades[0].id) - 1
+        return self._by_id(trades)
+
+    def _by_id(self, trades: Iterable[Trade]) -> Accepted:
+        ordered = sorted({int(trade.id): trade for trade in trades}.items())
+        delivered: list[Trade] = []
+        for position, (number, trade) in enumerate(ordered):
+            if number <= self.last_id:
+                continue
+            if self.last_id and number != self.last_id + 1:
+                held = [later for _, later in ordered[position:]]
+                return Accepted(delivered, held, self.last_id + 1, number - 1)
+            self.last_id = number
+            self.last_time_ms = max(self.last_time_ms, trade.time_ms)
+            delivered.append(trade)
+        return Accepted(delivered)
+
+    def _unseen(self, trades: Iterable[Trade]) -> list[Trade]:
+        fresh = [trade for trade in trades if trade.id not in self._seen]
+        for trade in fresh:
+            self._seen[trade.id] = None
+            self.last_time_ms = max(self.last_time_ms, trade.time_ms)
+        while len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        return fresh

@@ -1,0 +1,131 @@
+"""The markets that are watched now, following the specification without a restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from smarttrade.api import Timeframe, TradingAccountSpec
+from smarttrade.api.catalogue import Endpoint
+from smarttrade.errors import ConfigurationError, SmartTradeError, VenueError
+from smarttrade.exchange.public import PublicVenue, open_public
+from smarttrade.messages import HistoryReply, HistoryRequest, MarketEvent
+from smarttrade.monitoring.clock import ExchangeClock, monotonic_ms
+from smarttrade.monitoring.market import MarketMonitor
+from smarttrade.monitoring.metrics import Metrics
+from smarttrade.monitoring.staleness import Judgement
+
+logger = structlog.get_logger()
+
+_CLOCK_S = 30.0
+_CLOCK_RETRY_S = 2.0
+_FIRST_SAMPLES = 3
+_OPEN_RETRY_S = 1.0
+_LARGEST_PAGE = 1_000
+
+
+class Watchers:
+    """`follow` a specification; `problem` says what keeps this from watching, or is empty."""
+
+    def __init__(self, endpoint: Endpoint, publish: Callable[[MarketEvent], None], metrics: Metrics) -> None:
+        self._endpoint = endpoint
+        self._publish = publish
+        self._metrics = metrics
+        self._venue: PublicVenue | None = None
+        self._markets: dict[str, MarketMonitor] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._clock_task: asyncio.Task[None] | None = None
+        self.clock = ExchangeClock()
+        self.problem = "waiting for the specification"
+
+    async def follow(self, spec: TradingAccountSpec) -> None:
+        """Watch exactly the specification's markets. ConfigurationError if one of them does not exist, which
+        leaves what is watched as it was; an exchange that does not answer is asked again and again."""
+        symbols = [market.symbol for market in spec.markets]
+        venue = await self._opened(spec.exchange.name, symbols)
+        stale_ms = spec.risk.stale_data_seconds * 1000
+        for symbol in self._markets.keys() - set(symbols):
+            await self._stop(symbol)
+        for symbol in symbols:
+            if symbol not in self._markets:
+                self._start(venue, symbol, stale_ms)
+            self._markets[symbol].stale_ms = stale_ms
+            self._markets[symbol].tape.history(spec.strategy.timeframe.value)
+        self.problem = ""
+
+    async def history(self, request: HistoryRequest) -> HistoryReply:
+        """Candles of a watched market; what is wrong is told in the reply."""
+        try:
+            monitor = self._markets.get(request.market)
+            if monitor is None:
+                raise ConfigurationError(self.problem or f"{request.market} is not a market of this account")
+            if request.timeframe not in {timeframe.value for timeframe in Timeframe}:
+                raise ConfigurationError(f"there is no timeframe {request.timeframe!r}")
+            count = min(max(1, request.count), _LARGEST_PAGE)
+            candles = await monitor.tape.history(request.timeframe).newest(count, request.before_ms)
+            return HistoryReply(candles=candles)
+        except SmartTradeError as error:
+            return HistoryReply(candles=[], error=str(error))
+
+    def judgements(self) -> Mapping[str, Mapping[str, Judgement]]:
+        return {symbol: monitor.judgements() for symbol, monitor in self._markets.items()}
+
+    async def close(self) -> None:
+        for symbol in list(self._markets):
+            await self._stop(symbol)
+        if self._clock_task:
+            self._clock_task.cancel()
+        if self._venue:
+            await self._venue.close()
+
+    async def _opened(self, exchange: str, symbols: list[str]) -> PublicVenue:
+        while True:
+            try:
+                if self._venue is None:
+                    self._venue = await open_public(exchange, self._endpoint, symbols)
+                    self._clock_task = asyncio.create_task(self._keep_time(self._venue))
+                elif set(symbols) - self._markets.keys():
+                    await self._venue.load_markets({*symbols, *self._markets})
+                return self._venue
+            except VenueError as error:
+                if str(error) != self.problem:
+                    logger.warning("the exchange cannot be reached, trying again", error=str(error))
+                self.problem = str(error)
+                await asyncio.sleep(_OPEN_RETRY_S)
+
+    def _start(self, venue: PublicVenue, symbol: str, stale_ms: int) -> None:
+        monitor = MarketMonitor(venue, symbol, self.clock, self._publish, self._metrics, stale_ms=stale_ms)
+        self._markets[symbol] = monitor
+        self._tasks[symbol] = asyncio.create_task(monitor.run())
+
+    async def _stop(self, symbol: str) -> None:
+        del self._markets[symbol]
+        task = self._tasks.pop(symbol)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    def failed(self) -> BaseException | None:
+        """What ended a market's task, which nothing should."""
+        for task in self._tasks.values():
+            if task.done() and not task.cancelled() and task.exception():
+                return task.exception()
+        return None
+
+    async def _keep_time(self, venue: PublicVenue) -> None:
+        """Ask the exchange for its time: a few times at once, then every 30 s."""
+        taken = 0
+        while True:
+            pause_s = _CLOCK_S if taken >= _FIRST_SAMPLES else 0.1
+            try:
+                sent_ms = monotonic_ms()
+                exchange_ms = await venue.fetch_time_ms()
+                self.clock.sample(sent_ms, exchange_ms, monotonic_ms())
+                taken += 1
+            except VenueError as error:
+                logger.warning("the exchange's time is not known", error=str(error))
+                pause_s = _CLOCK_RETRY_S
+            self._metrics.clock_offset.set(self.clock.wall_offset_ms / 1000)
+            self._metrics.clock_error.set(self.clock.error_ms / 1000)
+            await asyncio.sleep(pause_s)
