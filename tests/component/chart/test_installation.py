@@ -3,64 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from cluster import binaries
-from cluster.controlplane import ControlPlane
 from smarttrade.api import load_account
 from tests.component.chart import helm
+from tests.component.chart.installation import Cluster, is_hook, run_key_job
 from tests.component.chart.settings import SIMULATOR, TOGGLES
 
 _PROMETHEUS = ("PodMonitor", "PrometheusRule")
-_RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
-
-
-@dataclass(frozen=True)
-class Cluster:
-    kubeconfig: Path
-
-    def kubectl(self, *arguments: str, manifests: object = None) -> str:
-        """What kubectl printed; AssertionError with its error otherwise."""
-        command = [str(binaries.ensure("kubectl")), "--kubeconfig", str(self.kubeconfig), *arguments]
-        text = None if manifests is None else yaml.safe_dump_all(manifests)
-        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stderr}"
-        return done.stdout
-
-    def helm(self, *arguments: str) -> str:
-        return helm.run(*arguments, "--namespace", helm.NAMESPACE, kubeconfig=self.kubeconfig)
-
-    def get(self, kind: str, name: str) -> dict[str, Any]:
-        return dict(json.loads(self.kubectl("get", kind, name, "-n", helm.NAMESPACE, "-o", "json")))
-
-    def add_namespace(self, name: str) -> None:
-        """With the service account that a controller would make."""
-        metadata = {"name": name, "labels": _RESTRICTED}
-        account = {"name": "default", "namespace": name}
-        manifests = [
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata},
-            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account},
-        ]
-        self.kubectl("apply", "-f", "-", manifests=manifests)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """An API server of these tests' own: Helm would not adopt a definition that others installed."""
-    with ControlPlane(controllers=False) as control_plane:
-        cluster = Cluster(control_plane.kubeconfig)
-        for name in (helm.NAMESPACE, "alice", "bob"):
-            cluster.add_namespace(name)
-        yield cluster
 
 
 @pytest.mark.parametrize("values", TOGGLES.values(), ids=TOGGLES.keys())
@@ -104,7 +57,7 @@ def test_the_notes_begin_with_an_account_that_is_valid(cluster: Cluster, name: s
 def test_keys_are_made_once_and_outlive_upgrades_and_the_release(cluster: Cluster, tmp_path: Path) -> None:
     flags = helm.values_flags(SIMULATOR)
     cluster.helm("install", "smarttrade", str(helm.CHART), "--no-hooks", *flags)
-    _run_key_job(cluster, SIMULATOR, tmp_path)
+    run_key_job(cluster, SIMULATOR, tmp_path)
     first = cluster.get("secret", "smarttrade-keys")
     assert {"operator.jwt", "signing.seed", "master.seed"} <= first["data"].keys()
     admin = cluster.get("secret", "smarttrade-simulator")["data"]["adminToken"]
@@ -113,7 +66,7 @@ def test_keys_are_made_once_and_outlive_upgrades_and_the_release(cluster: Cluste
     larger = SIMULATOR | {"nats.replicas": 3, "nats.persistence.enabled": False}
     cluster.kubectl("delete", "statefulset", "smarttrade-nats", "-n", helm.NAMESPACE)
     cluster.helm("upgrade", "smarttrade", str(helm.CHART), "--no-hooks", *helm.values_flags(larger))
-    _run_key_job(cluster, larger, tmp_path)
+    run_key_job(cluster, larger, tmp_path)
     assert cluster.get("secret", "smarttrade-keys") == first
     assert cluster.get("secret", "smarttrade-simulator")["data"]["adminToken"] == admin
     assert cluster.get("secret", "smarttrade-nats-config")["data"] != configuration
@@ -125,34 +78,8 @@ def test_keys_are_made_once_and_outlive_upgrades_and_the_release(cluster: Cluste
     assert "smarttrade" not in left
 
 
-def _run_key_job(cluster: Cluster, values: dict[str, Any], folder: Path) -> None:
-    """The job's own command with the job's own rights, as no kubelet runs it here."""
-    rendering = helm.template(values)
-    hooks = [each for each in rendering.kind("ServiceAccount", "Role", "RoleBinding") if _is_hook(each)]
-    cluster.kubectl("apply", "-f", "-", manifests=hooks)
-    container = rendering.one("Job", "smarttrade-keys")["spec"]["template"]["spec"]["containers"][0]
-    assert container["command"] == ["smarttrade-operator", "keys"]
-    token = cluster.kubectl("create", "token", "smarttrade-keys", "-n", helm.NAMESPACE).strip()
-    environment = {**os.environ, "KUBECONFIG": str(_kubeconfig(cluster, token, folder))}
-    command = [sys.executable, "-m", "smarttrade_operator.main", "keys", *container["args"]]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def _is_hook(manifest: helm.Manifest) -> bool:
-    return "helm.sh/hook" in manifest["metadata"].get("annotations", {})
-
-
-def _kubeconfig(cluster: Cluster, token: str, folder: Path) -> Path:
-    content = yaml.safe_load(cluster.kubeconfig.read_text())
-    content["users"][0]["user"] = {"token": token}
-    path = folder / "kubeconfig"
-    path.write_text(yaml.safe_dump(content))
-    return path
-
-
 def test_the_key_job_may_read_its_own_secrets_only(cluster: Cluster) -> None:
-    hooks = [each for each in helm.template().kind("ServiceAccount", "Role", "RoleBinding") if _is_hook(each)]
+    hooks = [each for each in helm.template().kind("ServiceAccount", "Role", "RoleBinding") if is_hook(each)]
     cluster.kubectl("apply", "-f", "-", manifests=hooks)
     user = f"system:serviceaccount:{helm.NAMESPACE}:smarttrade-keys"
     can = [_can_get(cluster, name, user) for name in ("smarttrade-keys", "smarttrade-nats-config", "alice")]
