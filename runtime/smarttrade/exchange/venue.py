@@ -89,16 +89,16 @@ class Venue:
         self._bucket = TokenBucket(_RATE, _BURST, _RESERVE)
         self._lock = asyncio.Lock()
 
-    async def open(self) -> None:
-        """Load the account's own markets; VenueError when the exchange cannot be asked."""
-        await self.read_filters()
-
     async def read_filters(self) -> tuple[MarketFilters, ...]:
         """The markets as they are now, given to every instance."""
         markets = await load_own_markets(self._polling, self._symbols)
         for exchange in (self._orders, self._stream):
             exchange.set_markets(list(markets.values()))
         return tuple(parse_filters(market) for market in markets.values())
+
+    def trade(self, symbols: Collection[str]) -> None:
+        """Trade these markets from the next `read_filters` on."""
+        self._symbols = sorted(symbols)
 
     async def close(self) -> None:
         for exchange in (self._orders, self._polling, self._stream):

@@ -85,6 +85,7 @@ class Core:
             fx.AccountRead: self._account,
             fx.AccountReadFailed: lambda event: self.reconciliation.failed(event.reason, event.credentials),
             fx.ClockSampled: self._clock,
+            fx.StreamBroke: lambda event: self.reconciliation.soon(),
             fx.BusDisconnected: self._bus_lost,
             fx.BusReconnected: self._bus_back,
             fx.Draining: self._drain,

@@ -183,6 +183,10 @@ class ClockSampled(_Input, frozen=True, kw_only=True):
     exchange_ms: float
 
 
+class StreamBroke(_Input, frozen=True, kw_only=True):
+    """The user stream was away: something may have been missed."""
+
+
 class BusDisconnected(_Input, frozen=True, kw_only=True):
     pass
 
@@ -230,6 +234,7 @@ Input = (
     | AccountRead
     | AccountReadFailed
     | ClockSampled
+    | StreamBroke
     | BusDisconnected
     | BusReconnected
     | Draining

@@ -1,0 +1,118 @@
+"""What execution hears and says on the bus.
+
+Publishing goes through one queue, so that evaluation sees fills and views in the order in which they came to
+be. Nothing is kept for a subscriber that is away: views are repeated every second, reports every five.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from nats.aio.msg import Msg
+
+from smarttrade import messages
+from smarttrade.bus import subjects
+from smarttrade.bus.connection import Connection
+from smarttrade.errors import BusError
+from smarttrade.execution import effects as fx
+
+_ROLE = "execution"
+_BAD = (messages.Verdict.STALE, messages.Verdict.BROKEN)
+
+
+class BusLink:
+    """Subscriptions into inputs; replies and publications out."""
+
+    def __init__(self, nc: Connection, pod: str, feed: Callable[[fx.Input], None]) -> None:
+        self._nc = nc
+        self._pod = pod
+        self._feed = feed
+        self._outgoing: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        self._waiting: dict[int, tuple[Msg, str]] = {}
+        self._token = 0
+        self._verdicts: dict[str, dict[str, bool]] = {}
+        self._logger = structlog.get_logger()
+        self.market_heard_ms: float | None = None
+        self.on_market: list[Callable[[messages.MarketEvent], None]] = []
+        self.now_ms: Callable[[], float] = lambda: 0.0
+
+    async def start(self) -> None:
+        await self._nc.subscribe(subjects.decide(self._pod), cb=self._decide)
+        await self._nc.subscribe(subjects.market(self._pod, "*"), cb=self._market)
+
+    async def run(self) -> None:
+        """Publish what is queued, in order, for good."""
+        while True:
+            subject, payload = await self._outgoing.get()
+            try:
+                await self._nc.publish(subject, payload)
+            except Exception as error:  # noqa: BLE001  the library's many; each message is repeated or in the log
+                self._logger.debug("not published", subject=subject, reason=str(error))
+
+    def perform(self, effect: fx.Effect) -> bool:
+        """Queue a reply or a publication; False if the effect is none."""
+        if isinstance(effect, fx.Reply):
+            message, _ = self._waiting.pop(effect.token, (None, ""))
+            if message is not None and message.reply:
+                self._outgoing.put_nowait((message.reply, messages.encode(effect.reply)))
+            return True
+        if isinstance(effect, fx.Publish):
+            self._outgoing.put_nowait((self._subject(effect), messages.encode(effect.message)))
+            return True
+        return False
+
+    def abandon(self) -> None:
+        """The lead is gone: whoever waits for an answer is told so; the log knows what became of it."""
+        for message, decision in self._waiting.values():
+            reply = messages.DecisionReply(
+                id=decision, answer=messages.Answer.DENIED, code="LeadLost", message="the lead moved on"
+            )
+            self._outgoing.put_nowait((message.reply, messages.encode(reply)))
+        self._waiting.clear()
+
+    def _subject(self, effect: fx.Publish) -> str:
+        if isinstance(effect.message, messages.AccountView):
+            return subjects.position(self._pod)
+        if isinstance(effect.message, messages.ExecutionReport):
+            return subjects.report(_ROLE)
+        return subjects.fill(self._pod)
+
+    async def _decide(self, message: Msg) -> None:
+        try:
+            decision: messages.Decision = messages.decode(message.data, messages.Decision)
+        except BusError as error:
+            self._logger.error("decision refused", reason=str(error))
+            refusal = messages.DecisionReply(
+                id="", answer=messages.Answer.DENIED, code="Malformed", message=str(error)
+            )
+            if message.reply:
+                self._outgoing.put_nowait((message.reply, messages.encode(refusal)))
+            return
+        self._token += 1
+        self._waiting[self._token] = (message, decision.id)
+        self._feed(fx.DecisionReceived(decision=decision, token=self._token))
+
+    async def _market(self, message: Msg) -> None:
+        try:
+            batch: messages.MarketBatch = messages.decode(message.data, messages.MarketBatch)
+        except BusError as error:
+            self._logger.error("market events ignored", reason=str(error))
+            return
+        self.market_heard_ms = self.now_ms()
+        newest: dict[str, messages.Quote] = {}
+        for event in batch.events:
+            if isinstance(event, messages.Quote):
+                newest[event.market] = event
+            elif isinstance(event, messages.StreamStatus):
+                self._status(event)
+            for listener in self.on_market:
+                listener(event)
+        for quote in newest.values():
+            self._feed(fx.QuoteSeen(quote=quote))
+
+    def _status(self, status: messages.StreamStatus) -> None:
+        verdicts = self._verdicts.setdefault(status.market, {})
+        verdicts[status.stream] = status.verdict not in _BAD
+        self._feed(fx.StreamSeen(market=status.market, fresh=all(verdicts.values())))

@@ -1,0 +1,170 @@
+"""Follows the log while standing by, takes the lease when it is free, and keeps it.
+
+A standby has read the log to its end before it tries for the lease, so that taking over costs one append.
+The subscription to the log's subject is only a wake-up call: it also hears appends that the log refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+from nats.aio.msg import Msg
+
+from smarttrade.bus import subjects
+from smarttrade.bus.connection import Connection
+from smarttrade.bus.jetstream import BusTimeoutError
+from smarttrade.bus.lease import Lease
+from smarttrade.bus.log import AccountLog, StaleLogError
+from smarttrade.errors import BusError
+from smarttrade.execution import effects as fx
+from smarttrade.execution.core import Core
+from smarttrade.execution.records import decode_batch, encode_batch
+from smarttrade.execution.snapshot import decode_snapshot
+
+_FOLLOW_S = 1.0
+_RETRY_S = 0.2
+_TRIES_PER_TTL = 10
+
+
+class Leadership:
+    """The log and the lease of one pod."""
+
+    def __init__(
+        self,
+        nc: Connection,
+        lease: Lease,
+        core: Callable[[], Core],
+        feed: Callable[[fx.Input], None],
+        may_lead: Callable[[], bool],
+    ) -> None:
+        self._nc = nc
+        self._log = AccountLog(nc)
+        self.lease = lease
+        self._core = core
+        self._feed = feed
+        self._may_lead = may_lead
+        self._wake = asyncio.Event()
+        self._not_before = 0.0
+        self._snapshot_sequence = 0
+        self._logger = structlog.get_logger()
+        self.caught_up = False
+        self.append_seconds: Callable[[float], None] = lambda seconds: None
+
+    async def run(self) -> None:
+        """Stand by, lead, stand by again, for good."""
+        await self._nc.subscribe(subjects.LOG, cb=self._hint)
+        await self.lease.watch(self._lease_changed)
+        while True:
+            try:
+                await self._read_all()
+                await self._stand_by()
+                await self._lead()
+            except BusError as error:
+                self._logger.warning("the log or the lease is out of reach", reason=str(error))
+                await asyncio.sleep(_RETRY_S)
+
+    def back_off(self, backoff_ms: int) -> None:
+        """Leave the lease to others for a while."""
+        self._not_before = time.monotonic() + backoff_ms / 1000
+
+    async def append(self, effect: fx.Append, core: Core) -> None:
+        """Write until certain; what a core that was replaced meanwhile wrote is read back from the log."""
+        payload, started = encode_batch(effect.batch), time.monotonic()
+        while core is self._core():
+            try:
+                sequence = await self._log.append(payload, after=effect.after, message_id=effect.message_id)
+            except StaleLogError as error:
+                self._end(core, fx.AppendFailed(reason=str(error)))
+            except BusTimeoutError:
+                await asyncio.sleep(_RETRY_S)
+                continue
+            except BusError as error:
+                if self._nc.is_connected:
+                    self._logger.error("the log refuses", reason=str(error))
+                    self.back_off(1_000)
+                    self._end(core, fx.AppendFailed(reason=str(error)))
+                else:
+                    await asyncio.sleep(_RETRY_S)
+                    continue
+            else:
+                self.append_seconds(time.monotonic() - started)
+                self._end(core, fx.Appended(sequence=sequence))
+            return
+
+    async def save(self, effect: fx.SaveSnapshot) -> None:
+        """Store the snapshot and drop the log behind it."""
+        try:
+            self._snapshot_sequence = await self._log.put_snapshot(
+                effect.payload, after=self._snapshot_sequence
+            )
+            await self._log.purge(effect.up_to)
+        except BusError as error:
+            self._logger.warning("the snapshot was not saved", reason=str(error))
+
+    def _end(self, core: Core, event: fx.Input) -> None:
+        if core is self._core():
+            self._feed(event)
+
+    async def _read_all(self) -> None:
+        """Snapshot, then the log's tail, into a core that is empty."""
+        self.caught_up = False
+        core = self._core()
+        stored = await self._log.get_snapshot()
+        self._snapshot_sequence = stored.sequence if stored else 0
+        if stored is not None and core.ctx.outbox.sequence == 0:
+            self._feed(fx.SnapshotRead(snapshot=decode_snapshot(stored.payload)))
+        await self._read_tail(live=False)
+        self.caught_up = True
+
+    async def _read_tail(self, *, live: bool) -> None:
+        after = self._core().ctx.outbox.sequence
+        async for sequence, payload, _ in self._log.read(after + 1):
+            self._feed(fx.LogRead(sequence=sequence, batch=decode_batch(payload), live=live))
+
+    async def _stand_by(self) -> None:
+        """Return when the lease is ours and the log was read to its end after that."""
+        read_at = 0.0
+        while True:
+            if self._may_lead() and time.monotonic() >= self._not_before and await self.lease.acquire():
+                break
+            if self._wake.is_set() or time.monotonic() - read_at >= _FOLLOW_S:
+                self._wake.clear()
+                await self._read_tail(live=True)
+                read_at = time.monotonic()
+            await self._pause()
+        core = self._core()
+        await self._read_tail(live=True)
+        if core is self._core():
+            self._logger.info("taking the lead")
+            self._feed(fx.LeaseGained(until_ms=self.lease.held_until * 1000))
+
+    async def _pause(self) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), self.lease.ttl_s / _TRIES_PER_TTL)
+        except TimeoutError:
+            return
+
+    async def _lead(self) -> None:
+        """Renew until the core has been replaced, which is how the lead ends."""
+        core = self._core()
+        while core is self._core():
+            started = time.monotonic()
+            try:
+                if await self.lease.renew():
+                    self._feed(fx.LeaseRenewed(until_ms=self.lease.held_until * 1000))
+                else:
+                    self._end(core, fx.LeaseLost(reason="another replica holds the lease"))
+                    return
+            except BusError as error:
+                self._logger.warning("lease not renewed", reason=str(error))
+            await asyncio.sleep(max(self.lease.ttl_s / 4 - (time.monotonic() - started), 0.02))
+
+    async def _hint(self, message: Msg) -> None:
+        self._wake.set()
+
+    async def _lease_changed(self, value: object) -> None:
+        if value is None:
+            self._wake.set()

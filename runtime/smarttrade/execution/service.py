@@ -1,0 +1,241 @@
+"""The execution container: wires the core to bus and exchange, and owns the event loop.
+
+Inputs are handed to the core one at a time, in this loop's order; effects are performed in the order in which
+the core returned them. When the lead is lost the core is replaced by one with an empty book, and whatever
+the old one still waited for is ignored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from smarttrade import messages
+from smarttrade.api import TradingAccountSpec
+from smarttrade.bus.connection import Connection, connect
+from smarttrade.bus.control import ControlReader
+from smarttrade.bus.lease import Lease
+from smarttrade.errors import ConfigurationError, SmartTradeError
+from smarttrade.exchange.capabilities import Capability
+from smarttrade.exchange.paper import PaperVenue
+from smarttrade.execution import effects as fx
+from smarttrade.execution.bus_link import BusLink
+from smarttrade.execution.context import Tuning
+from smarttrade.execution.core import Core
+from smarttrade.execution.exchange_link import Exchange, ExchangeLink, monotonic_ms
+from smarttrade.execution.leadership import Leadership
+from smarttrade.execution.metrics import Metrics
+from smarttrade.execution.setup import build_exchange, build_tuning, check_capability, restore_paper
+from smarttrade.process import run as process
+from smarttrade.process.probes import Probes
+from smarttrade.process.settings import Settings
+
+_TTL_S, _TTL_ALONE_S = 1.0, 3.0
+_HEARTBEAT_S = 0.5
+_EXCHANGE_LOST_MS = 3_000.0
+_MARKET_LOST_MS = 5_000.0
+_DRAIN_POLL_S = 0.02
+
+BuildExchange = Callable[[TradingAccountSpec, Capability, Settings], Exchange]
+
+
+class ExecutionService:
+    """One container's life; `build` makes the exchange, so that tests may put a pause in front of it."""
+
+    def __init__(self, settings: Settings, probes: Probes, build: BuildExchange = build_exchange) -> None:
+        self._settings = settings
+        self._probes = probes
+        self._build = build
+        self._core = Core(settings.identity, settings.pod, Tuning(replicas=settings.replicas))
+        self._metrics = Metrics(probes.metrics, lambda: self._core)
+        self._logger = structlog.get_logger()
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._bus: BusLink | None = None
+        self._leadership: Leadership | None = None
+        self._link: ExchangeLink | None = None
+        self._exchange: Exchange | None = None
+        self._symbols: list[str] = []
+        self._config_problem = ""
+        self._drained = asyncio.Event()
+        probes.ready("nats", ok=False, reason="connecting")
+        probes.ready("log", ok=False, reason="not read yet")
+
+    async def run(self) -> None:
+        settings = self._settings
+        nc = await connect(
+            settings.nats_url,
+            name=f"execution-{settings.pod}",
+            role="execution",
+            credentials=settings.nats_credentials,
+            on_closed=process.nats_closed,
+        )
+        try:
+            await self._run(nc)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._link is not None:
+                await self._link.close()
+            await nc.close()
+
+    async def _run(self, nc: Connection) -> None:
+        settings = self._settings
+        self._probes.ready("nats", ok=True)
+        self._bus = BusLink(nc, settings.pod, self.feed)
+        self._bus.now_ms = monotonic_ms
+        ttl_s = _TTL_S if settings.replicas > 1 else _TTL_ALONE_S
+        lease = Lease(nc, settings.pod, ttl_s)
+        self._leadership = Leadership(nc, lease, lambda: self._core, self.feed, self._may_lead)
+        self._leadership.append_seconds = self._metrics.append_seconds.observe
+        await self._bus.start()
+        await ControlReader(nc).subscribe(self._control)
+        self._spawn(self._bus.run())
+        self._spawn(self._heartbeat(nc))
+        await self._leadership.run()
+
+    async def drain(self) -> None:
+        """Settle what is in flight, save a snapshot, hand the lead over."""
+        self.feed(fx.Draining())
+        if self._core.ctx.lead.holding:
+            await self._drained.wait()
+        while self._tasks_of("hand-over"):
+            await asyncio.sleep(_DRAIN_POLL_S)
+
+    def feed(self, event: fx.Input) -> None:
+        """One input into the core, and its effects out."""
+        if (
+            isinstance(event, fx.LeaseGained)
+            and isinstance(self._exchange, PaperVenue)
+            and self._core.ctx.spec
+        ):
+            restore_paper(self._exchange, self._core.ctx.book, self._core.ctx.spec)
+        for effect in self._core.handle(event, monotonic_ms()):
+            self._perform(effect)
+
+    def _perform(self, effect: fx.Effect) -> None:
+        bus, leadership = self._bus, self._leadership
+        if bus is None or leadership is None:
+            return
+        match effect:
+            case fx.SetTimer():
+                self._wake_at(effect.at_ms)
+            case fx.Append():
+                self._spawn(leadership.append(effect, self._core))
+            case fx.SaveSnapshot():
+                self._spawn(leadership.save(effect), "hand-over")
+            case fx.ReleaseLease():
+                self._logger.info("releasing the lead", reason=effect.reason)
+                leadership.back_off(effect.backoff_ms)
+                self._spawn(leadership.lease.release(), "hand-over")
+            case fx.Reload():
+                self._reload(effect.reason)
+            case _:
+                if not bus.perform(effect) and self._link is not None:
+                    self._link.perform(effect)
+
+    def _reload(self, reason: str) -> None:
+        self._logger.info("standing by", reason=reason)
+        self._core = self._core.successor()
+        if self._bus is not None:
+            self._bus.abandon()
+        self._drained.set()
+
+    def _wake_at(self, at_ms: float) -> None:
+        loop = asyncio.get_running_loop()
+        at = loop.time() + max(at_ms - monotonic_ms(), 1.0) / 1000
+        timer = self._timer
+        if timer is not None and loop.time() < timer.when() <= at:
+            return
+        if timer is not None:
+            timer.cancel()
+        self._timer = loop.call_at(at, self.feed, fx.Tick())
+
+    def _may_lead(self) -> bool:
+        ctx = self._core.ctx
+        return (
+            bool(ctx.filters) and ctx.spec is not None and not ctx.lead.draining and not self._config_problem
+        )
+
+    def _may_send(self) -> bool:
+        return self._leadership is not None and self._leadership.lease.held
+
+    async def _control(self, control: messages.AccountControl) -> None:
+        try:
+            spec = TradingAccountSpec.model_validate(control.spec)
+            self._use_exchange(spec)
+        except (ValueError, SmartTradeError) as error:
+            self._config_problem = str(error)
+            self._logger.error("the specification cannot be used", reason=str(error))
+            if isinstance(error, ConfigurationError) and self._link is None:
+                process.fail(error)
+            return
+        self._config_problem = ""
+        self._logger.info("specification applied", generation=control.generation, state=spec.state)
+        self.feed(
+            fx.ControlRead(
+                generation=control.generation, spec=spec, deleting=control.deleting, kill=control.kill
+            )
+        )
+
+    def _use_exchange(self, spec: TradingAccountSpec) -> None:
+        """Build the exchange at the first specification; later ones may only change its markets."""
+        symbols = sorted(market.symbol for market in spec.markets)
+        if self._exchange is None or self._link is None:
+            row = check_capability(spec)
+            self._core.ctx.tuning = build_tuning(spec, row, self._settings.replicas)
+            self._exchange = self._build(spec, row, self._settings)
+            self._link = ExchangeLink(self._exchange, self.feed, self._may_send)
+            self._link.order_seconds = self._metrics.order_seconds.observe
+            self._link.start()
+            self._link.perform(fx.RefreshFilters())
+            self._link.perform(fx.MeasureClock())
+            if isinstance(self._exchange, PaperVenue) and self._bus is not None:
+                self._bus.on_market.append(self._exchange.on_market)
+        elif symbols != self._symbols:
+            self._exchange.trade(symbols)
+            self._link.perform(fx.RefreshFilters())
+        self._symbols = symbols
+
+    async def _heartbeat(self, nc: Connection) -> None:
+        """Twice a second: time passes, and what this pod depends on is looked at."""
+        connected = True
+        while True:
+            await asyncio.sleep(_HEARTBEAT_S)
+            if nc.is_connected != connected:
+                connected = nc.is_connected
+                self.feed(fx.BusReconnected() if connected else fx.BusDisconnected())
+            self._probes.ready("nats", ok=connected, reason="" if connected else "disconnected")
+            caught_up = self._leadership is not None and self._leadership.caught_up
+            self._probes.ready("log", ok=caught_up, reason="" if caught_up else "not read to its end")
+            reason = self._unhealthy()
+            self.feed(fx.PeersUnhealthy(reason=reason) if reason else fx.Tick())
+
+    def _unhealthy(self) -> str:
+        """Why another replica would do better; empty if there is no reason."""
+        now = monotonic_ms()
+        if self._link is not None and self._link.failing_since_ms is not None:
+            if now - self._link.failing_since_ms > _EXCHANGE_LOST_MS:
+                return "the exchange cannot be reached from this pod"
+        heard = self._bus.market_heard_ms if self._bus is not None else None
+        if heard is not None and now - heard > _MARKET_LOST_MS:
+            return "this pod's monitoring is silent"
+        return ""
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str = "execution") -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _tasks_of(self, name: str) -> list[asyncio.Task[None]]:
+        return [task for task in self._tasks if task.get_name() == name]
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._logger.critical("execution failed unexpectedly", exc_info=task.exception())
+            process.fail(SmartTradeError(f"unexpected: {task.exception()}"))

@@ -1,0 +1,99 @@
+"""Chooses and builds the exchange of an account, or says why it may not trade there."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+from smarttrade.api import Mode, TradingAccountSpec
+from smarttrade.api.catalogue import Endpoint
+from smarttrade.errors import ConfigurationError
+from smarttrade.exchange.capabilities import Capability, Deadline, Evidence, find_capability
+from smarttrade.exchange.paper import PaperVenue, Standing
+from smarttrade.exchange.reports import OrderKind
+from smarttrade.exchange.venue import Credentials, Venue
+from smarttrade.execution.book import Book
+from smarttrade.execution.context import Tuning
+from smarttrade.execution.exchange_link import Exchange
+from smarttrade.process.settings import Settings
+
+
+def read_credentials(directory: Path) -> Credentials:
+    """The exchange key from a mounted Secret; ConfigurationError names the file that is missing or empty."""
+    return Credentials(
+        api_key=_read(directory / "apiKey"),
+        secret=_read(directory / "secret"),
+        password=_read(directory / "password", optional=True),
+    )
+
+
+def build_tuning(spec: TradingAccountSpec, row: Capability, replicas: int) -> Tuning:
+    """The protocol's times. A paper order that the log does not show as filled never was: no hold is needed."""
+    hold_ms = 0 if spec.mode is Mode.PAPER else row.hold_ms
+    return Tuning(window_ms=row.window_ms, settle_ms=row.settle_ms, hold_ms=hold_ms, replicas=replicas)
+
+
+def check_capability(spec: TradingAccountSpec) -> Capability:
+    """The exchange's row; ConfigurationError where Live may not use it."""
+    exchange = spec.exchange
+    row = find_capability(exchange.name, exchange.environment)
+    if spec.mode is not Mode.LIVE:
+        return row
+    if row.deadline is Deadline.NONE:
+        raise ConfigurationError(
+            f"{exchange.name} enforces no deadline on orders, so one of unknown fate could not be tried again "
+            "safely: Live is not offered there; choose another exchange or mode Paper"
+        )
+    if row.evidence is Evidence.DOCUMENTED and exchange.unverified != "Accept":
+        raise ConfigurationError(
+            f"how {exchange.name} treats order deadlines is known from its documentation only: set "
+            "spec.exchange.unverified to Accept, or use mode Paper"
+        )
+    return row
+
+
+def build_exchange(spec: TradingAccountSpec, row: Capability, settings: Settings) -> Exchange:
+    """The live exchange, or the in-process one for Paper."""
+    symbols = [market.symbol for market in spec.markets]
+    endpoint = Endpoint.model_validate_json(settings.endpoint)
+    if spec.mode is Mode.PAPER:
+        return PaperVenue(row, endpoint, symbols)
+    return Venue(row, endpoint, read_credentials(settings.exchange_credentials), symbols)
+
+
+def _read(path: Path, *, optional: bool = False) -> str:
+    try:
+        value = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        if optional:
+            return ""
+        raise ConfigurationError(
+            f"cannot read {path.name} of the exchange credentials: {error.strerror}; the Secret named by "
+            "spec.exchange.credentialsSecretRef needs the keys apiKey and secret"
+        ) from error
+    if not value and not optional:
+        raise ConfigurationError(f"{path.name} of the exchange credentials is empty")
+    return value
+
+
+def restore_paper(venue: PaperVenue, book: Book, spec: TradingAccountSpec) -> None:
+    """Bring the paper exchange to what the log says: cash, holdings and resting orders."""
+    ledger = book.ledger
+    cost = sum((ledger.holding(market).cost for market in ledger.held()), Decimal(0))
+    standing = [
+        Standing(
+            client_order_id=order.cid,
+            order_id=order.order_id,
+            market=order.market,
+            side=order.side,
+            price=order.price,
+            quantity=order.quantity,
+            filled=order.recorded,
+        )
+        for order in book.unsettled()
+        if order.order_id and order.kind is not OrderKind.LIMIT_IOC
+    ]
+    cash = spec.capital.allocation + ledger.realized_pnl - cost
+    venue.restore(
+        spec.capital.currency, cash, {market: ledger.quantity(market) for market in ledger.held()}, standing
+    )
