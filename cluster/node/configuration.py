@@ -8,6 +8,7 @@ from cluster.pki import Pair
 
 Document = dict[str, object]
 CONTAINERD_SOCKET = INSIDE / "state" / "containerd.sock"
+PROVISIONER = "smarttrade.io/folders"
 NETPOL_SOCKET = INSIDE / "state" / "netpol.sock"
 
 
@@ -118,7 +119,7 @@ def build_proxy_config(kubeconfig: Path, name: str) -> Document:
 
 
 def build_manifests(coredns_image: str) -> Mapping[str, Document]:
-    """What every cluster starts with, by API path: the cluster's DNS and its rights."""
+    """What every cluster starts with, by API path: volumes, and DNS with its rights."""
     labels = {"k8s-app": "kube-dns"}
     system = "/api/v1/namespaces/kube-system"
     rbac = "/apis/rbac.authorization.k8s.io/v1"
@@ -126,6 +127,16 @@ def build_manifests(coredns_image: str) -> Mapping[str, Document]:
     metadata = {"name": "coredns", "namespace": "kube-system"}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:coredns"}
     return {
+        "/apis/storage.k8s.io/v1/storageclasses/standard": {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {
+                "name": "standard",
+                "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+            },
+            "provisioner": PROVISIONER,
+            "reclaimPolicy": "Delete",
+        },
         f"{system}/serviceaccounts/coredns": {
             "apiVersion": "v1",
             "kind": "ServiceAccount",

@@ -50,4 +50,4 @@ class Instance:
         return self.folder.with_name(f"{self.name}.lock")
 
     # Made anew by every start; the images beside them are kept.
-    VOLATILE = ("settings", "logs", "etcd", "kubelet", "pod-logs", "cni")
+    VOLATILE = ("settings", "logs", "etcd", "kubelet", "pod-logs", "cni", "volumes")

@@ -64,6 +64,7 @@ def build_commands(instance: Instance, listener: int) -> dict[str, list[str]]:
             f"--node-ip={NODE_ADDRESS}",
         ],
         "kube-proxy": [str(binaries.ensure("kube-proxy")), f"--config={settings / 'kube-proxy.json'}"],
+        "volumes": [sys.executable, "-m", "cluster.node.volumes", str(kubeconfig["admin"])],
         "netpol": [sys.executable, "-m", "cluster.netpol", str(kubeconfig["admin"]), str(NETPOL_SOCKET)],
     }
 

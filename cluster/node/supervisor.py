@@ -47,7 +47,9 @@ class Supervisor:
         self._launch("containerd")
         print("started etcd, kube-apiserver and containerd", flush=True)
         self._await_api()
-        self._launch("kube-controller-manager", "netpol", "kubelet", "kube-scheduler", "kube-proxy")
+        self._launch(
+            "kube-controller-manager", "netpol", "volumes", "kubelet", "kube-scheduler", "kube-proxy"
+        )
         print("kube-apiserver is ready; started the rest", flush=True)
 
     def serve(self) -> None:

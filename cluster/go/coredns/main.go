@@ -18,7 +18,8 @@ import (
 
 func init() {
 	dnsserver.Directives = []string{
-		"reload", "errors", "health", "ready", "template", "cache", "kubernetes", "loop", "forward",
+		// The order in which a query passes the plugins: what the cluster does not know, template refuses.
+		"reload", "errors", "health", "ready", "cache", "kubernetes", "template", "loop", "forward",
 	}
 }
 
