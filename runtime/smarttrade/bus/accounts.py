@@ -4,7 +4,7 @@ Two of them, because allow-lists within one account do not hold: a user barred f
 through a reply, a consumer's delivery or an acknowledgement. Evaluation, which runs the user's code, is
 alone in the *strategy* account, which has no JetStream and only the imports below.
 
-Everything is a function of (keys, identity, limits, time): user keys and JWTs are derived per period, so
+Credentials are a function of (keys, identity, time): user keys and JWTs are derived per period, so
 that every replica of the operator writes the same Secret and an unchanged one is never written again. The
 periods are shifted per account, so that not all of them renew on one day.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from dataclasses import dataclass
 
@@ -252,7 +253,9 @@ def _account_jwt(
     keys: OperatorKeys, kind: str, identity: AccountIdentity, claims: jwt.Claims, issued: int
 ) -> str:
     whole = _account_claims(keys, (kind, identity.key), claims)
-    tagged = whole | {"tags": [content_tag(whole)]}
+    # A deleted account that comes back with the same bytes (made within the same second) stays deleted:
+    # the server compares them with what it remembers. The second tag makes every token another.
+    tagged = whole | {"tags": [content_tag(whole), f"made-{os.urandom(8).hex()}"]}
     return jwt.encode(
         keys.signing, keys.account(kind, identity.key).public, f"{identity.key}/{kind}", tagged, issued
     )

@@ -17,7 +17,7 @@ from nats.aio.client import Client, RawCredentials
 from nats.errors import Error as NatsError
 
 from smarttrade.bus import subjects
-from smarttrade.errors import BusError
+from smarttrade.errors import BusError, ConfigurationError
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +41,11 @@ class Connection(Client):
             self._credentials_task.cancel()
         await super().close()
 
-    def follow(self, credentials: Path) -> None:
-        """Reconnect with the new credentials whenever the mounted file has changed."""
-        self._credentials_task = asyncio.create_task(self._follow(credentials))
+    def follow(self, credentials: Path, known: bytes) -> None:
+        """Reconnect with the new credentials whenever the mounted file is no longer what is known."""
+        self._credentials_task = asyncio.create_task(self._follow(credentials, known))
 
-    async def _follow(self, credentials: Path) -> None:
-        known = await asyncio.to_thread(credentials.read_bytes)
+    async def _follow(self, credentials: Path, known: bytes) -> None:
         while True:
             await asyncio.sleep(_CREDENTIALS_CHECK_S)
             try:
@@ -73,6 +72,7 @@ async def connect(
     `credentials` is the path of a .creds file (followed when it changes), or its text. `on_closed` is called
     when the client has closed for good and not by `close()`. BusError when none lets us in within the time.
     """
+    known = await _read(credentials) if isinstance(credentials, Path) else b""
     connection = Connection()
     last_error: list[Exception] = []
 
@@ -115,5 +115,14 @@ async def connect(
             f"cannot connect to NATS at {url} as {role}: {cause or type(cause).__name__}"
         ) from error
     if isinstance(credentials, Path):
-        connection.follow(credentials)
+        connection.follow(credentials, known)
     return connection
+
+
+async def _read(credentials: Path) -> bytes:
+    try:
+        return await asyncio.to_thread(credentials.read_bytes)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot read the NATS credentials {credentials}: {error.strerror}"
+        ) from error

@@ -206,8 +206,9 @@ class Provisioner:
 def _same(stored: str | None, wanted: str) -> bool:
     if stored is None:
         return False
-    tags = [jwt.decode(token)["nats"].get("tags") for token in (stored, wanted)]
-    return bool(tags[0] == tags[1])
+    first, second = (jwt.decode(token) for token in (stored, wanted))
+    tags = [claims["nats"].get("tags") or [""] for claims in (first, second)]
+    return bool(first["iss"] == second["iss"] and tags[0][0] == tags[1][0])
 
 
 async def _ensure_stream(nc: Connection, config: dict[str, Any]) -> None:

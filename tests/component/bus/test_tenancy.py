@@ -1,0 +1,265 @@
+"""What one account, and the strategy inside it, can and cannot reach, on a real nats-server."""
+
+import asyncio
+import logging
+
+import pytest
+from nats.errors import TimeoutError as NatsTimeout
+
+from smarttrade import messages
+from smarttrade.bus import subjects
+from smarttrade.bus.accounts import build_accounts, operator_credentials
+from smarttrade.bus.connection import connect
+from smarttrade.bus.keys import OperatorKeys
+from smarttrade.bus.log import AccountLog
+from smarttrade.errors import BusError
+from tests.component.bus.tenants import Ear, Tenants, eventually, identity
+
+REPORT = messages.MonitoringReport(pod="p", generation=1, checks=[], evaluation=None, as_of_ms=1)
+
+
+async def violation(caplog: pytest.LogCaptureFixture, subject: str) -> None:
+    await eventually(
+        lambda: any(
+            "permissions violation" in r.message.lower() and subject.lower() in r.message.lower()
+            for r in caplog.records
+        ),
+        f"the server refuses {subject}",
+    )
+
+
+async def test_accounts_hear_nothing_of_each_other(tenants: Tenants):
+    alice, bob = await tenants.create("alice"), await tenants.create("bob")
+    a, b = await tenants.connect(alice, "monitoring"), await tenants.connect(bob, "execution")
+    own = await tenants.connect(alice, "execution")
+    bobs, alices = await Ear().listen(b, "market.*.*"), await Ear().listen(own, "market.*.*")
+    await a.publish(subjects.market("alice-0", "trade"), b"x")
+    await a.flush()
+    await eventually(lambda: len(alices.heard) == 1, "alice's execution hears alice's monitoring")
+    await b.flush()
+    assert bobs.heard == []
+
+
+async def test_accounts_have_separate_logs(tenants: Tenants):
+    alice, bob = await tenants.create("alice"), await tenants.create("bob")
+    a = AccountLog(await tenants.connect(alice, "execution"))
+    b = AccountLog(await tenants.connect(bob, "execution"))
+    await a.append(b"alice's", after=0, message_id="1")
+    assert await b.last_sequence() == 0
+    assert [payload async for _, payload, _ in b.read()] == []
+
+
+@pytest.mark.parametrize("role", subjects.ROLES)
+async def test_the_system_is_out_of_reach(tenants: Tenants, role: str, caplog: pytest.LogCaptureFixture):
+    pair = await tenants.create("alice")
+    nc = await tenants.connect(pair, role)
+    with caplog.at_level(logging.WARNING), pytest.raises(NatsTimeout):
+        await nc.request("$SYS.REQ.SERVER.PING", b"", timeout=0.3)
+    await violation(caplog, "$SYS.REQ.SERVER.PING")
+
+
+# The strategy's own account: whatever it tries, nothing arrives and nothing is heard.
+PUBLISHING = [
+    subjects.LOG,
+    subjects.CONTROL,
+    subjects.SNAPSHOT,
+    subjects.LEASE_KEY,
+    "report.execution",
+    "report.monitoring",
+    "market.alice-0.trade",
+    "position.alice-0",
+    "fill.alice-0",
+    "$JS.API.INFO",
+    "$JS.API.STREAM.NAMES",
+    "$JS.API.STREAM.PURGE.ACCOUNT",
+    "$JS.API.STREAM.MSG.GET.ACCOUNT",
+    "$JS.API.DIRECT.GET.ACCOUNT.control.account",
+    "$JS.API.CONSUMER.CREATE.ACCOUNT",
+    "_INBOX.execution.x",
+    "_R_.x",
+    "anything",
+]
+LISTENING = [
+    ">",
+    "*",
+    "log",
+    "control.>",
+    "$KV.>",
+    "report.>",
+    "history.*",
+    "decide.*",
+    "decide.>",
+    "market.>",
+    "_INBOX.>",
+    "_INBOX.execution.>",
+    "_INBOX.monitoring.>",
+    "$JS.>",
+    "$SYS.>",
+    "_R_.>",
+]
+
+
+@pytest.mark.parametrize("subject", PUBLISHING)
+async def test_a_strategy_cannot_publish_beyond_its_two_services(
+    tenants: Tenants, subject: str, caplog: pytest.LogCaptureFixture
+):
+    strategy = await tenants.connect(await tenants.create("alice"), "evaluation")
+    with caplog.at_level(logging.WARNING):
+        await strategy.publish(subject, b"forged")
+        await strategy.flush()
+        await violation(caplog, subject)
+
+
+@pytest.mark.parametrize("subject", LISTENING)
+async def test_a_strategy_cannot_listen_beyond_its_three_streams(
+    tenants: Tenants, subject: str, caplog: pytest.LogCaptureFixture
+):
+    strategy = await tenants.connect(await tenants.create("alice"), "evaluation")
+    with caplog.at_level(logging.WARNING):
+        await strategy.subscribe(subject)
+        await strategy.flush()
+        await violation(caplog, subject)
+
+
+async def test_a_strategys_reply_subject_forges_nothing_in_the_core_account(tenants: Tenants):
+    pair = await tenants.create("alice")
+    core, strategy = await tenants.connect(pair, "execution"), await tenants.connect(pair, "evaluation")
+    replies = []
+
+    async def answer(message: object) -> None:
+        replies.append(message.reply)  # type: ignore[attr-defined]
+        await message.respond(b"Halted to Active")  # type: ignore[attr-defined]
+
+    await core.subscribe(subjects.decide("alice-0"), cb=answer)  # type: ignore[arg-type]
+    control = await Ear().listen(core, subjects.CONTROL)
+    await strategy.publish(subjects.decide("alice-0"), b"{}", reply=subjects.CONTROL)
+    await strategy.flush()
+    await eventually(lambda: len(replies) == 1, "the decision arrives")
+    await core.flush()
+    await asyncio.sleep(0)
+    assert replies[0] != subjects.CONTROL
+    assert control.heard == []
+    monitoring = await tenants.connect(pair, "monitoring")
+    stored = await monitoring.request(f"$JS.API.DIRECT.GET.ACCOUNT.{subjects.CONTROL}", b"")
+    assert (stored.headers or {}).get("Status") == "404"
+
+
+async def test_the_imports_work(tenants: Tenants):
+    pair = await tenants.create("alice")
+    roles = {role: await tenants.connect(pair, role) for role in subjects.ROLES}
+
+    async def answer(message: object) -> None:
+        await message.respond(b"answer to " + message.data)  # type: ignore[attr-defined]
+
+    await roles["execution"].subscribe("decide.*", cb=answer)  # type: ignore[arg-type]
+    await roles["monitoring"].subscribe("history.*", cb=answer)  # type: ignore[arg-type]
+    ears = [await Ear().listen(roles["evaluation"], s) for s in ("market.*.*", "position.*", "fill.*")]
+    for connection in roles.values():
+        await connection.flush()
+    strategy = roles["evaluation"]
+    assert (await strategy.request(subjects.decide("p"), b"d", timeout=5)).data == b"answer to d"
+    assert (await strategy.request(subjects.history("p"), b"h", timeout=5)).data == b"answer to h"
+    await roles["monitoring"].publish(subjects.market("p", "quote"), b"q")
+    await roles["execution"].publish(subjects.position("p"), b"p")
+    await roles["execution"].publish(subjects.fill("p"), b"f")
+    await eventually(lambda: all(len(ear.heard) == 1 for ear in ears), "market, position and fill arrive")
+
+
+@pytest.mark.parametrize(
+    ("role", "subject"),
+    [
+        ("monitoring", "log"),
+        ("monitoring", "control.account"),
+        ("monitoring", "report.execution"),
+        ("monitoring", "position.p"),
+        ("monitoring", "$KV.LEASE.leader"),
+        ("monitoring", "$JS.API.STREAM.PURGE.ACCOUNT"),
+        ("execution", "control.account"),
+        ("execution", "market.p.trade"),
+        ("execution", "report.monitoring"),
+        ("execution", "$JS.API.STREAM.DELETE.ACCOUNT"),
+        ("execution", "$JS.API.STREAM.UPDATE.ACCOUNT"),
+        ("execution", "$JS.API.CONSUMER.CREATE.ACCOUNT"),
+        ("execution", "$JS.API.STREAM.CREATE.OTHER"),
+    ],
+)
+async def test_a_container_cannot_do_anothers_work(
+    tenants: Tenants, role: str, subject: str, caplog: pytest.LogCaptureFixture
+):
+    nc = await tenants.connect(await tenants.create("alice"), role)
+    with caplog.at_level(logging.WARNING):
+        await nc.publish(subject, b"")
+        await nc.flush()
+        await violation(caplog, subject)
+
+
+async def test_a_report_names_the_account_it_came_from(tenants: Tenants):
+    reports: list[tuple[str, str, messages.Report]] = []
+
+    async def received(token: str, role: str, report: messages.Report) -> None:
+        reports.append((token, role, report))
+
+    await tenants.provisioner.serve_reports(received)
+    alice, bob = await tenants.create("alice"), await tenants.create("bob")
+    monitoring = await tenants.connect(bob, "monitoring")
+    reply = await monitoring.request(subjects.report("monitoring"), messages.encode(REPORT), timeout=5)
+    assert reply.data == b""
+    assert reports == [(bob.identity.token, "monitoring", REPORT)]
+    # The platform's own subject is not even one in bob's account.
+    await monitoring.publish(
+        subjects.platform_report(alice.identity.token, "monitoring"), messages.encode(REPORT)
+    )
+    await monitoring.flush()
+    assert [token for token, _, _ in reports] == [bob.identity.token]
+
+
+async def test_a_malformed_report_does_not_end_the_service(tenants: Tenants):
+    reports = []
+
+    async def received(token: str, role: str, report: messages.Report) -> None:
+        reports.append(report)
+
+    await tenants.provisioner.serve_reports(received)
+    monitoring = await tenants.connect(await tenants.create("alice"), "monitoring")
+    await monitoring.request(subjects.report("monitoring"), b"{", timeout=5)
+    await monitoring.request(subjects.report("monitoring"), messages.encode(REPORT), timeout=5)
+    assert reports == [REPORT]
+
+
+async def test_keys_of_another_installation_are_refused(tenants: Tenants):
+    await tenants.create("alice")
+    forged = build_accounts(OperatorKeys.generate(), identity("alice"))
+    with pytest.raises(BusError, match=r"(?i)authorization"):
+        await tenants.connect(forged, "execution")
+
+
+async def test_expired_credentials_are_refused(tenants: Tenants):
+    pair = await tenants.create("alice")
+    past = build_accounts(tenants.keys, identity("alice"), now=pair.renew_at - 100 * 86_400)
+    with pytest.raises(BusError, match=r"(?i)authorization|expired"):
+        await tenants.connect(past, "execution")
+
+
+async def test_the_operators_visit_can_write_control_and_nothing_else(
+    tenants: Tenants, caplog: pytest.LogCaptureFixture
+):
+    await tenants.create("alice")
+
+    async def ignore() -> None:
+        return None
+
+    text = operator_credentials(tenants.keys, identity("alice"))
+    nc = await connect(tenants.server.url, name="visit", role="operator", credentials=text, on_closed=ignore)
+    with caplog.at_level(logging.WARNING):
+        await nc.publish(subjects.LOG, b"forged")
+        await nc.flush()
+        await violation(caplog, "log")
+    await nc.close()
+
+
+async def test_more_connections_than_a_surge_needs_are_refused(tenants: Tenants):
+    pair = await tenants.create("alice")
+    opened = [await tenants.connect(pair, "evaluation") for _ in range(10)]
+    assert all(connection.is_connected for connection in opened)
+    with pytest.raises(BusError, match=r"(?i)maximum account active connections"):
+        await tenants.connect(pair, "evaluation")

@@ -1,0 +1,91 @@
+import pytest
+
+from smarttrade.bus import jwt, subjects
+from smarttrade.bus.accounts import LIFETIME_S, RENEWAL_S, AccountLimits, build_accounts, build_permissions
+from smarttrade.bus.keys import OperatorKeys
+from smarttrade.errors import ConfigurationError
+from smarttrade.identity import AccountIdentity
+
+KEYS = OperatorKeys.generate(now=1_700_000_000)
+ALICE = AccountIdentity("home", "alice", "alice")
+NOW = 1_800_000_000
+
+
+def user_claims(credentials: str) -> jwt.Claims:
+    return jwt.decode(credentials.splitlines()[1])
+
+
+def test_every_replica_of_the_operator_writes_the_same_credentials():
+    first, second = (build_accounts(KEYS, ALICE, now=NOW + shift) for shift in (0, 0))
+    assert first.credentials == second.credentials
+    assert first.core_public == second.core_public
+
+
+def test_credentials_change_exactly_at_renewal_and_overlap():
+    pair = build_accounts(KEYS, ALICE, now=NOW)
+    assert build_accounts(KEYS, ALICE, now=pair.renew_at - 1).credentials == pair.credentials
+    renewed = build_accounts(KEYS, ALICE, now=pair.renew_at)
+    for role in subjects.ROLES:
+        old, new = user_claims(pair.credentials[role]), user_claims(renewed.credentials[role])
+        assert old["exp"] - pair.renew_at == LIFETIME_S - RENEWAL_S
+        assert new["sub"] != old["sub"]
+        assert new["exp"] - old["exp"] == RENEWAL_S
+
+
+def test_renewals_of_many_accounts_are_spread():
+    times = {build_accounts(KEYS, AccountIdentity("home", "n", f"a{i}"), now=NOW).renew_at for i in range(50)}
+    assert len(times) > 45
+    assert all(NOW < moment <= NOW + RENEWAL_S for moment in times)
+
+
+def test_only_the_core_account_has_jetstream():
+    pair = build_accounts(KEYS, ALICE, now=NOW)
+    core, strategy = (jwt.decode(token)["nats"]["limits"] for token in (pair.core_jwt, pair.strategy_jwt))
+    assert core["disk_storage"] > 0
+    assert not any(strategy.get(name) for name in ("disk_storage", "mem_storage", "streams", "consumer"))
+
+
+def test_the_strategy_imports_five_subjects_and_exports_nothing():
+    pair = build_accounts(KEYS, ALICE, now=NOW)
+    claims = jwt.decode(pair.strategy_jwt)["nats"]
+    assert {(i["subject"], i["type"]) for i in claims["imports"]} == {
+        ("market.>", "stream"),
+        ("position.>", "stream"),
+        ("fill.>", "stream"),
+        ("history.>", "service"),
+        ("decide.>", "service"),
+    }
+    assert {i["account"] for i in claims["imports"]} == {pair.core_public}
+    assert "exports" not in claims
+
+
+@pytest.mark.parametrize("pods", [1, 2, 5])
+def test_connections_suffice_for_a_surge_that_reconnects(pods: int):
+    limits = AccountLimits(pods=pods)
+    assert limits.core_connections >= 2 * 2 * (pods + 1)
+    assert limits.strategy_connections >= 2 * (pods + 1)
+
+
+@pytest.mark.parametrize("role", subjects.ROLES)
+def test_no_role_may_use_a_whole_tree_but_its_own_inbox(role: str):
+    publish, subscribe = build_permissions(role)
+    assert [subject for subject in publish if ">" in subject] == []
+    assert [subject for subject in subscribe if ">" in subject] == [f"_INBOX.{role}.>"]
+
+
+def test_the_token_of_the_identity_is_in_the_report_import():
+    claims = jwt.decode(build_accounts(KEYS, ALICE, now=NOW).core_jwt)["nats"]
+    assert {i["subject"]: i["local_subject"] for i in claims["imports"]} == {
+        f"report.{ALICE.token}.{role}": f"report.{role}" for role in ("monitoring", "execution")
+    }
+
+
+@pytest.mark.parametrize("pod", ["", "a.b", "a b", "*", ">", "A", "-a"])
+def test_a_pod_name_that_is_no_token_is_refused(pod: str):
+    with pytest.raises(ConfigurationError):
+        subjects.decide(pod)
+
+
+def test_an_unknown_kind_of_market_event_is_refused():
+    with pytest.raises(ConfigurationError, match="book"):
+        subjects.market("alice-0", "book")
