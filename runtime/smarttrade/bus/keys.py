@@ -94,7 +94,7 @@ class OperatorKeys:
             master = bytes.fromhex(files["master.seed"].strip())
             signing = NatsKey(files["signing.seed"].strip())
             issuer = jwt.decode(files["operator.jwt"].strip())["nats"]["signing_keys"]
-        except (ValueError, KeyError, TypeError, nkeys.InvalidSeedError) as error:
+        except (ValueError, KeyError, TypeError, nkeys.NkeysError) as error:
             raise ConfigurationError(f"the NATS keys cannot be read: {error}") from error
         if len(master) != 32 or issuer != [signing.public]:
             raise ConfigurationError(
