@@ -337,7 +337,70 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
 )
 
+_EVERYTHING: dict[str, Any] = {
+    "mode": "Paper",
+    "riskAcknowledgement": "",
+    "exchange": {
+        "name": "binance",
+        "marketType": "Spot",
+        "environment": "Production",
+        "credentialsSecretRef": {"name": "alice-binance"},
+        "unverified": "Accept",
+        "deadMansSwitch": "Armed",
+    },
+    "markets": [{"symbol": "BTC/USDT", "maxPositionNotional": "5000"}],
+    "strategy": {
+        "name": "ma-cross",
+        "timeframe": "1m",
+        "parameters": {"fast": 10, "slow": 30},
+        "warmup": 300,
+    },
+    "capital": {
+        "currency": "USDT",
+        "allocation": "10000",
+        "perMarket": "5000",
+        "maxOpenPositions": 5,
+        "initialPositions": [],
+    },
+    "risk": {
+        "maxOrderNotional": "1000",
+        "maxPositionNotional": "5000",
+        "maxOpenOrders": 20,
+        "maxOrdersPerMinute": 60,
+        "priceCollar": "0.02",
+        "maxDailyLoss": "200",
+        "maxDrawdown": "0.10",
+        "cooldownSeconds": 0,
+        "minimumBalance": "0",
+        "allowedSides": ["Buy", "Sell"],
+        "staleDataSeconds": 5,
+        "dailyReset": {"time": "00:00", "timeZone": "UTC"},
+        "onBreach": "ReduceOnly",
+    },
+    "orders": {
+        "rebalanceThreshold": "0.01",
+        "requoteTicks": 2,
+        "requoteRatio": "0.1",
+        "minimumRest": "500ms",
+        "passiveTimeout": "0s",
+        "stopSlippage": "0.005",
+    },
+    "state": "Active",
+    "acknowledgedBreach": "",
+    "onBusLoss": {"after": "10s", "do": "CancelResting"},
+    "deletionPolicy": "CancelOrders",
+    "deletionTimeoutSeconds": 60,
+    "replicas": 2,
+    "resources": {
+        role: {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
+        for role in ("monitoring", "evaluation", "execution")
+    },
+    "topologySpread": "DoNotSchedule",
+    "logLevel": "Debug",
+}
+
 VARIATIONS: dict[str, dict[str, Any]] = {
+    "every field": {"spec": _EVERYTHING},
     "the least": {},
     "live": LIVE,
     "an empty share": {"spec.capital.perMarket": ""},

@@ -7,6 +7,7 @@ import os
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,19 +53,16 @@ class Rendering:
         return found
 
 
-def template(values: Manifest | None = None, release: str = "smarttrade") -> Rendering:
-    """The chart rendered with values given as dotted path to value."""
-    text = run(
-        "template",
-        release,
-        str(CHART),
-        "--namespace",
-        NAMESPACE,
-        "--kube-version",
-        "1.35.4",
-        *values_flags(values or {}),
-    )
-    return Rendering([document for document in yaml.safe_load_all(text) if document])
+def template(values: Manifest | None = None) -> Rendering:
+    """The chart rendered with values given as dotted path to value; do not change what it returns."""
+    return _template(tuple(values_flags(values or {})))
+
+
+@cache
+def _template(flags: tuple[str, ...]) -> Rendering:
+    version = ("--kube-version", "1.35.4")
+    text = run("template", "smarttrade", str(CHART), "--namespace", NAMESPACE, *version, *flags)
+    return Rendering([document for document in yaml.load_all(text, yaml.CSafeLoader) if document])
 
 
 def pod_templates(rendering: Rendering) -> dict[str, Manifest]:

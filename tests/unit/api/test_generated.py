@@ -1,9 +1,11 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from smarttrade.api.crds.document import PATHS, build_crd, render
 from smarttrade.api.crds.reference import PATH, render_reference
+from tests.component.api.accounts import VARIATIONS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -38,3 +40,20 @@ def test_every_field_is_described_and_typed(path: str, field: dict[str, object])
     assert "x-kubernetes-preserve-unknown-fields" not in field
     if field["type"] == "array":
         assert field["x-kubernetes-list-type"] in ("map", "set", "atomic")
+
+
+def test_the_full_example_leaves_out_no_field() -> None:
+    """Then the API server has seen every one of them accepted."""
+    spec = ROOT_SCHEMA["properties"]["spec"]
+    missing = _absent("spec", spec, VARIATIONS["every field"]["spec"])
+    assert missing == ["spec.strategy.source"]
+
+
+def _absent(path: str, schema: dict[str, Any], example: dict[str, Any]) -> list[str]:
+    found = []
+    for name, field in schema.get("properties", {}).items():
+        if name not in example:
+            found.append(f"{path}.{name}")
+        elif isinstance(example[name], dict):
+            found += _absent(f"{path}.{name}", field, example[name])
+    return found
