@@ -23,29 +23,22 @@ class PendingField:
     meanwhile: str
 
 
-def _order_field(name: str, alias: str, meanwhile: str) -> PendingField:
-    default = getattr(Orders(), name)
-    return PendingField(f"spec.orders.{alias}", lambda spec: getattr(spec.orders, name) != default, meanwhile)
-
-
-_QUOTING = "resting orders are not placed yet; such a decision is denied"
-
 PENDING: tuple[PendingField, ...] = (
     PendingField(
         "spec.strategy.source",
         lambda spec: spec.strategy.source is not None,
-        "strategies of one's own are not loaded yet; evaluation stays unready and nothing is decided",
+        "the ConfigMap is not given to the pods yet; evaluation stops with an error and nothing is decided",
     ),
     PendingField(
         "spec.exchange.deadMansSwitch",
         lambda spec: spec.exchange.dead_mans_switch is DeadMansSwitch.ARMED,
         "the exchange is not asked to cancel anything when the account falls silent",
     ),
-    _order_field("requote_ticks", "requoteTicks", _QUOTING),
-    _order_field("requote_ratio", "requoteRatio", _QUOTING),
-    _order_field("minimum_rest", "minimumRest", _QUOTING),
-    _order_field("passive_timeout", "passiveTimeout", "passive targets are treated as marketable"),
-    _order_field("stop_slippage", "stopSlippage", "stops are not placed yet"),
+    PendingField(
+        "spec.orders.stopSlippage",
+        lambda spec: spec.orders.stop_slippage != Orders().stop_slippage,
+        "no stop orders are placed yet",
+    ),
 )
 
 

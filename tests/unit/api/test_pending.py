@@ -11,10 +11,6 @@ ASKED: dict[str, dict[str, Any]] = {
         "spec.strategy": {"source": {"configMapRef": {"name": "mine"}, "class": "Mine"}}
     },
     "spec.exchange.deadMansSwitch": {"spec.exchange.deadMansSwitch": "Armed"},
-    "spec.orders.requoteTicks": {"spec.orders.requoteTicks": 7},
-    "spec.orders.requoteRatio": {"spec.orders.requoteRatio": "0.7"},
-    "spec.orders.minimumRest": {"spec.orders.minimumRest": "7s"},
-    "spec.orders.passiveTimeout": {"spec.orders.passiveTimeout": "7s"},
     "spec.orders.stopSlippage": {"spec.orders.stopSlippage": "0.7"},
 }
 
