@@ -37,7 +37,6 @@ _TTL_S, _TTL_ALONE_S = 1.0, 3.0
 _HEARTBEAT_S = 0.5
 _EXCHANGE_LOST_MS = 3_000.0
 _MARKET_LOST_MS = 5_000.0
-_DRAIN_POLL_S = 0.02
 
 BuildExchange = Callable[[TradingAccountSpec, Capability, Settings], Exchange]
 
@@ -103,8 +102,7 @@ class ExecutionService:
         self.feed(fx.Draining())
         if self._core.ctx.lead.holding:
             await self._drained.wait()
-        while self._tasks_of("hand-over"):
-            await asyncio.sleep(_DRAIN_POLL_S)
+        await asyncio.gather(*self._tasks_of("hand-over"), return_exceptions=True)
 
     def feed(self, event: fx.Input) -> None:
         """One input into the core, and its effects out."""
@@ -218,9 +216,9 @@ class ExecutionService:
     def _unhealthy(self) -> str:
         """Why another replica would do better; empty if there is no reason."""
         now = monotonic_ms()
-        if self._link is not None and self._link.failing_since_ms is not None:
-            if now - self._link.failing_since_ms > _EXCHANGE_LOST_MS:
-                return "the exchange cannot be reached from this pod"
+        failing = self._link.failing_since_ms if self._link is not None else None
+        if failing is not None and now - failing > _EXCHANGE_LOST_MS:
+            return "the exchange cannot be reached from this pod"
         heard = self._bus.market_heard_ms if self._bus is not None else None
         if heard is not None and now - heard > _MARKET_LOST_MS:
             return "this pod's monitoring is silent"

@@ -28,7 +28,7 @@ def read_credentials(directory: Path) -> Credentials:
 
 
 def build_tuning(spec: TradingAccountSpec, row: Capability, replicas: int) -> Tuning:
-    """The protocol's times. A paper order that the log does not show as filled never was: no hold is needed."""
+    """The protocol's times. A paper order that the log does not show filled never was: no hold."""
     hold_ms = 0 if spec.mode is Mode.PAPER else row.hold_ms
     return Tuning(window_ms=row.window_ms, settle_ms=row.settle_ms, hold_ms=hold_ms, replicas=replicas)
 
@@ -41,8 +41,8 @@ def check_capability(spec: TradingAccountSpec) -> Capability:
         return row
     if row.deadline is Deadline.NONE:
         raise ConfigurationError(
-            f"{exchange.name} enforces no deadline on orders, so one of unknown fate could not be tried again "
-            "safely: Live is not offered there; choose another exchange or mode Paper"
+            f"{exchange.name} enforces no deadline on orders, so one of unknown fate could not be tried "
+            "again safely: Live is not offered there; choose another exchange or mode Paper"
         )
     if row.evidence is Evidence.DOCUMENTED and exchange.unverified != "Accept":
         raise ConfigurationError(
