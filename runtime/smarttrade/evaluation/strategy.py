@@ -178,7 +178,8 @@ class Strategy:
         fraction changes and then kept, so that saying it again at every candle does not rebalance."""
         held = self._held.get(market)
         if held is None or held[0] != fraction:
-            held = self._held[market] = (fraction, self.fraction_of_allocation(market, fraction))
+            quantity = self.fraction_of_allocation(market, fraction) if fraction else _ZERO
+            held = self._held[market] = (fraction, quantity)
         return self.target(market, held[1], reason=reason, **options)
 
     def rest(

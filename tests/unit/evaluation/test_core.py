@@ -1,0 +1,172 @@
+"""Decisions derive from events alone, in an order that grows."""
+
+from decimal import Decimal
+from typing import ClassVar
+
+import pytest
+
+from smarttrade.evaluation.core import MissingCandlesError, StrategyFailedError
+from smarttrade.evaluation.strategy import Strategy, Wants
+from smarttrade.identity import decision_id
+from smarttrade.messages import AccountView, Candle, EffectiveState, Position, Target
+from tests.unit.evaluation.strategies import IDENTITY, MARKET, MINUTE, OTHER, candle, core, setup, trade
+
+
+def test_a_final_candle_becomes_a_decision_named_after_it() -> None:
+    [decision] = core(generation=7).on_event(candle(3, "2"))
+    assert decision.id == decision_id(IDENTITY, "follower", MARKET, f"1m:{3 * MINUTE}", 0)
+    assert (decision.event_key, decision.generation) == (f"1m:{3 * MINUTE}", 7)
+    assert decision.order_key == (4 * MINUTE, 0, 0)
+    assert decision.want == Target(quantity=Decimal(2), valid_until_ms=5 * MINUTE)
+
+
+def test_two_replicas_give_the_same_events_the_same_decisions() -> None:
+    events = [candle(1, "1"), trade(11, 2 * MINUTE + 1), candle(2, "3"), trade(12, 3 * MINUTE + 5)]
+    one, other = core(), core()
+    assert [one.on_event(event) for event in events] == [other.on_event(event) for event in events]
+
+
+def test_a_candle_seen_before_is_not_decided_again() -> None:
+    made = core()
+    assert len(made.on_event(candle(1))) == 1
+    assert made.on_event(candle(1)) == []
+    assert made.on_event(candle(0)) == []
+
+
+def test_a_missing_candle_stops_before_the_strategy_sees_anything() -> None:
+    made = core()
+    made.on_event(candle(1, "1"))
+    with pytest.raises(MissingCandlesError):
+        made.on_event(candle(4, "4"))
+    made.fill([candle(1, "1"), candle(2, "2"), candle(3, "3")])
+    [decision] = made.on_event(candle(4, "4"))
+    assert decision.want == Target(quantity=Decimal(4), valid_until_ms=6 * MINUTE)
+
+
+def test_history_is_not_sent_but_is_what_is_wanted_now() -> None:
+    made = core()
+    made.fill([candle(1, "1"), candle(2, "2")])
+    [newest] = made.newest_live(3 * MINUTE)
+    assert newest.event_key == f"1m:{2 * MINUTE}"
+    assert made.newest_live(4 * MINUTE) == []
+
+
+def test_a_running_candle_decides_nothing() -> None:
+    running = Candle(
+        **{name: getattr(candle(1), name) for name in Candle.__struct_fields__} | {"final": False}
+    )
+    assert core().on_event(running) == []
+
+
+def test_a_want_behind_a_newer_decision_is_dropped_and_counted() -> None:
+    made = core()
+    made.on_event(trade(5, 2 * MINUTE + 1))
+    assert made.on_event(candle(1)) == []
+    assert made.late == 1
+
+
+def test_trades_of_one_millisecond_are_told_apart() -> None:
+    made = core()
+    [first] = made.on_event(trade(5, 1_000))
+    [second] = made.on_event(trade(6, 1_000))
+    assert first.order_key < second.order_key
+    assert first.want.valid_until_ms == 6_000
+
+
+class Several(Strategy):
+    def on_candle(self, candle: Candle) -> Wants:
+        return [
+            self.target(OTHER, Decimal(1)),
+            self.target(OTHER, Decimal(2)),
+            self.target(MARKET, Decimal(3)),
+        ]
+
+
+def test_several_wants_of_one_event_are_numbered_by_market() -> None:
+    made = core(Several(setup(MARKET, OTHER)))
+    decisions = made.on_event(candle(1))
+    assert [(each.market, each.index) for each in decisions] == [(OTHER, 0), (OTHER, 1), (MARKET, 0)]
+    later = made.on_event(candle(1, market=OTHER))
+    assert [(each.market, each.index) for each in later] == [(OTHER, 2), (OTHER, 3), (MARKET, 1)]
+    assert len({each.id for each in decisions + later}) == 6
+
+
+class Clocked(Strategy):
+    timers: ClassVar[dict[str, int]] = {"hourly": 3_600}
+
+    def on_timer(self, name: str, time_ms: int) -> Wants:
+        return self.target(MARKET, Decimal(1), reason=name)
+
+
+def test_timers_follow_event_time_and_carry_it_in_their_key() -> None:
+    made = core(Clocked(setup()))
+    assert made.on_event(trade(1, 3_599_000)) == []
+    [decision] = made.on_event(trade(2, 3_600_500))
+    assert decision.event_key == "timer:hourly:3600000"
+    assert decision.event_time_ms == 3_600_000
+    assert made.on_event(trade(3, 3_601_000)) == []
+    assert [each.event_time_ms for each in made.on_event(trade(4, 4 * 3_600_000))] == [4 * 3_600_000]
+
+
+class Broken(Strategy):
+    def on_candle(self, candle: Candle) -> Wants:
+        raise ZeroDivisionError("no volume")
+
+
+def test_a_strategys_exception_is_told_with_its_last_lines() -> None:
+    with pytest.raises(StrategyFailedError, match=r"(?s)on_candle.*ZeroDivisionError: no volume"):
+        core(Broken(setup())).on_event(candle(1))
+
+
+class Floating(Strategy):
+    def on_candle(self, candle: Candle) -> Wants:
+        return self.target(MARKET, 0.5)  # type: ignore[arg-type]
+
+
+def test_money_that_is_not_decimal_is_refused() -> None:
+    with pytest.raises(StrategyFailedError, match=r"must be a Decimal, not 0\.5"):
+        core(Floating(setup())).on_event(candle(1))
+
+
+class Curious(Strategy):
+    def start(self) -> None:
+        self.seen: list[tuple[Decimal, Decimal]] = []
+
+    def on_candle(self, candle: Candle) -> Wants:
+        self.seen.append((self.position(MARKET), self.equity))
+        return None
+
+
+def test_the_account_is_known_from_the_moment_it_is_told() -> None:
+    strategy = Curious(setup())
+    made = core(strategy)
+    made.on_event(candle(1))
+    position = Position(
+        market=MARKET,
+        quantity=Decimal("0.5"),
+        average_price=Decimal(1),
+        realized_pnl=Decimal(0),
+        unrealized_pnl=Decimal(0),
+    )
+    view = AccountView(
+        leading=True,
+        epoch=1,
+        effective_state=EffectiveState.ACTIVE,
+        currency="USDT",
+        equity=Decimal(12_000),
+        available=Decimal(0),
+        positions=[position],
+        time_ms=1,
+    )
+    made.on_view(view)
+    made.on_event(candle(2))
+    assert strategy.seen == [(Decimal(0), Decimal(10_000)), (Decimal("0.5"), Decimal(12_000))]
+
+
+def test_a_replacing_strategy_decides_after_the_one_before() -> None:
+    old, new = core(), core(generation=2)
+    old.on_event(candle(5))
+    new.fill([candle(4), candle(5)])
+    new.adopt(old)
+    [decision] = new.on_event(candle(6))
+    assert (decision.generation, decision.event_time_ms) == (2, 7 * MINUTE)

@@ -1,0 +1,112 @@
+"""One exchange class, pointed where the catalogue says and nowhere else."""
+
+import json
+import subprocess
+import sys
+from decimal import Decimal
+
+import pytest
+
+from smarttrade.api.catalogue import Endpoint
+from smarttrade.errors import ConfigurationError
+from smarttrade.exchange.endpoints import build_urls, create_exchange
+from smarttrade.exchange.loading import load_exchange_class
+from smarttrade.exchange.public import candle_from_ccxt, quote_from_ccxt, trade_from_ccxt
+from smarttrade.messages import Side
+
+SIMULATOR = Endpoint(rest="http://sim:8080", websocket="ws://sim:8080", websocket_api="ws://sim:8080")
+
+
+def loaded_modules(*statements: str) -> list[str]:
+    code = "; ".join([*statements, "import sys, json", "print(json.dumps(sorted(sys.modules)))"])
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules: list[str] = json.loads(result.stdout)
+    return modules
+
+
+def test_one_exchange_is_loaded_without_the_others() -> None:
+    load = "from smarttrade.exchange.loading import load_exchange_class; load_exchange_class('binance')"
+    modules = loaded_modules(load)
+    exchanges = [name for name in modules if name.startswith("ccxt.pro.")]
+    assert exchanges == ["ccxt.pro.binance"]
+    assert "ccxt.async_support.kraken" not in modules
+
+
+def test_what_was_not_loaded_is_found_when_used() -> None:
+    load = "from smarttrade.exchange.loading import prepare_ccxt; prepare_ccxt()"
+    modules = loaded_modules(load, "import ccxt.pro", "assert ccxt.pro.kraken().id == 'kraken'")
+    assert "ccxt.pro.kraken" in modules
+
+
+@pytest.mark.parametrize("name", ["binance", "kraken", "bybit", "okx", "binanceus"])
+def test_ccxt_pro_exchanges_load_by_name(name: str) -> None:
+    assert load_exchange_class(name)().id == name
+
+
+@pytest.mark.parametrize("name", ["nowhere", "Binance", "../os"])
+def test_unknown_exchanges_are_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        load_exchange_class(name)
+
+
+def test_only_the_addresses_change_for_the_simulator() -> None:
+    plain, pointed = create_exchange("binance", Endpoint()), create_exchange("binance", SIMULATOR)
+    assert pointed.urls["api"]["public"] == pointed.urls["api"]["private"] == "http://sim:8080/api/v3"
+    assert pointed.urls["api"]["ws"]["spot"] == "ws://sim:8080/ws"
+    assert pointed.urls["api"]["ws"]["ws-api"]["spot"] == "ws://sim:8080/ws-api/v3"
+    assert pointed.options == plain.options
+    assert plain.urls["api"]["public"] == "https://api.binance.com/api/v3"
+
+
+def test_a_written_path_is_kept() -> None:
+    assert build_urls(Endpoint(rest="https://host/base/")) == {"rest": "https://host/base"}
+
+
+def test_the_test_environment_is_ccxts_own() -> None:
+    exchange = create_exchange("binance", Endpoint(sandbox=True))
+    assert "testnet" in exchange.urls["api"]["public"]
+
+
+def test_addresses_of_another_protocol_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="only Binance's protocol supports"):
+        create_exchange("kraken", SIMULATOR)
+
+
+def test_nothing_is_loaded_beyond_spot() -> None:
+    options = create_exchange("binance", SIMULATOR).options
+    assert options["fetchMarkets"]["types"] == ["spot"]
+    assert (options["fetchMargins"], options["fetchCurrencies"]) == (False, False)
+
+
+def test_trades_keep_every_digit() -> None:
+    made = trade_from_ccxt(
+        "SHIB/USDT",
+        {
+            "id": 7,
+            "price": "0.000012345678",
+            "amount": "12345678901.12345678",
+            "side": "sell",
+            "timestamp": 5,
+        },
+    )
+    assert (made.price, made.quantity) == (Decimal("0.000012345678"), Decimal("12345678901.12345678"))
+    assert (made.id, made.side, made.time_ms) == ("7", Side.SELL, 5)
+
+
+def test_quotes_without_a_time_get_ours() -> None:
+    ticker = {
+        "bid": "1.5",
+        "bidVolume": "2",
+        "ask": "1.6",
+        "askVolume": "3",
+        "timestamp": None,
+        "info": {"u": 9},
+    }
+    made = quote_from_ccxt("BTC/USDT", ticker, 1_234)
+    assert (made.time_ms, made.update_id, made.ask) == (1_234, 9, Decimal("1.6"))
+
+
+def test_candles_come_in_the_exchanges_order() -> None:
+    made = candle_from_ccxt([60_000, 1.1, 1.4, 1.0, 1.2, 55.5], closed=True)
+    assert (made.open, made.high, made.low, made.close) == tuple(map(Decimal, ("1.1", "1.4", "1.0", "1.2")))
+    assert made.closed

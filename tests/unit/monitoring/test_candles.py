@@ -1,0 +1,155 @@
+"""Final candles: none missing, none twice, none out of order, none guessed."""
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smarttrade.messages import Candle
+from smarttrade.monitoring.candles import SETTLE_MS, CandleBuilder, contiguous
+from tests.unit.monitoring.events import MARKET, MINUTE, candle, trade, venue_candle
+
+
+def builder(*, trust_trades: bool = True, complete: bool = True) -> CandleBuilder:
+    """The newest final candle opened at 0; the next one opens at one minute."""
+    made = CandleBuilder(candle(0, "90"), trust_trades=trust_trades)
+    if complete:
+        made.complete_after(0)
+    return made
+
+
+def shape(made: Candle) -> tuple[str, ...]:
+    return tuple(str(value) for value in (made.open, made.high, made.low, made.close, made.volume))
+
+
+def test_first_trade_of_the_next_interval_makes_a_candle_final() -> None:
+    made = builder()
+    for number, (offset, price) in enumerate([(0, "100"), (10, "105"), (20, "95"), (59_999, "101")]):
+        assert made.on_trade(trade(number, MINUTE + offset, price, "2")) == []
+    [final] = made.on_trade(trade(9, 2 * MINUTE, "102"))
+    assert shape(final) == ("100", "105", "95", "101", "8")
+    assert (final.open_ms, final.close_ms, final.final) == (MINUTE, 2 * MINUTE, True)
+
+
+def test_the_exchanges_flag_makes_a_candle_final_with_the_exchanges_values() -> None:
+    made = builder()
+    made.on_trade(trade(1, MINUTE, "100"))
+    [final] = made.on_exchange_candle(venue_candle(MINUTE, "103", "7", closed=True))
+    assert shape(final) == ("103", "103", "103", "103", "7")
+
+
+def test_a_running_candle_of_the_exchange_makes_nothing_final() -> None:
+    assert builder().on_exchange_candle(venue_candle(MINUTE, closed=False)) == []
+
+
+def test_an_interval_without_trades_is_flat_two_seconds_after_its_end() -> None:
+    made = builder()
+    assert made.on_time(2 * MINUTE + SETTLE_MS - 1, fresh=True) == []
+    [final] = made.on_time(2 * MINUTE + SETTLE_MS, fresh=True)
+    assert shape(final) == ("90", "90", "90", "90", "0")
+
+
+def test_silence_of_a_stream_that_is_not_fresh_proves_nothing() -> None:
+    made = builder()
+    assert made.on_time(9 * MINUTE, fresh=False) == []
+    assert made.overdue(2 * MINUTE + SETTLE_MS)
+
+
+def test_a_candle_with_missed_trades_is_fetched_not_guessed() -> None:
+    made = builder(complete=False)
+    made.on_trade(trade(5, MINUTE + 30_000, "100"))
+    made.complete_after(MINUTE + 30_000)
+    assert made.on_trade(trade(6, 2 * MINUTE, "101")) == []
+    assert made.overdue(2 * MINUTE + SETTLE_MS)
+    [final] = made.on_history([venue_candle(MINUTE, "99", "12")], 2 * MINUTE)
+    assert shape(final) == ("99", "99", "99", "99", "12")
+    [following] = made.on_trade(trade(7, 3 * MINUTE, "104"))
+    assert shape(following) == ("101", "101", "101", "101", "1")
+
+
+def test_an_interruption_makes_the_running_candle_uncertain() -> None:
+    made = builder()
+    made.on_trade(trade(1, MINUTE, "100"))
+    made.incomplete()
+    made.complete_after(MINUTE + 10)
+    assert made.on_trade(trade(9, 2 * MINUTE)) == []
+
+
+def test_an_exchange_without_counted_trade_ids_is_never_believed_to_be_complete() -> None:
+    made = builder(trust_trades=False)
+    made.on_trade(trade(1, MINUTE))
+    assert made.on_trade(trade(2, 2 * MINUTE)) == []
+    assert made.on_time(9 * MINUTE, fresh=True) == []
+
+
+def test_intervals_that_the_exchange_leaves_out_are_flat() -> None:
+    finals = builder().on_history([venue_candle(3 * MINUTE, "120")], 5 * MINUTE)
+    assert [(final.open_ms // MINUTE, str(final.close), str(final.volume)) for final in finals] == [
+        (1, "90", "0"),
+        (2, "90", "0"),
+        (3, "120", "1"),
+        (4, "120", "0"),
+    ]
+
+
+def test_a_candle_that_has_not_ended_stays_out_of_fetched_history() -> None:
+    assert builder().on_history([venue_candle(MINUTE)], 2 * MINUTE - 1) == []
+
+
+def test_a_later_closed_candle_waits_for_the_missing_one() -> None:
+    made = builder(complete=False)
+    assert made.on_exchange_candle(venue_candle(2 * MINUTE, "102", closed=True)) == []
+    finals = made.on_exchange_candle(venue_candle(MINUTE, "101", closed=True))
+    assert [final.open_ms // MINUTE for final in finals] == [1]
+    assert [final.open_ms // MINUTE for final in made.on_time(3 * MINUTE + SETTLE_MS, True)] == [2]
+
+
+def test_a_late_contradiction_by_the_exchange_is_counted_not_delivered() -> None:
+    made = builder()
+    made.on_trade(trade(1, MINUTE, "100"))
+    made.on_trade(trade(2, 2 * MINUTE, "100"))
+    assert made.on_exchange_candle(venue_candle(MINUTE, "100", "1", closed=True)) == []
+    assert made.mismatches == 0
+    assert made.on_exchange_candle(venue_candle(MINUTE, "100", "2", closed=True)) == []
+    assert made.mismatches == 1
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("trade"), st.integers(0, 20 * MINUTE)),
+            st.tuples(st.just("flag"), st.integers(0, 20)),
+            st.tuples(st.just("time"), st.integers(0, 22 * MINUTE)),
+            st.tuples(st.just("cut"), st.just(0)),
+            st.tuples(st.just("rest"), st.integers(0, 22 * MINUTE)),
+        ),
+        max_size=60,
+    )
+)
+def test_whatever_happens_candles_are_contiguous(steps: list[tuple[str, int]]) -> None:
+    made = builder()
+    finals: list[Candle] = []
+    for number, (kind, value) in enumerate(steps):
+        match kind:
+            case "trade":
+                finals += made.on_trade(trade(number, value))
+            case "flag":
+                finals += made.on_exchange_candle(venue_candle(value * MINUTE, closed=True))
+            case "time":
+                finals += made.on_time(value, fresh=True)
+            case "cut":
+                made.incomplete()
+            case _:
+                finals += made.on_history([], value)
+    assert [final.open_ms for final in finals] == [MINUTE * (1 + i) for i in range(len(finals))]
+
+
+def test_fetched_pages_become_contiguous_candles() -> None:
+    rows = [venue_candle(2 * MINUTE, "10"), venue_candle(0, "8"), venue_candle(3 * MINUTE, "11")]
+    made = contiguous(rows, MARKET, "1m", MINUTE, 3 * MINUTE)
+    assert [(c.open_ms // MINUTE, c.close, c.volume) for c in made] == [
+        (0, Decimal(8), Decimal(1)),
+        (1, Decimal(8), Decimal(0)),
+        (2, Decimal(10), Decimal(1)),
+    ]
+    assert contiguous([], MARKET, "1m", MINUTE, 3 * MINUTE) == []
