@@ -94,9 +94,10 @@ class OperatorKeys:
             master = bytes.fromhex(files["master.seed"].strip())
             signing = NatsKey(files["signing.seed"].strip())
             issuer = jwt.decode(files["operator.jwt"].strip())["nats"]["signing_keys"]
+            belongs = len(master) == 32 and issuer == [signing.public]
         except (ValueError, KeyError, TypeError, nkeys.NkeysError) as error:
             raise ConfigurationError(f"the NATS keys cannot be read: {error}") from error
-        if len(master) != 32 or issuer != [signing.public]:
+        if not belongs:
             raise ConfigurationError(
                 "the NATS keys do not belong together: signing.seed is not named in operator.jwt"
             )
