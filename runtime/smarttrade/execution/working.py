@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from smarttrade.api import TradingAccountSpec
+from smarttrade.api import DeletionPolicy, TradingAccountSpec
 from smarttrade.exchange.reports import MarketFilters, OrderKind
 from smarttrade.execution.accounting import Accounting
 from smarttrade.execution.book import DEADLINE_MISSED
@@ -54,6 +54,9 @@ class Working:
             return
         state = self._accounting.state(market).state
         working = ctx.book.unsettled(market)
+        if ctx.deleting and spec.deletion_policy is DeletionPolicy.RETAIN:
+            self._leave_alone(market, working)
+            return
         for order in working:
             unwanted = must_cancel(state, order) or order.purpose is Purpose.ADOPTED
             if unwanted or order.state is OrderState.PENDING_CANCEL:
@@ -70,6 +73,12 @@ class Working:
             self._towards(spec, book.current, book.current.want, working, state)
         else:
             self._cancelling.request_all(working)
+
+    def _leave_alone(self, market: str, working: list[Order]) -> None:
+        """Deletion with Retain: what rests stays, and nothing new is begun."""
+        current = self._ctx.book.market(market).current
+        if current is not None and all(order.resting for order in working):
+            self._decisions.close(current, Outcome.DENIED, "Deleting", "the account is being deleted")
 
     def _begin_exit(self, market: str) -> None:
         ctx, book = self._ctx, self._ctx.book.market(market)

@@ -1,0 +1,150 @@
+"""Resting orders: little churn, never two on one key, and a passive target that becomes marketable in time."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from smarttrade.exchange.reports import OrderKind, VenueStatus
+from smarttrade.execution import effects as fx
+from smarttrade.messages import OrderStyle, Outcome, Side
+from tests.unit.execution.desk import BTC, Desk
+
+BID = ("bid", Side.BUY, "99", "1")
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk().lead()
+
+
+def accept_all(desk: Desk) -> list[str]:
+    cids = [send.cid for send in desk.sends()]
+    for cid in cids:
+        desk.accept(cid)
+    return cids
+
+
+def test_a_set_is_placed_post_only_and_reached_when_all_of_it_rests(desk: Desk) -> None:
+    decision = desk.rest(BID, ("bid-2", Side.BUY, "98", "1"))
+    sends = desk.sends()
+    assert {send.kind for send in sends} == {OrderKind.POST_ONLY}
+    assert desk.outcomes() == {}
+    for send in sends:
+        desk.accept(send.cid)
+    assert desk.outcomes() == {decision: (Outcome.REACHED, "")}
+
+
+def test_an_order_that_is_near_enough_stays(desk: Desk) -> None:
+    desk.rest(BID)
+    accept_all(desk)
+    desk.advance(1_000)
+    decision = desk.rest(("bid", Side.BUY, "99.01", "1.05"))
+    assert desk.take(fx.Cancel) == []
+    assert desk.sends() == []
+    assert desk.outcomes()[decision] == (Outcome.REACHED, "")
+
+
+@pytest.mark.parametrize("wanted", [("bid", Side.BUY, "99.02", "1"), ("bid", Side.BUY, "99", "1.2")])
+def test_an_order_that_is_off_is_replaced_only_after_it_is_gone(
+    desk: Desk, wanted: tuple[str, Side, str, str]
+) -> None:
+    desk.rest(BID)
+    [cid] = accept_all(desk)
+    desk.advance(1_000)
+    desk.rest(wanted)
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [cid]
+    assert desk.sends() == []
+    desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.CANCELED)))
+    desk.advance(300)
+    [send] = desk.sends()
+    assert (send.price, send.quantity) == (Decimal(wanted[2]), Decimal(wanted[3]))
+
+
+def test_an_order_rests_at_least_its_minimum(desk: Desk) -> None:
+    desk.rest(BID)
+    accept_all(desk)
+    desk.rest(("bid", Side.BUY, "98", "1"))
+    assert desk.take(fx.Cancel) == []
+    desk.advance(600)
+    assert len(desk.take(fx.Cancel)) == 1
+
+
+def test_the_newest_set_wins_and_what_it_does_not_name_goes(desk: Desk) -> None:
+    desk.rest(BID, ("bid-2", Side.BUY, "98", "1"))
+    accept_all(desk)
+    desk.advance(1_000)
+    desk.rest(BID)
+    [cancel] = desk.take(fx.Cancel)
+    assert desk.order(cancel.cid).key == "bid-2"
+
+
+def test_what_has_filled_is_not_placed_again_for_the_same_set(desk: Desk) -> None:
+    desk.rest(BID)
+    [cid] = accept_all(desk)
+    desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.FILLED, "1", price="99")))
+    desk.advance(2_000)
+    assert desk.position() == 1
+    assert desk.sends() == []
+
+
+def test_a_set_whose_time_is_over_is_cancelled(desk: Desk) -> None:
+    desk.rest(BID, ttl_ms=2_000)
+    [cid] = accept_all(desk)
+    desk.advance(2_200)
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [cid]
+
+
+def test_an_order_of_a_set_that_risk_denies_ends_the_decision_with_its_code(desk: Desk) -> None:
+    decision = desk.rest(("bid", Side.BUY, "99", "50"))
+    assert desk.sends() == []
+    assert desk.outcomes()[decision] == (Outcome.DENIED, "MaxOrderNotional")
+
+
+def test_a_new_leader_keeps_the_set_that_rests(desk: Desk) -> None:
+    desk.rest(BID)
+    [cid] = accept_all(desk)
+    new = Desk("b", log=desk.log)
+    new.now_ms = desk.now_ms + 2_000
+    new.replay()
+    new.lead()
+    new.reconcile(desk.report(cid))
+    new.advance(1_000)
+    assert new.sends() == []
+    assert new.take(fx.Cancel) == []
+
+
+def test_a_passive_target_rests_and_becomes_marketable_after_its_time(desk: Desk) -> None:
+    desk.control(orders={"passiveTimeout": "5s"})
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    [cid] = accept_all(desk)
+    assert desk.order(cid).kind is OrderKind.POST_ONLY
+    desk.advance(5_200)
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [cid]
+    desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.CANCELED)))
+    desk.advance(500)
+    [send] = desk.sends()
+    assert send.kind is OrderKind.LIMIT_IOC
+
+
+def test_a_resting_order_of_a_superseded_target_is_cancelled_before_the_new_one_is_worked(desk: Desk) -> None:
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    [cid] = accept_all(desk)
+    desk.decide("2")
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [cid]
+    assert desk.sends() == []
+    desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.CANCELED, "0.4", price="100")))
+    desk.advance(500)
+    [send] = desk.sends()
+    assert send.quantity == Decimal("1.6")
+
+
+def test_post_only_that_would_match_is_tried_again_at_a_new_price(desk: Desk) -> None:
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    [send] = desk.sends()
+    desk.reject(send.cid, "WouldMatch")
+    desk.quote(BTC, "99", "99.02")
+    desk.advance(500)
+    [again] = desk.sends()
+    assert again.price == Decimal("99")
