@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,3 +75,22 @@ def write_kubeconfig(cluster: Cluster, token: str, folder: Path) -> Path:
     path = folder / "kubeconfig"
     path.write_text(yaml.safe_dump(content))
     return path
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def await_answer(url: str, timeout_s: float = 30) -> int:
+    """The status once it is 200, or the last one when time is up; 0 where nothing answers."""
+    give_up, status = time.monotonic() + timeout_s, 0
+    while status != 200 and time.monotonic() < give_up:
+        try:
+            status = urllib.request.urlopen(url, timeout=5).status
+        except urllib.error.HTTPError as error:
+            status = error.code
+        except OSError:
+            time.sleep(0.05)
+    return status

@@ -12,6 +12,7 @@ import pytest
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade_operator.keyjob import KeyJob, add_arguments, build_server_config, from_arguments
 from tests.component.chart import helm
+from tests.component.chart.installation import await_answer, free_port
 
 
 def _job(replicas: int, store: Path) -> KeyJob:
@@ -49,3 +50,25 @@ def test_the_server_is_named_after_its_pod() -> None:
     ][0]
     named = {each["name"]: each["valueFrom"]["fieldRef"]["fieldPath"] for each in container["env"]}
     assert named == {KeyJob(namespace="x").server_name.removeprefix("$"): "metadata.name"}
+
+
+def test_the_probes_of_the_chart_are_answered(nats_server_binary: Path, tmp_path: Path) -> None:
+    client, monitor = free_port(), free_port()
+    text = build_server_config(OperatorKeys.generate(), _job(1, tmp_path))
+    text = text.replace("0.0.0.0:4222", f"127.0.0.1:{client}").replace("0.0.0.0:8222", f"127.0.0.1:{monitor}")
+    (tmp_path / "nats.conf").write_text(text)
+    command = [str(nats_server_binary), "-c", str(tmp_path / "nats.conf")]
+    with subprocess.Popen(
+        command, env={**os.environ, "SERVER_NAME": "nats-0"}, stderr=subprocess.DEVNULL
+    ) as server:
+        try:
+            for path in _probe_paths(helm.template().one("StatefulSet", "smarttrade-nats")):
+                assert await_answer(f"http://127.0.0.1:{monitor}{path}") == 200
+        finally:
+            server.terminate()
+
+
+def _probe_paths(workload: helm.Manifest) -> list[str]:
+    container = workload["spec"]["template"]["spec"]["containers"][0]
+    probes = ("startupProbe", "livenessProbe", "readinessProbe")
+    return [container[probe]["httpGet"]["path"] for probe in probes]

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.server import LocalServer
 from tests.component.chart import helm
-from tests.component.chart.installation import Cluster, run_key_job, write_kubeconfig
+from tests.component.chart.installation import (
+    Cluster,
+    await_answer,
+    free_port,
+    run_key_job,
+    write_kubeconfig,
+)
 
 ACCOUNT = {
     "apiVersion": "smarttrade.io/v1alpha1",
@@ -63,15 +71,19 @@ def _write_files(folder: Path, data: dict[str, str]) -> OperatorKeys:
 def _run_operator(cluster: Cluster, values: dict[str, Any], folder: Path, nats_url: str) -> str:
     """Its log, after an account was created, changed and deleted."""
     path = folder / "operator.log"
+    environment = _environment(cluster, values, folder, nats_url)
+    address = f"http://127.0.0.1:{environment['SMARTTRADE_PORT']}"
     with path.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "smarttrade_operator.main"],
-            env=_environment(cluster, values, folder, nats_url),
+            env=environment,
             stdout=log,
             stderr=log,
         )
         try:
             _live(cluster, lambda: process.poll() is None)
+            assert [await_answer(f"{address}{path}") for path in ("/livez", "/readyz")] == [200, 200]
+            assert _unknown_metrics(f"{address}/metrics") == set()
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0
         except AssertionError as error:
@@ -96,16 +108,10 @@ def _environment(cluster: Cluster, values: dict[str, Any], folder: Path, nats_ur
         "SMARTTRADE_KEYS": str(folder / "keys"),
         "SMARTTRADE_CATALOGUE": str(catalogue),
         "SMARTTRADE_NATS_URL": nats_url,
-        "SMARTTRADE_PORT": str(_free_port()),
+        "SMARTTRADE_PORT": str(free_port()),
         "SMARTTRADE_HOST": "127.0.0.1",
     }
     return {**os.environ, **given, **here}
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _live(cluster: Cluster, is_running: Callable[[], bool]) -> None:
@@ -134,3 +140,12 @@ def _await(holds: Callable[[], bool], what: str, is_running: Callable[[], bool])
         assert is_running(), f"the operator ended while waiting for {what}"
         assert time.monotonic() < give_up, f"no {what} in time"
         time.sleep(0.2)
+
+
+def _unknown_metrics(url: str) -> set[str]:
+    """Metrics that the chart's alerts ask for and the operator does not have."""
+    exported = urllib.request.urlopen(url, timeout=10).read().decode()
+    rules = yaml.safe_load((helm.CHART / "files/rules/operator.yaml").read_text())
+    asked = {name for rule in rules for name in re.findall(r"smarttrade_\w+", rule["expr"])}
+    assert asked
+    return {name for name in asked if f"\n{name} " not in exported and f"\n{name}{{" not in exported}
