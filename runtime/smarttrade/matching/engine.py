@@ -1,8 +1,8 @@
 """The fill engine: accounts, orders and matching over many markets, without clock or I/O.
 
 Time comes in as `now_ms`; what happened goes out as events, collected until `take_events`. One call is one
-atomic step of the exchange: it either raises OrderRejected and changes nothing, or completes, triggered stops
-included. Recorded liquidity rests in the same books as users' orders (see `liquidity`), so price-time priority
+atomic step of the exchange: it either raises OrderRejected and changes nothing, or completes, stops that it
+triggers included. Recorded liquidity rests in the same books as users' orders (see `liquidity`), so price-time priority
 and queue position are the book's own.
 """
 
@@ -123,7 +123,10 @@ class Engine:
         """Lower the quantity of a resting order to `quantity`; it keeps its place in the queue."""
         units = to_units(quantity)
         if not order.is_open or not order.filled < units < order.quantity:
-            raise OrderRejected(-2038, "Order amend (quantity decrease) rejected: new quantity must be between the executed and the current one.")
+            raise OrderRejected(
+                -2038,
+                "The new quantity must be above the executed one and below the current one.",
+            )
         state = self.markets[order.market.symbol]
         cut = order.quantity - units
         order.quantity = units
@@ -191,7 +194,10 @@ class Engine:
         if order.quote_quantity and not order.quantity:
             order.quantity = self._quantity_for_quote(state, order)
         wanted = self._wanted(state, order)
-        if order.time_in_force is TimeInForce.FOK and state.book.available(order.side, limit, wanted) < wanted:
+        if (
+            order.time_in_force is TimeInForce.FOK
+            and state.book.available(order.side, limit, wanted) < wanted
+        ):
             self._finish(order, Status.EXPIRED, Kind.EXPIRED, now_ms)
             return
         if self._may_meet_itself(order):
@@ -225,7 +231,9 @@ class Engine:
         mine = order.account.open_orders.values()
         return any(other.market is order.market and other.side != order.side and other.open for other in mine)
 
-    def _match_one_by_one(self, state: MarketState, order: Order, limit: int, wanted: int, now_ms: int) -> None:
+    def _match_one_by_one(
+        self, state: MarketState, order: Order, limit: int, wanted: int, now_ms: int
+    ) -> None:
         while wanted and order.is_open:
             level = state.book.best(-order.side)
             if level is None or (level.price - limit) * order.side > 0:

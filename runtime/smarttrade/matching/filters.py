@@ -7,7 +7,9 @@ from smarttrade.matching.market import Market
 from smarttrade.matching.orders import BUY, PRICED_TYPES, STOP_TYPES, OrderRequest, OrderType
 
 
-def check_filters(market: Market, request: OrderRequest, reference: Decimal | None, open_orders: int, open_stops: int) -> None:
+def check_filters(
+    market: Market, request: OrderRequest, reference: Decimal | None, open_orders: int, open_stops: int
+) -> None:
     """Raise OrderRejected for the first filter that `request` fails.
 
     `reference` is the recent average price (None while nothing has traded: percentage filters then pass).

@@ -76,7 +76,7 @@ def lock_units(order: Order, units: int, fee_units: int = 0) -> None:
 
 
 def reserved(order: Order, price: int, quantity: int) -> int:
-    """How much of what `order` holds pays for a fill of `quantity` (a triggered stop without price: nothing)."""
+    """How much of what `order` holds pays for a fill of `quantity`."""
     if not order.locked:
         return 0
     if order.side != BUY:

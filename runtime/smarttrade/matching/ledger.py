@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """Balances, fee schedule and open orders of one owner. `touched` names assets changed since last asked."""
+    """Balances, fee schedule and open orders of one owner. `touched`: assets changed since last asked."""
 
     name: str
     fees: FeeSchedule = field(default_factory=FeeSchedule)

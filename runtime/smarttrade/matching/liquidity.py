@@ -34,9 +34,7 @@ def set_depth(
     engine.settle_triggers(state, now_ms)
 
 
-def trade(
-    engine: Engine, symbol: str, price: int, quantity: int, buyer_is_maker: bool, now_ms: int
-) -> None:
+def trade(engine: Engine, symbol: str, price: int, quantity: int, buyer_is_maker: bool, now_ms: int) -> None:
     """Apply one recorded trade."""
     state = engine.markets[symbol]
     _drop_contradicted(state, price)

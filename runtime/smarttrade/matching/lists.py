@@ -1,4 +1,4 @@
-"""One-cancels-the-other lists: a limit order that takes profit and a stop that limits loss, funds held once."""
+"""One-cancels-the-other lists: a limit order that takes profit, a stop that limits loss, funds held once."""
 
 from dataclasses import dataclass, field
 

@@ -1,7 +1,8 @@
 """Orders as the engine keeps them, and the requests they come from.
 
 `Order` is mutable and slotted because the book changes it on every fill; whoever needs a picture of one
-moment takes it from the `Execution` event. Side is +1 for buy and -1 for sell so that one formula serves both.
+moment takes it from the `Execution` event. Side is +1 for buy and -1 for sell so that one
+formula serves both.
 """
 
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ class OrderRequest:
 
 
 class Order:
-    """One order. `open` is the quantity resting in the book, `quantity - filled` what is left of the order."""
+    """One order. `open` rests in the book; `quantity - filled` is what is left of the order."""
 
     __slots__ = (
         "account",

@@ -41,9 +41,7 @@ def announce(
 ) -> None:
     buyer, seller = (taker, maker) if taker.side == BUY else (maker, taker)
     engine.emit(
-        PublicTrade(
-            state.market, trade_id, now_ms, price, quantity, maker.side == BUY, buyer.id, seller.id
-        )
+        PublicTrade(state.market, trade_id, now_ms, price, quantity, maker.side == BUY, buyer.id, seller.id)
     )
 
 

@@ -1,0 +1,6 @@
+"""`python -m smarttrade.simulator`."""
+
+from smarttrade.simulator.command import app
+
+if __name__ == "__main__":
+    app(prog_name="python -m smarttrade.simulator")

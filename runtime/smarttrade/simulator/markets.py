@@ -1,0 +1,73 @@
+"""From configuration to markets and their tape."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from smarttrade.errors import ConfigurationError
+from smarttrade.matching import Market
+from smarttrade.simulator.config import DEFAULT_PRICES, MarketConfig, SimulatorConfig, build_market
+from smarttrade.simulator.files import load_recording
+from smarttrade.simulator.recorded import Recording, recorded_tape
+from smarttrade.simulator.synthetic import synthetic_tape
+from smarttrade.simulator.tape import Tape, merge_tapes
+
+_SYNTHETIC_HISTORY_CANDLES = 720
+_RECORDED_HISTORY_CANDLES = 1000
+_TRADES_HISTORY_MS = 600_000.0
+_FEWEST_POINTS, _MOST_POINTS = 6, 60
+
+
+@dataclass(frozen=True)
+class Setup:
+    """`unit_ms` is the market time that must become whole candles; `history_ms` lies before the start."""
+
+    markets: list[Market]
+    tape: Tape | None
+    unit_ms: float
+    history_ms: float
+
+
+def build_setup(config: SimulatorConfig) -> Setup:
+    """Markets, tape and history of a configuration; reads the data files it names."""
+    markets, tapes, units, histories = [], [], [], []
+    for index, row in enumerate(config.market_configs()):
+        path = row.data or (config.data if index == 0 or not config.markets else None)
+        recording = load_recording(path) if (path and index == 0) or (row.data and path) else None
+        price = row.price or (recording.first_price if recording else default_price(row.symbol))
+        market = build_market(row, price)
+        markets.append(market)
+        tapes.append(_build_tape(config, row, market, price, recording))
+        units.append(float(recording.interval_ms) if recording and recording.candles else 60_000.0)
+        histories.append(_history_ms(config, recording))
+    if config.market == "manual":
+        return Setup(markets, None, 60_000.0, 0.0)
+    history = config.history_s * 1000 if config.history_s is not None else max(histories)
+    return Setup(markets, merge_tapes(tapes), max(units), history)
+
+
+def _build_tape(
+    config: SimulatorConfig, row: MarketConfig, market: Market, price: Decimal, recording: Recording | None
+) -> Tape:
+    if recording is None:
+        return synthetic_tape(market, price, row.annual_volatility, config.compress, config.seed)
+    candle_s = recording.interval_ms / 1000 / config.compress
+    points = int(min(_MOST_POINTS, max(_FEWEST_POINTS, candle_s * 2)))
+    return recorded_tape(market, recording, points, config.seed)
+
+
+def _history_ms(config: SimulatorConfig, recording: Recording | None) -> float:
+    if recording is None:
+        return _SYNTHETIC_HISTORY_CANDLES * 60_000.0 * min(1.0, config.compress)
+    if recording.candles:
+        return float(recording.interval_ms * min(_RECORDED_HISTORY_CANDLES, len(recording.candles) // 2))
+    return max(_TRADES_HISTORY_MS, _TRADES_HISTORY_MS * config.compress)
+
+
+def default_price(symbol: str) -> Decimal:
+    """Where a synthetic market starts when nothing says otherwise."""
+    base, quote = symbol.split("/")
+    quoted = DEFAULT_PRICES.get(quote, Decimal(1))
+    price = DEFAULT_PRICES.get(base, Decimal(10)) / quoted
+    if price <= 0:
+        raise ConfigurationError(f"{symbol} has no price; give one under `markets`")
+    return price

@@ -1,0 +1,189 @@
+"""The exchange behind the protocol: users, engine, market data, journal. One object, no I/O of its own.
+
+Every change goes through `apply` (or the methods that call it), which hands the engine's events to the
+journal, to the markets' public data and to whoever listens: the streams.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from smarttrade.errors import ConfigurationError
+from smarttrade.matching import (
+    Account,
+    Engine,
+    Execution,
+    Kind,
+    Market,
+    Order,
+    OrderListRequest,
+    OrderRequest,
+    PublicTrade,
+    liquidity,
+)
+from smarttrade.matching.lists import OrderList
+from smarttrade.matching.orders import BUY, SELL
+from smarttrade.simulator.clock import ExchangeClock
+from smarttrade.simulator.config import UserConfig
+from smarttrade.simulator.depth import deepen
+from smarttrade.simulator.faults import VISIBILITY_FAULTS, FaultPlan
+from smarttrade.simulator.journal import Journal, build_entry
+from smarttrade.simulator.marketdata import MarketData
+from smarttrade.simulator.tape import TapeEvent, TapeQuote, TapeTrade, quote_around
+from smarttrade.simulator.users import User, build_user
+
+FILLS_KEPT = 100_000
+
+
+@dataclass(slots=True)
+class Listeners:
+    """Called synchronously, in the order of events."""
+
+    on_trade: Callable[[MarketData, PublicTrade], None]
+    on_book: Callable[[MarketData], None]
+    on_execution: Callable[[Account, Execution], None]
+    on_balance: Callable[[Account, list[str], int], None]
+
+
+def _silent() -> Listeners:
+    return Listeners(lambda _m, _t: None, lambda _m: None, lambda _a, _e: None, lambda _a, _n, _t: None)
+
+
+class Venue:
+    """`orders` and `fills` keep what queries answer from; both by account."""
+
+    def __init__(
+        self,
+        markets: Iterable[Market],
+        clock: ExchangeClock,
+        journal: Journal,
+        faults: FaultPlan,
+        depth_levels: int = 20,
+    ) -> None:
+        self.engine = Engine(markets)
+        self.clock = clock
+        self.journal = journal
+        self.faults = faults
+        self.depth_levels = depth_levels
+        self.listeners = _silent()
+        self.data = {state.market.id: MarketData(state) for state in self.engine.markets.values()}
+        self.by_symbol = {data.market.symbol: data for data in self.data.values()}
+        self.users: dict[str, User] = {}
+        self.orders: dict[str, dict[int, Order]] = {}
+        self.fills: dict[str, deque[Execution]] = {}
+        self.hidden_until_ms: dict[int, int] = {}
+
+    # --- users --------------------------------------------------------------------------------------
+
+    def add_user(self, config: UserConfig) -> User:
+        """Create a user with key and balances; ConfigurationError where name or key is taken."""
+        if config.name in self.engine.accounts or config.key in self.users:
+            raise ConfigurationError(f"user {config.name!r} or its key exists already; choose another")
+        user = build_user(config)
+        self.register(user)
+        return user
+
+    def register(self, user: User) -> None:
+        self.engine.add_account(user.account)
+        self.users[user.key] = user
+        self.orders[user.name] = {}
+        self.fills[user.name] = deque(maxlen=FILLS_KEPT)
+
+    def deposit(self, account: Account, asset: str, amount: Decimal) -> None:
+        account.deposit(asset, amount)
+        self._publish_balances(self.clock.now_ms())
+
+    # --- trading ------------------------------------------------------------------------------------
+
+    def place(
+        self, account: Account, request: OrderRequest, endpoint: str = "order"
+    ) -> tuple[Order, list[Execution]]:
+        """Place an order; returns it with its own fills of this instant."""
+        order = self.engine.place(account, request, self.clock.now_ms())
+        self._hide(account, order, endpoint)
+        return order, [e for e in self.flush() if e.order is order and e.kind is Kind.TRADE]
+
+    def place_list(self, account: Account, request: OrderListRequest) -> OrderList:
+        order_list = self.engine.place_list(account, request, self.clock.now_ms())
+        self.flush()
+        return order_list
+
+    def cancel(self, order: Order) -> None:
+        self.engine.cancel(order, self.clock.now_ms())
+        self.flush()
+
+    def reduce(self, order: Order, quantity: Decimal) -> None:
+        self.engine.reduce(order, quantity, self.clock.now_ms())
+        self.flush()
+
+    def _hide(self, account: Account, order: Order, endpoint: str) -> None:
+        for fault in self.faults.take(VISIBILITY_FAULTS, account.name, endpoint):
+            self.hidden_until_ms[order.id] = self.clock.now_ms() + fault.delay_ms
+
+    def is_visible(self, order: Order) -> bool:
+        """Whether queries may show an order (late visibility is a fault)."""
+        until = self.hidden_until_ms.get(order.id)
+        return until is None or self.clock.now_ms() >= until
+
+    def find_orders(self, account: Account, symbol: str) -> list[Order]:
+        """Visible orders of one market, oldest first."""
+        mine = self.orders[account.name].values()
+        return [order for order in mine if order.market.symbol == symbol and self.is_visible(order)]
+
+    # --- market -------------------------------------------------------------------------------------
+
+    def apply(self, event: TapeEvent, at_ms: int) -> None:
+        """Let one recorded or synthetic event move the market."""
+        data = self.by_symbol[event.symbol]
+        if isinstance(event, TapeTrade):
+            liquidity.trade(
+                self.engine, event.symbol, event.price, event.quantity, event.buyer_is_maker, at_ms
+            )
+            if data.is_one_sided:
+                self._show(data, quote_around(data.market, event), at_ms)
+        else:
+            self._show(data, event, at_ms)
+        self.flush(data)
+
+    def _show(self, data: MarketData, quote: TapeQuote, at_ms: int) -> None:
+        bids = deepen(data.market, quote.bid, quote.bid_size, BUY, self.depth_levels)
+        asks = deepen(data.market, quote.ask, quote.ask_size, SELL, self.depth_levels)
+        liquidity.set_depth(self.engine, quote.symbol, bids, asks, at_ms)
+
+    def flush(self, changed: MarketData | None = None) -> list[Execution]:
+        """Hand what the engine did to journal, data and listeners; returns users' executions."""
+        executions: list[Execution] = []
+        touched = {changed.market.id: changed} if changed else {}
+        for event in self.engine.take_events():
+            if isinstance(event, Execution):
+                executions.append(event)
+                self._record(event)
+                touched[event.order.market.id] = self.data[event.order.market.id]
+            else:
+                data = self.data[event.market.id]
+                data.add_trade(event)
+                self.listeners.on_trade(data, event)
+        self._publish_balances(executions[-1].time_ms if executions else None)
+        for data in touched.values():
+            data.updated()
+            self.listeners.on_book(data)
+        return executions
+
+    def _record(self, execution: Execution) -> None:
+        order = execution.order
+        if order.account is None:
+            return
+        self.journal.append(build_entry(execution))
+        if execution.kind is Kind.NEW:
+            self.orders[order.account.name][order.id] = order
+        elif execution.kind is Kind.TRADE:
+            self.fills[order.account.name].append(execution)
+        if execution.kind is not Kind.TRIGGERED:
+            self.listeners.on_execution(order.account, execution)
+
+    def _publish_balances(self, now_ms: int | None) -> None:
+        for account in self.engine.accounts.values():
+            if account.touched:
+                assets = account.take_touched()
+                self.listeners.on_balance(account, assets, now_ms or self.clock.now_ms())
