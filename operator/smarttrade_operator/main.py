@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parsed = build_parser().parse_args(arguments)
     configure_with({"component": "operator"}, os.environ.get("SMARTTRADE_LOG_LEVEL") or "info")
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    # It warns at each of ten attempts a second; `provisioning` tells once that NATS is gone.
+    logging.getLogger("smarttrade.bus.connection").setLevel(logging.ERROR)
     sys.exit(_run(_keys(parsed) if parsed.command == "keys" else _serve()))
 
 

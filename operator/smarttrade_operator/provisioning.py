@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import msgspec
 import structlog
+from nats.errors import Error as NatsError
 
 from smarttrade.bus.accounts import AccountLimits, AccountPair, build_accounts
 from smarttrade.bus.keys import OperatorKeys
@@ -62,7 +64,7 @@ class Provisioning:
         key, limits = _key(pair.identity), AccountLimits(pods=replicas)
         if self._provisioned.get(key) == limits:
             return False
-        async with self._slots:
+        async with self._turn():
             sent = await self._required.push(pair)
             await self._required.ensure_assets(pair.identity, self.asset_replicas, limits=limits)
         self._provisioned[key] = limits
@@ -79,7 +81,7 @@ class Provisioning:
             return False
         # The very same bytes again, where nothing has changed: readers then see no new value.
         stamped = stored if known and stored else _stamp(control)
-        async with self._slots:
+        async with self._turn():
             await self._required.write_control(identity, stamped)
         self._controls[key] = stamped
         self._written.add(key)
@@ -87,7 +89,7 @@ class Provisioning:
 
     async def remove(self, identity: AccountIdentity) -> None:
         """Take both accounts and all they stored out of NATS."""
-        async with self._slots:
+        async with self._turn():
             await self._required.delete(identity)
         self.drop(_key(identity))
 
@@ -101,13 +103,22 @@ class Provisioning:
         self.forget(key)
         self._controls.pop(key, None)
 
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One of a bounded number of conversations with NATS; every failure of it is a BusError."""
+        async with self._slots:
+            try:
+                yield
+            except NatsError as error:
+                raise BusError(f"NATS at {self.url}: {error or type(error).__name__}") from error
+
     @property
     def connected(self) -> bool:
         return self._provisioner is not None and self._provisioner.connected
 
     @property
     def _required(self) -> Provisioner:
-        if self._provisioner is None:
+        if self._provisioner is None or not self._provisioner.connected:
             raise BusError(f"not connected to NATS at {self.url}: is it running, and is the URL right?")
         return self._provisioner
 

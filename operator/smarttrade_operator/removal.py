@@ -12,6 +12,7 @@ from smarttrade.api import DeletionPolicy, TradingAccount
 from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity
 from smarttrade_operator.cache import Observed
+from smarttrade_operator.children.blueprint import secret_name
 from smarttrade_operator.conditions import Findings
 from smarttrade_operator.finalizer import (
     Deletion,
@@ -20,7 +21,7 @@ from smarttrade_operator.finalizer import (
     deletion_age_s,
     has_finalizer,
 )
-from smarttrade_operator.kube import DEPLOYMENT, TRADING_ACCOUNT, Kube, Manifest, NotFound
+from smarttrade_operator.kube import DEPLOYMENT, SECRET, TRADING_ACCOUNT, Kube, Manifest, NotFound, kind_of
 from smarttrade_operator.names import Key
 from smarttrade_operator.plan import InvalidSpec, build_control, identify, parse
 from smarttrade_operator.provisioning import Provisioning
@@ -59,7 +60,9 @@ class Removal:
         if deletion.stage is Stage.STOP_PODS:
             await self._stop_pods(key, observed, deletion)
             return _POLL_S
-        await self._release(account, identity, deletion)
+        await self._remove_accounts(account, identity, deletion)
+        await self._remove_children(key, observed, identity)
+        await self._release(account)
         return None
 
     async def _announce(self, identity: AccountIdentity, account: TradingAccount) -> None:
@@ -103,7 +106,9 @@ class Removal:
             await self.publisher.tell(observed.account, "NotSettled", note, kind="Warning")
         await self.kube.delete(DEPLOYMENT, key.namespace, key.name, uid=deployment["metadata"]["uid"])
 
-    async def _release(self, account: Manifest, identity: AccountIdentity, deletion: Deletion) -> None:
+    async def _remove_accounts(
+        self, account: Manifest, identity: AccountIdentity, deletion: Deletion
+    ) -> None:
         try:
             await self.provisioning.remove(identity)
         except BusError as error:
@@ -111,13 +116,22 @@ class Removal:
                 raise
             note = f"released although its NATS accounts could not be removed: {error}"
             await self.publisher.tell(account, "NatsAccountsLeft", note, kind="Warning")
+
+    async def _remove_children(self, key: Key, observed: Observed, identity: AccountIdentity) -> None:
+        """The owner references would do it too, but when that happens nobody can tell."""
+        for child in observed.managed:
+            metadata = child["metadata"]
+            await self.kube.delete(kind_of(child), key.namespace, metadata["name"], uid=metadata["uid"])
+        await self.kube.delete(SECRET, key.namespace, secret_name(identity))
+
+    async def _release(self, account: Manifest) -> None:
         metadata = account["metadata"]
         patch = build_finalizer_patch(account, present=False)
         try:
             await self.kube.merge_patch(TRADING_ACCOUNT, metadata["namespace"], metadata["name"], patch)
         except NotFound:
             return
-        _log.info("account released", account=identity.key)
+        _log.info("account released", account=f"{metadata['namespace']}/{metadata['name']}")
 
 
 def _parse(account: Manifest) -> TradingAccount | None:

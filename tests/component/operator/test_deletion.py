@@ -1,0 +1,155 @@
+"""Deleting an account settles it while its pods run, then leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from smarttrade.bus.accounts import core_key, strategy_key
+from smarttrade.bus.keys import OperatorKeys
+from smarttrade.bus.provision import Provisioner
+from smarttrade.bus.server import LocalServer
+from smarttrade.identity import AccountIdentity
+from tests.component.operator.conftest import MakeOperator
+from tests.component.operator.harness import Namespace, OperatorProcess, build_account, eventually
+from tests.component.operator.pods import Pod, holding
+
+CHILDREN = (
+    ("Deployment", "alice"),
+    ("NetworkPolicy", "alice"),
+    ("PodDisruptionBudget", "alice"),
+    ("Secret", "alice-nats"),
+)
+
+
+async def _stored(server: LocalServer, keys: OperatorKeys, namespace: Namespace) -> list[bool]:
+    """Whether NATS holds the core and the strategy account."""
+    identity = AccountIdentity(namespace.name, namespace.name, "alice")
+    provisioner = Provisioner(server.url, keys)
+    await provisioner.connect()
+    try:
+        publics = [core_key(keys, identity).public, strategy_key(keys, identity).public]
+        return [await provisioner.lookup(public) is not None for public in publics]
+    finally:
+        await provisioner.close()
+
+
+def _is_gone(namespace: Namespace) -> bool:
+    return namespace.find("TradingAccount", "alice") is None
+
+
+def _assert_nothing_is_left(namespace: Namespace) -> None:
+    for kind, name in CHILDREN:
+        eventually(lambda k=kind, n=name: namespace.find(k, n) is None, 20, f"{kind} {name} is gone")
+    eventually(lambda: not namespace.items("Pod"), 20, "no pods")
+
+
+async def test_an_account_that_never_traded_is_released_at_once(
+    operator: OperatorProcess, namespace: Namespace, nats: LocalServer, keys: OperatorKeys
+) -> None:
+    namespace.create("TradingAccount", build_account("alice"))
+    await asyncio.to_thread(namespace.wait, "Deployment", "alice")
+    assert await _stored(nats, keys, namespace) == [True, True]
+    namespace.delete("TradingAccount", "alice")
+    await asyncio.to_thread(eventually, lambda: _is_gone(namespace))
+    await asyncio.to_thread(_assert_nothing_is_left, namespace)
+    assert await _stored(nats, keys, namespace) == [False, False]
+
+
+async def test_pods_stay_until_their_orders_are_cancelled(
+    operator: OperatorProcess, namespace: Namespace, nats: LocalServer, keys: OperatorKeys
+) -> None:
+    namespace.create("TradingAccount", build_account("alice"))
+    async with Pod(namespace, "alice", nats.url) as pod:
+        await pod.report(1, open_orders=2, positions=[holding("1")])
+        await asyncio.to_thread(namespace.wait_condition, "alice", "Ready", "Trading")
+        namespace.delete("TradingAccount", "alice")
+        await asyncio.to_thread(namespace.wait_condition, "alice", "Ready", "Deleting")
+        control = await pod.control()
+        assert control is not None
+        assert control.deleting
+        await pod.report(control.generation, open_orders=1, positions=[holding("1")])
+        with pytest.raises(AssertionError):
+            await asyncio.to_thread(eventually, lambda: namespace.find("Deployment", "alice") is None, 2)
+        await pod.report(control.generation, positions=[holding("1")])
+        await asyncio.to_thread(eventually, lambda: namespace.find("Deployment", "alice") is None)
+        await asyncio.to_thread(eventually, lambda: _is_gone(namespace))
+    assert namespace.events("Settled")
+    await asyncio.to_thread(_assert_nothing_is_left, namespace)
+    assert await _stored(nats, keys, namespace) == [False, False]
+
+
+async def test_flatten_waits_for_the_positions_too(
+    operator: OperatorProcess, namespace: Namespace, nats: LocalServer
+) -> None:
+    namespace.create("TradingAccount", build_account("alice", deletionPolicy="Flatten"))
+    async with Pod(namespace, "alice", nats.url) as pod:
+        await pod.report(1, positions=[holding("1")])
+        await asyncio.to_thread(namespace.wait_condition, "alice", "Ready", "Trading")
+        namespace.delete("TradingAccount", "alice")
+        await pod.report(2, positions=[holding("1")])
+        with pytest.raises(AssertionError):
+            await asyncio.to_thread(eventually, lambda: namespace.find("Deployment", "alice") is None, 2)
+        await pod.report(2, positions=[holding("0")])
+        await asyncio.to_thread(eventually, lambda: _is_gone(namespace))
+
+
+async def test_an_account_that_does_not_settle_is_released_after_the_timeout(
+    operator: OperatorProcess, namespace: Namespace, nats: LocalServer
+) -> None:
+    namespace.create("TradingAccount", build_account("alice", deletionTimeoutSeconds=5))
+    async with Pod(namespace, "alice", nats.url) as pod:
+        await pod.report(1, open_orders=3)
+        await asyncio.to_thread(namespace.wait_condition, "alice", "Ready", "Trading")
+        namespace.delete("TradingAccount", "alice")
+        await pod.report(2, open_orders=3)
+        await asyncio.to_thread(eventually, lambda: _is_gone(namespace), 30)
+    event = namespace.events("NotSettled")[0]
+    assert event["type"] == "Warning"
+    assert "3 open" in event["note"]
+
+
+async def test_an_account_deleted_while_the_operator_is_away_is_settled_on_its_return(
+    operator: OperatorProcess, namespace: Namespace, nats: LocalServer, keys: OperatorKeys
+) -> None:
+    namespace.create("TradingAccount", build_account("alice"))
+    await asyncio.to_thread(namespace.wait, "Deployment", "alice")
+    await asyncio.to_thread(operator.stop)
+    namespace.delete("TradingAccount", "alice")
+    assert not _is_gone(namespace)
+    await asyncio.to_thread(operator.start)
+    await asyncio.to_thread(eventually, lambda: _is_gone(namespace))
+    assert await _stored(nats, keys, namespace) == [False, False]
+
+
+async def test_a_namespace_with_accounts_can_be_deleted(
+    make_operator: MakeOperator, nats: LocalServer, namespace: Namespace
+) -> None:
+    operator = make_operator(nats, f"operator-{namespace.name}", OPERATOR_NAMESPACE="default")
+    await asyncio.to_thread(operator.start)
+    namespace.create("TradingAccount", build_account("alice"))
+    await asyncio.to_thread(namespace.wait, "Deployment", "alice")
+    namespace.client.call("DELETE", f"/api/v1/namespaces/{namespace.name}")
+
+    def is_gone() -> bool:
+        return namespace.client.call("GET", f"/api/v1/namespaces/{namespace.name}").status == 404
+
+    await asyncio.to_thread(eventually, is_gone, 60)
+
+
+async def test_a_recreated_account_is_built_anew(
+    operator: OperatorProcess, namespace: Namespace, nats: LocalServer, keys: OperatorKeys
+) -> None:
+    for _ in range(2):
+        namespace.create("TradingAccount", build_account("alice"))
+        account = namespace.get("TradingAccount", "alice")
+
+        def is_owned(uid: str = account["metadata"]["uid"]) -> bool:
+            owners = namespace.get("Deployment", "alice")["metadata"]["ownerReferences"]
+            return [owner["uid"] for owner in owners] == [uid]
+
+        await asyncio.to_thread(eventually, is_owned)
+        assert await _stored(nats, keys, namespace) == [True, True]
+        namespace.delete("TradingAccount", "alice")
+        await asyncio.to_thread(eventually, lambda: _is_gone(namespace))
