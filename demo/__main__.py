@@ -36,7 +36,9 @@ def _recording(path: str) -> Path | None:
     if not path:
         return None
     if not Path(path).is_file():
-        raise ClusterError(f"DATA={path}: there is no such file; give a CSV or Parquet file of candles or trades")
+        raise ClusterError(
+            f"DATA={path}: there is no such file; give a CSV or Parquet file of candles or trades"
+        )
     return Path(path).resolve()
 
 

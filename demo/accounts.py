@@ -24,6 +24,7 @@ class Seen:
     state: str
     ready: bool
     equity: str
+    realized_pnl: str
     reasons: str
 
     def __str__(self) -> str:
@@ -69,6 +70,7 @@ def look(context: Context, name: str) -> Seen:
         state=status.get("effectiveState") or "",
         ready=conditions.get("Ready", {}).get("status") == "True",
         equity=status.get("equity") or "",
+        realized_pnl=status.get("realizedPnl") or "",
         reasons=", ".join(wrong),
     )
 

@@ -25,10 +25,14 @@ class Context:
     kubeconfig: Path
     name: str
 
-    def kubectl(self, *arguments: str, input: str | None = None, timeout_s: float = 120) -> str:
+    def kubectl(self, *arguments: str, stdin: str | None = None, timeout_s: float = 120) -> str:
         """Run kubectl and return what it printed; CommandError with its complaint."""
-        command = [str(self.kubectl_path), "--kubeconfig", str(self.kubeconfig), "--context", self.name]
-        return _run([*command, *arguments], input, timeout_s)
+        return _run(self.kubectl_command(*arguments), stdin, timeout_s)
+
+    def kubectl_command(self, *arguments: str) -> list[str]:
+        """The words of a kubectl call, for processes that stay."""
+        kubeconfig = ["--kubeconfig", str(self.kubeconfig), "--context", self.name]
+        return [str(self.kubectl_path), *kubeconfig, *arguments]
 
     def helm(self, *arguments: str, timeout_s: float = 420) -> str:
         """Run helm and return what it printed; CommandError with its complaint."""
@@ -44,12 +48,12 @@ class Context:
     def apply(self, *manifests: Mapping[str, Any]) -> None:
         """Server-side apply of the manifests, in order."""
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)})
-        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=text)
+        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
 
 
-def _run(command: Sequence[str], input: str | None, timeout_s: float) -> str:
+def _run(command: Sequence[str], stdin: str | None, timeout_s: float) -> str:
     try:
-        done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=timeout_s)
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
         raise CommandError(f"{' '.join(command[:6])} ... did not end within {timeout_s:.0f} s") from error
     if done.returncode:

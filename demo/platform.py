@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,13 +40,9 @@ def make_exchange_keys(users: list[str]) -> dict[str, ExchangeKey]:
     return {user: keys[user] for user in users}
 
 
-def place_recording(source: Path, node_folder: str) -> Recording:
-    """Copy a recording where the cluster's node sees it. One-minute candles are replayed as one-second ones."""
-    folder = cache_folder() / "demo" / "data"
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, folder / source.name)
-    (folder / source.name).chmod(0o644)
-    return Recording(node_folder or str(folder), source.name, 60 if _has_candles(source) else 1)
+def describe_recording(source: Path, node_folder: str) -> Recording:
+    """One-minute candles are replayed as one-second ones, trades at their own pace."""
+    return Recording(node_folder, source.name, 60 if _has_candles(source) else 1)
 
 
 def _has_candles(source: Path) -> bool:
@@ -62,10 +57,9 @@ def _has_candles(source: Path) -> bool:
 def build_values(
     images: Mapping[str, str], keys: Mapping[str, ExchangeKey], recording: Recording | None
 ) -> dict[str, Any]:
-    """The chart's values for a throw-away cluster: one NATS server without a volume, one operator's standby."""
+    """The chart's values for a throw-away cluster: locally built images, NATS without a volume."""
     simulator: dict[str, Any] = {
         "enabled": True,
-        "image": _image(images["simulator"]),
         "symbols": ["BTC/USDT", "ETH/USDT"],
         "seed": 7,
         "users": [

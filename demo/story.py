@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from demo import accounts, platform
+from demo import accounts, ground_truth, platform
 from demo.accounts import Seen
-from demo.environment import build_images, cluster_context, node_data_folder
+from demo.environment import build_images, context_of, place_recording, ready_cluster
 from demo.kubectl import Context
 from demo.progress import Progress
 
@@ -19,12 +21,15 @@ def up(data: Path | None) -> None:
     """From nothing (or from wherever an earlier run stopped) to two accounts that trade and one fail-over."""
     progress = Progress()
     progress.step("cluster: a real Kubernetes on this machine")
-    context = cluster_context()
-    progress.step("images: operator, runtime, simulator, nats")
-    images = build_images()
-    progress.step("platform: helm upgrade --install smarttrade" + (f", replaying {data.name}" if data else ""))
+    where = ready_cluster()
+    context = context_of(where)
+    progress.step("images: operator, runtime, nats")
+    images = build_images(where, data)
+    progress.step(
+        "platform: helm upgrade --install smarttrade" + (f", replaying {data.name}" if data else "")
+    )
     keys = platform.make_exchange_keys(list(accounts.NAMES))
-    recording = platform.place_recording(data, node_data_folder()) if data else None
+    recording = platform.describe_recording(data, place_recording(where, data)) if data else None
     platform.install(context, platform.build_values(images, keys, recording))
     progress.step("accounts: alice with two replicas, bob with one, each in a namespace of its own")
     accounts.apply(context, keys)
@@ -37,7 +42,7 @@ def up(data: Path | None) -> None:
 def down() -> None:
     """Remove the accounts and the platform; the cluster stays."""
     progress = Progress()
-    context = cluster_context()
+    context = context_of(ready_cluster())
     progress.step("accounts: settle and remove")
     accounts.delete(context)
     progress.step("platform: helm uninstall")
@@ -57,7 +62,9 @@ def _show_first_fill(context: Context, progress: Progress, name: str) -> None:
 def _show_fail_over(context: Context, progress: Progress) -> None:
     before = accounts.look(context, "alice")
     progress.step(f"fail-over: kill alice's leader {before.leader}")
-    context.kubectl("delete", "pod", before.leader, "-n", "alice", "--grace-period=0", "--force", "--wait=false")
+    context.kubectl(
+        "delete", "pod", before.leader, "-n", "alice", "--grace-period=0", "--force", "--wait=false"
+    )
 
     def look() -> tuple[Seen | None, str]:
         seen = accounts.look(context, "alice")
@@ -73,16 +80,22 @@ def _summarise(context: Context, progress: Progress) -> None:
     print(context.kubectl("get", "ta", "-A"))
     for name in accounts.NAMES:
         print(f"last fills of {name}")
-        for line in accounts.last_fills(context, name):
-            print(f"  {line}")
-        print(f"  equity {accounts.look(context, name).equity}\n")
+        for trade in ground_truth.trades(context, name)[-5:]:
+            print(f"  {_describe(trade)}")
+        seen = accounts.look(context, name)
+        print(f"  equity {seen.equity}, realised PnL {seen.realized_pnl}\n")
     print(
         "Try next:\n"
         f"  export KUBECONFIG={context.kubeconfig} PATH={context.kubectl_path.parent}:$PATH\n"
         "  kubectl get ta -A -w\n"
-        "  kubectl patch ta alice -n alice --type merge -p '{\"spec\":{\"state\":\"Paused\"}}'\n"
+        '  kubectl patch ta alice -n alice --type merge -p \'{"spec":{"state":"Paused"}}\'\n'
         "  kubectl describe ta bob -n bob\n"
         "  make demo-down    # remove the accounts and the platform\n"
         "  make cluster-down # remove the cluster without a trace"
     )
     sys.stdout.flush()
+
+
+def _describe(trade: dict[str, Any]) -> str:
+    time = datetime.fromtimestamp(trade["time_ms"] / 1000, UTC).strftime("%H:%M:%S")
+    return f"{time} {trade['side']:4} {trade['last_quantity']} {trade['symbol']} at {trade['last_price']}"

@@ -1,0 +1,43 @@
+"""The simulated exchange's own journal: what really happened, whatever anybody else believes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from demo.kubectl import CommandError, Context
+from demo.platform import NAMESPACE, RELEASE
+
+
+def trades(context: Context, user: str) -> list[dict[str, Any]]:
+    """Every execution of one user, oldest first, as the journal keeps them."""
+    secret = context.get("secret", f"{RELEASE}-simulator", "-n", NAMESPACE)
+    token = base64.b64decode(secret["data"]["adminToken"]).decode()
+    with _forwarded(context) as port:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/admin/v1/journal?user={user}&kind=TRADE",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        with urllib.request.urlopen(request, timeout=15) as reply:
+            entries: list[dict[str, Any]] = json.load(reply)
+    return entries
+
+
+@contextmanager
+def _forwarded(context: Context) -> Iterator[int]:
+    service = f"svc/{RELEASE}-simulator"
+    command = context.kubectl_command("port-forward", "-n", NAMESPACE, service, ":8090")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as forward:
+        try:
+            assert forward.stdout is not None
+            line = forward.stdout.readline()
+            if "127.0.0.1:" not in line:
+                raise CommandError(f"kubectl port-forward: {line.strip() or 'ended at once'}")
+            yield int(line.split("127.0.0.1:")[1].split()[0])
+        finally:
+            forward.terminate()
