@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Annotated, ClassVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, Field
 
@@ -30,13 +31,28 @@ Sides = Annotated[
     AfterValidator(_distinct),
     Field(min_length=1, max_length=2, json_schema_extra={"x-kubernetes-list-type": "set"}),
 ]
+_TIME_ZONE = "write an IANA time zone, such as UTC or Europe/Berlin"
+
+
+def _known(zone: str) -> str:
+    """A machine without a time zone database cannot tell, and must not refuse what is right."""
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        if available_timezones():
+            raise ValueError(f"{zone!r} is not known; {_TIME_ZONE}") from error
+    return zone
+
+
 TimeZone = Annotated[
     str,
     Text(
         r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$",
         64,
-        "write an IANA time zone, such as UTC or Europe/Berlin",
+        _TIME_ZONE,
+        cel="timestamp('2026-01-01T00:00:00Z').getHours(self) >= 0",
     ),
+    AfterValidator(_known),
 ]
 
 

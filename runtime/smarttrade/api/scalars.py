@@ -61,13 +61,15 @@ class Text:
     pattern: str
     length: int
     message: str
+    cel: str = ""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(self.check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
         """The pattern for tools, and a rule for its readable message."""
-        rules = [rule(f"self.matches(r'{self.pattern}')", self.message)]
+        matches = f"self.matches(r'{self.pattern}')"
+        rules = [rule(f"{matches} && {self.cel}" if self.cel else matches, self.message)]
         return {
             "type": "string",
             "pattern": self.pattern,

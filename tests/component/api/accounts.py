@@ -261,6 +261,7 @@ MISTAKES: tuple[Mistake, ...] = (
         local=("is not a string", "write a time of day as HH:MM in quotes"),
     ),
     mistake("a time zone with blanks", {"spec.risk.dailyReset": {"timeZone": "New York"}}, "IANA time zone"),
+    mistake("a time zone of Mars", {"spec.risk.dailyReset": {"timeZone": "Mars/Base"}}, "IANA time zone"),
     mistake("a duration without a unit", {"spec.onBusLoss": {"after": "10"}}, "with a unit of ms, s, m or h"),
     mistake("a negative duration", {"spec.onBusLoss": {"after": "-10s"}}, "with a unit of ms, s, m or h"),
     mistake(
