@@ -1,4 +1,4 @@
-"""Resting orders: little churn, never two on one key, and a passive target that becomes marketable in time."""
+"""Resting orders: little churn, never two on one key; a passive target becomes marketable in time."""
 
 from __future__ import annotations
 
