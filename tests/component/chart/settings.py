@@ -29,6 +29,7 @@ TOGGLES: dict[str, dict[str, Any]] = {
     | {
         "simulator.dataVolume": {"hostPath": {"path": "/srv/data"}},
         "simulator.dataFile": "btc.csv",
+        "simulator.stateVolume": {"emptyDir": {}},
         "simulator.compress": 60,
         "simulator.seed": 7,
         "simulator.symbols": ["BTC/USDT", "ETH/USDT"],
