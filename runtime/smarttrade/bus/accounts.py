@@ -117,6 +117,18 @@ def operator_credentials(keys: OperatorKeys, identity: AccountIdentity, *, now: 
     )
 
 
+def observer_credentials(keys: OperatorKeys, identity: AccountIdentity, *, now: float | None = None) -> str:
+    """A month of listening to prices, fills and positions in the core account; it can publish nothing."""
+    core = core_key(keys, identity)
+    heard = ["market.*.quote", "fill.*", "position.*", "_INBOX.observer.>"]
+    claims = jwt.build_user_claims(core.public, [], heard)
+    issued = int(time.time() if now is None else now) - 60
+    user = keys.user("observer", identity.key)
+    signer = keys.account_signing("core", identity.key)
+    token = jwt.encode(signer, user.public, "observer", claims, issued, issued + 30 * 86_400)
+    return jwt.format_credentials(token, user.seed)
+
+
 def build_core_claims(keys: OperatorKeys, identity: AccountIdentity, limits: AccountLimits) -> jwt.Claims:
     exports = [_export(subject, "stream") for subject in subjects.STRATEGY_STREAMS]
     exports += [_export(subject, "service") for subject in subjects.STRATEGY_SERVICES]
@@ -176,7 +188,8 @@ def build_permissions(role: str) -> tuple[list[str], list[str]]:
         f"$JS.API.STREAM.MSG.GET.{subjects.LEASE_STREAM}",
         f"$JS.API.STREAM.CREATE.{subjects.LEASE_STREAM}",
     ]
-    return publish, ["decide.*", "market.*.*", subjects.CONTROL, subjects.LEASE_KEY, own_inbox]
+    own_streams = [subjects.CONTROL, subjects.LEASE_KEY, subjects.LOG]
+    return publish, ["decide.*", "market.*.*", *own_streams, own_inbox]
 
 
 def build_static_accounts(keys: OperatorKeys) -> dict[str, str]:
