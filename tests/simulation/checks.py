@@ -1,0 +1,288 @@
+"""What must hold in every history, whatever the faults: checked at every change, and when all has come to rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from smarttrade.exchange.reports import TradeReport, VenueStatus
+from smarttrade.execution import effects as fx
+from smarttrade.execution import records
+from smarttrade.execution.book import Book
+from smarttrade.execution.targets import dead_band
+from smarttrade.messages import Decision, Outcome, RestingOrders, Side, Target
+from tests.simulation.plan import MARKETS, PRICE
+from tests.simulation.venue import FILTERS, Resident
+
+if TYPE_CHECKING:
+    from tests.simulation.pod import Pod
+    from tests.simulation.world import World
+
+DUST = Decimal("0.001")
+ZERO = Decimal(0)
+_CLOSED = ("ReduceOnly", "Paused", "Flatten", "Halted")
+
+
+class Violation(AssertionError):
+    """An invariant does not hold in this history."""
+
+    def __init__(self, invariant: str, detail: str) -> None:
+        super().__init__(f"{invariant}: {detail}")
+        self.invariant = invariant
+        self.detail = detail
+
+
+class Checks:
+    """Sees the log, the exchange and the pods at once, as no pod can."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._intents: dict[str, records.OrderIntended] = {}
+        self._decisions: dict[str, Decision] = {}
+        self._outcomes: dict[str, records.DecisionClosed] = {}
+        self._high: dict[tuple[str, str], tuple[int, int, int]] = {}
+        self._filled: Counter[tuple[str, str]] = Counter()
+        self._sent: set[str] = set()
+        self._closed_since: dict[str, int] = {}
+        self._trades: set[tuple[str, str]] = set()
+        self._epoch = 0
+        self._holder = ""
+
+    # --- the log ---
+
+    def appended(self, pod: Pod, batch: records.Batch) -> None:
+        """A batch became durable."""
+        _require(batch.epoch >= self._epoch, "one leader writes", f"epoch {batch.epoch} after {self._epoch}")
+        for record in batch.records:
+            match record:
+                case records.EpochStarted():
+                    _require(record.epoch > self._epoch, "epochs grow", f"{record.epoch} after {self._epoch}")
+                    self._epoch, self._holder = record.epoch, record.holder
+                    self._world.coverage["fail-over"] += 1
+                case records.DecisionAccepted():
+                    self._accepted(record.decision)
+                case records.DecisionClosed():
+                    self._closed(record)
+                case records.OrderIntended():
+                    self._intended(pod, record)
+                case records.FillRecorded():
+                    trade = (record.fill.market, record.fill.trade_id)
+                    _require(trade not in self._trades, "a trade is recorded once", str(trade))
+                    self._trades.add(trade)
+
+    def _accepted(self, decision: Decision) -> None:
+        key = (decision.strategy, decision.market)
+        newest = self._high.get(key)
+        _require(
+            newest is None or decision.order_key > newest,
+            "no decision at or below the high-water mark is executed",
+            f"{decision.id} at {decision.order_key}, mark {newest}",
+        )
+        self._high[key] = decision.order_key
+        self._decisions[decision.id] = decision
+        self._world.coverage["decision"] += 1
+
+    def _closed(self, record: records.DecisionClosed) -> None:
+        _require(record.id in self._decisions, "only what was accepted has an outcome", record.id)
+        known = self._outcomes.get(record.id)
+        _require(known is None, "every decision ends in one outcome", f"{record.id}: {known} and {record}")
+        self._outcomes[record.id] = record
+        self._world.coverage[f"outcome {record.outcome}"] += 1
+
+    def _intended(self, pod: Pod, record: records.OrderIntended) -> None:
+        _require(record.cid not in self._intents, "client order ids are never reused", record.cid)
+        self._intents[record.cid] = record
+        since = self._closed_since.get(pod.name)
+        late = record.side is Side.BUY and since is not None and record.deadline_ms > since + 50
+        _require(not late, "nothing is opened in a closed state", f"{record} by {pod.name} since {since}")
+        if record.attempt > 1:
+            self._world.coverage["tried again"] += 1
+        if record.kind == "PostOnly":
+            self._world.coverage["resting order"] += 1
+
+    # --- the pods ---
+
+    def before(self, pod: Pod, event: fx.Input) -> None:
+        if isinstance(event, fx.ControlRead):
+            closed = event.kill or event.spec.state in _CLOSED
+            if not closed:
+                self._closed_since.pop(pod.name, None)
+            else:
+                self._closed_since.setdefault(pod.name, self._world.venue.time_ms)
+
+    def let_go(self, pod: Pod, effect: fx.Send) -> None:
+        """A pod decided to send: only what is durable, and only while it may lead."""
+        _require(effect.cid in self._intents, "an order leaves after its intent is durable", effect.cid)
+        deposed = self._holder != pod.name
+        _require(not deposed, "no order is let go by a pod that was deposed", f"{effect.cid} by {pod.name}")
+
+    def leaves(self, effect: fx.Send) -> None:
+        _require(effect.cid not in self._sent, "a client order id is sent once", effect.cid)
+        self._sent.add(effect.cid)
+
+    # --- the exchange ---
+
+    def order_changed(self, resident: Resident, trade: TradeReport | None) -> None:
+        if trade is not None:
+            self._not_beyond(resident, trade)
+        elif resident.status is VenueStatus.OPEN:
+            self._within_limits(resident)
+            self._one_a_key(resident)
+
+    def _not_beyond(self, resident: Resident, trade: TradeReport) -> None:
+        market, position = trade.market, self._world.venue.position[trade.market]
+        _require(position >= -DUST, "a position never crosses zero", f"{market} {position}")
+        intent = self._intents[resident.sent.cid]
+        decision = self._decisions.get(intent.decision_id)
+        want = decision.want if decision else None
+        if isinstance(want, Target):
+            beyond = position - want.quantity if trade.side is Side.BUY else want.quantity - position
+            _require(
+                beyond <= DUST,
+                "a position is never beyond its target",
+                f"{market} at {position}, {want.quantity} wanted by {intent.decision_id}, order {intent.cid}",
+            )
+        elif isinstance(want, RestingOrders):
+            self._within_key(intent, want, trade)
+
+    def _within_key(self, intent: records.OrderIntended, want: RestingOrders, trade: TradeReport) -> None:
+        key = (intent.decision_id, intent.key)
+        self._filled[key] += trade.quantity  # type: ignore[assignment]
+        wanted = next(order.quantity for order in want.orders if order.key == intent.key)
+        _require(
+            self._filled[key] <= wanted + DUST,
+            "a resting order fills at most once",
+            f"{key}: {self._filled[key]} of {wanted}",
+        )
+
+    def _within_limits(self, resident: Resident) -> None:
+        if resident.sent.side is Side.SELL:
+            return
+        spec, venue = self._world.control[1], self._world.venue
+        worst = {market: venue.position[market] for market in MARKETS}
+        for each in venue.by_id.values():
+            if each.sent.side is Side.BUY:
+                worst[each.sent.market] += each.remaining
+        total = sum(worst[market] * PRICE[market] for market in MARKETS)
+        limit = spec.markets[0].max_position_notional or ZERO
+        first = worst[MARKETS[0]] * PRICE[MARKETS[0]]
+        _require(first <= limit, "exposure stays within the market's limit", f"{first} of {limit}")
+        whole = spec.risk.max_position_notional
+        _require(total <= whole, "exposure stays within the account's limit", f"{total} of {whole}")
+
+    def _one_a_key(self, resident: Resident) -> None:
+        intent = self._intents.get(resident.sent.cid)
+        if intent is None or not intent.key:
+            return
+        others = [
+            each
+            for each in self._world.venue.by_id.values()
+            if each is not resident and each.remaining and each.sent.market == intent.market
+        ]
+        rivals = [each.sent.cid for each in others if self._intents[each.sent.cid].key == intent.key]
+        _require(
+            not rivals, "a key has one order", f"{intent.key} of {intent.market}: {intent.cid}, {rivals}"
+        )
+
+    # --- at rest ---
+
+    def settled(self) -> bool:
+        """Whether nothing is under way: decided, closed, answered, and somebody leads."""
+        world = self._world
+        if world.in_flight or self._open() or any(not pod.alive or pod.paused for pod in world.pods):
+            return False
+        leader = self._leader()
+        if leader is None or leader.core.ctx.generation != world.control[0]:
+            return False
+        unsettled = [order for order in leader.core.ctx.book.unsettled() if not order.resting]
+        done = leader.core.ctx.outbox.idle and not unsettled and self._last_words_heard()
+        return done and (world.plan.ending == "Active" or not self._live())
+
+    def at_rest(self) -> None:
+        """Everything that a history promises in the end."""
+        self._progress()
+        book = self._replayed()
+        self._agreement(book)
+        self._last_words(book)
+
+    def _progress(self) -> None:
+        world, leader = self._world, self._leader()
+        _require(leader is not None, "somebody leads after the faults", "nobody")
+        _require(not self._open(), "every decision ends in one outcome", f"open: {sorted(self._open())}")
+        _require(self._last_words_heard(), "the last decisions are taken in", "")
+        stuck = [] if leader is None else [o.cid for o in leader.core.ctx.book.unsettled() if not o.resting]
+        _require(not stuck, "no order stays unsettled", f"{stuck}")
+        _require(not world.in_flight, "the exchange is at rest", str(world.in_flight))
+
+    def _leader(self) -> Pod | None:
+        return next((pod for pod in self._world.pods if pod.alive and pod.core.ctx.leading), None)
+
+    def _open(self) -> set[str]:
+        return set(self._decisions) - set(self._outcomes)
+
+    def _last_words_heard(self) -> bool:
+        last = list(self._world.decisions.values())[-len(MARKETS) :]
+        return all(self._high.get((d.strategy, d.market), ()) >= d.order_key for d in last)
+
+    def _live(self) -> list[Resident]:
+        return [each for each in self._world.venue.by_id.values() if each.remaining]
+
+    def _replayed(self) -> Book:
+        """The book as a new leader would fold it from the whole history."""
+        book = Book()
+        for batch in self._world.journal.history:
+            for record in batch.records:
+                book.apply(record)
+        return book
+
+    def _agreement(self, book: Book) -> None:
+        venue = self._world.venue
+        for market in MARKETS:
+            ledger, truth = book.ledger.quantity(market), venue.position[market]
+            _require(
+                ledger == truth, "log and exchange agree", f"{market}: ledger {ledger}, exchange {truth}"
+            )
+        trades = {(t.market, t.trade_id) for r in venue.by_id.values() for t in r.trades}
+        _require(trades == self._trades, "every trade is recorded", f"{trades ^ self._trades}")
+        for resident in venue.by_id.values():
+            order = book.orders.get(resident.sent.cid)
+            _require(order is not None, "every order is in the log", resident.sent.cid)
+        live = {each.sent.cid for each in self._live()}
+        known = {order.cid for order in book.unsettled()}
+        _require(live == known, "open orders agree", f"exchange {live}, log {known}")
+
+    def _last_words(self, book: Book) -> None:
+        world = self._world
+        if world.plan.ending != "Active":
+            _require(not self._live(), f"{world.plan.ending} leaves no order", f"{len(self._live())} live")
+        for market, filters in zip(MARKETS, FILTERS, strict=True):
+            position, mid = world.venue.position[market], Decimal(PRICE[market])
+            if world.plan.ending == "Flatten":
+                band = dead_band(ZERO, mid, filters, ZERO)
+                _require(position < band * 2, "Flatten sells what is held", f"{market} {position}")
+            elif world.plan.ending == "Active":
+                self._reached(market, position, dead_band)
+
+    def _reached(self, market: str, position: Decimal, band_of: object) -> None:
+        last = [d for d in self._world.decisions.values() if d.market == market][-1]
+        want, outcome = last.want, self._outcomes.get(last.id)
+        if not isinstance(want, Target):
+            return
+        filters = next(f for f in FILTERS if f.market == market)
+        band = dead_band(want.quantity, Decimal(PRICE[market]), filters, Decimal("0.01"))
+        _require(
+            outcome is not None and outcome.outcome is Outcome.REACHED,
+            "the last decision is reached",
+            f"{market}: {outcome}",
+        )
+        _require(
+            abs(position - want.quantity) <= band,
+            "the position equals the newest target",
+            f"{market}: {position}, {want.quantity} wanted",
+        )
+
+
+def _require(holds: bool, invariant: str, detail: str) -> None:
+    if not holds:
+        raise Violation(invariant, detail)

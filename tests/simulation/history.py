@@ -1,0 +1,35 @@
+"""Runs one plan and says what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.simulation.checks import Violation
+from tests.simulation.plan import Plan
+from tests.simulation.safeguards import Safeguards
+from tests.simulation.world import World
+
+
+@dataclass
+class Verdict:
+    """`invariant` is empty if everything held."""
+
+    plan: Plan
+    invariant: str = ""
+    detail: str = ""
+    coverage: Counter[str] = field(default_factory=Counter)
+    trace: list[str] = field(default_factory=list)
+
+
+def run(plan: Plan, safeguards: Safeguards | None = None, *, trace: bool = False) -> Verdict:
+    """One history from beginning to rest."""
+    world = World(plan, safeguards or Safeguards())
+    world.trace = [] if trace else None
+    verdict = Verdict(plan, coverage=world.coverage)
+    try:
+        world.run()
+    except Violation as violation:
+        verdict.invariant, verdict.detail = violation.invariant, violation.detail
+    verdict.trace = world.trace or []
+    return verdict

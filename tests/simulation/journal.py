@@ -1,0 +1,71 @@
+"""The bus as the pods need it: an append-only log with compare-and-swap, its snapshot, and the lease."""
+
+from __future__ import annotations
+
+from smarttrade.execution.records import Batch
+
+TTL_MS = 1_000.0
+
+
+class Journal:
+    """Sequences start at 1; purged messages are gone. `fenced` False lets any writer append."""
+
+    def __init__(self) -> None:
+        self.messages: dict[int, Batch] = {}
+        self.history: list[Batch] = []
+        self.ids: dict[str, int] = {}
+        self.last = 0
+        self.fenced = True
+        self.snapshot: bytes | None = None
+        self.snapshot_up_to = 0
+        self.purged = 0
+
+    def append(self, batch: Batch, after: int, message_id: str) -> int | None:
+        """The new sequence; None if `after` is not the last one. A repeated id keeps its sequence."""
+        if message_id in self.ids:
+            return self.ids[message_id]
+        if self.fenced and after != self.last:
+            return None
+        self.last += 1
+        self.messages[self.last] = batch
+        self.history.append(batch)
+        self.ids[message_id] = self.last
+        return self.last
+
+    def read(self, after: int) -> list[tuple[int, Batch]]:
+        return [(sequence, self.messages[sequence]) for sequence in range(after + 1, self.last + 1)]
+
+    def save(self, payload: bytes, up_to: int) -> None:
+        """Keep the newest snapshot, and purge the log behind it."""
+        if up_to < self.snapshot_up_to:
+            return
+        self.snapshot, self.snapshot_up_to = payload, up_to
+        for sequence in [s for s in self.messages if s <= up_to]:
+            del self.messages[sequence]
+            self.purged += 1
+
+
+class LeaseKey:
+    """One key with a time to live, on the bus's own clock."""
+
+    def __init__(self) -> None:
+        self.holder = ""
+        self._expires_ms = 0.0
+
+    def acquire(self, holder: str, now_ms: float) -> bool:
+        """Take a key that nobody holds; a holder that lost its memory takes its own again."""
+        if self.holder not in ("", holder) and now_ms < self._expires_ms:
+            return False
+        self.holder, self._expires_ms = holder, now_ms + TTL_MS
+        return True
+
+    def renew(self, holder: str, now_ms: float) -> bool:
+        """Extend a key that is still held."""
+        if self.holder != holder or now_ms >= self._expires_ms:
+            return False
+        self._expires_ms = now_ms + TTL_MS
+        return True
+
+    def release(self, holder: str) -> None:
+        if self.holder == holder:
+            self.holder = ""

@@ -1,0 +1,201 @@
+"""The exchange: enforces deadlines on its own clock, delays, fills in parts, shows orders late.
+
+It lets the same client order id in twice once the first order has ended, as the real ones do, and it lets
+a sell of more than the account's position through, because the wallet holds other coins too: what must not
+happen has to be prevented by execution, and is caught here.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from smarttrade.exchange.reports import (
+    Balance,
+    MarketFilters,
+    OrderKind,
+    OrderReport,
+    TradeReport,
+    VenueStatus,
+)
+from smarttrade.execution.effects import Send
+from smarttrade.messages import Quote, Side
+from tests.simulation.clockwork import Clockwork
+from tests.simulation.plan import MARKETS, PRICE
+
+EPOCH_MS = 1_795_000_000_000
+FUTURE_MS = 1_000
+FEE = Decimal("0.001")
+ZERO = Decimal(0)
+FILTERS = tuple(
+    MarketFilters(
+        market=market,
+        base=market.partition("/")[0],
+        quote="USDT",
+        tick=Decimal("0.01"),
+        lot=Decimal("0.001"),
+        minimum_quantity=Decimal("0.001"),
+        minimum_notional=Decimal(5),
+    )
+    for market in MARKETS
+)
+
+
+def build_quote(market: str, time_ms: int) -> Quote:
+    """Prices stand still, so that every bound can be checked exactly."""
+    mid = Decimal(PRICE[market])
+    size = Decimal(1_000)
+    return Quote(
+        market=market,
+        bid=mid * Decimal("0.9995"),
+        bid_quantity=size,
+        ask=mid * Decimal("1.0005"),
+        ask_quantity=size,
+        time_ms=time_ms,
+    )
+
+
+@dataclass
+class Resident:
+    """One order that the exchange accepted."""
+
+    sent: Send
+    order_id: str
+    visible_ms: float
+    status: VenueStatus = VenueStatus.OPEN
+    filled: Decimal = ZERO
+    trades: list[TradeReport] = field(default_factory=list)
+
+    @property
+    def remaining(self) -> Decimal:
+        return self.sent.quantity - self.filled if self.status is VenueStatus.OPEN else ZERO
+
+
+Watcher = Callable[[Resident, TradeReport | None], None]
+
+
+class Venue:
+    """Accepts, fills, cancels and answers. `on_change` is told of every order change, for streams and checks."""
+
+    def __init__(self, clockwork: Clockwork, draw: random.Random, partial: float) -> None:
+        self._clockwork = clockwork
+        self._draw = draw
+        self.partial = partial
+        self.by_id: dict[str, Resident] = {}
+        self.by_cid: dict[str, list[Resident]] = {}
+        self.position: dict[str, Decimal] = dict.fromkeys(MARKETS, ZERO)
+        self.watchers: list[Watcher] = []
+        self.step_ms = 0
+        self._trades = 0
+
+    @property
+    def time_ms(self) -> int:
+        return EPOCH_MS + int(self._clockwork.now_ms) + self.step_ms
+
+    def too_late(self, sent: Send) -> bool:
+        age = self.time_ms - sent.deadline_ms
+        return age > sent.window_ms or age < -FUTURE_MS
+
+    def place(self, sent: Send, lag_ms: float) -> Resident:
+        """Take an order in; `lag_ms` is how long queries miss it."""
+        resident = Resident(sent, f"o{len(self.by_id) + 1}", self._clockwork.now_ms + lag_ms)
+        self.by_id[resident.order_id] = resident
+        self.by_cid.setdefault(sent.cid, []).append(resident)
+        self._tell(resident, None)
+        if sent.kind is OrderKind.LIMIT_IOC:
+            self._fill_at_once(resident)
+        else:
+            self._clockwork.after(self._draw.uniform(100, 4_000), lambda: self._fill_later(resident))
+        return resident
+
+    def cancel(self, resident: Resident) -> bool:
+        """False if there is nothing to cancel."""
+        if resident.status is not VenueStatus.OPEN:
+            return False
+        resident.status = VenueStatus.CANCELED
+        self._tell(resident, None)
+        return True
+
+    def find(self, cid: str) -> Resident | None:
+        """What a query by client id sees: the newest of the id, once it is visible."""
+        seen = [r for r in self.by_cid.get(cid, []) if r.visible_ms <= self._clockwork.now_ms]
+        return seen[-1] if seen else None
+
+    def visible(self) -> list[Resident]:
+        return [r for r in self.by_id.values() if r.visible_ms <= self._clockwork.now_ms]
+
+    def report(self, resident: Resident, trades: tuple[TradeReport, ...] = ()) -> OrderReport:
+        sent = resident.sent
+        return OrderReport(
+            client_order_id=sent.cid,
+            order_id=resident.order_id,
+            market=sent.market,
+            side=sent.side,
+            status=resident.status,
+            price=sent.price,
+            quantity=sent.quantity,
+            filled=resident.filled,
+            time_ms=self.time_ms,
+            trades=trades,
+        )
+
+    def trades_since(self, since_ms: int) -> tuple[TradeReport, ...]:
+        return tuple(t for r in self.visible() for t in r.trades if t.time_ms >= since_ms)
+
+    def balances(self) -> tuple[Balance, ...]:
+        """The user's own coins beside the account's."""
+        spare = Decimal(1_000)
+        coins = [(market.partition("/")[0], self.position[market] + spare) for market in MARKETS]
+        return tuple(Balance(asset=a, free=q, total=q) for a, q in [*coins, ("USDT", Decimal(100_000))])
+
+    def _fill_at_once(self, resident: Resident) -> None:
+        share = self._share()
+        self._fill(resident, (resident.sent.quantity * share).quantize(Decimal("0.001")))
+        if resident.status is VenueStatus.OPEN:
+            resident.status = VenueStatus.EXPIRED
+            self._tell(resident, None)
+
+    def _share(self) -> Decimal:
+        if self._draw.random() >= self.partial:
+            return Decimal(1)
+        return self._draw.choice((ZERO, Decimal("0.3"), Decimal("0.75")))
+
+    def _fill_later(self, resident: Resident) -> None:
+        if resident.status is VenueStatus.OPEN:
+            whole = self._draw.random() < 0.6
+            part = resident.remaining if whole else (resident.remaining / 2).quantize(Decimal("0.001"))
+            self._fill(resident, part)
+
+    def _fill(self, resident: Resident, quantity: Decimal) -> None:
+        if quantity <= 0:
+            return
+        sent, self._trades = resident.sent, self._trades + 1
+        buy = sent.side is Side.BUY
+        quote = build_quote(sent.market, self.time_ms)
+        touch = quote.ask if buy else quote.bid
+        price = touch if sent.kind is OrderKind.LIMIT_IOC else sent.price
+        base = sent.market.partition("/")[0]
+        trade = TradeReport(
+            trade_id=str(self._trades),
+            order_id=resident.order_id,
+            market=sent.market,
+            side=sent.side,
+            price=price,
+            quantity=quantity,
+            fee=quantity * FEE if buy else quantity * price * FEE,
+            fee_asset=base if buy else "USDT",
+            maker=sent.kind is not OrderKind.LIMIT_IOC,
+            time_ms=self.time_ms,
+        )
+        resident.trades.append(trade)
+        resident.filled += quantity
+        self.position[sent.market] += quantity * (1 - FEE) if buy else -quantity
+        if resident.filled >= sent.quantity:
+            resident.status = VenueStatus.FILLED
+        self._tell(resident, trade)
+
+    def _tell(self, resident: Resident, trade: TradeReport | None) -> None:
+        for watcher in self.watchers:
+            watcher(resident, trade)

@@ -1,0 +1,361 @@
+"""One history: pods, bus and exchange on one virtual clock, driven by a plan, watched by the checks."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+from smarttrade.api import TradingAccountSpec
+from smarttrade.exchange.reports import OrderReport
+from smarttrade.execution import effects as fx
+from smarttrade.execution.context import Tuning
+from smarttrade.identity import decision_id
+from smarttrade.messages import Decision, OrderStyle, RestingOrder, RestingOrders, Side, Target
+from tests.simulation.checks import Checks, Violation
+from tests.simulation.clockwork import Clockwork
+from tests.simulation.journal import Journal, LeaseKey
+from tests.simulation.plan import EFFECTS, HORIZON_MS, MARKETS, PRICE, Fault, Plan, Wish
+from tests.simulation.pod import IDENTITY, SILENCE, Pod
+from tests.simulation.safeguards import Safeguards
+from tests.simulation.venue import EPOCH_MS, Resident, Venue
+
+CALM_MS = HORIZON_MS + 1_000
+STRATEGY = "simulated"
+_SPECS: dict[tuple[str, int], TradingAccountSpec] = {}
+
+
+def build_spec(state: str, passive_timeout_ms: int) -> TradingAccountSpec:
+    """5,000 USDT over two markets; at most 450 worth in BTC, 700 in all, 160 an order that reduces or opens."""
+    known = _SPECS.get((state, passive_timeout_ms))
+    if known is None:
+        declared: dict[str, Any] = {
+            "exchange": {"name": "binance"},
+            "markets": [{"symbol": MARKETS[0], "maxPositionNotional": "455"}, {"symbol": MARKETS[1]}],
+            "strategy": {"name": "ma-cross", "timeframe": "1m", "parameters": {}},
+            "capital": {"currency": "USDT", "allocation": "5000"},
+            "risk": {
+                "maxOrderNotional": "455",
+                "maxPositionNotional": "700",
+                "maxDailyLoss": "4000",
+                "maxDrawdown": "0.9",
+                "maxOrdersPerMinute": 600,
+            },
+            "orders": {"passiveTimeout": f"{passive_timeout_ms}ms" if passive_timeout_ms else "0s"},
+            "state": state,
+        }
+        known = _SPECS[state, passive_timeout_ms] = TradingAccountSpec.model_validate(declared)
+    return known
+
+
+class World:
+    """Everything of one history."""
+
+    def __init__(self, plan: Plan, safeguards: Safeguards) -> None:
+        self.plan, self.safeguards = plan, safeguards
+        self.draw = random.Random(plan.seed * 7919 + 1)
+        self.clockwork = Clockwork()
+        self.venue = Venue(self.clockwork, self.draw, plan.partial)
+        self.journal, self.lease = Journal(), LeaseKey()
+        self.journal.fenced = safeguards.fenced
+        self.markets = MARKETS
+        self.coverage: Counter[str] = Counter()
+        self.control = (1, build_spec("Active", plan.passive_timeout_ms), False)
+        self.tuning = safeguards.tune(
+            Tuning(
+                hold_ms=plan.hold_ms,
+                settle_ms=300,
+                snapshot_every=plan.snapshot_every,
+                reconcile_every_ms=4_000,
+                clock_every_ms=4_000,
+                replicas=plan.pods,
+            )
+        )
+        self.bus_down = self.maintenance = False
+        self.in_flight = 0
+        self.fate = ""
+        self.decisions: dict[str, Decision] = {}
+        self.calm = False
+        self._counts: Counter[str] = Counter()
+        self._struck = [fault for fault in plan.faults if fault.effect]
+        self.checks = Checks(self)
+        self.venue.watchers += [self.checks.order_changed, self._stream]
+        self.trace: list[str] | None = None
+        self.pods = [Pod(self, index) for index in range(plan.pods)]
+
+    # --- running ---
+
+    def run(self) -> None:
+        """The whole history; Violation names the first invariant that does not hold."""
+        self._schedule()
+        self.clockwork.run(CALM_MS)
+        self._calm_down()
+        limit = CALM_MS + 4 * self.plan.hold_ms + 25_000
+        while self.clockwork.now_ms < limit:
+            self.clockwork.run(self.clockwork.now_ms + 250)
+            if self.clockwork.now_ms > CALM_MS + 1_000 and self.checks.settled():
+                break
+        self.checks.at_rest()
+
+    def _schedule(self) -> None:
+        for ordinal, wish in enumerate(self.plan.wishes):
+            self.clockwork.at(wish.at_ms, lambda wish=wish, n=ordinal: self._wish(wish, n))  # type: ignore[misc]
+        for fault in self.plan.faults:
+            if not fault.effect:
+                self.clockwork.at(fault.at_ms, lambda fault=fault: self._hurt(fault))  # type: ignore[misc]
+        for change in self.plan.changes:
+            self.clockwork.at(
+                change.at_ms,
+                lambda change=change: self._change(change.state, change.kill),  # type: ignore[misc]
+            )
+
+    def _calm_down(self) -> None:
+        """No more faults; everything is healed, and the strategy says its last word."""
+        self.calm = True
+        self._struck, self.fate, self.bus_down, self.maintenance = [], "", False, False
+        self.venue.partial = 0.0
+        for pod in self.pods:
+            pod.cut.clear()
+        state = self.plan.ending
+        self._change("Active", kill=False)
+        for number, market in enumerate(MARKETS):
+            at = self.clockwork.now_ms + 50 + 20 * number
+            wish = Wish(int(at), market, 200 + 100 * number, "Marketable", 600_000)
+            ordinal = len(self.plan.wishes) + number
+            self.clockwork.at(at, lambda wish=wish, n=ordinal: self._wish(wish, n))  # type: ignore[misc]
+        if state != "Active":
+            self.clockwork.after(300, lambda: self._change(state, kill=False))
+
+    def _wish(self, wish: Wish, ordinal: int) -> None:
+        decision = self._decision(wish, ordinal)
+        self.decisions[decision.id] = decision
+        for pod in self.pods:
+            pod.after(self.draw.uniform(0, 30), lambda pod=pod: pod.wish(decision))  # type: ignore[misc]
+
+    def _decision(self, wish: Wish, ordinal: int) -> Decision:
+        time_ms = self.venue.time_ms - self.venue.step_ms
+        until = time_ms + wish.valid_ms + max(self.venue.step_ms, 0)
+        unit = Decimal(wish.hundredths) / PRICE[wish.market]
+        want: Target | RestingOrders
+        if wish.style == "Resting":
+            want = RestingOrders(orders=_resting(wish), valid_until_ms=until)
+        else:
+            want = Target(quantity=unit, valid_until_ms=until, style=OrderStyle(wish.style))
+        key = f"1m:{time_ms}:{ordinal}"
+        return Decision(
+            id=decision_id(IDENTITY, STRATEGY, wish.market, key, 0),
+            strategy=STRATEGY,
+            market=wish.market,
+            event_key=key,
+            event_time_ms=time_ms,
+            event_ordinal=ordinal,
+            index=0,
+            generation=1,
+            want=want,
+        )
+
+    def _change(self, state: str, kill: bool) -> None:
+        generation = self.control[0] + 1
+        self.control = (generation, build_spec(state, self.plan.passive_timeout_ms), kill)
+        self.coverage["state change"] += 1
+        for pod in self.pods:
+            if pod.alive:
+                pod.control(*self.control)
+
+    # --- faults ---
+
+    def _hurt(self, fault: Fault) -> None:
+        if self.calm:
+            return
+        self._note(fault)
+        heal = self.clockwork.after
+        if fault.kind == "bus-down":
+            self.bus_down = True
+            heal(fault.for_ms, lambda: setattr(self, "bus_down", False))
+        elif fault.kind == "maintenance":
+            self.maintenance = True
+            heal(fault.for_ms, lambda: setattr(self, "maintenance", False))
+        elif fault.kind == "step-clock":
+            self.venue.step_ms += fault.amount
+        elif fault.kind == "replay":
+            self._replay(fault)
+        elif fault.kind in ("cut-bus", "cut-exchange"):
+            pod, what = self._victim(fault), fault.kind.removeprefix("cut-")
+            pod.cut.add(what)
+            heal(fault.for_ms, lambda: pod.cut.discard(what))
+        else:
+            pod = self._victim(fault)
+            if pod.alive and not pod.paused:
+                pod.hurt(fault)
+
+    def _note(self, fault: Fault) -> None:
+        self.coverage["fault"] += 1
+        self.coverage[fault.kind] += 1
+        if fault.kind in ("bus-down", "cut-bus"):
+            self.coverage["nats loss"] += 1
+        if fault.kind in ("suspend", "step-clock"):
+            self.coverage["clock skew"] += 1
+
+    def _victim(self, fault: Fault) -> Pod:
+        """-1 is whoever leads."""
+        if fault.pod < 0:
+            return next((pod for pod in self.pods if pod.name == self.lease.holder), self.pods[0])
+        return self.pods[fault.pod % len(self.pods)]
+
+    def _replay(self, fault: Fault) -> None:
+        sent = list(self.decisions.values())
+        if sent:
+            pod = self._victim(fault)
+            if pod.alive:
+                for decision in self.draw.sample(sent, min(len(sent), 3)):
+                    pod.replay(decision)
+
+    def strike(self, pod: Pod, effect: fx.Effect) -> None:
+        """Faults before an effect; those on a request take hold of it by `fate`."""
+        name = type(effect).__name__
+        if not self._struck or name not in EFFECTS:
+            return
+        self._counts[name] += 1
+        for fault in self._due(name, after=False):
+            self._note(fault)
+            if fault.kind == "crash-before":
+                pod.crash(fault.for_ms)
+            elif fault.kind == "pause-before":
+                pod.pause(fault.for_ms)
+            else:
+                self.fate = fault.kind
+
+    def strike_after(self, pod: Pod, effect: fx.Effect) -> None:
+        self.fate = ""
+        if self._struck:
+            for fault in self._due(type(effect).__name__, after=True):
+                self._note(fault)
+                pod.crash(fault.for_ms)
+
+    def strike_in_send(self, pod: Pod) -> bool:
+        """A pause exactly between the last check and the wire."""
+        if self.fate != "pause-in-send":
+            return False
+        fault = next(f for f in self.plan.faults if f.kind == "pause-in-send")
+        self.fate = ""
+        pod.pause(fault.for_ms)
+        return True
+
+    def _due(self, name: str, *, after: bool) -> list[Fault]:
+        due = [
+            fault
+            for fault in self._struck
+            if fault.effect == name
+            and fault.nth == self._counts[name]
+            and (fault.kind == "crash-after") is after
+        ]
+        for fault in due:
+            self._struck.remove(fault)
+        return due
+
+    def take_fate(self) -> str:
+        fate, self.fate = self.fate, ""
+        return fate
+
+    def slowness(self, fate: str) -> float:
+        return self.draw.uniform(300, 3_000) if fate == "slow-request" else 0.0
+
+    # --- what pods ask for ---
+
+    def step(self, pod: Pod, event: fx.Input) -> list[fx.Effect]:
+        """One input into a core; an exception of the core's is a violation."""
+        if self.trace is not None:
+            self.trace.append(f"{self.clockwork.now_ms:9.1f} {pod.name} < {event}")
+        self.checks.before(pod, event)
+        try:
+            effects = pod.core.handle(event, pod.mono_ms)
+        except Violation:
+            raise
+        except Exception as error:
+            raise Violation("core raised", f"{type(error).__name__}: {error} on {event}") from error
+        if self.trace is not None:
+            self.trace += [f"{self.clockwork.now_ms:9.1f} {pod.name} > {e}" for e in effects if _telling(e)]
+        return effects
+
+    def append(self, pod: Pod, effect: fx.Append) -> int | None:
+        before = self.journal.last
+        sequence = self.journal.append(effect.batch, effect.after, effect.message_id)
+        if self.journal.last > before:
+            self.checks.appended(pod, effect.batch)
+        return sequence
+
+    def save(self, effect: fx.SaveSnapshot) -> None:
+        self.journal.save(effect.payload, effect.up_to)
+        self.coverage["log truncation"] += 1
+
+    def read_all(self) -> tuple[bytes | None, list[tuple[int, Any]]]:
+        journal = self.journal
+        return journal.snapshot, journal.read(journal.snapshot_up_to)
+
+    def accept(self, sent: fx.Send) -> object:
+        """The exchange's last check, then its processing, which may take a while and end in silence."""
+        if self.venue.too_late(sent):
+            self.coverage["deadline refused"] += 1
+            return ("DeadlineMissed", "timestamp outside of the window")
+        slack = self.plan.hold_ms - self.tuning.window_ms - 300
+        if self.draw.random() < 0.1 and not self.calm:
+            lag = self.draw.uniform(0, slack / 2)
+            delay = self.draw.uniform(0, min(self.plan.processing_ms, slack / 2))
+            self.in_flight += 1
+            self.coverage["late visibility"] += 1
+            self.clockwork.after(delay, lambda: self._place_late(sent, lag))
+            return SILENCE
+        return self.venue.report(self.venue.place(sent, 0))
+
+    def _place_late(self, sent: fx.Send, lag: float) -> None:
+        self.in_flight -= 1
+        self.venue.place(sent, lag)
+
+    def query(self, cid: str) -> OrderReport | None:
+        found = self.venue.find(cid)
+        return self.venue.report(found) if found else None
+
+    def cancel(self, cid: str) -> OrderReport | None:
+        found = self.venue.find(cid)
+        if found is None or not self.venue.cancel(found):
+            return None
+        self.coverage["cancel"] += 1
+        return self.venue.report(found)
+
+    def account(self, since_ms: int) -> tuple[Any, ...]:
+        venue = self.venue
+        orders = tuple(venue.report(r) for r in venue.visible() if r.status == "Open")
+        return orders, venue.trades_since(since_ms), venue.balances()
+
+    # --- the user stream ---
+
+    def _stream(self, resident: Resident, trade: Any) -> None:
+        if trade is not None and resident.filled < resident.sent.quantity:
+            self.coverage["partial fill"] += 1
+        for pod in self.pods:
+            if pod.alive and "exchange" not in pod.cut and self.draw.random() >= self.plan.stream_loss:
+                report = self.venue.report(resident, (trade,) if trade else ())
+                for _ in range(2 if self.draw.random() < 0.05 else 1):
+                    delay = self.draw.uniform(0.5, 10 if self.draw.random() < 0.9 else 400)
+                    pod.after(delay, lambda pod=pod, report=report: pod.feed(fx.OrderSeen(report=report)))  # type: ignore[misc]
+
+
+def _resting(wish: Wish) -> list[RestingOrder]:
+    mid = Decimal(PRICE[wish.market])
+    return [
+        RestingOrder(
+            key=key,
+            side=Side(side),
+            price=mid * (1 + Decimal(offset) / 10_000),
+            quantity=Decimal(hundredths) / PRICE[wish.market],
+        )
+        for key, side, offset, hundredths in wish.keys
+    ]
+
+
+def _telling(effect: fx.Effect) -> bool:
+    return not isinstance(effect, fx.SetTimer | fx.Publish)
+
+
+__all__ = ["EPOCH_MS", "World", "build_spec"]
