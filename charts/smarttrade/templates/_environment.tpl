@@ -1,5 +1,8 @@
 {{/* The operator's settings, as smarttrade_operator.settings reads them. */}}
 {{- define "smarttrade.operatorEnvironment" -}}
+# The user has no entry in the image, and libraries ask who they run as.
+- {name: USER, value: smarttrade-operator}
+- {name: HOME, value: /tmp}
 - {name: SMARTTRADE_INSTALLATION, value: {{ .Values.installation | quote }}}
 - name: SMARTTRADE_OPERATOR_NAMESPACE
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
