@@ -65,6 +65,7 @@ PROGRAMS = {
         Program("coredns", "coredns", "smarttrade.io/cluster/coredns"),
         Program("pause", "node", "smarttrade.io/cluster/node/cmd/pause"),
         Program("relay", "node", "smarttrade.io/cluster/node/cmd/relay"),
+        Program("bandwidth", "node", "smarttrade.io/cluster/node/cmd/bandwidth"),
         Program("netpol-cni", "node", "smarttrade.io/cluster/node/cmd/netpol-cni"),
     )
 }

@@ -21,6 +21,7 @@ PROGRAMS = (
     "coredns",
     "pause",
     "relay",
+    "bandwidth",
     "netpol-cni",
 )
 

@@ -53,8 +53,8 @@ def _write_kubeconfigs(instance: Instance, authority: pki.Authority, host_port: 
 def _prepare_cni(folder: Path) -> None:
     for name in ("bin", "conf"):
         (folder / name).mkdir()
-    plugins = [CNI_PLUGINS / name for name in ("ptp", "portmap", "bandwidth", "host-local", "loopback")]
-    for plugin in [*plugins, binaries.ensure("netpol-cni")]:
+    plugins = [CNI_PLUGINS / name for name in ("ptp", "portmap", "host-local", "loopback")]
+    for plugin in [*plugins, binaries.ensure("bandwidth"), binaries.ensure("netpol-cni")]:
         (folder / "bin" / plugin.name).symlink_to(plugin)
     (folder / "conf" / "10-pods.conflist").write_text(json.dumps(build_cni_config(), indent=1))
 

@@ -1,0 +1,45 @@
+"""The real cluster, shared by all end-to-end tests: the one that `cluster.target` chooses.
+
+Tests make namespaces of their own (`namespace`), so that they can share it with each other and with a
+demo that is left running.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from cluster import clusters
+from cluster.images import platform
+from cluster.kubectl import Kubectl, build_namespace
+from cluster.target import target
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Kubectl:
+    """kubectl on the cluster, which is started when it does not run."""
+    where = target()
+    clusters.up(where)
+    return Kubectl(where)
+
+
+@pytest.fixture(scope="session")
+def images(cluster: Kubectl) -> dict[str, str]:
+    """References of the platform's images (operator, runtime, nats), loaded into the cluster."""
+    return platform.bring(cluster.target)
+
+
+@pytest.fixture
+def namespace(cluster: Kubectl) -> Iterator[Callable[..., str]]:
+    """Makes namespaces, with labels if wanted, that are deleted after the test."""
+    made: list[str] = []
+
+    def make(labels: dict[str, str] | None = None) -> str:
+        name = f"test-{uuid.uuid4().hex[:8]}"
+        cluster.apply(build_namespace(name, labels))
+        made.append(name)
+        return name
+
+    yield make
+    for name in made:
+        cluster("delete", "namespace", name, "--wait=false")
