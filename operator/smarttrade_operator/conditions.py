@@ -19,6 +19,7 @@ from smarttrade_operator.reports import PodVoice, Voices
 Condition = dict[str, Any]
 
 REPORTED = ("DataFresh", "Reconciled", "WithinRisk", "CredentialsValid")
+OWN = ("Ready", "ConfigApplied", "PodsHealthy", "Drifted")
 _MESSAGE_LIMIT = 2000
 
 
@@ -98,6 +99,9 @@ def _judge_config(findings: Findings) -> Verdict:
         first = findings.failures[0]
         message = "; ".join(f"{failure.reason}: {failure.message}" for failure in findings.failures)
         return Verdict("ConfigApplied", "False", first.reason, message)
+    refused = _refusal(findings.voices)
+    if refused:
+        return Verdict("ConfigApplied", "False", refused.reason, refused.message)
     behind = [_describe_lag(pod, findings.generation) for pod in findings.voices.pods]
     lagging = [text for text in behind if text]
     if lagging or not findings.voices.pods:
@@ -109,6 +113,12 @@ def _judge_config(findings: Findings) -> Verdict:
             "ConfigApplied", "False", "FieldsWithoutEffect", f"not in effect in this version: {fields}"
         )
     return Verdict("ConfigApplied", "True", "Applied", f"all pods run generation {findings.generation}")
+
+
+def _refusal(voices: Voices) -> Check | None:
+    """A pod that cannot apply the specification says so itself."""
+    checks = (check for pod in voices.pods for check in _checks(pod))
+    return next((check for check in checks if check.type == "ConfigApplied" and not check.ok), None)
 
 
 def _describe_lag(pod: PodVoice, generation: int) -> str:
@@ -136,7 +146,7 @@ def _judge_pods(findings: Findings) -> Verdict:
 
 def _judge_reports(voices: Voices) -> list[Verdict]:
     checks = _worst_by_type(_checks(voices.spokesman))
-    verdicts = [_from_check(check) for check in checks.values() if check.type not in REPORTED]
+    verdicts = [_from_check(check) for check in checks.values() if check.type not in (*REPORTED, *OWN)]
     for name in reversed(REPORTED):
         check = checks.get(name)
         verdicts.insert(0, _from_check(check) if check else Verdict(name, "Unknown", "NoReport"))

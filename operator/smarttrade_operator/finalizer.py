@@ -63,12 +63,19 @@ class Deletion:
             return "no leader has reported"
         if report.generation < self.generation:
             return "the leader has not yet read the deletion"
+        said = next((check for check in report.checks if check.type == "Settled"), None)
+        if said is not None and not said.ok:
+            return said.message or said.reason
         if self.policy is DeletionPolicy.RETAIN:
             return ""
         if report.open_orders or report.unknown_orders:
             return f"{report.open_orders} open and {report.unknown_orders} unknown orders"
         held = [position.market for position in report.positions if position.quantity]
-        return f"positions in {', '.join(held)}" if held and self.policy is DeletionPolicy.FLATTEN else ""
+        # What is too small to be sold stays: the leader calls that settled, and is believed after a while.
+        dust = said is not None and self.age_s >= self.timeout_s / 2
+        if self.policy is DeletionPolicy.FLATTEN and held and not dust:
+            return f"positions in {', '.join(held)}"
+        return ""
 
     @property
     def stage(self) -> Stage:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from cluster.controlplane import ControlPlane
 from smarttrade.api.crds.document import NAME, build_crd
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.server import LocalServer
+from smarttrade_operator.permissions import ACCOUNT_PERMISSIONS, OPERATOR_PERMISSIONS, Permission
 from tests.component.api.client import Client
 from tests.component.operator.harness import CATALOGUE, Namespace, OperatorProcess, eventually
 
@@ -75,8 +77,38 @@ def own_nats(keys: OperatorKeys, tmp_path: Path, nats_server_binary: Path) -> It
 
 
 @pytest.fixture
+def operator_kubeconfig(control_plane: ControlPlane, namespace: Namespace, tmp_path: Path) -> Path:
+    """A kubeconfig with exactly the rights of the table in the test's namespace."""
+    account = f"/api/v1/namespaces/{namespace.name}/serviceaccounts"
+    assert namespace.client.call("POST", account, {"metadata": {"name": "operator"}}).status == 201
+    _grant(namespace, namespace.name, (*ACCOUNT_PERMISSIONS, *OPERATOR_PERMISSIONS))
+    request = {"spec": {"expirationSeconds": 3600}}
+    token = namespace.client.call("POST", f"{account}/operator/token", request).body["status"]["token"]
+    content = json.loads(control_plane.kubeconfig.read_text())
+    content["users"][0]["user"] = {"token": token}
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def _grant(namespace: Namespace, where: str, permissions: tuple[Permission, ...]) -> None:
+    """A Role and its binding for the operator's service account."""
+    api = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{where}"
+    name = f"operator-of-{namespace.name}"
+    rules = [{"apiGroups": [p.group], "resources": [p.resource], "verbs": list(p.verbs)} for p in permissions]
+    role = {"metadata": {"name": name}, "rules": rules}
+    binding = {
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": "operator", "namespace": namespace.name}],
+    }
+    assert namespace.client.call("POST", f"{api}/roles", role).status == 201
+    assert namespace.client.call("POST", f"{api}/rolebindings", binding).status == 201
+
+
+@pytest.fixture
 def make_operator(
-    control_plane: ControlPlane, keys: OperatorKeys, namespace: Namespace, tmp_path: Path
+    operator_kubeconfig: Path, keys: OperatorKeys, namespace: Namespace, tmp_path: Path
 ) -> Iterator[MakeOperator]:
     """Makes operators that watch the test's namespace and hold their Lease there."""
     made: list[OperatorProcess] = []
@@ -85,9 +117,11 @@ def make_operator(
         (tmp_path / "keys" / name).write_text(content)
     (tmp_path / "catalogue.yaml").write_text(CATALOGUE)
 
-    def make(server: LocalServer, pod: str = "operator-a", **environment: str) -> OperatorProcess:
+    def make(
+        server: LocalServer, pod: str = "operator-a", kubeconfig: Path | None = None, **environment: str
+    ) -> OperatorProcess:
         settings = {
-            "KUBECONFIG": str(control_plane.kubeconfig),
+            "KUBECONFIG": str(kubeconfig or operator_kubeconfig),
             "SMARTTRADE_INSTALLATION": namespace.name,
             "SMARTTRADE_OPERATOR_NAMESPACE": namespace.name,
             "SMARTTRADE_OPERATOR_POD": pod,

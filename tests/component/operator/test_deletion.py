@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from cluster.controlplane import ControlPlane
 from smarttrade.bus.accounts import core_key, strategy_key
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.provision import Provisioner
@@ -124,9 +125,11 @@ async def test_an_account_deleted_while_the_operator_is_away_is_settled_on_its_r
 
 
 async def test_a_namespace_with_accounts_can_be_deleted(
-    make_operator: MakeOperator, nats: LocalServer, namespace: Namespace
+    make_operator: MakeOperator, nats: LocalServer, namespace: Namespace, control_plane: ControlPlane
 ) -> None:
-    operator = make_operator(nats, f"operator-{namespace.name}", OPERATOR_NAMESPACE="default")
+    """With rights and Lease outside the namespace, as in cluster-wide mode: what is inside goes first."""
+    pod = f"operator-{namespace.name}"
+    operator = make_operator(nats, pod, control_plane.kubeconfig, OPERATOR_NAMESPACE="default")
     await asyncio.to_thread(operator.start)
     namespace.create("TradingAccount", build_account("alice"))
     await asyncio.to_thread(namespace.wait, "Deployment", "alice")
