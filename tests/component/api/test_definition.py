@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from smarttrade.api import TradingAccountSpec
 from tests.component.api.accounts import (
@@ -19,6 +21,8 @@ from tests.component.api.accounts import (
     changed,
 )
 from tests.component.api.client import Answer, Client
+
+EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").glob("*.yaml"))
 
 
 def _create(client: Client, accounts: str, manifest: Manifest, *, dry: bool = True) -> Answer:
@@ -53,6 +57,12 @@ def test_a_mistake_is_refused_with_what_to_change(client: Client, accounts: str,
 @pytest.mark.parametrize("changes", VARIATIONS.values(), ids=VARIATIONS.keys())
 def test_a_valid_account_is_accepted(client: Client, accounts: str, changes: dict[str, Any]) -> None:
     answer = _create(client, accounts, changed(changes))
+    assert answer.status == 201, answer.message
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_every_example_is_accepted(client: Client, accounts: str, example: Path) -> None:
+    answer = _create(client, accounts, yaml.safe_load(example.read_text()))
     assert answer.status == 201, answer.message
 
 
