@@ -1,0 +1,170 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smarttrade.cli.errors import plainly
+
+app = typer.Typer(
+    name="smarttrade",
+    help="Isolated, replicated trading accounts: run one here, check a manifest, operate one on a cluster.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Manifest = Annotated[Path, typer.Argument(help="A manifest with one TradingAccount.", show_default=False)]
+Name = Annotated[str, typer.Argument(help="Name of the TradingAccount.", show_default=False)]
+Namespace = Annotated[
+    str | None,
+    typer.Option("-n", "--namespace", help="Its namespace; by default the context's.", show_default=False),
+]
+Context = Annotated[
+    str | None,
+    typer.Option("--context", help="The kubeconfig context; by default the current one.", show_default=False),
+]
+
+
+@app.command()
+def run(
+    file: Manifest,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Candles or trades (CSV, Parquet) that the simulated exchange replays."),
+    ] = None,
+    compress: Annotated[
+        float | None, typer.Option(help="Market seconds a second, for the simulated exchange.", min=0.001)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated market.")] = 0,
+    credentials: Annotated[
+        Path | None, typer.Option(help="Directory with apiKey and secret (and password) for a real exchange.")
+    ] = None,
+    catalogue: Annotated[
+        Path | None, typer.Option(help="YAML file of exchanges: name, environment, addresses.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option(help="Directory with the Python files of strategy.source.")
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Directory that keeps log and keys for the next run.", show_default="see docs"),
+    ] = None,
+    until_fills: Annotated[
+        int | None, typer.Option(help="Stop with code 0 after this many fills.", min=1)
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(help="Stop after this many seconds, with code 4 if fills are still missing.", min=1),
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live screen.")] = False,
+) -> None:
+    """Run an account here, without Kubernetes; Ctrl-C stops all. Editing FILE is like kubectl apply."""
+    from smarttrade.cli.local.options import Options
+    from smarttrade.cli.local.session import run_account
+
+    options = Options(
+        file=file,
+        data=data,
+        compress=compress,
+        seed=seed,
+        credentials=credentials,
+        catalogue=catalogue,
+        source=source,
+        state=state,
+        until_fills=until_fills,
+        timeout_s=timeout,
+        plain=plain or not sys.stdout.isatty(),
+    )
+    with plainly():
+        raise SystemExit(asyncio.run(run_account(options)))
+
+
+@app.command()
+def validate(file: Manifest) -> None:
+    """Check a manifest and say everything that is wrong with it."""
+    from smarttrade.cli.validation import describe_account
+
+    with plainly():
+        print(describe_account(file))
+
+
+@app.command()
+def crds() -> None:
+    """Print the CustomResourceDefinitions, for kubectl apply -f -."""
+    from smarttrade.api.crds.document import render
+
+    print(render(), end="")
+
+
+@app.command()
+def status(name: Name, namespace: Namespace = None, context: Context = None) -> None:
+    """Show an account of the cluster: state, leader, figures, conditions."""
+    from smarttrade.cli.objects import Accounts
+    from smarttrade.cli.summary import print_status
+
+    with plainly():
+        print_status(Accounts(context).read(name, namespace))
+
+
+def _set_state(state: str, name: str, namespace: str | None, context: str | None) -> None:
+    from smarttrade.cli.objects import Accounts
+
+    with plainly():
+        print(Accounts(context).set_state(name, namespace, state))
+
+
+@app.command()
+def halt(name: Name, namespace: Namespace = None, context: Context = None) -> None:
+    """Cancel everything and trade no more (state Halted)."""
+    _set_state("Halted", name, namespace, context)
+
+
+@app.command()
+def pause(name: Name, namespace: Namespace = None, context: Context = None) -> None:
+    """Cancel entries and decide no more; protection stays (state Paused)."""
+    _set_state("Paused", name, namespace, context)
+
+
+@app.command()
+def resume(name: Name, namespace: Namespace = None, context: Context = None) -> None:
+    """Trade again (state Active). A breach of a limit has to be acknowledged in the object as well."""
+    _set_state("Active", name, namespace, context)
+
+
+@app.command()
+def flatten(name: Name, namespace: Namespace = None, context: Context = None) -> None:
+    """Sell the account's positions within the price collar and stay flat (state Flatten)."""
+    _set_state("Flatten", name, namespace, context)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from smarttrade._version import __version__
+
+    print(__version__)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def simulator(context: typer.Context) -> None:
+    """A simulated exchange that speaks Binance Spot's protocol; see `smarttrade simulator --help`."""
+    from smarttrade.simulator.command import app as simulator_app
+
+    simulator_app(context.args, prog_name="smarttrade simulator")
+
+
+def main() -> None:
+    """Entry point of `smarttrade` and of `kubectl smarttrade`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

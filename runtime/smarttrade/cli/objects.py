@@ -1,0 +1,71 @@
+"""TradingAccounts of a cluster, reached with the user's own kubeconfig and the user's own rights."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from smarttrade.api import GROUP, PLURAL, VERSION
+from smarttrade.errors import ConfigurationError, SmartTradeError
+
+Manifest = dict[str, Any]
+
+
+class Accounts:
+    """Reads and patches accounts in one context."""
+
+    def __init__(self, context: str | None = None) -> None:
+        try:
+            self._client = config.new_client_from_config(context=context)  # type: ignore[no-untyped-call]
+            _, active = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
+        except config.ConfigException as error:
+            raise ConfigurationError(f"no usable kubeconfig: {error}. Set KUBECONFIG or --context") from error
+        chosen = _find_context(context) if context else active
+        self._namespace: str = chosen["context"].get("namespace", "default")
+        self._api = client.CustomObjectsApi(self._client)
+
+    def read(self, name: str, namespace: str | None) -> Manifest:
+        """The whole object; ConfigurationError when there is none."""
+        return self._call(name, namespace, self._api.get_namespaced_custom_object)
+
+    def set_state(self, name: str, namespace: str | None, state: str) -> str:
+        """Patch spec.state; a sentence about what is in effect."""
+        before = self.read(name, namespace)["spec"].get("state", "Active")
+        after = self._call(
+            name, namespace, self._api.patch_namespaced_custom_object, {"spec": {"state": state}}
+        )
+        where = f"{after['metadata']['namespace']}/{name}"
+        return f"{where}: {before} -> {state} (generation {after['metadata']['generation']})"
+
+    def _call(self, name: str, namespace: str | None, method: Any, *body: Manifest) -> Manifest:
+        where = namespace or self._namespace
+        try:
+            found: Manifest = method(GROUP, VERSION, where, PLURAL, name, *body, _request_timeout=10)
+        except ApiException as error:
+            raise _explain(error, f"{where}/{name}") from error
+        except HTTPError as error:
+            raise SmartTradeError(f"the API server does not answer: {error}") from error
+        return found
+
+
+def _find_context(name: str) -> Manifest:
+    contexts, _ = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
+    return next(context for context in contexts if context["name"] == name)
+
+
+def _explain(error: ApiException, account: str) -> SmartTradeError:
+    try:
+        message = json.loads(error.body or "")["message"]
+    except (TypeError, ValueError, KeyError):
+        message = error.reason
+    if error.status == 404:
+        return ConfigurationError(
+            f"there is no TradingAccount {account}: {message}. Give its namespace with -n"
+        )
+    if error.status == 403:
+        return ConfigurationError(f"you may not do this to {account}: {message}")
+    return SmartTradeError(f"the API server refuses ({error.status}): {message}")
