@@ -30,7 +30,9 @@ CURRENCY_PATTERN = r"^[A-Z0-9]{1,20}$"
 OBJECT_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 QUANTITY_PATTERN = r"^[0-9]{1,12}(\.[0-9]{1,3})?(m|k|M|G|Ki|Mi|Gi)?$"
 
-_DECIMAL = 'write a plain decimal in quotes, such as "1000" or "0.02": no sign, exponent or unit'
+_PLAIN = 'write a plain decimal in quotes, such as "1000" or "0.02": no sign, exponent or unit, at most'
+_DECIMAL = f"{_PLAIN} 9 decimal places"
+_FINE_DECIMAL = f"{_PLAIN} 18 decimal places"
 _DURATION = 'write a whole number with a unit of ms, s, m or h, such as "10s" or "500ms"'
 _TIME_OF_DAY = 'write a time of day as HH:MM in quotes, such as "00:00" or "17:30"'
 _SYMBOL = "write BASE/QUOTE in capitals, such as BTC/USDT"
@@ -132,7 +134,14 @@ Ratio = Annotated[Decimal, Number(DECIMAL_PATTERN, _SHARE, _RATIO, lambda number
 """A share: more than 0, at most 1."""
 
 PositiveQuantity = Annotated[
-    Decimal, Number(FINE_DECIMAL_PATTERN, "self.matches('[1-9]')", _POSITIVE, lambda number: number > 0)
+    Decimal,
+    Number(
+        FINE_DECIMAL_PATTERN,
+        "self.matches('[1-9]')",
+        _POSITIVE,
+        lambda number: number > 0,
+        hint=_FINE_DECIMAL,
+    ),
 ]
 """A price or a quantity in the base asset: more than 0, up to 18 places."""
 

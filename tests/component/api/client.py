@@ -45,7 +45,8 @@ class Client:
             connection.request(method, path, text, {"Content-Type": kind, "Accept": accept})
             answer = connection.getresponse()
             content = answer.read()
-        return Answer(answer.status, json.loads(content))
+            is_json = answer.headers.get_content_subtype() == "json"
+        return Answer(answer.status, json.loads(content) if is_json else {"message": content.decode()})
 
     def apply(self, path: str, manifest: object, query: str = "fieldManager=tests&force=true") -> Answer:
         """Server-side apply."""
