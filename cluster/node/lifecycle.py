@@ -71,8 +71,7 @@ def is_ready(instance: Instance) -> bool:
 
 
 def _remove(instance: Instance) -> None:
-    if running.supervisors(instance):
-        running.kill(instance)
+    running.kill(instance)
     cgroups.remove(instance.name)
 
 

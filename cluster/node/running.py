@@ -33,17 +33,32 @@ def process_one(instance: Instance) -> int | None:
     return None
 
 
-def kill(instance: Instance, timeout_s: float = 30) -> bool:
-    """End every process of `instance` and wait until they are gone; False when there was none."""
-    found = supervisors(instance)
+def kill(instance: Instance, timeout_s: float = 30) -> None:
+    """End every process of `instance` and wait until they are gone.
+
+    The kernel takes process 1 out of its tables only after all others of its namespace, so it is enough to
+    wait for that, but not for its command line, which it loses first.
+    """
+    ending: set[int] = set()
     deadline = time.monotonic() + timeout_s
-    while pids := supervisors(instance):
-        for pid in pids:
+    while (found := supervisors(instance)) or any(_exists(pid) for pid in ending):
+        ending.update(found)
+        for pid in found:
             _kill(pid)
         if time.monotonic() > deadline:
-            raise ClusterError(f"processes {pids} of {instance.name} do not end; see /proc/<pid>/stack")
-        time.sleep(0.05)
-    return bool(found)
+            raise ClusterError(
+                f"processes {sorted(ending)} of {instance.name} do not end; see /proc/<pid>/stack"
+            )
+        time.sleep(0.02)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    # Nobody may be there to collect it, for instance in a container.
+    return state != "Z"
 
 
 def _kill(pid: int) -> None:
