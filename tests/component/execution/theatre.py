@@ -1,8 +1,8 @@
 """Execution pods as real processes, on a real nats-server and the simulated exchange.
 
 The test itself plays what stands around them: monitoring (quotes of the simulator's book, to every pod),
-evaluation (decisions, to whoever accepts them) and the operator (control). The exchange's journal is the truth
-against which everything is asserted.
+evaluation (decisions, to whoever accepts them) and the operator (control). The exchange's journal is the
+truth against which everything is asserted.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
 from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity, decision_id
+from smarttrade.matching import BUY, OrderRequest, OrderType
 from smarttrade.simulator.testing import Simulator, build_test_user, manual_config
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
@@ -93,6 +94,8 @@ class Theatre:
         self.heard: list[Any] = []
         self.views: dict[str, messages.AccountView] = {}
         self.reports: list[messages.ExecutionReport] = []
+        self.secret = "alice-secret"
+        self.slack = 3.0
         self._event = 0
         self._generation = 0
         self._stack = contextlib.AsyncExitStack()
@@ -167,7 +170,7 @@ class Theatre:
         credentials.write_text(self._pair.credentials["execution"])
         keys.mkdir(exist_ok=True)
         (keys / "apiKey").write_text("alice-key")
-        (keys / "secret").write_text("alice-secret")
+        (keys / "secret").write_text(self.secret)
         endpoint = {"rest": self.exchange.rest_url, "websocket": self.exchange.ws_url}
         endpoint["websocketApi"] = self.exchange.websocket_api_url
         environment = {
@@ -233,7 +236,7 @@ class Theatre:
 
     # --- evaluation ---
 
-    async def target(self, quantity: str, market: str = BTC, *, ttl_ms: int = 120_000) -> str:
+    async def target(self, quantity: str, market: str = BTC, *, ttl_ms: int = 120_000, **more: Any) -> str:
         """Decide, and offer the decision to every pod until one has accepted it."""
         self._event += 1
         key = f"1s:{self._event}"
@@ -247,7 +250,9 @@ class Theatre:
             index=0,
             generation=self._generation,
             want=messages.Target(
-                quantity=Decimal(quantity), valid_until_ms=self.exchange.clock.now_ms() + ttl_ms
+                quantity=Decimal(quantity),
+                valid_until_ms=self.exchange.clock.now_ms() + ttl_ms,
+                **more,
             ),
         )
         await eventually(lambda: self._offer(decision), f"acceptance of {decision.id}; {self._logs()}")
@@ -291,12 +296,34 @@ class Theatre:
     # --- the truth ---
 
     def bought(self, market: str = BTC) -> Decimal:
-        """Net base quantity by the exchange's journal."""
-        return self.exchange.bought("alice", market)
+        """Net base quantity by the exchange's journal, fees in the base asset taken off."""
+        total, base = Decimal(0), market.partition("/")[0]
+        for fill in self.exchange.journal.fills("alice", market):
+            total += Decimal(fill.last_quantity) * (1 if fill.side == "BUY" else -1)
+            total -= Decimal(fill.commission) if fill.commission_asset == base else 0
+        return total
 
     def orders(self) -> list[str]:
         """Client ids of the orders that the exchange accepted."""
         return [entry.client_order_id for entry in self.exchange.journal.entries("alice", kind="NEW")]
+
+    def open_orders(self) -> list[str]:
+        """Client ids of what rests on the exchange."""
+        return [order.client_order_id for order in self.exchange.account("alice").open_orders.values()]
+
+    async def place_by_hand(self, market: str, price: str, quantity: str) -> str:
+        """An order of the user's own, which nobody else may touch."""
+        account = self.exchange.account("alice")
+        request = OrderRequest(
+            symbol=market,
+            side=BUY,
+            type=OrderType.LIMIT,
+            client_order_id="by-hand",
+            quantity=Decimal(quantity),
+            price=Decimal(price),
+        )
+        self.exchange.venue.engine.place(account, request, self.exchange.clock.now_ms())
+        return "by-hand"
 
     # --- inside ---
 

@@ -1,0 +1,117 @@
+"""States, deletion, hand-over and paper trading of real containers."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from smarttrade.messages import Check, OrderStyle
+from tests.component.execution.theatre import BTC, ETH, Theatre, eventually
+
+
+def check(theatre: Theatre, kind: str) -> Check | None:
+    leading = [report for report in theatre.reports if report.leading]
+    return next((c for c in leading[-1].checks if c.type == kind), None) if leading else None
+
+
+async def trading(stage: Any, **options: Any) -> Theatre:
+    theatre: Theatre = await stage(**{"replicas": 1, **options})
+    await theatre.control()
+    await theatre.start("a")
+    await theatre.leader()
+    return theatre
+
+
+async def test_flatten_sells_what_the_ledger_holds_and_leaves_the_rest_of_the_wallet(stage: Any) -> None:
+    theatre = await trading(stage)
+    await theatre.outcome(await theatre.target("1", BTC))
+    await theatre.outcome(await theatre.target("2", ETH))
+    await theatre.control(state="Flatten")
+    await eventually(lambda: theatre.bought(BTC) < Decimal("0.002"), "BTC sold")
+    await eventually(lambda: theatre.bought(ETH) < Decimal("0.002"), "ETH sold")
+    free, locked = theatre.exchange.balance("alice", "BTC")
+    assert Decimal(10) <= free + locked < Decimal("10.002")
+
+
+async def test_halted_has_cancelled_the_own_orders_within_a_second_and_foreign_ones_stay(stage: Any) -> None:
+    theatre = await trading(stage)
+    foreign = await theatre.place_by_hand(BTC, "50000", "0.1")
+    await theatre.target("1", style=OrderStyle.PASSIVE)
+    await eventually(lambda: len(theatre.open_orders()) == 2, "the bid rests")
+    began = time.monotonic()
+    await theatre.control(state="Halted")
+    await eventually(lambda: theatre.open_orders() == [foreign], "own order cancelled")
+    assert time.monotonic() - began < 1.0 * theatre.slack
+
+
+@pytest.mark.parametrize(("policy", "left"), [("CancelOrders", "1"), ("Flatten", "0")])
+async def test_deletion_settles_and_says_so(stage: Any, policy: str, left: str) -> None:
+    theatre = await trading(stage)
+    await theatre.outcome(await theatre.target("1"))
+    await theatre.control(deleting=True, deletionPolicy=policy)
+    await eventually(lambda: (c := check(theatre, "Settled")) and c.ok, "settled")
+    assert abs(theatre.bought() - Decimal(left)) < Decimal("0.002")
+
+
+async def test_a_terminated_leader_hands_over_and_nothing_is_lost(stage: Any) -> None:
+    theatre = await stage(replicas=2)
+    await theatre.control()
+    for name in ("a", "b"):
+        await theatre.start(name)
+    leader = await theatre.leader()
+    await theatre.outcome(await theatre.target("1"))
+    assert await leader.terminate() == 0
+    successor = await theatre.leader(other_than=leader.name)
+    await theatre.outcome(await theatre.target("2"))
+    assert abs(theatre.bought() - 2) < Decimal("0.02")
+    assert theatre.views[successor.name].epoch == 2
+
+
+async def test_an_account_with_wrong_keys_says_so_and_does_not_trade(stage: Any) -> None:
+    theatre = await stage(replicas=1)
+    theatre.secret = "not-the-secret"
+    await theatre.control()
+    await theatre.start("a")
+    await eventually(
+        lambda: (c := check(theatre, "CredentialsValid")) and c.reason == "Refused", "the refusal"
+    )
+    assert theatre.orders() == []
+
+
+async def test_paper_trades_without_keys_and_touches_no_exchange_account(stage: Any) -> None:
+    theatre = await trading(stage, mode="Paper")
+    decision = await theatre.target("1")
+    assert await theatre.outcome(decision) == ("Reached", "")
+    [position] = theatre.views["a"].positions
+    assert position.quantity == Decimal("0.999")
+    assert theatre.orders() == []
+
+
+async def test_paper_goes_on_from_the_log_after_a_crash(stage: Any) -> None:
+    theatre = await trading(stage, mode="Paper")
+    await theatre.outcome(await theatre.target("1"))
+    await theatre.pods["a"].kill()
+    theatre.views.clear()
+    await theatre.start("a")
+    await theatre.leader()
+    assert await theatre.outcome(await theatre.target("0")) == ("Reached", "")
+    await eventually(lambda: theatre.views["a"].positions[0].quantity < Decimal("0.002"), "sold")
+
+
+async def test_a_resting_paper_order_survives_a_crash_and_fills(stage: Any) -> None:
+    theatre = await trading(stage, mode="Paper")
+    await theatre.target("1", style=OrderStyle.PASSIVE, limit=Decimal(59_000))
+    await eventually(lambda: theatre.reports and theatre.reports[-1].open_orders == 1, "the bid rests")
+    await theatre.pods["a"].kill()
+    theatre.views.clear()
+    await theatre.start("a")
+    await theatre.leader()
+    theatre.price(BTC, "58000")
+    await eventually(
+        lambda: [p for p in theatre.views["a"].positions if p.quantity > Decimal("0.99")], "the fill"
+    )
+    [position] = theatre.views["a"].positions
+    assert position.average_price <= Decimal(59_100)
