@@ -1,0 +1,224 @@
+"""The chart on the real cluster, in namespaces of these tests' own, beside whatever else runs there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import uuid
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from cluster import binaries
+from cluster.commands import run
+from cluster.kubectl import Kubectl, build_namespace
+from smarttrade.api import RISK_ACKNOWLEDGEMENT
+from smarttrade.api.crds.document import NAME, build_crd
+from smarttrade.bus.keys import OperatorKeys
+from tests.component.operator.harness import Manifest, Namespace, eventually
+from tests.e2e.operator.proxy import Proxy, free_port
+
+CHART = Path(__file__).parents[3] / "charts" / "smarttrade"
+RELEASE = "smarttrade"
+ACCOUNTS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
+
+
+@dataclass
+class Platform:
+    """An installed platform: `system` is the release's namespace, `users` the accounts'."""
+
+    cluster: Kubectl
+    proxy: Proxy
+    system: Namespace
+    users: Namespace
+    images: dict[str, str]
+    made: list[str] = field(default_factory=list)
+
+    def apply(self, name: str, **spec: object) -> Manifest:
+        """Create a live account on the simulator, with its exchange Secret."""
+        self.made.append(name)
+        secret = {"metadata": {"name": f"{name}-binance"}, "stringData": _credentials(name)}
+        self.proxy.call("POST", self.users.path("Secret"), secret)
+        return self.users.create("TradingAccount", build_live_account(name, **spec))
+
+    def remove(self, name: str) -> None:
+        """Delete the account and wait until it is gone."""
+        if self.users.find("TradingAccount", name) is not None:
+            self.users.delete("TradingAccount", name)
+        eventually(lambda: self.users.find("TradingAccount", name) is None, 180, f"{name} is gone")
+
+    def status(self, name: str) -> Manifest:
+        return self.users.get("TradingAccount", name).get("status") or {}
+
+    def wait_fills(self, name: str, at_least: int, within_s: float = 120) -> int:
+        """Until the status shows that many fills; how many there are."""
+
+        def filled() -> int:
+            status = self.status(name)
+            fills = int(status.get("fills", 0))
+            assert fills >= at_least, {k: status.get(k) for k in ("phase", "leader", "fills", "conditions")}
+            return fills
+
+        return eventually(filled, within_s, f"{at_least} fills of {name}")
+
+    def pods(self, name: str) -> list[Manifest]:
+        return [
+            p for p in self.users.items("Pod") if p["metadata"]["labels"].get("smarttrade.io/account") == name
+        ]
+
+    def scale_operator(self, replicas: int) -> None:
+        name = f"{RELEASE}-operator"
+        options = [f"--namespace={self.system.name}"]
+        self.cluster("scale", "deployment", name, f"--replicas={replicas}", *options)
+        if replicas:
+            self.cluster("rollout", "status", f"deployment/{name}", "--timeout=120s", *options, timeout_s=150)
+        else:
+            eventually(lambda: not self._operator_pods(), 60, "the operator's pods are gone")
+
+    def _operator_pods(self) -> list[Manifest]:
+        label = "app.kubernetes.io/name"
+        return [p for p in self.system.items("Pod") if p["metadata"]["labels"].get(label) == "operator"]
+
+    def metric(self, pod: str, name: str) -> float:
+        """One figure of a pod's execution container, read inside the pod: its policy lets nobody in."""
+        script = (
+            "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8083/metrics').read().decode())"
+        )
+        options = [f"--namespace={self.users.name}", pod, "--container=execution"]
+        text = self.cluster("exec", *options, "--", "python", "-c", script)
+        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(f"{name} "))
+
+    def keys(self) -> OperatorKeys:
+        data = self.system.get("Secret", f"{RELEASE}-keys")["data"]
+        return OperatorKeys.from_files({name: b64decode(value).decode() for name, value in data.items()})
+
+
+def _credentials(name: str) -> dict[str, str]:
+    return {"apiKey": f"{name}-key", "secret": f"{name}-secret"}
+
+
+def build_live_account(name: str, **spec: object) -> Manifest:
+    return {
+        "apiVersion": "smarttrade.io/v1alpha1",
+        "kind": "TradingAccount",
+        "metadata": {"name": name},
+        "spec": {
+            "mode": "Live",
+            "riskAcknowledgement": RISK_ACKNOWLEDGEMENT,
+            "exchange": {
+                "name": "binance",
+                "environment": "Simulator",
+                "credentialsSecretRef": {"name": f"{name}-binance"},
+            },
+            "markets": [{"symbol": "BTC/USDT"}],
+            "strategy": {"name": "ma-cross", "timeframe": "1s", "parameters": {"fast": 3, "slow": 8}},
+            "capital": {"currency": "USDT", "allocation": "10000"},
+            "risk": {
+                "maxOrderNotional": "10000",
+                "maxPositionNotional": "10000",
+                "maxDailyLoss": "5000",
+                "maxDrawdown": "0.9",
+            },
+            "replicas": 1,
+            **spec,
+        },
+    }
+
+
+@pytest.fixture(scope="session")
+def proxy(cluster: Kubectl) -> Iterator[Proxy]:
+    """Plain HTTP to the API server, whatever the kubeconfig's way of logging in."""
+    with Proxy(cluster) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def platform(cluster: Kubectl, proxy: Proxy, images: dict[str, str]) -> Iterator[Platform]:
+    """The chart with simulator and one operator that serves one namespace of accounts."""
+    suffix = uuid.uuid4().hex[:6]
+    system, users = f"platform-{suffix}", f"users-{suffix}"
+    cluster.apply(build_namespace(system), build_namespace(users))
+    if not cluster.succeeds("get", "crd", NAME):
+        cluster.apply(build_crd())
+    installed = Platform(cluster, proxy, Namespace(proxy, system), Namespace(proxy, users), images)
+    try:
+        _install(installed)
+        yield installed
+    finally:
+        _uninstall(installed)
+
+
+def _install(platform: Platform) -> None:
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as values:
+        json.dump(_build_values(platform), values)
+        values.flush()
+        options = [f"--namespace={platform.system.name}", "--values", values.name, "--wait", "--timeout=5m"]
+        helm = [str(binaries.ensure("helm")), *platform.cluster.target.helm_options]
+        run([*helm, "install", RELEASE, str(CHART), *options], timeout_s=330)
+
+
+def _build_values(platform: Platform) -> Manifest:
+    def image(name: str) -> dict[str, str]:
+        repository, _, tag = platform.images[name].rpartition(":")
+        return {"repository": repository, "tag": tag}
+
+    users = [
+        {"name": name, "key": f"{name}-key", "secret": f"{name}-secret", "balances": {"USDT": "100000"}}
+        for name in ACCOUNTS
+    ]
+    return {
+        "installation": platform.system.name,
+        "watchNamespaces": [platform.users.name],
+        "crds": {"enabled": False},
+        "operator": {"image": image("operator"), "replicas": 1, "leaseSeconds": 5},
+        "runtime": {"image": image("runtime")},
+        "nats": {"image": image("nats"), "persistence": {"enabled": False}},
+        "simulator": {"enabled": True, "users": users},
+    }
+
+
+def _uninstall(platform: Platform) -> None:
+    """Accounts go first, while the operator is there to release them."""
+    for name in platform.made:
+        if platform.users.find("TradingAccount", name) is not None:
+            platform.users.delete("TradingAccount", name)
+    eventually(lambda: not platform.users.items("TradingAccount"), 180, "all accounts are gone")
+    helm = [str(binaries.ensure("helm")), *platform.cluster.target.helm_options]
+    run([*helm, "uninstall", RELEASE, f"--namespace={platform.system.name}", "--wait"], timeout_s=180)
+    for name in (platform.users.name, platform.system.name):
+        platform.cluster("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def account(platform: Platform) -> Iterator[Callable[..., str]]:
+    """Makes accounts that are removed after the test."""
+    made: list[str] = []
+
+    def make(name: str, **spec: object) -> str:
+        made.append(name)
+        platform.apply(name, **spec)
+        return name
+
+    yield make
+    for name in made:
+        platform.remove(name)
+        platform.cluster("delete", "secret", f"{name}-binance", f"--namespace={platform.users.name}")
+
+
+@pytest.fixture
+def nats_url(platform: Platform) -> Iterator[str]:
+    """The platform's NATS, forwarded to a local port."""
+    port = free_port()
+    words = platform.cluster.words(
+        "port-forward", f"--namespace={platform.system.name}", f"service/{RELEASE}-nats", f"{port}:4222"
+    )
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert "Forwarding" in process.stdout.readline()
+    yield f"nats://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(10)

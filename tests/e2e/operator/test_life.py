@@ -1,0 +1,137 @@
+"""An account's life on a real cluster: it trades, survives, obeys, and goes without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from smarttrade.bus.accounts import core_key, strategy_key
+from smarttrade.bus.provision import Provisioner
+from smarttrade.identity import AccountIdentity
+from tests.component.operator.harness import Manifest, eventually
+from tests.e2e.operator.conftest import Platform
+
+MakeAccount = Callable[..., str]
+
+
+def _wait_ready(platform: Platform, name: str, within_s: float = 120) -> Manifest:
+    return platform.users.wait_condition(name, "Ready", "Trading", within_s)
+
+
+def test_an_applied_account_fills_its_first_order(platform: Platform, account: MakeAccount) -> None:
+    name = account("alice")
+    platform.wait_fills(name, 1)
+    _wait_ready(platform, name)
+    status = platform.status(name)
+    assert status["phase"] == "Running"
+    assert status["effectiveState"] == "Active"
+    assert status["leader"] in [pod["metadata"]["name"] for pod in platform.pods(name)]
+    assert status["equity"]
+
+
+def test_the_standby_trades_on_when_the_leader_is_killed(platform: Platform, account: MakeAccount) -> None:
+    name = account("bob", replicas=2)
+    fills = platform.wait_fills(name, 1)
+    eventually(lambda: platform.status(name).get("readyReplicas") == 2, 120, "both replicas are ready")
+    leader = platform.status(name)["leader"]
+    options = [f"--namespace={platform.users.name}", "--grace-period=0", "--force", "--wait=false"]
+    platform.cluster("delete", "pod", leader, *options)
+
+    def is_replaced() -> bool:
+        return platform.status(name).get("leader") not in (None, leader)
+
+    eventually(is_replaced, 60, "another pod leads")
+    platform.wait_fills(name, fills + 2)
+
+
+def test_pods_trade_on_without_the_operator_and_it_catches_up(
+    platform: Platform, account: MakeAccount
+) -> None:
+    name = account("carol")
+    platform.wait_fills(name, 1)
+    leader = platform.status(name)["leader"]
+    restarts = _restarts(platform, name)
+    platform.scale_operator(0)
+    try:
+        before = platform.metric(leader, "smarttrade_execution_fills_total")
+        platform.users.patch("TradingAccount", name, {"spec": {"state": "Paused"}})
+        platform.users.delete("NetworkPolicy", name)
+
+        def has_traded() -> bool:
+            return platform.metric(leader, "smarttrade_execution_fills_total") >= before + 2
+
+        eventually(has_traded, 120, "two fills without the operator")
+        assert platform.users.find("NetworkPolicy", name) is None
+    finally:
+        platform.scale_operator(1)
+    platform.users.wait("NetworkPolicy", name, 60)
+    eventually(lambda: platform.status(name)["effectiveState"] == "Paused", 60, "the pause arrives")
+    assert _restarts(platform, name) == restarts
+    assert platform.status(name)["leader"] == leader
+
+
+def _restarts(platform: Platform, name: str) -> dict[str, int]:
+    return {
+        f"{pod['metadata']['name']}/{container['name']}": container["restartCount"]
+        for pod in platform.pods(name)
+        for container in pod["status"]["containerStatuses"]
+    }
+
+
+def test_states_take_effect_within_a_second(platform: Platform, account: MakeAccount) -> None:
+    """The quickest of several changes counts: a busy machine may delay any one of them."""
+    name = account("dave")
+    _wait_ready(platform, name)
+    taken_s = []
+    for state in ("Paused", "Active", "ReduceOnly", "Active", "Halted"):
+        began = time.monotonic()
+        platform.users.patch("TradingAccount", name, {"spec": {"state": state}})
+        eventually(lambda s=state: platform.status(name)["effectiveState"] == s, 20, state)
+        taken_s.append(time.monotonic() - began)
+    print("state changes took", [f"{seconds * 1000:.0f} ms" for seconds in taken_s])
+    assert min(taken_s) < 1.0
+
+
+def test_drift_is_repaired_without_touching_the_pods(platform: Platform, account: MakeAccount) -> None:
+    name = account("erin")
+    _wait_ready(platform, name)
+    pods = {pod["metadata"]["uid"] for pod in platform.pods(name)}
+    rules = platform.users.get("NetworkPolicy", name)["spec"]["egress"]
+    open_egress = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}
+    platform.users.patch("NetworkPolicy", name, {"spec": {"egress": [*rules, open_egress]}})
+    eventually(lambda: platform.users.get("NetworkPolicy", name)["spec"]["egress"] == rules, 5, "policy")
+    platform.users.delete("NetworkPolicy", name)
+    platform.users.wait("NetworkPolicy", name, 5)
+
+    sidecar = {"spec": {"template": {"spec": {"containers": [{"name": "miner", "image": "miner:1"}]}}}}
+    platform.users.patch("Deployment", name, sidecar)
+
+    def has_no_sidecar() -> bool:
+        containers = platform.users.get("Deployment", name)["spec"]["template"]["spec"]["containers"]
+        return len(containers) == 3
+
+    eventually(has_no_sidecar, 5, "the sidecar is removed")
+    eventually(lambda: {pod["metadata"]["uid"] for pod in platform.pods(name)} == pods, 60, "the same pods")
+
+
+async def test_a_deleted_account_leaves_nothing(platform: Platform, nats_url: str) -> None:
+    name = "frank"
+    platform.apply(name)
+    await asyncio.to_thread(platform.wait_fills, name, 1)
+    keys, identity = platform.keys(), AccountIdentity(platform.system.name, platform.users.name, name)
+    publics = [core_key(keys, identity).public, strategy_key(keys, identity).public]
+    provisioner = Provisioner(nats_url, keys)
+    await provisioner.connect()
+    try:
+        assert all([await provisioner.lookup(public) for public in publics])
+        await asyncio.to_thread(platform.remove, name)
+        assert not any([await provisioner.lookup(public) for public in publics])
+    finally:
+        await provisioner.close()
+    assert platform.users.events("Settled")
+    assert not platform.pods(name)
+    for kind in ("Deployment", "NetworkPolicy", "PodDisruptionBudget"):
+        assert platform.users.find(kind, name) is None
+    assert platform.users.find("Secret", f"{name}-nats") is None
+    platform.users.delete("Secret", f"{name}-binance")
