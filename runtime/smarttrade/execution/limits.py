@@ -115,7 +115,7 @@ def stale(proposal: Proposal, view: View) -> Finding:
 
 def cooldown(proposal: Proposal, view: View) -> Finding:
     seconds, last = view.spec.risk.cooldown_seconds, view.last_losses_ms.get(proposal.market)
-    if last is None or view.now_ms >= last + seconds * 1000:
+    if not seconds or last is None or view.now_ms >= last + seconds * 1000:
         return None
     passed = (view.now_ms - last) / 1000
     return f"{passed:.1f} s since a losing exit of {proposal.market}, risk.cooldownSeconds is {seconds}"

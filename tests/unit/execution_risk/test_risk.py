@@ -167,6 +167,10 @@ def test_profit_does_not_raise_what_may_be_used() -> None:
     assert verdict(buy("6"), seen) == (Answer.DENIED, "InsufficientCapital")
 
 
+def test_without_a_cooldown_a_loss_stamped_ahead_of_the_clock_holds_nothing_up() -> None:
+    assert verdict(buy(), view(last_losses_ms={BTC: NOW + 3_000})) == ALLOWED
+
+
 # --- the table: check x (opening, reducing, protective) ---
 
 PROTECT = {"purpose": Purpose.PROTECTIVE, "rests": True}
