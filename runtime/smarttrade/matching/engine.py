@@ -1,9 +1,9 @@
 """The fill engine: accounts, orders and matching over many markets, without clock or I/O.
 
 Time comes in as `now_ms`; what happened goes out as events, collected until `take_events`. One call is one
-atomic step of the exchange: it either raises OrderRejected and changes nothing, or completes, stops that it
-triggers included. Recorded liquidity rests in the same books as users' orders (see `liquidity`), so price-time priority
-and queue position are the book's own.
+atomic step of the exchange: it either raises OrderRejected and changes nothing, or completes, triggered
+stops included. Recorded liquidity rests in the same books as users' orders (see `liquidity`), so price-time
+priority and queue position are the book's own.
 """
 
 from collections.abc import Iterable

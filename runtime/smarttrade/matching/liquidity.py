@@ -29,8 +29,8 @@ def set_depth(
     _remove_absent(state, SELL, asks)
     left_bids = _cross(engine, state, BUY, bids, now_ms)
     left_asks = _cross(engine, state, SELL, asks, now_ms)
-    _show(state, BUY, left_bids)
-    _show(state, SELL, left_asks)
+    show(state, BUY, left_bids)
+    show(state, SELL, left_asks)
     engine.settle_triggers(state, now_ms)
 
 
@@ -49,6 +49,12 @@ def trade(engine: Engine, symbol: str, price: int, quantity: int, buyer_is_maker
         settlement.announce(engine, state, engine.next_trade_id, taker, maker, price, left, now_ms)
         engine.next_trade_id += 1
     engine.settle_triggers(state, now_ms)
+
+
+def clear(state: MarketState) -> None:
+    """Take all recorded liquidity out of the book."""
+    _remove_absent(state, BUY, {})
+    _remove_absent(state, SELL, {})
 
 
 def _world_order(state: MarketState, side: int, price: int, quantity: int) -> Order:
@@ -77,7 +83,8 @@ def _cross(
     return left
 
 
-def _show(state: MarketState, side: int, shown: Mapping[int, int]) -> None:
+def show(state: MarketState, side: int, shown: Mapping[int, int]) -> None:
+    """Bring the world's liquidity of one side to what is shown, without crossing anybody."""
     external, book = state.external[side], state.book
     levels = book.bids if side == BUY else book.asks
     for price, quantity in shown.items():

@@ -27,6 +27,7 @@ def simulator(
         int | None, typer.Option(help="Port for REST and websockets; 0 takes a free one.")
     ] = None,
     data: Annotated[str | None, typer.Option(help="Recorded candles or trades, CSV or Parquet.")] = None,
+    volume: Annotated[str | None, typer.Option(help="Asset in which candles count: base or quote.")] = None,
     compress: Annotated[
         float | None, typer.Option(help="Market seconds a second; 60: a minute a second.")
     ] = None,
@@ -53,6 +54,7 @@ def simulator(
         "host": host,
         "port": port,
         "data": data,
+        "volume": volume,
         "compress": compress,
         "seed": seed,
         "symbols": symbols.split(",") if symbols else None,

@@ -36,7 +36,8 @@ class UserConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class MarketConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One market; sizes that are not given follow from the price. Prices in quote, volatility a year."""
+    """One market; sizes that are not given follow from the price. Prices in quote, volatility a year.
+    `volume`: whether candles of `data` count theirs in base or quote."""
 
     symbol: str
     price: Decimal | None = None
@@ -45,6 +46,7 @@ class MarketConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     min_notional: Decimal | None = None
     annual_volatility: float = 0.6
     data: str | None = None
+    volume: str | None = None
 
 
 class SimulatorConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -63,6 +65,7 @@ class SimulatorConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     markets: list[MarketConfig] = []
     users: list[UserConfig] = []
     data: str | None = None
+    volume: str = "base"
     compress: float = 1.0
     seed: int = 0
     market: str = "tape"
@@ -96,6 +99,9 @@ def check_config(config: SimulatorConfig) -> None:
         raise ConfigurationError(f"compress is {config.compress}; it must be above zero (1 is real time)")
     if config.market not in ("tape", "manual"):
         raise ConfigurationError(f"market is {config.market!r}; it must be 'tape' or 'manual'")
+    for volume in (config.volume, *(market.volume or "base" for market in config.markets)):
+        if volume not in ("base", "quote"):
+            raise ConfigurationError(f"volume is {volume!r}; it must be 'base' or 'quote'")
     for market in config.market_configs():
         parts = market.symbol.split("/")
         if len(parts) != 2 or not all(part.isalnum() and part.isupper() for part in parts):

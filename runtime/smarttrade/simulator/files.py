@@ -7,6 +7,7 @@ seconds, milliseconds, microseconds or nanoseconds. Parquet needs the `research`
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -23,15 +24,24 @@ _CANDLE = ("open", "high", "low", "close")
 _QUOTE = ("bid", "ask")
 
 
-def load_recording(path: str | Path) -> Recording:
-    """Read one file, with a `-quotes` file beside a `-trades` one taken along."""
+def load_recording(path: str | Path, volume: str = "base") -> Recording:
+    """Read one file, with a `-quotes` file beside a `-trades` one taken along.
+
+    `volume` says in which asset candles count theirs: base or quote.
+    """
     main = Path(path)
     recording = _load_one(main)
+    if volume == "quote":
+        return replace(recording, candles=[_in_base(candle) for candle in recording.candles])
     companion = main.with_name(main.name.replace("-trades", "-quotes"))
     if recording.trades and companion != main and companion.exists():
         quotes = _load_one(companion)
         return Recording([], recording.trades, quotes.quotes, quotes.symbol or recording.symbol)
     return recording
+
+
+def _in_base(candle: RecordedCandle) -> RecordedCandle:
+    return replace(candle, volume=decimal(candle.volume / candle.close))
 
 
 def _load_one(path: Path) -> Recording:

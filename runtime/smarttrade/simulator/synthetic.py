@@ -1,6 +1,7 @@
 """A seeded market with volatility clustering: GARCH(1,1) returns, trades that arrive in bursts.
 
-Variance follows Bollerslev (1986), v' = w + a r^2 + b v with a + b < 1, per step. The path does not react to
+Variance follows Bollerslev (1986), v' = w + a r^2 + b v with a + b < 1, in units of
+the average variance. The path does not react to
 users' orders. Steps are spaced so that a second of real time sees the same number of them at any compression.
 """
 
@@ -9,31 +10,38 @@ import random
 from decimal import Decimal
 
 from smarttrade.matching import Market
+from smarttrade.matching.units import SCALE
 from smarttrade.simulator.tape import Tape, TapeQuote, TapeTrade
 
 _ARCH, _GARCH = 0.08, 0.90
 _SECONDS_A_YEAR = 365 * 86_400
 _TRADES_A_STEP = 1.2
 STEP_MS = 250.0
+COARSE_STEP_MS = 4000.0
 
 
 def synthetic_tape(
-    market: Market, price: Decimal, annual_volatility: float, compress: float, seed: int
+    market: Market,
+    price: Decimal,
+    annual_volatility: float,
+    compress: float,
+    seed: int,
+    coarse_until_ms: float = 0.0,
 ) -> Tape:
-    """Endless quotes and trades of one market, starting at `price`."""
+    """Endless quotes and trades of one market, starting at `price`; in wide steps until `coarse_until_ms`."""
     rng = random.Random(f"{seed}:{market.symbol}")
-    step_ms = STEP_MS * compress
-    average = annual_volatility**2 * step_ms / 1000 / _SECONDS_A_YEAR
-    variance, current, elapsed = average, float(price), 0.0
+    variance, current, elapsed = 1.0, float(price), 0.0
     size = float(market.min_notional) * 40 / float(price)
     while True:
+        step_ms = STEP_MS * compress
+        if elapsed < coarse_until_ms:
+            step_ms = max(step_ms, COARSE_STEP_MS)
         change = math.sqrt(variance) * rng.gauss(0.0, 1.0)
-        variance = (1 - _ARCH - _GARCH) * average + _ARCH * change**2 + _GARCH * variance
-        current *= math.exp(change)
+        variance = (1 - _ARCH - _GARCH) + _ARCH * change**2 + _GARCH * variance
+        current *= math.exp(change * annual_volatility * math.sqrt(step_ms / 1000 / _SECONDS_A_YEAR))
         quote = build_quote(market, elapsed, current, size, rng)
         yield quote
-        burst = _TRADES_A_STEP * min(4.0, variance / average)
-        count = min(8, int(rng.expovariate(1 / burst)))
+        count = min(8, int(rng.expovariate(1 / (_TRADES_A_STEP * min(4.0, variance)))))
         for index in range(count):
             yield _trade(market, elapsed + step_ms * (index + 1) / (count + 1), quote, size, change, rng)
         elapsed += step_ms
@@ -41,8 +49,8 @@ def synthetic_tape(
 
 def build_quote(market: Market, elapsed: float, mid: float, size: float, rng: random.Random) -> TapeQuote:
     """A quote about two ticks or half a basis point wide around `mid`."""
-    half = max(market.tick_units, int(mid * 0.000025 * 1e8) // market.tick_units * market.tick_units)
-    centre = market.round_price(Decimal(repr(mid)))
+    half = max(market.tick_units, int(mid * 0.000025 * SCALE) // market.tick_units * market.tick_units)
+    centre = round(mid * SCALE / market.tick_units) * market.tick_units
     bid = max(market.tick_units, centre - half)
     return TapeQuote(
         elapsed,
@@ -64,5 +72,5 @@ def _trade(
 
 
 def _size(market: Market, typical: float, rng: random.Random) -> int:
-    drawn = Decimal(repr(round(typical * rng.lognormvariate(0.0, 0.8), 8)))
-    return max(market.step_units, market.round_quantity(drawn))
+    drawn = int(typical * rng.lognormvariate(0.0, 0.8) * SCALE)
+    return max(market.step_units, drawn // market.step_units * market.step_units)
