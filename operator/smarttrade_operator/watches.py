@@ -18,6 +18,8 @@ from smarttrade_operator.children.blueprint import CHILD_SELECTOR
 from smarttrade_operator.kube import CHILDREN, POD, TRADING_ACCOUNT, Kind, Manifest
 from smarttrade_operator.names import Key
 
+_IDENTITY: Any = "smarttrade-operator"
+
 WATCHED = (TRADING_ACCOUNT, *CHILDREN, POD)
 Enqueue = Callable[[Key], None]
 
@@ -69,6 +71,8 @@ async def watch(
     tasks = await kopf.spawn_tasks(
         registry=build_registry(cache, enqueue),
         settings=build_settings(),
+        # kopf would otherwise look up the name of a user that an arbitrary uid does not have.
+        identity=_IDENTITY,
         standalone=True,
         clusterwide=not namespaces,
         namespaces=namespaces,
