@@ -87,7 +87,9 @@ class Working:
         if book.current is None and (not self._sellable(market) or self._backing_off(market)):
             return
         self._decisions.accept(
-            build_exit(ctx.identity, market, ctx.exchange_ms, ctx.book.intents, ctx.generation)
+            build_exit(
+                ctx.identity, market, ctx.exchange_ms, book.high_water.get(FLATTEN_STRATEGY), ctx.generation
+            )
         )
 
     def _sellable(self, market: str) -> bool:
