@@ -44,6 +44,7 @@ class Checks:
         self._high: dict[tuple[str, str], tuple[int, int, int]] = {}
         self._filled: Counter[tuple[str, str]] = Counter()
         self._sent: set[str] = set()
+        self._placed: dict[str, str] = {}
         self._closed_since: dict[str, int] = {}
         self._trades: set[tuple[str, str]] = set()
         self._epoch = 0
@@ -112,9 +113,12 @@ class Checks:
                 self._closed_since.setdefault(pod.name, self._world.venue.time_ms)
 
     def let_go(self, pod: Pod, effect: fx.Send) -> None:
-        """A pod decided to send: only what is durable, and only while it may lead."""
+        """A pod decided to send: only what is durable, and only while it may lead.
+
+        A pod whose monotonic clock lost time cannot know better; there the deadline has to hold.
+        """
         _require(effect.cid in self._intents, "an order leaves after its intent is durable", effect.cid)
-        deposed = self._holder != pod.name
+        deposed = self._holder != pod.name and not pod.lost_ms
         _require(not deposed, "no order is let go by a pod that was deposed", f"{effect.cid} by {pod.name}")
 
     def leaves(self, effect: fx.Send) -> None:
@@ -126,9 +130,10 @@ class Checks:
     def order_changed(self, resident: Resident, trade: TradeReport | None) -> None:
         if trade is not None:
             self._not_beyond(resident, trade)
-        elif resident.status is VenueStatus.OPEN:
+        elif resident.status is VenueStatus.OPEN and not resident.filled:
             self._within_limits(resident)
             self._one_a_key(resident)
+            self._alone(resident)
 
     def _not_beyond(self, resident: Resident, trade: TradeReport) -> None:
         market, position = trade.market, self._world.venue.position[trade.market]
@@ -136,7 +141,7 @@ class Checks:
         intent = self._intents[resident.sent.cid]
         decision = self._decisions.get(intent.decision_id)
         want = decision.want if decision else None
-        if isinstance(want, Target):
+        if isinstance(want, Target) and not self._shared(market, intent):
             beyond = position - want.quantity if trade.side is Side.BUY else want.quantity - position
             _require(
                 beyond <= DUST,
@@ -145,6 +150,28 @@ class Checks:
             )
         elif isinstance(want, RestingOrders):
             self._within_key(intent, want, trade)
+
+    def _shared(self, market: str, intent: records.OrderIntended) -> bool:
+        """Whether a newer resting set already trades beside what is left of this decision."""
+        return self._placed.get(market, intent.decision_id) != intent.decision_id
+
+    def _alone(self, resident: Resident) -> None:
+        """Orders come in the order of their decisions, and one for a target never meets another decision's."""
+        intent = self._intents[resident.sent.cid]
+        market, mine = intent.market, self._decisions[intent.decision_id]
+        newest = self._decisions.get(self._placed.get(market, ""))
+        late = newest is not None and newest.strategy == mine.strategy and newest.order_key > mine.order_key
+        _require(not late, "no order of a superseded decision arrives after its successor's", intent.cid)
+        self._placed[market] = mine.id
+        if isinstance(mine.want, Target):
+            others = [
+                each.sent.cid
+                for each in self._world.venue.by_id.values()
+                if each.remaining and each.sent.market == market and each is not resident
+            ]
+            _require(
+                not others, "an order for a target is alone in its market", f"{intent.cid} beside {others}"
+            )
 
     def _within_key(self, intent: records.OrderIntended, want: RestingOrders, trade: TradeReport) -> None:
         key = (intent.decision_id, intent.key)

@@ -58,7 +58,7 @@ class Pod:
         self.caught_up, self._tick_at, self._failing_since = False, float("inf"), None
         self._not_before, self._disconnected = 0.0, False
         self.lease_until, self._leading_view = 0.0, False
-        self._newest: dict[str, Decision] = {}
+        self._newest: dict[str, Decision] = {d.market: d for d in self.world.decisions.values()}
         self._answered: dict[str, str] = {}
         self._asked: dict[str, float] = {}
         self._token = 0

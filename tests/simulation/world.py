@@ -27,17 +27,17 @@ _SPECS: dict[tuple[str, int], TradingAccountSpec] = {}
 
 
 def build_spec(state: str, passive_timeout_ms: int) -> TradingAccountSpec:
-    """5,000 USDT over two markets; at most 450 worth in BTC, 700 in all, 160 an order that reduces or opens."""
+    """5,000 USDT over two markets; at most 455 worth in one, 800 in all, 455 an order."""
     known = _SPECS.get((state, passive_timeout_ms))
     if known is None:
         declared: dict[str, Any] = {
             "exchange": {"name": "binance"},
-            "markets": [{"symbol": MARKETS[0], "maxPositionNotional": "455"}, {"symbol": MARKETS[1]}],
+            "markets": [{"symbol": market, "maxPositionNotional": "455"} for market in MARKETS],
             "strategy": {"name": "ma-cross", "timeframe": "1m", "parameters": {}},
             "capital": {"currency": "USDT", "allocation": "5000"},
             "risk": {
                 "maxOrderNotional": "455",
-                "maxPositionNotional": "700",
+                "maxPositionNotional": "800",
                 "maxDailyLoss": "4000",
                 "maxDrawdown": "0.9",
                 "maxOrdersPerMinute": 600,
@@ -121,7 +121,7 @@ class World:
         self._change("Active", kill=False)
         for number, market in enumerate(MARKETS):
             at = self.clockwork.now_ms + 50 + 20 * number
-            wish = Wish(int(at), market, 200 + 100 * number, "Marketable", 600_000)
+            wish = Wish(int(at), market, 200, "Marketable", 600_000)
             ordinal = len(self.plan.wishes) + number
             self.clockwork.at(at, lambda wish=wish, n=ordinal: self._wish(wish, n))  # type: ignore[misc]
         if state != "Active":
