@@ -90,6 +90,7 @@ class Context:
     spec: TradingAccountSpec | None = None
     deleting: bool = False
     kill: bool = False
+    refusal: str = ""
     quotes: dict[str, tuple[Quote, Milliseconds]] = field(default_factory=dict)
     streams: dict[str, tuple[bool, Milliseconds]] = field(default_factory=dict)
     filters: dict[str, MarketFilters] = field(default_factory=dict)

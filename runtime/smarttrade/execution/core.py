@@ -100,6 +100,7 @@ class Core:
         self._on[type(event)](event)
         if ctx.lead.claimed:
             self._work()
+        self.decisions.answer()
         self.reporting.advance()
         append = ctx.outbox.flush(ctx.lead.epoch, ctx.holder)
         if append is not None:
@@ -113,7 +114,7 @@ class Core:
         new.ctx.now_ms, new.ctx.clock = ctx.now_ms, ctx.clock
         new.ctx.quotes, new.ctx.streams, new.ctx.filters = ctx.quotes, ctx.streams, ctx.filters
         new.ctx.generation, new.ctx.spec = ctx.generation, ctx.spec
-        new.ctx.deleting, new.ctx.kill = ctx.deleting, ctx.kill
+        new.ctx.deleting, new.ctx.kill, new.ctx.refusal = ctx.deleting, ctx.kill, ctx.refusal
         new.ctx.lead.draining, new.ctx.bus_lost_ms = ctx.lead.draining, ctx.bus_lost_ms
         new.decisions.counts = self.decisions.counts
         return new
@@ -169,6 +170,7 @@ class Core:
 
     def _control(self, event: fx.ControlRead) -> None:
         ctx = self.ctx
+        ctx.refusal = event.refusal
         ctx.generation, ctx.spec = event.generation, event.spec
         ctx.deleting, ctx.kill = event.deleting, event.kill
         self._second_ms = 0.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from smarttrade.execution.context import Context
 from smarttrade.execution.effects import Publish, Reply
 from smarttrade.execution.records import DecisionAccepted, DecisionClosed
-from smarttrade.messages import Answer, Decision, DecisionOutcome, DecisionReply, Outcome
+from smarttrade.messages import Answer, Decision, DecisionOutcome, DecisionReply, Outcome, Target
 
 _AFTER_REFUSAL_MS = 1_000.0
 
@@ -20,6 +20,7 @@ class Decisions:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self.counts: dict[tuple[str, str], int] = {}
+        self._unanswered: dict[str, tuple[int, DecisionReply]] = {}
 
     def receive(self, decision: Decision, token: int) -> bool:
         """Accept or answer at once; True if the market now has something new to work at."""
@@ -37,9 +38,15 @@ class Decisions:
         if current is not None:
             self.close(current, Outcome.SUPERSEDED, "", f"by {decision.id}")
         self._ctx.resume_ms.pop(decision.market, None)
-        reply = DecisionReply(id=decision.id, answer=Answer.ACCEPTED)
-        after = [Reply(token=token, reply=reply)] if token else []
-        self._ctx.record(DecisionAccepted(decision=decision, time_ms=self._ctx.exchange_ms), *after)
+        if token:
+            self._unanswered[decision.id] = (token, DecisionReply(id=decision.id, answer=Answer.ACCEPTED))
+        self._ctx.record(DecisionAccepted(decision=decision, time_ms=self._ctx.exchange_ms))
+
+    def answer(self) -> None:
+        """Answer what was accepted in this step, when the log has it; what risk denied at once is told so."""
+        for token, reply in self._unanswered.values():
+            self._ctx.outbox.after(Reply(token=token, reply=reply))
+        self._unanswered.clear()
 
     def close(self, decision: Decision, outcome: Outcome, code: str = "", message: str = "") -> None:
         """Give a decision its outcome, and tell the strategy."""
@@ -66,6 +73,9 @@ class Decisions:
                 )
             ),
         )
+        if outcome is Outcome.DENIED and decision.id in self._unanswered:
+            token, _ = self._unanswered[decision.id]
+            self._unanswered[decision.id] = (token, self._deny(decision, code, message))
         key = (str(outcome), code)
         self.counts[key] = self.counts.get(key, 0) + 1
 
@@ -77,6 +87,8 @@ class Decisions:
             return self._deny(decision, "Draining", "this replica hands over")
         if ctx.spec is None or all(market.symbol != decision.market for market in ctx.spec.markets):
             return self._deny(decision, "UnknownMarket", f"{decision.market} is not in spec.markets")
+        if isinstance(decision.want, Target) and (decision.want.stop_loss or decision.want.take_profit):
+            return self._deny(decision, "ProtectionNotSupported", "stop-loss and take-profit are not offered")
         mark = ctx.book.market(decision.market).high_water.get(decision.strategy)
         if mark is None or decision.order_key > mark.order_key:
             return None

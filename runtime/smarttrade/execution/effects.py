@@ -34,12 +34,13 @@ class _Input(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ControlRead(_Input, frozen=True, kw_only=True):
-    """The account's specification as of a generation."""
+    """The account's specification as of a generation; `refusal` says why it cannot be traded on."""
 
     generation: int
     spec: TradingAccountSpec
     deleting: bool = False
     kill: bool = False
+    refusal: str = ""
 
 
 class SnapshotRead(_Input, frozen=True, kw_only=True):

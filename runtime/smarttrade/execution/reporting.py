@@ -90,7 +90,7 @@ class Reporting:
     def checks(self) -> list[Check]:
         """Verdicts that become conditions; a standby says only what it knows."""
         ctx = self._ctx
-        checks = [self._within_risk(), Check(type="ConfigApplied", ok=True, reason="Applied")]
+        checks = [self._within_risk(), self._config()]
         if ctx.lead.claimed:
             checks += [self._reconciled(), self._credentials()]
         if ctx.deleting:
@@ -103,6 +103,12 @@ class Reporting:
             return Check(type="WithinRisk", ok=True, reason="WithinLimits")
         message = f"{breach.id}: the account is {breach.effect} until spec.acknowledgedBreach names it"
         return Check(type="WithinRisk", ok=False, reason=breach.reason, message=message)
+
+    def _config(self) -> Check:
+        refusal = self._ctx.refusal
+        if refusal:
+            return Check(type="ConfigApplied", ok=False, reason="Refused", message=refusal)
+        return Check(type="ConfigApplied", ok=True, reason="Applied")
 
     def _reconciled(self) -> Check:
         ctx = self._ctx

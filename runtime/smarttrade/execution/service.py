@@ -37,6 +37,7 @@ _TTL_S, _TTL_ALONE_S = 1.0, 3.0
 _HEARTBEAT_S = 0.5
 _EXCHANGE_LOST_MS = 3_000.0
 _MARKET_LOST_MS = 5_000.0
+_PATIENCE_MS = 30_000.0
 
 BuildExchange = Callable[[TradingAccountSpec, Capability, Settings], Exchange]
 
@@ -58,7 +59,8 @@ class ExecutionService:
         self._link: ExchangeLink | None = None
         self._exchange: Exchange | None = None
         self._symbols: list[str] = []
-        self._config_problem = ""
+        self._started_ms = monotonic_ms()
+        self._control_read: messages.AccountControl | None = None
         self._drained = asyncio.Event()
         probes.ready("nats", ok=False, reason="connecting")
         probes.ready("log", ok=False, reason="not read yet")
@@ -155,9 +157,7 @@ class ExecutionService:
 
     def _may_lead(self) -> bool:
         ctx = self._core.ctx
-        return (
-            bool(ctx.filters) and ctx.spec is not None and not ctx.lead.draining and not self._config_problem
-        )
+        return bool(ctx.filters) and ctx.spec is not None and not ctx.lead.draining and not ctx.refusal
 
     def _may_send(self) -> bool:
         return self._leadership is not None and self._leadership.lease.held
@@ -165,18 +165,29 @@ class ExecutionService:
     async def _control(self, control: messages.AccountControl) -> None:
         try:
             spec = TradingAccountSpec.model_validate(control.spec)
-            self._use_exchange(spec)
-        except (ValueError, SmartTradeError) as error:
-            self._config_problem = str(error)
-            self._logger.error("the specification cannot be used", reason=str(error))
-            if isinstance(error, ConfigurationError) and self._link is None:
-                process.fail(error)
+        except ValueError as error:
+            self._logger.error("the specification cannot be read, the one before stays", reason=str(error))
             return
-        self._config_problem = ""
-        self._logger.info("specification applied", generation=control.generation, state=spec.state)
+        self._control_read = control
+        self._apply(control, spec)
+
+    def _apply(self, control: messages.AccountControl, spec: TradingAccountSpec) -> None:
+        """Run a specification, or report why it cannot be run: a state to be in, not a reason to crash."""
+        try:
+            self._use_exchange(spec)
+            refusal = ""
+            self._logger.info("specification applied", generation=control.generation, state=spec.state)
+        except SmartTradeError as error:
+            refusal = str(error)
+            if refusal != self._core.ctx.refusal:
+                self._logger.error("the account cannot trade", reason=refusal)
         self.feed(
             fx.ControlRead(
-                generation=control.generation, spec=spec, deleting=control.deleting, kill=control.kill
+                generation=control.generation,
+                spec=spec,
+                deleting=control.deleting,
+                kill=control.kill,
+                refusal=refusal,
             )
         )
 
@@ -210,8 +221,18 @@ class ExecutionService:
             self._probes.ready("nats", ok=connected, reason="" if connected else "disconnected")
             caught_up = self._leadership is not None and self._leadership.caught_up
             self._probes.ready("log", ok=caught_up, reason="" if caught_up else "not read to its end")
+            self._retry_refused()
             reason = self._unhealthy()
             self.feed(fx.PeersUnhealthy(reason=reason) if reason else fx.Tick())
+
+    def _retry_refused(self) -> None:
+        """A mounted Secret may still come; after a while the process ends, having told the operator."""
+        ctx = self._core.ctx
+        if not ctx.refusal or self._control_read is None or ctx.spec is None:
+            return
+        if self._link is None and monotonic_ms() - self._started_ms > _PATIENCE_MS:
+            process.fail(ConfigurationError(ctx.refusal))
+        self._apply(self._control_read, ctx.spec)
 
     def _unhealthy(self) -> str:
         """Why another replica would do better; empty if there is no reason."""
