@@ -48,7 +48,7 @@ def test_every_pod_satisfies_the_restricted_standard(cluster: Cluster, name: str
 def test_the_notes_begin_with_an_account_that_is_valid(cluster: Cluster, name: str) -> None:
     values = helm.values_flags(TOGGLES[name])
     text = cluster.helm("install", "smarttrade", str(helm.CHART), "--dry-run=server", *values)
-    manifest = text.split("<<MANIFEST\n")[1].split("\n  MANIFEST")[0]
+    manifest = text.split("<<MANIFEST\n")[1].split("\nMANIFEST\n")[0]
     account = load_account(manifest + "\n")
     assert account.namespace == "alice"
     assert account.spec.mode == "Paper"
