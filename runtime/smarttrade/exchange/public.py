@@ -8,6 +8,7 @@ what a watchdog needs to notice.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -97,13 +98,19 @@ class MarketFeed:
         return [trade_from_ccxt(self.symbol, trade) for trade in trades]
 
     async def watch_quote(self) -> Quote:
-        async with _translated(f"quotes of {self.symbol}"):
-            if self._exchange.has.get("watchBidsAsks"):
-                ticker = await self._exchange.watch_bids_asks([self.symbol])
-                ticker = ticker.get(self.symbol, ticker)
-            else:
-                ticker = _best(await self._exchange.watch_order_book(self.symbol))
-        return quote_from_ccxt(self.symbol, ticker, self._now_ms())
+        """The next best bid and ask; while a side of the book is empty there is none."""
+        while True:
+            async with _translated(f"quotes of {self.symbol}"):
+                ticker = await self._watch_best()
+            if ticker.get("bid") and ticker.get("ask"):
+                return quote_from_ccxt(self.symbol, ticker, self._now_ms())
+
+    async def _watch_best(self) -> dict[str, Any]:
+        if not self._exchange.has.get("watchBidsAsks"):
+            return _best(await self._exchange.watch_order_book(self.symbol))
+        tickers = await self._exchange.watch_bids_asks([self.symbol])
+        ticker: dict[str, Any] = tickers.get(self.symbol, tickers)
+        return ticker
 
     async def watch_candles(self, timeframe: str) -> list[VenueCandle]:
         async with _translated(f"{timeframe} candles of {self.symbol}"):
@@ -123,12 +130,17 @@ class MarketFeed:
         newest = max(heard, default=0)
         return max(0, int(time.time() * 1000) - newest) if newest else None
 
+    async def heard(self, watching: asyncio.Task[Any]) -> None:
+        """Wait for the first message of the connection, or for the end of what waits on it."""
+        while self.silence_ms() is None and not watching.done():  # noqa: ASYNC110 - ccxt does not tell
+            await asyncio.sleep(0.02)
+
     async def close(self) -> None:
         await self._exchange.close()
 
 
 def _best(book: Any) -> dict[str, Any]:
-    bid, ask = book["bids"][0], book["asks"][0]
+    bid, ask = (next(iter(book[side]), (None, None)) for side in ("bids", "asks"))
     return {
         "bid": bid[0],
         "bidVolume": bid[1],
@@ -192,11 +204,11 @@ class PublicVenue:
             trades = await self._rest.fetch_trades(symbol, None, limit)
         return [trade_from_ccxt(symbol, trade) for trade in trades]
 
-    async def fetch_best(self, symbol: str) -> tuple[Decimal, Decimal]:
+    async def fetch_quote(self, symbol: str, now_ms: Callable[[], int]) -> Quote:
         """Best bid and ask."""
         async with _translated(f"order book of {symbol} by REST"):
             best = _best(await self._rest.fetch_order_book(symbol, 5))
-        return exact(best["bid"]), exact(best["ask"])
+            return quote_from_ccxt(symbol, best, now_ms())
 
     async def fetch_time_ms(self) -> int:
         async with _translated(f"time of {self.name}"):

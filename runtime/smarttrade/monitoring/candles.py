@@ -61,6 +61,10 @@ class CandleBuilder:
         """Trades may be missing from now on, until `complete_after`."""
         self._complete_after_ms = None
 
+    def distrust(self) -> None:
+        """Trade ids do not show gaps here after all."""
+        self._trust_trades = False
+
     # --- inputs -----------------------------------------------------------------------------------------
 
     def on_trade(self, trade: Trade) -> list[Candle]:

@@ -68,6 +68,12 @@ class CandleHistory:
                 self._on_open(self)
             return self.builder
 
+    def distrust(self) -> None:
+        """Trades do not prove candles complete, now or later."""
+        self._trust_trades = False
+        if self.builder:
+            self.builder.distrust()
+
     def append(self, candles: list[Candle]) -> None:
         """What the builder made final."""
         self._candles += candles

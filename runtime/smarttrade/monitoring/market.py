@@ -28,8 +28,8 @@ STREAMS = ("trade", "quote")
 
 _JUDGE_S = 0.25
 _CONNECT_TIMEOUT_MS = 10_000
-_PROBE_TIMEOUT_S = 3.0
-_PROBE_GRACE_MS = 2_000
+_PROBE_TIMEOUT_S = 5.0
+_PROBE_GRACE_MS = 1_000
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 10.0
 _STABLE_MS = 30_000
@@ -102,7 +102,7 @@ class MarketMonitor:
                 tasks.create_task(self._trades(feed))
                 tasks.create_task(self._quotes(feed))
                 tasks.create_task(self._candles(feed, tasks))
-                tasks.create_task(self._supervise(feed))
+                tasks.create_task(self._supervise(feed, tasks))
         except* VenueError as errors:
             reason = str(errors.exceptions[0])
         finally:
@@ -125,8 +125,7 @@ class MarketMonitor:
     async def _trades(self, feed: MarketFeed) -> None:
         first = asyncio.create_task(feed.watch_trades())
         try:
-            while feed.silence_ms() is None and not first.done():  # noqa: ASYNC110 - ccxt does not tell
-                await asyncio.sleep(0.02)
+            await feed.heard(first)
             await self.tape.catch_up()
             trades = await first
             while True:
@@ -137,18 +136,29 @@ class MarketMonitor:
             first.cancel()
 
     async def _quotes(self, feed: MarketFeed) -> None:
-        while True:
-            quote = await feed.watch_quote()
-            self._watches["quote"].data(int(monotonic_ms()))
-            if self._quote and quote.update_id and quote.update_id <= self._quote.update_id:
-                continue
-            reason = impossible_quote(quote)
-            if reason:
-                self._metrics.withheld.labels(self.symbol, "quote").inc()
-                self._log.warning("impossible quote withheld", reason=reason)
-                continue
-            self._quote = quote
-            self._publish(quote)
+        """The stream brings changes only, so the first quote of a connection is fetched."""
+        first = asyncio.create_task(feed.watch_quote())
+        try:
+            await feed.heard(first)
+            self._take_quote(await self._venue.fetch_quote(self.symbol, self._clock.now_ms))
+            quote = await first
+            while True:
+                self._watches["quote"].data(int(monotonic_ms()))
+                self._take_quote(quote)
+                quote = await feed.watch_quote()
+        finally:
+            first.cancel()
+
+    def _take_quote(self, quote: Quote) -> None:
+        if self._quote and quote.update_id and quote.update_id <= self._quote.update_id:
+            return
+        reason = impossible_quote(quote)
+        if reason:
+            self._metrics.withheld.labels(self.symbol, "quote").inc()
+            self._log.warning("impossible quote withheld", reason=reason)
+            return
+        self._quote = quote
+        self._publish(quote)
 
     async def _candles(self, feed: MarketFeed, tasks: asyncio.TaskGroup) -> None:
         """Watch the exchange's own candles of every timeframe that somebody needs, also later ones."""
@@ -167,8 +177,9 @@ class MarketMonitor:
 
     # --- the watchdog -----------------------------------------------------------------------------------
 
-    async def _supervise(self, feed: MarketFeed) -> None:
+    async def _supervise(self, feed: MarketFeed, tasks: asyncio.TaskGroup) -> None:
         began = monotonic_ms()
+        probes: dict[str, asyncio.Task[None]] = {}
         while True:
             await asyncio.sleep(_JUDGE_S)
             silence_ms, now = feed.silence_ms(), int(monotonic_ms())
@@ -179,13 +190,13 @@ class MarketMonitor:
             for stream, watch in self._watches.items():
                 watch.connected(now)
                 watch.heard(now - silence_ms)
-                await self._act(stream, watch, watch.judge(now))
+                judgement = watch.judge(now)
+                if judgement.action is Action.RECONNECT:
+                    raise FeedBrokenError(f"{stream}: {judgement.reason}")
+                if judgement.action is Action.PROBE and (stream not in probes or probes[stream].done()):
+                    probes[stream] = tasks.create_task(self._probe(stream, watch))
 
-    async def _act(self, stream: str, watch: StreamWatch, judgement: Judgement) -> None:
-        if judgement.action is Action.RECONNECT:
-            raise FeedBrokenError(f"{stream}: {judgement.reason}")
-        if judgement.action is not Action.PROBE:
-            return
+    async def _probe(self, stream: str, watch: StreamWatch) -> None:
         behind = ""
         try:
             async with asyncio.timeout(_PROBE_TIMEOUT_S):
@@ -204,11 +215,13 @@ class MarketMonitor:
     async def _missed_quote(self) -> str:
         """Ask by REST, twice, whether best bid and ask have long been others than the stream brought."""
         ours = self._quote
-        seen = await self._venue.fetch_best(self.symbol)
-        await asyncio.sleep(1.0)
-        again = await self._venue.fetch_best(self.symbol)
-        if self._quote is ours and seen == again and (ours is None or (ours.bid, ours.ask) != again):
-            return f"best bid {again[0]} and ask {again[1]} did not come"
+        seen = await self._venue.fetch_quote(self.symbol, self._clock.now_ms)
+        await asyncio.sleep(_PROBE_GRACE_MS / 1000)
+        again = await self._venue.fetch_quote(self.symbol, self._clock.now_ms)
+        steady = (seen.bid, seen.ask) == (again.bid, again.ask)
+        differs = ours is None or (ours.bid, ours.ask) != (again.bid, again.ask)
+        if self._quote is ours and steady and differs:
+            return f"best bid {again.bid} and ask {again.ask} did not come"
         return ""
 
     # --- status -----------------------------------------------------------------------------------------

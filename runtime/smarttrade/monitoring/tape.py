@@ -31,6 +31,7 @@ _REMEMBERED = 5_000
 _BACKFILL_TIMEOUT_S = 3.0
 _CANDLE_CLOCK_S = 0.1
 _RETRY_S = 1.0
+_HOLES_TOLERATED = 3
 
 
 class Tape:
@@ -56,6 +57,7 @@ class Tape:
         self._recent: deque[Trade] = deque(maxlen=_REMEMBERED)
         self._complete_after_ms: int | None = None
         self._continuous = False
+        self._holes = 0
         self._histories: dict[str, CandleHistory] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -72,7 +74,7 @@ class Tape:
                 timeframe,
                 Timeframe(timeframe).milliseconds,
                 self._clock.now_ms,
-                trust_trades=self._venue.consecutive_trade_ids,
+                trust_trades=self._sequence.consecutive,
                 on_open=self._begin,
             )
             self._tasks.append(asyncio.create_task(self._make_candles(self._histories[timeframe])))
@@ -124,7 +126,10 @@ class Tape:
         missing = f"{accepted.first_missing} to {accepted.last_missing}"
         fetched = await self._fetch(f"fetching trades {missing}")
         filled = self._sequence.accept([*(fetched or []), *accepted.held])
-        if not filled.trades:
+        if not filled.trades and _proves_a_hole(fetched or [], filled):
+            self._count_hole()
+            filled = self._sequence.skip_to(filled.held)
+        elif not filled.trades:
             lost = filled.last_missing - filled.first_missing + 1
             self._metrics.lost.labels(self._symbol).inc(lost)
             self._log.warning("trades cannot be had any more", missing=missing, lost=lost)
@@ -132,6 +137,15 @@ class Tape:
             self._complete_after_ms = filled.held[0].time_ms
             filled = self._sequence.skip_to(filled.held)
         return filled
+
+    def _count_hole(self) -> None:
+        """The exchange itself left ids out; one that does it often cannot be checked by them."""
+        self._holes += 1
+        if self._holes == _HOLES_TOLERATED:
+            self._log.warning("trade ids of this market do not count by one: gaps are not seen by them")
+            self._sequence.consecutive = False
+            for history in self._histories.values():
+                history.distrust()
 
     async def _fetch(self, why: str) -> list[Trade] | None:
         watch = self._watch()
@@ -215,3 +229,10 @@ class Tape:
             self._metrics.candles.labels(self._symbol, history.timeframe, source).inc(len(candles))
         for candle in candles:
             self._publish(candle)
+
+
+def _proves_a_hole(fetched: list[Trade], accepted: Accepted) -> bool:
+    """Whether REST knows trades on both sides of the missing ids, and none of them."""
+    numbers = [int(trade.id) for trade in fetched]
+    around = bool(numbers) and min(numbers) < accepted.first_missing and max(numbers) > accepted.last_missing
+    return around and not any(accepted.first_missing <= number <= accepted.last_missing for number in numbers)

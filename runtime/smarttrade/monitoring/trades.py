@@ -1,7 +1,8 @@
 """Every trade once and in order.
 
 Where trade ids of a market count by one, a missing trade is seen at once; what came after it is held until
-the missing ones have been fetched, or given up. Elsewhere only what was seen before can be told.
+the missing ones have been fetched, or given up. Elsewhere only what was seen before can be told; a market
+whose ids turn out to have holes of their own is treated so from then on.
 """
 
 from __future__ import annotations
@@ -57,15 +58,18 @@ class TradeSequence:
                 held = [later for _, later in ordered[position:]]
                 return Accepted(delivered, held, self.last_id + 1, number - 1)
             self.last_id = number
-            self.last_time_ms = max(self.last_time_ms, trade.time_ms)
+            self._remember(trade)
             delivered.append(trade)
         return Accepted(delivered)
 
     def _unseen(self, trades: Iterable[Trade]) -> list[Trade]:
         fresh = [trade for trade in trades if trade.id not in self._seen]
         for trade in fresh:
-            self._seen[trade.id] = None
-            self.last_time_ms = max(self.last_time_ms, trade.time_ms)
-        while len(self._seen) > _REMEMBERED:
-            self._seen.popitem(last=False)
+            self._remember(trade)
         return fresh
+
+    def _remember(self, trade: Trade) -> None:
+        self.last_time_ms = max(self.last_time_ms, trade.time_ms)
+        self._seen[trade.id] = None
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
