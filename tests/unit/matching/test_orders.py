@@ -1,0 +1,315 @@
+"""Order types, time in force, and what is held and paid."""
+
+from decimal import Decimal
+
+import pytest
+
+from smarttrade.matching import FeeSchedule, Kind, Market, OrderRejected, Status
+from smarttrade.matching.errors import DUPLICATE_ORDER, INSUFFICIENT_BALANCE, WOULD_TAKE, WOULD_TRIGGER
+from tests.unit.matching.desk import FREE, Desk, free, locked
+
+
+@pytest.fixture
+def desk():
+    return Desk()
+
+
+@pytest.fixture
+def alice(desk):
+    return desk.user("alice")
+
+
+@pytest.fixture
+def bob(desk):
+    return desk.user("bob")
+
+
+def test_better_prices_fill_first_and_equal_prices_in_order_of_arrival(desk, alice, bob):
+    late_best = desk.place(alice, "sell", "1", "101")
+    first = desk.place(alice, "sell", "1", "102")
+    second = desk.place(alice, "sell", "1", "102")
+    taker = desk.place(bob, "buy", "2.5", "102")
+    assert desk.fills(taker) == [("101", "1"), ("102", "1"), ("102", "0.5")]
+    assert [o.status for o in (late_best, first, second)] == [
+        Status.FILLED,
+        Status.FILLED,
+        Status.PARTIALLY_FILLED,
+    ]
+
+
+def test_limit_rests_with_what_is_left_and_holds_only_that(desk, alice, bob):
+    desk.place(alice, "sell", "1", "100")
+    order = desk.place(bob, "buy", "3", "110")
+    assert order.status is Status.PARTIALLY_FILLED
+    assert locked(bob, "USDT") == "220"
+    assert free(bob, "USDT") == "999680"
+    desk.cancel(order)
+    assert (free(bob, "USDT"), locked(bob, "USDT")) == ("999900", "0")
+
+
+def test_ioc_expires_the_rest(desk, alice, bob):
+    desk.place(alice, "sell", "1", "100")
+    order = desk.place(bob, "buy", "3", "110", tif="IOC")
+    assert (order.status, desk.fills(order), locked(bob, "USDT")) == (Status.EXPIRED, [("100", "1")], "0")
+
+
+@pytest.mark.parametrize(("quantity", "filled"), [("3", []), ("1", [("100", "1")])])
+def test_fok_fills_whole_or_not_at_all(desk, alice, bob, quantity, filled):
+    desk.place(alice, "sell", "2", "100")
+    desk.place(alice, "sell", "2", "120")
+    order = desk.place(bob, "buy", quantity, "110", tif="FOK")
+    assert desk.fills(order) == filled
+    assert order.status is (Status.FILLED if filled else Status.EXPIRED)
+
+
+def test_market_buy_by_quote_spends_no_more_and_keeps_to_the_step(desk, alice, bob):
+    desk.place(alice, "sell", "1", "100")
+    desk.place(alice, "sell", "1", "333")
+    order = desk.place(bob, "buy", None, quote="200")
+    assert desk.fills(order) == [("100", "1"), ("333", "0.3")]
+    assert order.quote_filled <= 200 * 10**8
+
+
+def test_market_order_without_liquidity_expires_and_holds_nothing(desk, alice):
+    order = desk.place(alice, "sell", "1")
+    assert (order.status, locked(alice, "BTC"), free(alice, "BTC")) == (Status.EXPIRED, "0", "100")
+
+
+def test_limit_maker_that_would_take_is_refused(desk, alice, bob):
+    desk.place(alice, "sell", "1", "100")
+    with pytest.raises(OrderRejected, match=WOULD_TAKE) as caught:
+        desk.place(bob, "buy", "1", "100", kind="LIMIT_MAKER")
+    assert caught.value.code == -2010
+    assert desk.place(bob, "buy", "1", "99.99", kind="LIMIT_MAKER").open
+
+
+def test_refused_order_leaves_no_trace(desk):
+    poor = desk.user("poor", USDT="99.99")
+    desk.collect()
+    seen = len(desk.events)
+    with pytest.raises(OrderRejected, match=INSUFFICIENT_BALANCE):
+        desk.place(poor, "buy", "1", "100")
+    desk.collect()
+    assert (free(poor, "USDT"), locked(poor, "USDT"), len(desk.events)) == ("99.99", "0", seen)
+
+
+def test_client_order_ids_are_unique_among_open_orders_only(desk, alice):
+    first = desk.place(alice, "buy", "1", "100", client_id="same")
+    with pytest.raises(OrderRejected, match=DUPLICATE_ORDER):
+        desk.place(alice, "buy", "1", "100", client_id="same")
+    desk.cancel(first)
+    assert desk.place(alice, "buy", "1", "100", client_id="same").id != first.id
+
+
+def test_canceling_twice_is_refused(desk, alice):
+    order = desk.place(alice, "buy", "1", "100")
+    desk.cancel(order)
+    with pytest.raises(OrderRejected) as caught:
+        desk.cancel(order)
+    assert caught.value.code == -2011
+
+
+def test_reducing_keeps_the_place_in_the_queue(desk, alice, bob):
+    first = desk.place(alice, "sell", "2", "100")
+    second = desk.place(alice, "sell", "1", "100")
+    desk.engine.reduce(first, Decimal(1), 0)
+    desk.place(bob, "buy", "1", "100")
+    assert (first.status, second.status, free(alice, "BTC")) == (Status.FILLED, Status.NEW, "98")
+
+
+# --- stops and lists ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "side", "stop", "calm", "reaching"),
+    [
+        ("STOP_LOSS", "sell", "90", "91", "90"),
+        ("STOP_LOSS", "buy", "110", "109", "110"),
+        ("TAKE_PROFIT", "sell", "110", "109", "111"),
+        ("TAKE_PROFIT", "buy", "90", "91", "89"),
+    ],
+)
+def test_stop_triggers_when_the_last_price_reaches_it(desk, alice, kind, side, stop, calm, reaching):
+    desk.quote("100", "50", "100.01", "50")
+    desk.trade("100", "1")
+    order = desk.place(alice, side, "1", kind=kind, stop=stop)
+    desk.trade(calm, "0.001")
+    assert not order.triggered
+    desk.quote(reaching, "50", str(Decimal(reaching) + 1), "50")
+    desk.trade(reaching, "0.001")
+    assert order.status is Status.FILLED
+
+
+def test_stop_that_would_trigger_at_once_is_refused(desk, alice):
+    desk.trade("100", "1")
+    with pytest.raises(OrderRejected, match=WOULD_TRIGGER):
+        desk.place(alice, "sell", "1", kind="STOP_LOSS", stop="100")
+
+
+def test_stop_limit_rests_at_its_limit_when_the_market_has_gone_past(desk, alice):
+    desk.quote("100", "5", "100.01", "5")
+    desk.trade("100", "1")
+    order = desk.place(alice, "sell", "1", "89", kind="STOP_LOSS_LIMIT", stop="90")
+    desk.quote("80", "5", "80.01", "5")
+    desk.trade("80", "1")
+    assert (order.triggered, order.status, plain_open(order)) == (True, Status.NEW, 1)
+
+
+def plain_open(order):
+    return order.open // 10**8
+
+
+def test_one_stop_may_trigger_the_next(desk, alice, bob):
+    desk.place(bob, "buy", "1", "95")
+    desk.place(bob, "buy", "1", "80")
+    desk.trade("100", "0.001", buyer_is_maker=False)
+    first = desk.place(alice, "sell", "1", kind="STOP_LOSS", stop="99")
+    second = desk.place(alice, "sell", "1", kind="STOP_LOSS", stop="96")
+    third = desk.place(bob, "sell", "0.1", "99")
+    desk.place(alice, "buy", "0.1", "99")
+    assert (third.status, desk.fills(first), desk.fills(second)) == (
+        Status.FILLED,
+        [("95", "1")],
+        [("80", "1")],
+    )
+
+
+def test_list_holds_its_quantity_once_and_the_limit_leg_cancels_the_stop(desk, alice, bob):
+    desk.trade("100", "1")
+    oco = desk.oco(alice, "sell", "10", "110", "90")
+    assert locked(alice, "BTC") == "10"
+    desk.place(bob, "buy", "4", "110")
+    limit, stop = oco.orders
+    assert (limit.status, stop.status, locked(alice, "BTC")) == (
+        Status.PARTIALLY_FILLED,
+        Status.EXPIRED,
+        "6",
+    )
+
+
+@pytest.mark.parametrize("stop_limit", [None, "89"])
+def test_triggered_stop_leg_cancels_the_limit_and_takes_over_its_funds(desk, alice, stop_limit):
+    desk.trade("100", "1")
+    oco = desk.oco(alice, "sell", "10", "110", "90", stop_limit)
+    desk.quote("90", "50", "90.01", "50")
+    desk.trade("90", "0.001")
+    limit, stop = oco.orders
+    assert (limit.status, stop.status, locked(alice, "BTC"), free(alice, "BTC")) == (
+        Status.EXPIRED,
+        Status.FILLED,
+        "0",
+        "90",
+    )
+
+
+def test_buying_list_holds_the_dearer_leg_and_gives_all_back(desk, alice):
+    desk.trade("100", "1")
+    oco = desk.oco(alice, "buy", "10", "90", "110", "112")
+    assert locked(alice, "USDT") == "1120"
+    desk.cancel(oco.orders[0])
+    assert (locked(alice, "USDT"), free(alice, "USDT")) == ("0", "1000000")
+    assert not oco.is_open
+
+
+# --- fees and self-trade prevention ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asset", "base", "quote"),
+    [("RECEIVED", "100.999", "999900"), ("QUOTE", "101", "999899.9"), ("BASE", "100.999", "999900")],
+)
+def test_taker_fee_is_paid_in_the_chosen_asset(desk, bob, asset, base, quote):
+    carol = desk.user("carol", FeeSchedule(Decimal(0), Decimal("0.001"), asset))
+    desk.place(bob, "sell", "1", "100")
+    desk.place(carol, "buy", "1", "100")
+    assert (free(carol, "BTC"), free(carol, "USDT")) == (base, quote)
+
+
+def test_third_asset_pays_at_its_last_price_with_discount_while_there_is_enough(bob, desk):
+    desk.engine.add_market(Market("BNB", "USDT"))
+    desk.engine.markets["BNB/USDT"].last_price = 500 * 10**8
+    fees = FeeSchedule(Decimal("0.001"), Decimal("0.001"), "BNB")
+    rich = desk.user("rich", fees, USDT="1000", BNB="1")
+    poor = desk.user("poor", fees, USDT="1000", BNB="0.0001")
+    desk.place(bob, "sell", "4", "100")
+    desk.place(rich, "buy", "2", "100")
+    desk.place(poor, "buy", "2", "100")
+    assert (free(rich, "BNB"), free(rich, "BTC")) == ("0.9997", "2")
+    assert (free(poor, "BNB"), free(poor, "BTC")) == ("0.0001", "1.998")
+
+
+def test_resting_buy_that_pays_fees_in_quote_holds_them_too(desk):
+    carol = desk.user("carol", FeeSchedule(Decimal("0.01"), Decimal("0.01"), "QUOTE"), USDT="101")
+    order = desk.place(carol, "buy", "1", "100")
+    assert (free(carol, "USDT"), locked(carol, "USDT")) == ("0", "101")
+    desk.trade("99", "1")
+    assert (order.status, free(carol, "USDT"), locked(carol, "USDT")) == (Status.FILLED, "0", "0")
+
+
+@pytest.mark.parametrize(
+    ("mode", "maker", "taker"),
+    [
+        ("EXPIRE_TAKER", Status.NEW, Status.EXPIRED_IN_MATCH),
+        ("EXPIRE_MAKER", Status.EXPIRED_IN_MATCH, Status.FILLED),
+        ("EXPIRE_BOTH", Status.EXPIRED_IN_MATCH, Status.EXPIRED_IN_MATCH),
+        ("NONE", Status.FILLED, Status.FILLED),
+    ],
+)
+def test_self_trade_prevention(desk, alice, bob, mode, maker, taker):
+    own = desk.place(alice, "sell", "1", "100")
+    desk.place(bob, "sell", "1", "101")
+    order = desk.place(alice, "buy", "1", "101", stp=mode)
+    assert (own.status, order.status) == (maker, taker)
+
+
+def test_self_trade_prevention_reaches_only_orders_that_would_match(desk, alice, bob):
+    desk.place(bob, "sell", "1", "100")
+    own = desk.place(alice, "sell", "1", "101")
+    order = desk.place(alice, "buy", "1", "101", stp="EXPIRE_BOTH")
+    assert (own.status, order.status) == (Status.NEW, Status.FILLED)
+
+
+# --- filters ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price", "code", "text"),
+    [
+        ("1", "100.001", -1013, "PRICE_FILTER"),
+        ("1", "0.001", -1013, "PRICE_FILTER"),
+        ("1.0001", "100", -1013, "LOT_SIZE"),
+        ("0.0001", "100", -1013, "LOT_SIZE"),
+        ("9001", "100", -1013, "LOT_SIZE"),
+        ("0.001", "100", -1013, "NOTIONAL"),
+        ("1", "501", -1013, "PERCENT_PRICE_BY_SIDE"),
+        ("1", "19", -1013, "PERCENT_PRICE_BY_SIDE"),
+        ("1", "100.000000001", -1111, "too much precision"),
+    ],
+)
+def test_filters_answer_with_the_exchanges_codes(desk, alice, quantity, price, code, text):
+    desk.trade("100", "1")
+    with pytest.raises(OrderRejected, match=text) as caught:
+        desk.place(alice, "buy", quantity, price)
+    assert caught.value.code == code
+
+
+def test_numbers_of_open_orders_and_stops_are_limited():
+    desk = Desk(max_open_orders=3, max_stop_orders=1)
+    alice = desk.user("alice", FREE)
+    desk.trade("100", "1")
+    desk.place(alice, "sell", "1", kind="STOP_LOSS", stop="50")
+    with pytest.raises(OrderRejected, match="MAX_NUM_ALGO_ORDERS"):
+        desk.place(alice, "sell", "1", kind="STOP_LOSS", stop="51")
+    desk.place(alice, "buy", "1", "50")
+    desk.place(alice, "buy", "1", "50")
+    with pytest.raises(OrderRejected, match="MAX_NUM_ORDERS"):
+        desk.place(alice, "buy", "1", "50")
+
+
+def test_executions_come_in_order_and_count_up(desk, alice, bob):
+    desk.place(alice, "sell", "1", "100")
+    desk.place(bob, "buy", "2", "100")
+    kinds = [(e.kind, e.order.account.name) for e in desk.events if hasattr(e, "kind")]
+    assert kinds == [(Kind.NEW, "alice"), (Kind.NEW, "bob"), (Kind.TRADE, "alice"), (Kind.TRADE, "bob")]
+    numbers = [e.sequence for e in desk.events if hasattr(e, "kind")]
+    assert numbers == sorted(set(numbers))
