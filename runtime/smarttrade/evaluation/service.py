@@ -177,8 +177,9 @@ class EvaluationService:
         """Learn where the feed stands, apply its specification, fill the candles in between."""
         described = await self._until("monitoring has the specification", self._described)
         self._intake.start(described)
+        before = self._core
         await self._apply(described.generation, described.spec)
-        if self._core:
+        if self._core and self._core is before:
             await self._read_history(self._core)
             self._resend()
 

@@ -1,0 +1,289 @@
+"""Evaluation over a real nats-server: one sequence in, decisions out, only while the pod leads."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from smarttrade.bus import subjects
+from smarttrade.evaluation.core import StrategyFailedError
+from smarttrade.evaluation.service import EvaluationService
+from smarttrade.messages import (
+    Candle,
+    ControlChange,
+    DescribeReply,
+    EvaluationStatus,
+    HistoryReply,
+    HistoryRequest,
+    MarketBatch,
+    MarketEvent,
+    ServiceRequest,
+    decode,
+    encode,
+)
+from smarttrade.process.probes import Probes
+from smarttrade.process.settings import Settings
+from tests.component.monitoring.pod import Bus, Execution, Running, build_spec, eventually
+
+MARKET = "BTC/USDT"
+MINUTE = 60_000
+SMA = {"fast": 1, "slow": 3, "kind": "sma"}
+
+
+def candle(minute: int, close: int = 100) -> Candle:
+    price = Decimal(close)
+    return Candle(
+        market=MARKET,
+        timeframe="1m",
+        open_ms=minute * MINUTE,
+        close_ms=(minute + 1) * MINUTE,
+        open=price,
+        high=price,
+        low=price,
+        close=price,
+        volume=Decimal(1),
+        final=True,
+    )
+
+
+class Feed:
+    """A scripted monitoring: the feed of one pod, to the message."""
+
+    def __init__(self, nc: Any, pod: str, spec: dict[str, Any]) -> None:
+        self._nc, self._pod = nc, pod
+        self.generation, self.spec = 1, spec
+        self.name, self.seq = "first", 0
+        self.candles = [candle(minute) for minute in range(400)]
+        self.statuses: list[EvaluationStatus] = []
+        self.history_asked = 0
+
+    async def start(self) -> "Feed":
+        await self._nc.subscribe(subjects.history(self._pod), cb=self._asked)
+        return self
+
+    async def _asked(self, message: Any) -> None:
+        request: Any = decode(message.data, ServiceRequest)
+        if isinstance(request, EvaluationStatus):
+            self.statuses.append(request)
+            await message.respond(b"")
+        elif isinstance(request, HistoryRequest):
+            self.history_asked += 1
+            before = [c for c in self.candles if not request.before_ms or c.open_ms < request.before_ms]
+            await message.respond(encode(HistoryReply(candles=before[-request.count :])))
+        else:
+            reply = DescribeReply(generation=self.generation, spec=self.spec, feed=self.name, seq=self.seq)
+            await message.respond(encode(reply))
+
+    async def send(self, *events: MarketEvent) -> None:
+        self.candles += [event for event in events if isinstance(event, Candle)]
+        self.seq += 1
+        batch = MarketBatch(feed=self.name, seq=self.seq, events=list(events))
+        await self._nc.publish(subjects.market(self._pod, "candle"), encode(batch))
+
+    async def lose(self, *events: MarketEvent) -> None:
+        """What monitoring published and evaluation never got."""
+        self.candles += [event for event in events if isinstance(event, Candle)]
+        self.seq += 1
+
+
+class Replica:
+    """One pod: scripted monitoring and execution, the real evaluation between them."""
+
+    def __init__(self, bus: Bus, pod: str, directory: Path, strategies: Path) -> None:
+        self.bus, self.pod, self.directory, self.strategies = bus, pod, directory, strategies
+
+    async def start(self, spec: dict[str, Any]) -> "Replica":
+        self.feed = await Feed(await self.bus.connect("monitoring"), self.pod, spec).start()
+        self.execution = await Execution(await self.bus.connect("execution"), self.pod).start()
+        probes = Probes(0, "127.0.0.1")
+        settings: Settings = self.bus.settings("evaluation", self.pod, self.directory)
+        self.running = Running(EvaluationService(settings, probes, self.strategies), probes)
+        return self
+
+    @property
+    def decisions(self) -> list[str]:
+        return [decision.event_key for decision in self.execution.decisions]
+
+    async def lead(self) -> None:
+        self.execution.leading = True
+        await self.said(lambda status: status.leading, "evaluation knows that it leads")
+
+    async def said(self, holds: Any, what: str) -> None:
+        await eventually(lambda: bool(self.feed.statuses) and holds(self.feed.statuses[-1]), what)
+
+    async def decided(self, *minutes: int) -> None:
+        keys = [f"1m:{minute * MINUTE}" for minute in minutes]
+        await eventually(lambda: self.decisions == keys, f"decisions on the candles of minutes {minutes}")
+
+    async def stop(self) -> None:
+        self.execution.stop()
+        await self.running.stop()
+
+
+@pytest_asyncio.fixture
+async def make(bus: Bus, tmp_path: Path) -> AsyncIterator[Any]:
+    made: list[Replica] = []
+
+    async def make(pod: str = "alice-0", spec: dict[str, Any] | None = None) -> Replica:
+        replica = Replica(bus, pod, tmp_path, tmp_path)
+        made.append(replica)
+        return await replica.start(spec or build_spec(timeframe="1m", parameters=SMA))
+
+    yield make
+    for replica in made:
+        await replica.stop()
+
+
+async def test_the_leader_decides_on_every_candle_from_the_first_after_its_history(make: Any) -> None:
+    replica = await make()
+    await replica.running.ready()
+    await replica.lead()
+    await replica.decided(399)
+    for minute in range(400, 403):
+        await replica.feed.send(candle(minute, minute))
+        await replica.decided(*range(399, minute + 1))
+    assert replica.execution.decisions[-1].want.quantity > 0
+
+
+async def test_a_standby_computes_and_says_nothing(make: Any) -> None:
+    replica = await make()
+    await replica.running.ready()
+    await replica.feed.send(candle(400))
+    await replica.said(lambda status: status.decisions == 1, "the standby has computed")
+    assert replica.decisions == []
+
+
+async def test_two_replicas_fed_the_same_events_make_the_same_decisions(make: Any) -> None:
+    one, other = await make("alice-0"), await make("alice-1")
+    for replica in (one, other):
+        await replica.running.ready()
+        await replica.lead()
+        await replica.decided(399)
+        for minute in range(400, 412):
+            await replica.feed.send(candle(minute, 100 + minute * 7919 % 13))
+            await replica.decided(*range(399, minute + 1))
+    assert one.execution.decisions == other.execution.decisions
+    assert len({decision.want.quantity for decision in one.execution.decisions}) > 2
+
+
+async def test_taking_the_lead_sends_what_is_wanted_now(make: Any) -> None:
+    replica = await make()
+    await replica.running.ready()
+    await replica.feed.send(candle(400), candle(401, 105))
+    await replica.said(lambda status: status.decisions == 2, "two decisions as a standby")
+    await replica.lead()
+    await replica.decided(401)
+
+
+async def test_an_unanswered_decision_is_asked_again_with_its_id(make: Any) -> None:
+    replica = await make()
+    await replica.running.ready()
+    replica.execution.silent = True
+    await replica.lead()
+    await eventually(lambda: len(replica.execution.decisions) >= 2, "the decision is asked again")
+    replica.execution.silent = False
+    assert len({decision.id for decision in replica.execution.decisions}) == 1
+
+
+async def test_lost_batches_are_read_from_history_before_anything_later(make: Any) -> None:
+    replica = await make()
+    await replica.running.ready()
+    await replica.lead()
+    await replica.decided(399)
+    await replica.feed.send(candle(400))
+    await replica.decided(399, 400)
+    await replica.feed.lose(candle(401, 110))
+    await replica.feed.send(candle(402, 120))
+    await replica.decided(399, 400, 402)
+    await replica.feed.send(candle(403, 130))
+    await replica.decided(399, 400, 402, 403)
+    assert replica.running.metric("smarttrade_evaluation_feed_gaps_total") == 1
+
+
+async def test_a_restarted_monitoring_is_followed(make: Any) -> None:
+    replica = await make()
+    await replica.running.ready()
+    await replica.lead()
+    await replica.decided(399)
+    replica.feed.name, replica.feed.seq = "second", 40
+    await replica.feed.send(candle(400))
+    await replica.decided(399, 400)
+    await replica.feed.send(candle(401))
+    await replica.decided(399, 400, 401)
+
+
+async def test_parameters_change_between_two_events_without_a_restart(make: Any) -> None:
+    replica = await make()
+    await replica.running.ready()
+    await replica.lead()
+    await replica.decided(399)
+    await replica.feed.send(candle(400))
+    changed = build_spec(timeframe="1m", parameters=SMA | {"slow": 5})
+    replica.feed.generation, replica.feed.spec = 2, changed
+    await replica.feed.send(ControlChange(generation=2, spec=changed))
+    await replica.feed.send(candle(401, 105))
+    await eventually(lambda: replica.decisions[-1:] == [f"1m:{401 * MINUTE}"], "the candle after the change")
+    generations = {decision.event_key: decision.generation for decision in replica.execution.decisions}
+    assert generations[f"1m:{401 * MINUTE}"] == 2
+    assert replica.execution.decisions[-1].reason == "sma(1) above sma(5)"
+    await replica.said(lambda status: status.generation == 2, "the generation is told")
+
+
+async def test_parameters_that_are_wrong_leave_the_old_ones_running_and_are_told(make: Any) -> None:
+    replica = await make()
+    await replica.running.ready()
+    await replica.lead()
+    await replica.decided(399)
+    wrong = build_spec(timeframe="1m", parameters={"fast": "quick"})
+    replica.feed.generation, replica.feed.spec = 2, wrong
+    await replica.feed.send(ControlChange(generation=2, spec=wrong))
+    await replica.said(lambda status: "fast: 'quick' is not an integer" in status.error, "the error is told")
+    await replica.feed.send(candle(400))
+    await replica.decided(399, 400)
+    assert replica.execution.decisions[-1].generation == 1
+
+
+async def test_wrong_parameters_at_the_start_wait_for_right_ones(make: Any) -> None:
+    replica = await make(spec=build_spec(timeframe="1m", parameters={"fast": 30, "slow": 3}))
+    await replica.said(lambda status: "must be smaller" in status.error, "the error is told")
+    assert not replica.running.probes.is_ready
+    right = build_spec(timeframe="1m", parameters=SMA)
+    replica.feed.generation, replica.feed.spec = 2, right
+    await replica.feed.send(ControlChange(generation=2, spec=right))
+    await replica.running.ready()
+
+
+async def test_execution_that_fell_silent_is_not_led_by(make: Any) -> None:
+    replica = await make()
+    await replica.running.ready()
+    await replica.lead()
+    await replica.decided(399)
+    replica.execution.stop()
+    await replica.said(lambda status: not status.leading, "the lead is no longer believed in")
+    await replica.feed.send(candle(400))
+    await replica.said(lambda status: status.decisions == 1, "it computes on")
+    assert replica.decisions == [f"1m:{399 * MINUTE}"]
+
+
+async def test_a_strategy_that_raises_ends_the_process_loudly(make: Any, tmp_path: Path) -> None:
+    (tmp_path / "raising.py").write_text(
+        "from smarttrade import Strategy\n"
+        "class Mine(Strategy):\n"
+        "    def on_candle(self, candle):\n"
+        "        if candle.close > 100:\n"
+        "            raise RuntimeError('too high')\n"
+    )
+    source = {"configMapRef": {"name": "mine"}, "class": "raising.Mine"}
+    spec = build_spec(timeframe="1m")
+    spec["strategy"] = {"source": source, "timeframe": "1m", "parameters": {}}
+    replica = await make(spec=spec)
+    await replica.running.ready()
+    await replica.feed.send(candle(400, 101))
+    with pytest.raises(StrategyFailedError, match="RuntimeError: too high"):
+        await asyncio.wait_for(asyncio.shield(replica.running.task), 20)
+    assert "RuntimeError: too high" in replica.feed.statuses[-1].error
+    replica.running.stop = replica.running.probes.stop
