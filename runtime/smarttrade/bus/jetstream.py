@@ -104,7 +104,7 @@ async def last_direct(nc: Client, stream: str, subject: str) -> Stored | None:
 
 def read_direct(message: Msg) -> Stored | None:
     """A message of a direct get; None for its 404."""
-    headers: dict[str, str] = dict(message.headers or {})
+    headers: dict[str, str] = message.headers or {}
     status = headers.get("Status")
     if status == "404":
         return None

@@ -30,14 +30,18 @@ def cache_folder() -> Path:
 
 async def find_nats_server(say: Callable[[str], None]) -> Path:
     """The executable; ConfigurationError says what to install when there is no way to get one."""
-    on_path = shutil.which(_NAME)
-    installed = Path(on_path) if on_path else None
-    if installed and await asyncio.to_thread(is_recent, installed):
+    installed = await asyncio.to_thread(_find_installed)
+    if installed:
         return installed
     cached = cache_folder() / "bin" / f"{_NAME}-{VERSION}" / _NAME
     if not cached.exists():
         await _build(cached, say)
     return cached
+
+
+def _find_installed() -> Path | None:
+    on_path = shutil.which(_NAME)
+    return Path(on_path) if on_path and is_recent(Path(on_path)) else None
 
 
 def is_recent(binary: Path) -> bool:
