@@ -34,12 +34,15 @@ class Api:
     """Calls with the client certificate of a kubeconfig written by `cluster.kubeconfig`."""
 
     def __init__(self, kubeconfig: Path, timeout_s: float = 10) -> None:
-        content = json.loads(kubeconfig.read_text())
-        cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
-        self._host = urlsplit(cluster["server"]).netloc
         self._timeout_s = timeout_s
-        self._tls = ssl.create_default_context(cafile=cluster["certificate-authority"])
-        self._tls.load_cert_chain(user["client-certificate"], user["client-key"])
+        try:
+            content = json.loads(kubeconfig.read_text())
+            cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
+            self._tls = ssl.create_default_context(cafile=cluster["certificate-authority"])
+            self._tls.load_cert_chain(user["client-certificate"], user["client-key"])
+        except (OSError, ValueError) as error:
+            raise ApiUnavailable(f"{kubeconfig} or a certificate in it cannot be read: {error}") from error
+        self._host = urlsplit(cluster["server"]).netloc
 
     def is_ready(self) -> bool:
         """Whether the server says that it is ready."""

@@ -27,6 +27,15 @@ def ctr(instance: Instance, *arguments: str) -> str:
     return run(inside(instance, ["ctr", "-a", str(CONTAINERD_SOCKET), "-n", "k8s.io", *arguments]))
 
 
+def answers(instance: Instance) -> bool:
+    """Whether containerd can be asked."""
+    try:
+        ctr(instance, "version")
+    except ClusterError:
+        return False
+    return True
+
+
 def images(instance: Instance) -> set[str]:
     """References of the images that the node has."""
     return set(ctr(instance, "images", "list", "-q").split())

@@ -1,7 +1,7 @@
 """Starting, looking at and removing a cluster, from the host.
 
-A cluster lives as long as its process 1. Nothing of it is repaired after a crash: it is removed and
-started anew, with the images that it had.
+A cluster lives as long as its process 1. After that nothing of it is repaired: it is removed and started
+anew, with the images that it had.
 """
 
 import os
@@ -33,22 +33,40 @@ def up(instance: Instance) -> None:
     """Bring the cluster up; nothing happens when it is."""
     system_packages.require_system()
     with exclusive(instance.command_lock):
-        if running.supervisors(instance):
-            if is_ready(instance):
-                return
-            say(f"the cluster {instance.name} runs but is not healthy: starting it anew")
+        if is_ready(instance):
+            return
+        if running.supervisors(instance) and _is_completed(instance):
+            return
         _remove(instance)
         system_packages.install_missing()
         for name in PROGRAMS:
             binaries.ensure(name)
-        archives = {system.reference(name): system.archive(name) for name in system.CLUSTER}
         with step(f"start the cluster {instance.name}"):
             _start(instance)
-            _await(instance, "its API server is ready", lambda: Api(instance.kubeconfig).is_ready())
-            containerd.load(instance, archives)
-            _apply_manifests(instance)
-            _await(instance, "its node is ready", lambda: _is_node_ready(instance))
-            _await(instance, "its DNS is ready", lambda: is_ready(instance))
+            _complete(instance, timeout_s=180)
+
+
+def _is_completed(instance: Instance) -> bool:
+    """Finish what a killed `up` began, or wait for a cluster that is only slow; False when neither helps."""
+    try:
+        with step(f"the cluster {instance.name} runs but is not ready: wait for it"):
+            _complete(instance, timeout_s=60)
+    except ClusterError as error:
+        say(f"{error}\nstarting it anew")
+        return False
+    return True
+
+
+def _complete(instance: Instance, timeout_s: float) -> None:
+    archives = {system.reference(name): system.archive(name) for name in system.CLUSTER}
+    api = Api(instance.kubeconfig)
+    _await(instance, "its API server is ready", api.is_ready, timeout_s)
+    _await(instance, "its containerd is ready", lambda: containerd.answers(instance), timeout_s)
+    containerd.load(instance, archives)
+    for path, manifest in build_manifests(system.reference("coredns")).items():
+        api.apply(path, dict(manifest))
+    _await(instance, "its node is ready", lambda: _is_node_ready(instance), timeout_s)
+    _await(instance, "its DNS is ready", lambda: is_ready(instance), timeout_s)
 
 
 def down(instance: Instance) -> None:
@@ -122,7 +140,7 @@ def _listen() -> socket.socket:
     raise ClusterError("no free port on 127.0.0.1 for the API server")
 
 
-def _await(instance: Instance, goal: str, condition: Callable[[], bool], timeout_s: float = 180) -> None:
+def _await(instance: Instance, goal: str, condition: Callable[[], bool], timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         if not running.supervisors(instance) or time.monotonic() > deadline:
@@ -132,12 +150,6 @@ def _await(instance: Instance, goal: str, condition: Callable[[], bool], timeout
             )
         time.sleep(0.1)
     say(f"  {goal}")
-
-
-def _apply_manifests(instance: Instance) -> None:
-    api = Api(instance.kubeconfig)
-    for path, manifest in build_manifests(system.reference("coredns")).items():
-        api.apply(path, dict(manifest))
 
 
 def _is_node_ready(instance: Instance) -> bool:
