@@ -179,8 +179,9 @@ class PublicVenue:
         """Whether trade ids of a market count by one, so that a gap can be seen."""
         return self.name in BINANCE_PROTOCOL
 
-    def timeframes(self) -> Collection[str]:
-        return tuple(self._rest.timeframes or {})
+    def symbols(self) -> Collection[str]:
+        """The markets that are known."""
+        return tuple(self._rest.markets or {})
 
     def open_feed(self, symbol: str, now_ms: Callable[[], int]) -> MarketFeed:
         exchange_class = load_exchange_class(self.name)

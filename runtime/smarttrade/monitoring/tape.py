@@ -107,7 +107,8 @@ class Tape:
             return  # the first trade of the stream will show the gap
         if self._complete_after_ms is None:
             self._complete_after_ms = trades[0].time_ms if trades else self._clock.now_ms()
-            self._remember(self._sequence.accept(trades).trades if trades else [])
+            self._sequence.start_after(trades)
+            self._remember(trades)
         else:
             await self.deliver(trades)
         self._resume()

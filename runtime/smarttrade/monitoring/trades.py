@@ -39,6 +39,13 @@ class TradeSequence:
         self.last_time_ms = 0
         self._seen: OrderedDict[str, None] = OrderedDict()
 
+    def start_after(self, trades: list[Trade]) -> None:
+        """Take these as delivered already; whatever ids they lack is past."""
+        for trade in trades:
+            self._remember(trade)
+        if self.consecutive:
+            self.last_id = max((int(trade.id) for trade in trades), default=0)
+
     def accept(self, trades: Iterable[Trade]) -> Accepted:
         """The next trades in order, without those seen before."""
         return self._by_id(trades) if self.consecutive else Accepted(self._unseen(trades))

@@ -49,3 +49,16 @@ def test_without_counted_ids_repeated_trades_are_recognised() -> None:
     first = trades(7, 3)
     assert sequence.accept(first).trades == first
     assert numbers(sequence.accept(trades(3, 9)).trades) == [9]
+
+
+def test_what_was_before_the_start_is_not_checked_for_holes() -> None:
+    sequence = TradeSequence(consecutive=True)
+    sequence.start_after(trades(3, 5, 9))
+    assert numbers(sequence.accept(trades(5, 9, 10)).trades) == [10]
+
+
+def test_a_market_whose_ids_have_holes_goes_on_without_them() -> None:
+    sequence = TradeSequence(consecutive=True)
+    sequence.start_after(trades(1, 3))
+    sequence.consecutive = False
+    assert numbers(sequence.accept(trades(3, 6, 8)).trades) == [6, 8]
