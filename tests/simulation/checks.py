@@ -1,4 +1,4 @@
-"""What must hold in every history, whatever the faults: checked at every change, and when all has come to rest."""
+"""What must hold in every history, whatever the faults: at every change, and when all has come to rest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ZERO = Decimal(0)
 _CLOSED = ("ReduceOnly", "Paused", "Flatten", "Halted")
 
 
-class Violation(AssertionError):
+class ViolationError(AssertionError):
     """An invariant does not hold in this history."""
 
     def __init__(self, invariant: str, detail: str) -> None:
@@ -60,6 +60,7 @@ class Checks:
                 case records.EpochStarted():
                     _require(record.epoch > self._epoch, "epochs grow", f"{record.epoch} after {self._epoch}")
                     self._epoch, self._holder = record.epoch, record.holder
+                    self._alone_in_the_lead(pod)
                     self._world.coverage["fail-over"] += 1
                 case records.DecisionAccepted():
                     self._accepted(record.decision)
@@ -71,6 +72,15 @@ class Checks:
                     trade = (record.fill.market, record.fill.trade_id)
                     _require(trade not in self._trades, "a trade is recorded once", str(trade))
                     self._trades.add(trade)
+
+    def _alone_in_the_lead(self, newcomer: Pod) -> None:
+        """Whoever led before must know by now that it does not, if its clock runs at all."""
+        rivals = [
+            pod.name
+            for pod in self._world.pods
+            if pod is not newcomer and pod.alive and not pod.lost_ms and _believes_to_lead(pod)
+        ]
+        _require(not rivals, "one pod leads at a time", f"{newcomer.name} took over from {rivals}")
 
     def _accepted(self, decision: Decision) -> None:
         key = (decision.strategy, decision.market)
@@ -156,7 +166,7 @@ class Checks:
         return self._placed.get(market, intent.decision_id) != intent.decision_id
 
     def _alone(self, resident: Resident) -> None:
-        """Orders come in the order of their decisions, and one for a target never meets another decision's."""
+        """Orders come in the order of their decisions; one for a target never meets another decision's."""
         intent = self._intents[resident.sent.cid]
         market, mine = intent.market, self._decisions[intent.decision_id]
         newest = self._decisions.get(self._placed.get(market, ""))
@@ -310,6 +320,11 @@ class Checks:
         )
 
 
+def _believes_to_lead(pod: Pod) -> bool:
+    lead = pod.core.ctx.lead
+    return lead.claimed and not lead.released and pod.mono_ms < lead.lease_until_ms
+
+
 def _require(holds: bool, invariant: str, detail: str) -> None:
     if not holds:
-        raise Violation(invariant, detail)
+        raise ViolationError(invariant, detail)

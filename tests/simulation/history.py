@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.simulation.checks import Violation
+from tests.simulation.checks import ViolationError
 from tests.simulation.plan import Plan
 from tests.simulation.safeguards import Safeguards
 from tests.simulation.world import World
@@ -24,12 +24,14 @@ class Verdict:
 
 def run(plan: Plan, safeguards: Safeguards | None = None, *, trace: bool = False) -> Verdict:
     """One history from beginning to rest."""
-    world = World(plan, safeguards or Safeguards())
-    world.trace = [] if trace else None
-    verdict = Verdict(plan, coverage=world.coverage)
-    try:
-        world.run()
-    except Violation as violation:
-        verdict.invariant, verdict.detail = violation.invariant, violation.detail
-    verdict.trace = world.trace or []
+    safeguards = safeguards or Safeguards()
+    verdict = Verdict(plan)
+    with safeguards.patched():
+        world = World(plan, safeguards)
+        world.trace = verdict.trace if trace else None
+        verdict.coverage = world.coverage
+        try:
+            world.run()
+        except ViolationError as violation:
+            verdict.invariant, verdict.detail = violation.invariant, violation.detail
     return verdict

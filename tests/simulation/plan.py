@@ -1,4 +1,4 @@
-"""What happens in one history, drawn from its seed: decisions, changes of state, faults, and how the world behaves.
+"""What happens in one history, drawn from its seed: decisions, changes of state, faults, the world's moods.
 
 A plan is plain data, so that a violating one can be shrunk: whatever can be left out without losing the
 violation is left out. Times are ms since the history began.
@@ -29,7 +29,7 @@ class Wish(msgspec.Struct, frozen=True):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """`at_ms` strikes at a time; `effect` with `nth` strikes when a pod is about to perform its nth such effect."""
+    """Strikes at `at_ms`, or where `effect` is named, when a pod performs the `nth` such effect."""
 
     kind: str
     pod: int = 0
@@ -95,7 +95,7 @@ def build_plan(seed: int) -> Plan:
     return Plan(
         seed=seed,
         wishes=wishes,
-        faults=tuple(_fault(draw) for _ in range(draw.randint(3, 9))),
+        faults=tuple(_fault(draw) for _ in range(draw.randint(4, 10))),
         changes=_changes(draw),
         pods=draw.choice((2, 2, 2, 3, 1)),
         hold_ms=draw.choice((2_500, 2_500, 2_500, 4_000)),
@@ -109,7 +109,7 @@ def build_plan(seed: int) -> Plan:
 
 
 def _wishes(draw: random.Random) -> tuple[Wish, ...]:
-    times = sorted(draw.randint(300, HORIZON_MS) for _ in range(draw.randint(20, 28)))
+    times = sorted(draw.randint(300, HORIZON_MS) for _ in range(draw.randint(24, 32)))
     return tuple(_wish(draw, at) for at in times)
 
 

@@ -7,6 +7,7 @@ or crash, which loses everything but the log. Answers of the exchange go to whic
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from smarttrade.api import TradingAccountSpec
@@ -143,8 +144,7 @@ class Pod:
             if life != self.life:
                 return
             if self.paused:
-                rest = effects[number:]
-                self._backlog.append(lambda: self._resume_effects(rest))
+                self._backlog.append(partial(self._resume_effects, effects[number:]))
                 return
             self._one(effect)
             self.world.strike_after(self, effect)
@@ -319,7 +319,7 @@ class Pod:
         def acquired(result: object) -> None:
             if core is self.core and result and not taken:
                 taken.append(True)
-                self.lease_until = started + SELF_FENCE_MS
+                self.lease_until = self.world.safeguards.lease_until(started + SELF_FENCE_MS)
                 self._take_lead(core)
 
         if self._may_lead(core):
@@ -355,7 +355,8 @@ class Pod:
             if core is not self.core:
                 return
             if result:
-                self.lease_until = max(self.lease_until, started + SELF_FENCE_MS)
+                until = self.world.safeguards.lease_until(started + SELF_FENCE_MS)
+                self.lease_until = max(self.lease_until, until)
                 self.feed(fx.LeaseRenewed(until_ms=self.lease_until))
             else:
                 self.feed(fx.LeaseLost(reason="another replica holds the lease"))

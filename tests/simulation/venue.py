@@ -77,7 +77,7 @@ Watcher = Callable[[Resident, TradeReport | None], None]
 
 
 class Venue:
-    """Accepts, fills, cancels and answers. `on_change` is told of every order change, for streams and checks."""
+    """Accepts, fills, cancels and answers; `watchers` are told of every change of an order."""
 
     def __init__(self, clockwork: Clockwork, draw: random.Random, partial: float) -> None:
         self._clockwork = clockwork

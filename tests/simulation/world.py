@@ -13,7 +13,7 @@ from smarttrade.execution import effects as fx
 from smarttrade.execution.context import Tuning
 from smarttrade.identity import decision_id
 from smarttrade.messages import Decision, OrderStyle, RestingOrder, RestingOrders, Side, Target
-from tests.simulation.checks import Checks, Violation
+from tests.simulation.checks import Checks, ViolationError
 from tests.simulation.clockwork import Clockwork
 from tests.simulation.journal import Journal, LeaseKey
 from tests.simulation.plan import EFFECTS, HORIZON_MS, MARKETS, PRICE, Fault, Plan, Wish
@@ -87,7 +87,7 @@ class World:
     # --- running ---
 
     def run(self) -> None:
-        """The whole history; Violation names the first invariant that does not hold."""
+        """The whole history; ViolationError names the first invariant that does not hold."""
         self._schedule()
         self.clockwork.run(CALM_MS)
         self._calm_down()
@@ -270,10 +270,10 @@ class World:
         self.checks.before(pod, event)
         try:
             effects = pod.core.handle(event, pod.mono_ms)
-        except Violation:
+        except ViolationError:
             raise
         except Exception as error:
-            raise Violation("core raised", f"{type(error).__name__}: {error} on {event}") from error
+            raise ViolationError("core raised", f"{type(error).__name__}: {error} on {event}") from error
         if self.trace is not None:
             self.trace += [f"{self.clockwork.now_ms:9.1f} {pod.name} > {e}" for e in effects if _telling(e)]
         return effects
