@@ -37,6 +37,11 @@ class Kubectl:
         """The object or list as parsed JSON."""
         return dict(json.loads(self("get", *arguments, "-o", "json")))
 
+    def find(self, *arguments: str) -> Document:
+        """As `get`; empty where there is no such object."""
+        text = self("get", *arguments, "--ignore-not-found", "-o", "json")
+        return dict(json.loads(text)) if text.strip() else {}
+
     def apply(self, *manifests: Document, namespace: str = "default") -> None:
         """Server-side apply of the manifests."""
         listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)})

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from cluster.errors import ClusterError
 from demo import story
-from demo.kubectl import CommandError
 from demo.progress import WaitExpiredError
 
 
@@ -23,7 +22,7 @@ def main(arguments: list[str]) -> int:
             case _:
                 print("usage: python -m demo up|down", file=sys.stderr)
                 return 2
-    except (ClusterError, CommandError, WaitExpiredError) as error:
+    except (ClusterError, WaitExpiredError) as error:
         print(f"demo: {error}\nRun it again to go on from here.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

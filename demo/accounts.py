@@ -8,11 +8,12 @@ from typing import Any
 
 import yaml
 
+from cluster.kubectl import Document, Kubectl, build_namespace
 from cluster.paths import REPOSITORY
-from demo.kubectl import Context, Manifest
 from demo.platform import ExchangeKey
 
 NAMES = ("alice", "bob")
+_RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +33,32 @@ class Seen:
         return f"{text} ({self.reasons})" if self.reasons else text
 
 
-def read_manifest(name: str) -> Manifest:
+def read_manifest(name: str) -> Document:
     """`examples/NAME.yaml`, as a user would apply it."""
-    manifest: Manifest = yaml.safe_load((REPOSITORY / "examples" / f"{name}.yaml").read_text("utf-8"))
+    manifest: Document = yaml.safe_load((REPOSITORY / "examples" / f"{name}.yaml").read_text("utf-8"))
     return manifest
 
 
-def apply(context: Context, keys: Mapping[str, ExchangeKey]) -> None:
+def apply(kubectl: Kubectl, keys: Mapping[str, ExchangeKey]) -> None:
     """Namespaces, Secrets and accounts, in that order."""
     for name, key in keys.items():
         account = read_manifest(name)
         secret_name = account["spec"]["exchange"]["credentialsSecretRef"]["name"]
-        context.apply(_build_namespace(name), _build_secret(name, secret_name, key))
-        context.apply(account)
+        kubectl.apply(build_namespace(name, _RESTRICTED), _build_secret(name, secret_name, key))
+        kubectl.apply(account)
 
 
-def delete(context: Context) -> None:
+def delete(kubectl: Kubectl) -> None:
     """The accounts first, so that each is settled by the operator, then their namespaces."""
     for name in NAMES:
-        if context.get("namespace", name):
-            context.kubectl("delete", "ta", "--all", "-n", name, "--ignore-not-found", "--timeout=90s")
-            context.kubectl("delete", "namespace", name, "--ignore-not-found")
+        if kubectl.find("namespace", name):
+            kubectl("delete", "ta", "--all", "-n", name, "--ignore-not-found", "--timeout=90s")
+            kubectl("delete", "namespace", name, "--ignore-not-found")
 
 
-def look(context: Context, name: str) -> Seen:
+def look(kubectl: Kubectl, name: str) -> Seen:
     """The account's status now."""
-    status: dict[str, Any] = context.get("ta", name, "-n", name).get("status", {})
+    status: dict[str, Any] = kubectl.find("ta", name, "-n", name).get("status", {})
     conditions = {c["type"]: c for c in status.get("conditions", [])}
     wrong = [
         f"{kind}: {c['reason']}"
@@ -75,15 +76,7 @@ def look(context: Context, name: str) -> Seen:
     )
 
 
-def _build_namespace(name: str) -> Manifest:
-    return {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": name, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-    }
-
-
-def _build_secret(namespace: str, name: str, key: ExchangeKey) -> Manifest:
+def _build_secret(namespace: str, name: str, key: ExchangeKey) -> Document:
     return {
         "apiVersion": "v1",
         "kind": "Secret",

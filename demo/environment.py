@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cluster import binaries, clusters
+from cluster import clusters
 from cluster.commands import run
 from cluster.errors import ClusterError
 from cluster.images import platform
 from cluster.paths import cache_folder
 from cluster.target import Origin, Target, target
-from demo.kubectl import Context
 
 _KIND_FOLDER = "/smarttrade-data"
 
@@ -20,11 +19,6 @@ def ready_cluster() -> Target:
     where = target()
     clusters.up(where)
     return where
-
-
-def context_of(where: Target) -> Context:
-    """kubectl and helm against that cluster."""
-    return Context(binaries.ensure("kubectl"), binaries.ensure("helm"), where.kubeconfig, where.context)
 
 
 def build_images(where: Target, recording: Path | None) -> dict[str, str]:

@@ -10,15 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from demo.kubectl import CommandError, Context
+from cluster.errors import ClusterError
+from cluster.kubectl import Kubectl
 from demo.platform import NAMESPACE, RELEASE
 
 
-def trades(context: Context, user: str) -> list[dict[str, Any]]:
+def trades(kubectl: Kubectl, user: str) -> list[dict[str, Any]]:
     """Every execution of one user, oldest first, as the journal keeps them."""
-    secret = context.get("secret", f"{RELEASE}-simulator", "-n", NAMESPACE)
+    secret = kubectl.get("secret", f"{RELEASE}-simulator", "-n", NAMESPACE)
     token = base64.b64decode(secret["data"]["adminToken"]).decode()
-    with _forwarded(context) as port:
+    with _forwarded(kubectl) as port:
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/admin/v1/journal?user={user}&kind=TRADE",
             headers={"Authorization": f"Bearer {token}"},
@@ -29,15 +30,15 @@ def trades(context: Context, user: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _forwarded(context: Context) -> Iterator[int]:
+def _forwarded(kubectl: Kubectl) -> Iterator[int]:
     service = f"svc/{RELEASE}-simulator"
-    command = context.kubectl_command("port-forward", "-n", NAMESPACE, service, ":8090")
+    command = kubectl.words("port-forward", "-n", NAMESPACE, service, ":8090")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as forward:
         try:
             assert forward.stdout is not None
             line = forward.stdout.readline()
             if "127.0.0.1:" not in line:
-                raise CommandError(f"kubectl port-forward: {line.strip() or 'ended at once'}")
+                raise ClusterError(f"kubectl port-forward: {line.strip() or 'ended at once'}")
             yield int(line.split("127.0.0.1:")[1].split()[0])
         finally:
             forward.terminate()

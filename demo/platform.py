@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster import binaries
+from cluster.commands import run
+from cluster.kubectl import Kubectl
 from cluster.paths import REPOSITORY, cache_folder
-from demo.kubectl import CommandError, Context
 
 NAMESPACE = "smarttrade-system"
 RELEASE = "smarttrade"
@@ -92,14 +94,15 @@ def _image(reference: str) -> dict[str, str]:
     return {"repository": repository, "tag": tag, "pullPolicy": "IfNotPresent"}
 
 
-def install(context: Context, values: Mapping[str, Any], *, timeout_s: int = 300) -> None:
+def install(kubectl: Kubectl, values: Mapping[str, Any], *, timeout_s: int = 300) -> None:
     """Install or upgrade the chart and wait until its pods are ready."""
-    _unlock(context)
+    _unlock(kubectl)
     file = cache_folder() / "demo" / "values.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
     file.write_text(json.dumps(values))
-    context.helm(
+    _helm(
+        kubectl,
         "upgrade",
         "--install",
         RELEASE,
@@ -116,20 +119,20 @@ def install(context: Context, values: Mapping[str, Any], *, timeout_s: int = 300
     )
 
 
-def _unlock(context: Context) -> None:
+def _unlock(kubectl: Kubectl) -> None:
     """A helm that was killed leaves its release pending, and every later upgrade refused."""
-    listed = json.loads(context.helm("list", "--namespace", NAMESPACE, "--all", "--output", "json") or "[]")
+    listed = json.loads(_helm(kubectl, "list", "--namespace", NAMESPACE, "--all", "--output", "json") or "[]")
     for release in listed:
         if release["name"] == RELEASE and release["status"].startswith("pending"):
             secret = f"sh.helm.release.v1.{RELEASE}.v{release['revision']}"
-            context.kubectl("delete", "secret", secret, "-n", NAMESPACE, "--ignore-not-found")
+            kubectl("delete", "secret", secret, "-n", NAMESPACE, "--ignore-not-found")
 
 
-def uninstall(context: Context) -> None:
-    """Remove the platform with its definitions; absent is fine."""
-    try:
-        context.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--ignore-not-found")
-    except CommandError as error:
-        if "not found" not in str(error):
-            raise
-    context.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true")
+def uninstall(kubectl: Kubectl) -> None:
+    """Remove the platform; absent is fine."""
+    _helm(kubectl, "uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--ignore-not-found")
+    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true")
+
+
+def _helm(kubectl: Kubectl, *arguments: str, timeout_s: float = 420) -> str:
+    return run([binaries.ensure("helm"), *kubectl.target.helm_options, *arguments], timeout_s=timeout_s)

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cluster import binaries
+from cluster.kubectl import Kubectl
 from demo import accounts, ground_truth, platform
 from demo.accounts import Seen
-from demo.environment import build_images, context_of, place_recording, ready_cluster
-from demo.kubectl import Context
+from demo.environment import build_images, place_recording, ready_cluster
 from demo.progress import Progress
 
 FIRST_FILL_TIMEOUT_S = 300
@@ -22,7 +23,7 @@ def up(data: Path | None) -> None:
     progress = Progress()
     progress.step("cluster: a real Kubernetes on this machine")
     where = ready_cluster()
-    context = context_of(where)
+    kubectl = Kubectl(where)
     progress.step("images: operator, runtime, nats")
     images = build_images(where, data)
     progress.step(
@@ -30,44 +31,42 @@ def up(data: Path | None) -> None:
     )
     keys = platform.make_exchange_keys(list(accounts.NAMES))
     recording = platform.describe_recording(data, place_recording(where, data)) if data else None
-    platform.install(context, platform.build_values(images, keys, recording))
+    platform.install(kubectl, platform.build_values(images, keys, recording))
     progress.step("accounts: alice with two replicas, bob with one, each in a namespace of its own")
-    accounts.apply(context, keys)
+    accounts.apply(kubectl, keys)
     for name in accounts.NAMES:
-        _show_first_fill(context, progress, name)
-    _show_fail_over(context, progress)
-    _summarise(context, progress)
+        _show_first_fill(kubectl, progress, name)
+    _show_fail_over(kubectl, progress)
+    _summarise(kubectl, progress)
 
 
 def down() -> None:
     """Remove the accounts and the platform; the cluster stays."""
     progress = Progress()
-    context = context_of(ready_cluster())
+    kubectl = Kubectl(ready_cluster())
     progress.step("accounts: settle and remove")
-    accounts.delete(context)
+    accounts.delete(kubectl)
     progress.step("platform: helm uninstall")
-    platform.uninstall(context)
+    platform.uninstall(kubectl)
     progress.step("done; `make cluster-down` removes the cluster")
 
 
-def _show_first_fill(context: Context, progress: Progress, name: str) -> None:
+def _show_first_fill(kubectl: Kubectl, progress: Progress, name: str) -> None:
     def look() -> tuple[Seen | None, str]:
-        seen = accounts.look(context, name)
+        seen = accounts.look(kubectl, name)
         return (seen if seen.fills and seen.leader else None), f"{name}: {seen}"
 
     seen = progress.wait(look, timeout_s=FIRST_FILL_TIMEOUT_S)
     progress.step(f"{name} trades: {seen}")
 
 
-def _show_fail_over(context: Context, progress: Progress) -> None:
-    before = accounts.look(context, "alice")
+def _show_fail_over(kubectl: Kubectl, progress: Progress) -> None:
+    before = accounts.look(kubectl, "alice")
     progress.step(f"fail-over: kill alice's leader {before.leader}")
-    context.kubectl(
-        "delete", "pod", before.leader, "-n", "alice", "--grace-period=0", "--force", "--wait=false"
-    )
+    kubectl("delete", "pod", before.leader, "-n", "alice", "--grace-period=0", "--force", "--wait=false")
 
     def look() -> tuple[Seen | None, str]:
-        seen = accounts.look(context, "alice")
+        seen = accounts.look(kubectl, "alice")
         moved = seen.leader not in ("", before.leader) and seen.fills > before.fills
         return (seen if moved else None), f"alice: {seen}"
 
@@ -75,18 +74,18 @@ def _show_fail_over(context: Context, progress: Progress) -> None:
     progress.step(f"the standby trades on: {after}")
 
 
-def _summarise(context: Context, progress: Progress) -> None:
+def _summarise(kubectl: Kubectl, progress: Progress) -> None:
     progress.step("done; the cluster stays up\n")
-    print(context.kubectl("get", "ta", "-A"))
+    print(kubectl("get", "ta", "-A"))
     for name in accounts.NAMES:
         print(f"last fills of {name}")
-        for trade in ground_truth.trades(context, name)[-5:]:
+        for trade in ground_truth.trades(kubectl, name)[-5:]:
             print(f"  {_describe(trade)}")
-        seen = accounts.look(context, name)
+        seen = accounts.look(kubectl, name)
         print(f"  equity {seen.equity}, realised PnL {seen.realized_pnl}\n")
     print(
         "Try next:\n"
-        f"  export KUBECONFIG={context.kubeconfig} PATH={context.kubectl_path.parent}:$PATH\n"
+        f"  export KUBECONFIG={kubectl.target.kubeconfig} PATH={binaries.ensure('kubectl').parent}:$PATH\n"
         "  kubectl get ta -A -w\n"
         '  kubectl patch ta alice -n alice --type merge -p \'{"spec":{"state":"Paused"}}\'\n'
         "  kubectl describe ta bob -n bob\n"
