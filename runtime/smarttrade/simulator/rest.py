@@ -73,9 +73,10 @@ class RestEdge:
         if answer is None:
             try:
                 answer = await self._answer(request, operation)
-            except Kill as kill:
-                return await _end(request, kill)
-        return build_response(answer, used)
+            except Kill:
+                return await _end(request)
+        response = build_response(answer, used)
+        return await _send_half(request, response) if answer.truncated else response
 
     async def _answer(self, request: web.Request, operation: Operation) -> Answer:
         query = request.raw_path.partition("?")[2] if "?" in request.raw_path else request.query_string
@@ -108,14 +109,23 @@ def build_response(answer: Answer, used: int) -> web.Response:
     if isinstance(answer.content, str):
         return web.Response(status=answer.status, text=answer.content, headers=headers)
     content = _encoder.encode(answer.content)
-    if answer.truncated:
-        content = content[: len(content) // 2]
     return web.Response(status=answer.status, body=content, content_type="application/json", headers=headers)
 
 
-async def _end(request: web.Request, kill: Kill) -> web.StreamResponse:
-    del kill
+async def _end(request: web.Request) -> web.StreamResponse:
     if request.transport is not None:
         request.transport.abort()
     await asyncio.sleep(0)
     return web.Response(status=500)
+
+
+async def _send_half(request: web.Request, whole: web.Response) -> web.StreamResponse:
+    """Announce the whole body, send half of it and close."""
+    body = bytes(whole.body) if isinstance(whole.body, bytes) else b""
+    half = web.StreamResponse(status=whole.status, headers={"Content-Type": "application/json"})
+    half.content_length = len(body)
+    await half.prepare(request)
+    await half.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return half
