@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any
 
 from smarttrade.errors import ConfigurationError, SmartTradeError
 from smarttrade.evaluation.parameters import Parameter, read_parameters
@@ -69,10 +70,11 @@ Wants = Iterable[Wish] | Wish | None
 class Strategy:
     """Base of every strategy. Subclasses declare parameters and override the handlers that they need."""
 
-    timeframes: ClassVar[tuple[str, ...]] = ()
+    timeframes: tuple[str, ...] = ()
     """Timeframes needed besides the account's own."""
-    timers: ClassVar[Mapping[str, int]] = {}
-    """Name -> seconds of event time between calls of `on_timer`, aligned to multiples since 1970."""
+    timers: Mapping[str, int] = MappingProxyType({})
+    """Name -> seconds of event time between calls of `on_timer`, aligned to multiples since 1970. May be set
+    in `start`."""
 
     def __init__(self, setup: AccountSetup, parameters: Mapping[str, object] | None = None) -> None:
         self.__dict__.update(read_parameters(type(self), parameters or {}))
@@ -124,6 +126,9 @@ class Strategy:
             return self._prices[market]
         except KeyError:
             raise NoPriceError(f"no price of {market} has been seen yet: wait for its first candle") from None
+
+    def has_price(self, market: str) -> bool:
+        return market in self._prices
 
     def position(self, market: str) -> Decimal:
         """The account's position in the base asset; zero while the account is not known."""

@@ -9,6 +9,11 @@ from smarttrade.evaluation.strategy import Strategy
 
 BUILT_IN = {
     "ma-cross": "smarttrade.strategies.ma_cross:MovingAverageCross",
+    "rsi-reversion": "smarttrade.strategies.rsi_reversion:RsiReversion",
+    "bollinger": "smarttrade.strategies.bollinger:BollingerReversion",
+    "donchian": "smarttrade.strategies.donchian:DonchianBreakout",
+    "grid": "smarttrade.strategies.grid:Grid",
+    "dca": "smarttrade.strategies.dca:DollarCostAverage",
 }
 
 

@@ -1,0 +1,154 @@
+"""Every built-in strategy: what it does, and that its history and its live decisions agree."""
+
+import math
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from smarttrade.errors import ConfigurationError
+from smarttrade.evaluation.core import Core
+from smarttrade.messages import (
+    AccountView,
+    Candle,
+    Decision,
+    EffectiveState,
+    Position,
+    RestingOrders,
+    Side,
+    Target,
+)
+from smarttrade.strategies import BUILT_IN, load_built_in
+from tests.unit.evaluation.strategies import MARKET, candle, core, setup, trade
+
+CLOSES = [
+    str(round(100 + 10 * math.sin(i / 17) + 3 * math.sin(i / 3.1) + 2 * math.sin(i * i), 2))
+    for i in range(1_300)
+]
+
+
+def made(name: str, **parameters: Any) -> Core:
+    return core(load_built_in(name)(setup(), parameters))
+
+
+def held(decisions: list[list[Decision]]) -> list[bool]:
+    """Whether each candle's decision was to be long; candles without one are left out."""
+    targets = [decision.want for each in decisions for decision in each]
+    return [isinstance(target, Target) and target.quantity > 0 for target in targets]
+
+
+def run(subject: Core, *closes: float) -> list[list[Decision]]:
+    return [subject.on_event(candle(minute, str(close))) for minute, close in enumerate(closes)]
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_built_in_strategy_states_its_weaknesses(name: str) -> None:
+    module = __import__(load_built_in(name).__module__, fromlist=["x"])
+    assert "Weakness" in (module.__doc__ or "")
+
+
+@pytest.mark.parametrize("name", ["ma-cross", "rsi-reversion", "bollinger", "donchian"])
+def test_declared_warm_up_agrees_with_twice_as_much(name: str) -> None:
+    candles = [candle(minute, close) for minute, close in enumerate(CLOSES)]
+    short, long = made(name), made(name)
+    warmup, split = short.strategy.warmup, 700
+    short.fill(candles[split - warmup : split])
+    long.fill(candles[split - 2 * warmup : split])
+    after = [(short.on_event(each), long.on_event(each)) for each in candles[split:]]
+    assert held([one for one, _ in after]) == held([other for _, other in after])
+    assert [[each.id for each in one] for one, _ in after] == [[each.id for each in two] for _, two in after]
+    assert len(set(held([one for one, _ in after]))) == 2
+
+
+def test_rsi_buys_weakness_and_sells_recovery() -> None:
+    subject = made("rsi-reversion", period=2, oversold=20, recovered=60)
+    assert held(run(subject, 100, 99, 97, 98, 104, 103)) == [True, True, False, False]
+
+
+def test_bollinger_buys_below_the_band_and_sells_above_the_mean() -> None:
+    subject = made("bollinger", period=4, width="1")
+    assert held(run(subject, 100, 101, 100, 101, 95, 94, 99, 100)) == [False, True, True, False, False]
+
+
+def test_donchian_buys_a_new_high_and_leaves_at_its_stop() -> None:
+    subject = made("donchian", period=3, atr_period=2, stop="2")
+    assert held(run(subject, 100, 101, 100, 102, 110, 109, 90, 91)) == [True, True, True, False, False]
+
+
+def view(quantity: str) -> AccountView:
+    position = Position(
+        market=MARKET,
+        quantity=Decimal(quantity),
+        average_price=Decimal(100),
+        realized_pnl=Decimal(0),
+        unrealized_pnl=Decimal(0),
+    )
+    return AccountView(
+        leading=True,
+        epoch=1,
+        effective_state=EffectiveState.ACTIVE,
+        currency="USDT",
+        equity=Decimal(10_000),
+        available=Decimal(10_000),
+        positions=[position],
+        time_ms=1,
+    )
+
+
+def grid_orders(subject: Core, event: Candle) -> list[tuple[str, str]]:
+    [decision] = subject.on_event(event)
+    assert isinstance(decision.want, RestingOrders)
+    return [(order.key, str(order.price.normalize())) for order in decision.want.orders]
+
+
+def test_grid_rests_buys_below_and_sells_of_what_is_held_above() -> None:
+    subject = made("grid", levels=2, step="0.01", fraction="1")
+    assert grid_orders(subject, candle(0, "100")) == [("buy-1", "99"), ("buy-2", "98")]
+    subject.on_view(view("25"))
+    assert grid_orders(subject, candle(1, "100")) == [("buy-1", "99"), ("sell-1", "101"), ("sell-2", "102")]
+
+
+def test_grid_never_sells_more_than_is_held_nor_spends_more_than_its_share() -> None:
+    subject = made("grid", levels=3, step="0.01", fraction="0.9")
+    for quantity in ("0", "3", "20", "45", "100"):
+        subject.on_view(view(quantity))
+        [decision] = subject.on_event(candle(int(Decimal(quantity)), "100"))
+        assert isinstance(decision.want, RestingOrders)
+        orders = decision.want.orders
+        sold = sum(order.quantity for order in orders if order.side is Side.SELL)
+        spent = sum(order.quantity * order.price for order in orders if order.side is Side.BUY)
+        assert sold <= Decimal(quantity)
+        assert not spent or spent + Decimal(quantity) * 100 <= 4_500
+        subject._opened.clear()
+
+
+def test_grid_moves_its_anchor_when_the_price_has_left_it() -> None:
+    subject = made("grid", levels=1, step="0.01")
+    assert grid_orders(subject, candle(0, "100")) == [("buy-1", "99")]
+    assert grid_orders(subject, candle(1, "101.5")) == [("buy-1", "99")]
+    assert grid_orders(subject, candle(2, "103")) == [("buy-1", "101.97")]
+
+
+def test_dca_adds_to_what_is_held_at_its_times_and_stops_at_its_share() -> None:
+    subject = made("dca", interval=60, amount="500")
+    assert subject.on_event(trade(1, 59_000)) == []
+    assert subject.on_event(trade(2, 60_000)) == []  # the account is not known
+    subject.on_view(view("2"))
+    [decision] = subject.on_event(trade(3, 120_500))
+    assert decision.event_key == "timer:buy:120000"
+    assert isinstance(decision.want, Target)
+    assert decision.want.quantity == 7
+    subject.on_view(view("46"))
+    assert subject.on_event(trade(4, 180_500)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("rsi-reversion", {"oversold": 60}, r"oversold \(60\) must be below recovered \(55\)"),
+        ("grid", {"levels": 20, "step": "0.1"}, r"levels \(20\) times step \(0\.1\) must be below 1"),
+    ],
+)
+def test_parameters_must_go_together(name: str, parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        made(name, **parameters)
