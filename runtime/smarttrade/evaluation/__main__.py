@@ -3,5 +3,12 @@
 from smarttrade.evaluation.service import EvaluationService
 from smarttrade.process import run
 
+
+def main() -> None:
+    run.main(
+        "evaluation", lambda settings, probes: EvaluationService(settings, probes, settings.strategy_source)
+    )
+
+
 if __name__ == "__main__":
-    run.main("evaluation", EvaluationService)
+    main()

@@ -36,6 +36,7 @@ class Settings:
     host: str | None
     replicas: int
     log_level: str
+    strategy_source: Path = Path("/etc/smarttrade/strategy")
 
     @classmethod
     def from_environment(cls, role: str, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -59,6 +60,7 @@ class Settings:
             exchange_credentials=Path(
                 read.text("SMARTTRADE_EXCHANGE_CREDENTIALS", "/etc/smarttrade/exchange")
             ),
+            strategy_source=Path(read.text("SMARTTRADE_STRATEGY_SOURCE", "/etc/smarttrade/strategy")),
             port=read.integer("SMARTTRADE_PORT", DEFAULT_PORTS[role], 0, 65535),
             host=environment.get("SMARTTRADE_HOST") or None,
             replicas=read.integer("SMARTTRADE_REPLICAS", 1, 1, 100),
