@@ -89,6 +89,10 @@ class LocalServer:
         return self._process.pid
 
     @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def log_path(self) -> Path:
         return self.store_dir / "nats-server.log"
 

@@ -125,7 +125,7 @@ def test_ctrl_c_leaves_no_process_behind(start: Callable[..., Run]):
 
 def test_a_killed_run_takes_its_children_along(start: Callable[..., Run]):
     run = start(EXAMPLES / "bob.yaml")
-    run.wait_for(lambda: len(run.processes()) == 4, "all processes")
+    run.wait_for(lambda: len(run.processes()) == 5, "all processes")
     children = descendants(run.process.pid)
     run.process.kill()
     run.finish()
@@ -143,6 +143,17 @@ def test_when_the_leading_execution_is_killed_the_other_replica_fills(start: Cal
     run.wait_for(lambda: run.leader and run.leader != first, "the other replica leads")
     before = run.fills
     run.wait_for(lambda: run.fills > before, "the other replica fills")
+    run.process.send_signal(signal.SIGINT)
+    assert run.finish() == 0
+
+
+def test_a_killed_nats_server_is_started_again_and_trading_goes_on(start: Callable[..., Run]):
+    run = start(EXAMPLES / "bob.yaml")
+    run.wait_for(lambda: run.fills, "a first fill")
+    os.kill(run.processes()["nats-server"], signal.SIGKILL)
+    run.wait_for(lambda: "starting it again" in run.output, "it is noticed")
+    before = run.fills
+    run.wait_for(lambda: run.fills > before, "fills go on")
     run.process.send_signal(signal.SIGINT)
     assert run.finish() == 0
 

@@ -116,7 +116,7 @@ class Session:
             await self._observe(stack, server.url)
             self._start_containers(stack, server.url, endpoint)
             try:
-                return await self._watch(provisioner)
+                return await self._watch(server, provisioner)
             finally:
                 self._summary = summarize(self._picture)
 
@@ -239,11 +239,14 @@ class Session:
         self._children.append(child)
         self._tasks.append(asyncio.create_task(child.keep_running(), name=child.name))
 
-    async def _watch(self, provisioner: Provisioner) -> int:
+    async def _watch(self, server: LocalServer, provisioner: Provisioner) -> int:
         wanted = self._options.until_fills
         while True:
             await self._while_running(asyncio.sleep(_TICK_S))
-            self._note_processes()
+            self._note_processes(server)
+            if not server.running:
+                self._screen.say("nats-server has ended, starting it again")
+                await server.start()
             self._screen.show(self._picture, self._children)
             await self._follow_manifest(provisioner)
             if wanted and self._picture.fill_count >= wanted:
@@ -271,10 +274,11 @@ class Session:
         except (ConfigurationError, BusError) as error:
             self._screen.say(f"not applied: {error}")
 
-    def _note_processes(self) -> None:
-        processes = {
+    def _note_processes(self, server: LocalServer) -> None:
+        processes: dict[str, dict[str, int | None]] = {
             child.name: {"pid": child.pid, "port": self._ports.get(child.name)} for child in self._children
         }
+        processes["nats-server"] = {"pid": server.pid, "port": server.port}
         self._state.note_processes(processes)
         for child in self._children:
             pod, _, role = child.name.partition("/")
