@@ -53,6 +53,7 @@ class ExecutionService:
         self._metrics = Metrics(probes.metrics, lambda: self._core)
         self._logger = structlog.get_logger()
         self._timer: asyncio.TimerHandle | None = None
+        self._wakes_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._bus: BusLink | None = None
         self._leadership: Leadership | None = None
@@ -148,11 +149,12 @@ class ExecutionService:
     def _wake_at(self, at_ms: float) -> None:
         loop = asyncio.get_running_loop()
         at = loop.time() + max(at_ms - monotonic_ms(), 1.0) / 1000
-        timer = self._timer
-        if timer is not None and loop.time() < timer.when() <= at:
+        if self._timer is not None and loop.time() < self._wakes_at <= at:
             return
-        if timer is not None:
-            timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+        # uvloop returns a handle without `when` for a time that has come, so the time is kept here.
+        self._wakes_at = at
         self._timer = loop.call_at(at, self.feed, fx.Tick())
 
     def _may_lead(self) -> bool:
