@@ -11,17 +11,20 @@ ARG RUNTIME_BASE=runtime-base
 
 FROM ${BASE_IMAGE} AS tools
 COPY requirements/build.txt pip.con[f] ca-bundle.cr[t] /opt/build/
-ENV PIP_CONFIG_FILE=/opt/build/pip.conf PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
-RUN umask 022 && python3 -m venv /opt/tools && python3 -m venv --without-pip /opt/smarttrade
 COPY README.md wheel[s] /opt/build/wheels/
-RUN /opt/tools/bin/pip install -q --require-hashes -r /opt/build/build.txt
+ENV PIP_CONFIG_FILE=/opt/build/pip.conf PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+# Debian's Python may come without pip; then a wheel from the context starts it.
+RUN umask 022 && python3 -m venv --without-pip /opt/smarttrade && python3 -m venv --without-pip /opt/tools \
+ && { /opt/tools/bin/python -m ensurepip >/dev/null 2>&1 \
+   || { wheel=$(echo /opt/build/wheels/pip-*.whl) && /opt/tools/bin/python "$wheel/pip" install -q --no-index "$wheel"; }; }
+RUN /opt/tools/bin/python -m pip install -q --require-hashes -r /opt/build/build.txt
 
 # A layer that changes with the lock file only. Byte code is compiled here and trusted without looking at
 # the sources' times, because a container's first second is spent on imports.
 FROM tools AS operator-dependencies
 COPY requirements/operator.txt /opt/build/
 RUN umask 022 \
- && /opt/tools/bin/pip --python /opt/smarttrade/bin/python install -q --no-compile --require-hashes -r /opt/build/operator.txt \
+ && /opt/tools/bin/python -m pip --python /opt/smarttrade/bin/python install -q --no-compile --require-hashes -r /opt/build/operator.txt \
  && find /opt/smarttrade -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + \
  && /opt/smarttrade/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/smarttrade/lib
 
@@ -30,8 +33,8 @@ COPY pyproject.toml README.md LICENSE /opt/build/source/
 COPY operator /opt/build/source/operator
 COPY runtime /opt/build/source/runtime
 RUN umask 022 \
- && /opt/tools/bin/pip wheel -q --no-deps --no-build-isolation --wheel-dir /opt/build/wheel /opt/build/source \
- && /opt/tools/bin/pip --python /opt/smarttrade/bin/python install -q --no-compile --no-deps --no-index /opt/build/wheel/*.whl \
+ && /opt/tools/bin/python -m pip wheel -q --no-deps --no-build-isolation --wheel-dir /opt/build/wheel /opt/build/source \
+ && /opt/tools/bin/python -m pip --python /opt/smarttrade/bin/python install -q --no-compile --no-deps --no-index /opt/build/wheel/*.whl \
  && /opt/smarttrade/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/smarttrade/lib
 
 FROM ${BASE_IMAGE} AS operator-base
@@ -49,7 +52,7 @@ ARG RESEARCH=0
 COPY requirements/runtime.txt requirements/research.txt /opt/build/
 RUN umask 022 \
  && if [ "$RESEARCH" = 1 ]; then more="-r /opt/build/research.txt"; fi \
- && /opt/tools/bin/pip --python /opt/smarttrade/bin/python install -q --no-compile --require-hashes -r /opt/build/runtime.txt $more \
+ && /opt/tools/bin/python -m pip --python /opt/smarttrade/bin/python install -q --no-compile --require-hashes -r /opt/build/runtime.txt $more \
  && find /opt/smarttrade -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + \
  && /opt/smarttrade/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/smarttrade/lib
 

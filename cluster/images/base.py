@@ -16,8 +16,8 @@ from cluster.progress import step
 
 SUITE = "bookworm"
 # Bump the last number when the recipe below changes.
-REFERENCE = f"localhost/smarttrade-base:{SUITE}-1"
-_PACKAGES = "python3-minimal,python3,python3-venv,ca-certificates"
+REFERENCE = f"localhost/smarttrade-base:{SUITE}-2"
+_PACKAGES = "python3,ca-certificates"
 _DEFAULT_MIRROR = "http://deb.debian.org/debian"
 _UNNEEDED = (
     "var/cache/apt",

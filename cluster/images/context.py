@@ -6,13 +6,16 @@ Both are put beside the sources, where the Dockerfile's throw-away stages pick t
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from cluster.paths import REPOSITORY
+from cluster.commands import succeeds
+from cluster.paths import REPOSITORY, cache_folder
 
 SOURCES = ("Dockerfile", "LICENSE", "README.md", "pyproject.toml", "requirements", "operator", "runtime")
 _AUTHORITY_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
@@ -39,8 +42,8 @@ def fill(folder: Path, repository: Path = REPOSITORY) -> None:
     if authority is not None:
         shutil.copyfile(authority, folder / "ca-bundle.crt")
     wheels = [wheel for place in local_folders(settings) for wheel in sorted(place.glob("*.whl"))]
-    for wheel in wheels:
-        (folder / "wheels").mkdir(exist_ok=True)
+    (folder / "wheels").mkdir()
+    for wheel in [*wheels, *pip_wheels(repository)]:
         shutil.copyfile(wheel, folder / "wheels" / wheel.name)
     (folder / "pip.conf").write_text(build_pip_conf(settings, authority is not None, bool(wheels)))
 
@@ -66,6 +69,32 @@ def digest_of(files: Sequence[Path], *extra: str, root: Path | None = None) -> s
         name = file.relative_to(root) if root else file.name
         total.update(f"\0{name}\0".encode() + file.read_bytes())
     return total.hexdigest()[:12]
+
+
+def pip_wheels(repository: Path = REPOSITORY) -> list[Path]:
+    """The locked pip as a wheel, for base images whose Python comes without; none where it cannot be had."""
+    lock = (repository / "requirements" / "build.txt").read_text()
+    match = re.search(r"^pip==.*?(?=^\S|\Z)", lock, re.MULTILINE | re.DOTALL)
+    if match is None:
+        return []
+    folder = cache_folder() / "images" / f"pip-{hashlib.sha256(match[0].encode()).hexdigest()[:12]}"
+    if not folder.exists():
+        with tempfile.TemporaryDirectory(dir=cache_folder()) as name:
+            wanted, unfinished = Path(name) / "pip.txt", Path(name) / "wheels"
+            wanted.write_text(match[0])
+            words = [
+                "download",
+                "-q",
+                "--no-deps",
+                "--require-hashes",
+                "--only-binary=:all:",
+                "-r",
+                str(wanted),
+            ]
+            if not succeeds([sys.executable, "-m", "pip", *words, "-d", str(unfinished)], timeout_s=300):
+                return []
+            unfinished.rename(folder)
+    return sorted(folder.glob("*.whl"))
 
 
 def pip_settings() -> dict[str, str]:
