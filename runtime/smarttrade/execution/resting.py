@@ -38,8 +38,11 @@ class Resting:
         self._cancelling = cancelling
         self._refused: dict[str, set[str]] = {}
 
-    def advance(self, decision: Decision, state: EffectiveState) -> None:
-        """Cancel what is not wanted, place what is missing, and close the decision when all is as wanted."""
+    def advance(self, decision: Decision, state: EffectiveState, *, in_doubt: bool = False) -> None:
+        """Cancel what is not wanted, place what is missing, and close the decision when all is as wanted.
+
+        While an order of the market is in doubt nothing is placed, but what is not wanted goes.
+        """
         ctx, want = self._ctx, decision.want
         filters, spec = ctx.filters.get(decision.market), ctx.spec
         if not isinstance(want, RestingOrders) or filters is None or spec is None:
@@ -48,7 +51,8 @@ class Resting:
         expired = want.valid_until_ms <= ctx.exchange_ms
         wanted = {} if expired else {order.key: order for order in want.orders}
         kept = {o.key for o in working if self._keep(spec, o, wanted.get(o.key), filters)}
-        self._place(spec, decision, state, wanted, working, filters)
+        if not in_doubt:
+            self._place(spec, decision, state, wanted, working, filters)
         if expired:
             self._close(decision, Outcome.EXPIRED)
         elif kept >= wanted.keys() - self._done(decision) and not self._refused.get(decision.id):

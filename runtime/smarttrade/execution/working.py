@@ -21,6 +21,7 @@ from smarttrade.execution.orders import Order, OrderState, Purpose
 from smarttrade.execution.policy import allows_opening, allows_reducing, must_cancel
 from smarttrade.execution.resting import Resting
 from smarttrade.execution.risk import Answer, Proposal, check
+from smarttrade.execution.snapshot import MarketBook
 from smarttrade.execution.targets import Leg, dead_band, floor_to, middle, plan_leg
 from smarttrade.messages import Decision, EffectiveState, OrderStyle, Outcome, Quote, Target
 
@@ -57,17 +58,18 @@ class Working:
         if ctx.deleting and spec.deletion_policy is DeletionPolicy.RETAIN:
             self._leave_alone(market, working)
             return
-        for order in working:
-            unwanted = must_cancel(state, order) or order.purpose is Purpose.ADOPTED
-            if unwanted or order.state is OrderState.PENDING_CANCEL:
-                self._cancelling.request(order)
         if state is EffectiveState.FLATTEN:
             self._begin_exit(market)
-        if any(order.state in (OrderState.UNKNOWN, OrderState.PENDING_NEW) for order in working):
-            return
         book = ctx.book.market(market)
+        for order in working:
+            unwanted = must_cancel(state, order) or _superseded(order, book)
+            if unwanted or order.state is OrderState.PENDING_CANCEL:
+                self._cancelling.request(order)
+        in_doubt = any(order.state in (OrderState.UNKNOWN, OrderState.PENDING_NEW) for order in working)
         if book.standing is not None:
-            self._resting.advance(book.standing, state)
+            self._resting.advance(book.standing, state, in_doubt=in_doubt)
+            return
+        if in_doubt:
             return
         if book.current is not None and isinstance(book.current.want, Target):
             self._towards(spec, book.current, book.current.want, working, state)
@@ -253,3 +255,15 @@ class Working:
             return None
         quantity = floor_to(min(verdict.quantity, leg.quantity), filters.lot)
         return Leg(leg.side, leg.kind, leg.price, quantity, leg.reference) if quantity > 0 else None
+
+
+def _superseded(order: Order, book: MarketBook) -> bool:
+    """Whether a resting order has no decision behind it; those of a set are the next set's to judge.
+
+    It goes at once, also while another order of the market is in doubt: it may fill meanwhile.
+    """
+    if not order.resting:
+        return False
+    if order.purpose is Purpose.RESTING:
+        return book.standing is None
+    return book.current is None or order.decision_id != book.current.id

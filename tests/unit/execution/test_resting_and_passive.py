@@ -148,3 +148,25 @@ def test_post_only_that_would_match_is_tried_again_at_a_new_price(desk: Desk) ->
     desk.advance(500)
     [again] = desk.sends()
     assert again.price == Decimal("99")
+
+
+def test_a_superseded_order_goes_even_while_another_of_the_market_is_in_doubt(desk: Desk) -> None:
+    """It may fill meanwhile, and the doubt may last as long as the hold."""
+    desk.rest(BID, ("bid-2", Side.BUY, "98", "1"))
+    first, second = desk.sends()
+    desk.accept(first.cid)
+    desk.feed(fx.SendUncertain(cid=second.cid, reason="time-out"))
+    desk.decide("0")
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [first.cid]
+    assert desk.sends() == []
+
+
+def test_an_order_that_a_newer_set_does_not_want_goes_while_another_is_in_doubt(desk: Desk) -> None:
+    desk.rest(BID, ("bid-2", Side.BUY, "98", "1"))
+    first, second = desk.sends()
+    desk.accept(first.cid)
+    desk.feed(fx.SendUncertain(cid=second.cid, reason="time-out"))
+    desk.advance(1_000)
+    desk.rest(("bid-3", Side.BUY, "97", "1"))
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [first.cid]
+    assert desk.sends() == []
