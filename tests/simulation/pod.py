@@ -118,11 +118,13 @@ class Pod:
         return self.world.draw.uniform(0.3, 6.0)
 
     def after(self, delay_ms: float, step: Callable[[], None]) -> None:
-        """A step of this life of the pod: not if it crashed meanwhile, later if it is paused."""
+        """A step of this life of the pod: not if it has crashed, later if it is paused."""
+        if not self.alive:
+            return
         life = self.life
 
         def run() -> None:
-            if life != self.life:
+            if life != self.life or not self.alive:
                 return
             if self.paused:
                 self._backlog.append(step)
@@ -134,6 +136,8 @@ class Pod:
     # --- inputs and effects ---
 
     def feed(self, event: fx.Input) -> None:
+        if not self.alive:
+            return
         self.perform(self.world.step(self, event))
 
     def perform(self, effects: list[fx.Effect]) -> None:

@@ -17,7 +17,7 @@ from tests.simulation.checks import Checks, ViolationError
 from tests.simulation.clockwork import Clockwork
 from tests.simulation.journal import Journal, LeaseKey
 from tests.simulation.plan import EFFECTS, HORIZON_MS, MARKETS, PRICE, Fault, Plan, Wish
-from tests.simulation.pod import IDENTITY, SILENCE, Pod
+from tests.simulation.pod import IDENTITY, QUOTES_MS, SILENCE, Pod
 from tests.simulation.safeguards import Safeguards
 from tests.simulation.venue import EPOCH_MS, Resident, Venue
 
@@ -77,6 +77,7 @@ class World:
         self.fate = ""
         self.decisions: dict[str, Decision] = {}
         self.calm = False
+        self.last_ms = float(CALM_MS)
         self._counts: Counter[str] = Counter()
         self._struck = [fault for fault in plan.faults if fault.effect]
         self.checks = Checks(self)
@@ -94,7 +95,7 @@ class World:
         limit = CALM_MS + 4 * self.plan.hold_ms + 25_000
         while self.clockwork.now_ms < limit:
             self.clockwork.run(self.clockwork.now_ms + 250)
-            if self.clockwork.now_ms > CALM_MS + 1_000 and self.checks.settled():
+            if self.clockwork.now_ms > self.last_ms + 1_000 and self.checks.settled():
                 break
         self.checks.at_rest()
 
@@ -119,13 +120,17 @@ class World:
             pod.cut.clear()
         state = self.plan.ending
         self._change("Active", kill=False)
+        woken = max(pod.paused_until for pod in self.pods)
+        last_ms = self.last_ms = max(
+            self.clockwork.now_ms, woken + QUOTES_MS if woken > self.clockwork.now_ms else 0
+        )
         for number, market in enumerate(MARKETS):
-            at = self.clockwork.now_ms + 50 + 20 * number
+            at = last_ms + 50 + 20 * number
             wish = Wish(int(at), market, 200, "Marketable", 600_000)
             ordinal = len(self.plan.wishes) + number
             self.clockwork.at(at, lambda wish=wish, n=ordinal: self._wish(wish, n))  # type: ignore[misc]
         if state != "Active":
-            self.clockwork.after(300, lambda: self._change(state, kill=False))
+            self.clockwork.at(last_ms + 300, lambda: self._change(state, kill=False))
 
     def _wish(self, wish: Wish, ordinal: int) -> None:
         decision = self._decision(wish, ordinal)
