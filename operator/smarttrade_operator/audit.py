@@ -75,7 +75,7 @@ class Audit:
         found: list[Manifest] = []
         for namespace in self.namespaces or (None,):
             found += await self.kube.list_metadata(kind, namespace, **selectors)
-        return found
+        return [item for item in found if self.cache.serves(item | {"kind": kind.kind})]
 
     async def _repair(self, kind: Kind, name: Name) -> None:
         missed_total.labels(kind.plural).inc()

@@ -15,6 +15,8 @@ from smarttrade_operator.names import Key
 
 ChildName = tuple[str, str]
 
+INSTALLATION_LABEL = "smarttrade.io/installation"
+
 
 @dataclass(slots=True)
 class Observed:
@@ -38,8 +40,9 @@ class Observed:
 
 @dataclass(slots=True)
 class Cache:
-    """Everything observed, by account."""
+    """Everything observed, by account. Accounts that name another `installation` by label are not seen."""
 
+    installation: str = ""
     _accounts: dict[Key, Observed] = field(default_factory=dict)
 
     def observe(self, manifest: Manifest, *, deleted: bool = False) -> Key | None:
@@ -49,7 +52,8 @@ class Cache:
             return None
         observed = self._accounts.setdefault(key, Observed())
         if manifest["kind"] == TRADING_ACCOUNT.kind:
-            observed.account = _merge(observed.account, manifest, deleted)
+            gone = deleted or not self.serves(manifest)
+            observed.account = _merge(observed.account, manifest, gone)
         else:
             name = (manifest["kind"], manifest["metadata"]["name"])
             kept = _merge(observed.children.get(name), manifest, deleted)
@@ -60,6 +64,13 @@ class Cache:
         if observed.account is None and not observed.children:
             del self._accounts[key]
         return key
+
+    def serves(self, manifest: Manifest) -> bool:
+        """Whether the object is this installation's: an account may say whose it is, where there are two."""
+        if manifest["kind"] != TRADING_ACCOUNT.kind:
+            return True
+        named = (manifest["metadata"].get("labels") or {}).get(INSTALLATION_LABEL)
+        return named is None or named == self.installation
 
     def get(self, key: Key) -> Observed:
         return self._accounts.get(key) or Observed()

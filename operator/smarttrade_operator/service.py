@@ -100,7 +100,7 @@ def build_operator(settings: Settings, kube: Kube) -> Operator:
     """ConfigurationError where keys or catalogue cannot be read."""
     clock = time.monotonic
     keys, catalogue = read_keys(settings.keys), Catalogue.load(settings.catalogue)
-    cache, reports = Cache(), Reports(clock)
+    cache, reports = Cache(settings.installation), Reports(clock)
 
     async def on_report(token: str, role: str, report: Report) -> None:
         key = reports.receive(token, role, report)

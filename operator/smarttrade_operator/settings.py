@@ -63,7 +63,7 @@ class Settings:
     concurrency: int = 8
     resync_s: float = 600.0
     audit_s: float = 60.0
-    lease_s: float = 10.0
+    lease_s: float = 15.0
     status_writes_per_s: float = 20.0
 
     @classmethod
@@ -87,7 +87,7 @@ class Settings:
             concurrency=int(read.number("CONCURRENCY", 8)),
             resync_s=read.number("RESYNC_SECONDS", 600),
             audit_s=read.number("AUDIT_SECONDS", 60),
-            lease_s=read.number("LEASE_SECONDS", 10),
+            lease_s=read.number("LEASE_SECONDS", 15),
             status_writes_per_s=read.number("STATUS_WRITES_PER_SECOND", 20),
         )
 

@@ -21,3 +21,17 @@ def test_an_applied_account_gets_all_its_children(operator: OperatorProcess, nam
     account = namespace.get("TradingAccount", "alice")
     assert account["metadata"]["finalizers"] == ["smarttrade.io/settle"]
     eventually(lambda: namespace.get("TradingAccount", "alice")["status"]["phase"] == "Pending")
+
+
+def test_an_account_of_another_installation_is_left_alone(
+    operator: OperatorProcess, namespace: Namespace
+) -> None:
+    theirs, ours = build_account("theirs"), build_account("ours")
+    theirs["metadata"]["labels"] = {"smarttrade.io/installation": "another"}
+    ours["metadata"]["labels"] = {"smarttrade.io/installation": namespace.name}
+    namespace.create("TradingAccount", theirs)
+    namespace.create("TradingAccount", ours)
+    namespace.wait("Deployment", "ours")
+    operator.await_calm()
+    assert namespace.find("Deployment", "theirs") is None
+    assert "finalizers" not in namespace.get("TradingAccount", "theirs")["metadata"]

@@ -43,7 +43,10 @@ class Platform:
         self.made.append(name)
         secret = {"metadata": {"name": f"{name}-binance"}, "stringData": _credentials(name)}
         self.proxy.call("POST", self.users.path("Secret"), secret)
-        return self.users.create("TradingAccount", build_live_account(name, **spec))
+        account = build_live_account(name, **spec)
+        # Another platform may run beside this one and serve all namespaces.
+        account["metadata"]["labels"] = {"smarttrade.io/installation": self.system.name}
+        return self.users.create("TradingAccount", account)
 
     def remove(self, name: str) -> None:
         """Delete the account and wait until it is gone."""
@@ -174,7 +177,7 @@ def _build_values(platform: Platform) -> Manifest:
         "installation": platform.system.name,
         "watchNamespaces": [platform.users.name],
         "crds": {"enabled": False},
-        "operator": {"image": image("operator"), "replicas": 1, "leaseSeconds": 5},
+        "operator": {"image": image("operator"), "replicas": 1},
         "runtime": {"image": image("runtime")},
         "nats": {"image": image("nats"), "persistence": {"enabled": False}},
         "simulator": {"enabled": True, "users": users},
