@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import structlog
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 
 from smarttrade.bus import subjects
 from smarttrade.bus.connection import Connection
@@ -55,14 +56,17 @@ class Leadership:
 
     async def run(self) -> None:
         """Stand by, lead, stand by again, for good."""
-        await self._nc.subscribe(subjects.LOG, cb=self._hint)
-        await self.lease.watch(self._lease_changed)
+        listening = False
         while True:
             try:
+                if not listening:
+                    await self._nc.subscribe(subjects.LOG, cb=self._hint)
+                    await self.lease.watch(self._lease_changed)
+                    listening = True
                 await self._read_all()
                 await self._stand_by()
                 await self._lead()
-            except BusError as error:
+            except (BusError, NatsError) as error:
                 self._logger.warning("the log or the lease is out of reach", reason=str(error))
                 await asyncio.sleep(_RETRY_S)
 
@@ -148,7 +152,11 @@ class Leadership:
             return
 
     async def _lead(self) -> None:
-        """Renew until the core has been replaced, which is how the lead ends."""
+        """Renew until the core has been replaced, which is how the lead ends.
+
+        Cut off from the bus, the core stays: it still has resting orders to cancel. Back on it without a
+        lease, it starts over; a restarted server has forgotten the key, which only `acquire` makes again.
+        """
         core = self._core()
         while core is self._core():
             started = time.monotonic()
@@ -160,6 +168,9 @@ class Leadership:
                     return
             except BusError as error:
                 self._logger.warning("lease not renewed", reason=str(error))
+                if self._nc.is_connected and not self.lease.held:
+                    self._end(core, fx.LeaseLost(reason="the lease lapsed"))
+                    return
             await asyncio.sleep(max(self.lease.ttl_s / 4 - (time.monotonic() - started), 0.02))
 
     async def _hint(self, message: Msg) -> None:
