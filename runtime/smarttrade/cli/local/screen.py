@@ -129,7 +129,8 @@ def _markets(picture: Picture) -> RenderableType:
             if held and held.quantity
             else ("-", "-")
         )
-        table.add_row(market, f"{quote.bid}", f"{quote.ask}", quantity, average)
+        bid, ask = (f"{price.normalize():f}" for price in (quote.bid, quote.ask))
+        table.add_row(market, bid, ask, quantity, average)
     return table
 
 

@@ -118,6 +118,7 @@ class Session:
             try:
                 return await self._watch(server, provisioner)
             finally:
+                self._screen.show(self._picture, self._children)
                 self._summary = summarize(self._picture)
 
     async def _start_nats(self, stack: AsyncExitStack) -> LocalServer:
