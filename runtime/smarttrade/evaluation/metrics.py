@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from smarttrade.messages import Decision
+from smarttrade.messages import Decision, EvaluationStatus
 
 _LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
@@ -14,7 +14,7 @@ class Metrics:
         self.events = Counter(
             "smarttrade_evaluation_events", "Events given to the strategy", ["kind"], registry=registry
         )
-        self.gaps = Counter(
+        self.gaps = Gauge(
             "smarttrade_evaluation_feed_gaps", "Gaps in monitoring's feed that were filled", registry=registry
         )
         self.decided = Counter(
@@ -29,13 +29,19 @@ class Metrics:
             buckets=_LATENCY_S,
             registry=registry,
         )
-        self.divergences = Counter(
+        self.divergences = Gauge(
             "smarttrade_decision_divergence",
             "Decisions of the leading pod that this standby did not make",
             registry=registry,
         )
         self.leading = Gauge("smarttrade_evaluation_leading", "1 while this pod leads", registry=registry)
         self.generation = Gauge("smarttrade_evaluation_generation", "Generation applied", registry=registry)
+
+    def update(self, status: EvaluationStatus, gaps: int) -> None:
+        """What is counted elsewhere, once a heartbeat."""
+        self.gaps.set(gaps)
+        self.divergences.set(status.divergences)
+        self.generation.set(status.generation)
 
     def answered(self, _: Decision, answer: str, seconds: float) -> None:
         self.answers.labels(answer).inc()

@@ -179,6 +179,10 @@ class PublicVenue:
         """Whether trade ids of a market count by one, so that a gap can be seen."""
         return self.name in BINANCE_PROTOCOL
 
+    def timeframes(self) -> Collection[str]:
+        """Timeframes of which the exchange has candles."""
+        return tuple(self._rest.timeframes or {})
+
     def symbols(self) -> Collection[str]:
         """The markets that are known."""
         return tuple(self._rest.markets or {})

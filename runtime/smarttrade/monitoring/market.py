@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 
@@ -69,6 +69,10 @@ class MarketMonitor:
         """The verdict on every stream, now."""
         now = int(monotonic_ms())
         return {stream: watch.judge(now) for stream, watch in self._watches.items()}
+
+    def timeframes(self) -> Collection[str]:
+        """Timeframes of which the exchange has candles."""
+        return self._venue.timeframes()
 
     async def run(self) -> None:
         status = asyncio.create_task(self._tell_status())

@@ -38,13 +38,19 @@ class Watchers:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._clock_task: asyncio.Task[None] | None = None
         self.clock = ExchangeClock()
-        self.problem = "waiting for the specification"
+        self.problem = ""
 
     async def follow(self, spec: TradingAccountSpec) -> None:
         """Watch exactly the specification's markets. ConfigurationError if one of them does not exist, which
         leaves what is watched as it was; an exchange that does not answer is asked again and again."""
         symbols = [market.symbol for market in spec.markets]
         venue = await self._opened(spec.exchange.name, symbols)
+        timeframe = spec.strategy.timeframe.value
+        if timeframe not in venue.timeframes():
+            raise ConfigurationError(
+                f"{venue.name} has no {timeframe} candles: set strategy.timeframe to one of "
+                f"{', '.join(venue.timeframes())}"
+            )
         stale_ms = spec.risk.stale_data_seconds * 1000
         for symbol in self._markets.keys() - set(symbols):
             await self._stop(symbol)
@@ -52,7 +58,7 @@ class Watchers:
             if symbol not in self._markets:
                 self._start(venue, symbol, stale_ms)
             self._markets[symbol].stale_ms = stale_ms
-            self._markets[symbol].tape.history(spec.strategy.timeframe.value)
+            self._markets[symbol].tape.history(timeframe)
         self.problem = ""
 
     async def history(self, request: HistoryRequest) -> HistoryReply:
@@ -61,8 +67,9 @@ class Watchers:
             monitor = self._markets.get(request.market)
             if monitor is None:
                 raise ConfigurationError(self.problem or f"{request.market} is not a market of this account")
-            if request.timeframe not in {timeframe.value for timeframe in Timeframe}:
-                raise ConfigurationError(f"there is no timeframe {request.timeframe!r}")
+            known = {timeframe.value for timeframe in Timeframe} & set(monitor.timeframes())
+            if request.timeframe not in known:
+                raise ConfigurationError(f"there is no timeframe {request.timeframe!r} on this exchange")
             count = min(max(1, request.count), _LARGEST_PAGE)
             candles = await monitor.tape.history(request.timeframe).newest(count, request.before_ms)
             return HistoryReply(candles=candles)
