@@ -108,13 +108,21 @@ class ExecutionService:
         await asyncio.gather(*self._tasks_of("hand-over"), return_exceptions=True)
 
     def feed(self, event: fx.Input) -> None:
-        """One input into the core, and its effects out."""
-        if (
-            isinstance(event, fx.LeaseGained)
-            and isinstance(self._exchange, PaperVenue)
-            and self._core.ctx.spec
-        ):
-            restore_paper(self._exchange, self._core.ctx.book, self._core.ctx.spec)
+        """One input into the core, and its effects out.
+
+        An error in here ends the process: callers of callbacks would swallow it, and a core that stopped
+        half-way must not trade on.
+        """
+        try:
+            self._step(event)
+        except Exception as error:  # noqa: BLE001
+            self._logger.critical("execution failed unexpectedly", exc_info=error)
+            process.fail(SmartTradeError(f"unexpected {type(error).__name__}: {error}"))
+
+    def _step(self, event: fx.Input) -> None:
+        exchange, spec = self._exchange, self._core.ctx.spec
+        if isinstance(event, fx.LeaseGained) and isinstance(exchange, PaperVenue) and spec is not None:
+            restore_paper(exchange, self._core.ctx.book, spec)
         for effect in self._core.handle(event, monotonic_ms()):
             self._perform(effect)
 
