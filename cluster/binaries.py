@@ -69,12 +69,24 @@ PROGRAMS = {
         Program("netpol-cni", "node", "smarttrade.io/cluster/node/cmd/netpol-cni"),
     )
 }
-KIND = Program("kind", "kind", "sigs.k8s.io/kind", "0.33.0")
+# Only where a Docker engine answers.
+KIND_PROGRAMS = {
+    program.name: program
+    for program in (
+        Program("kind", "kind", "sigs.k8s.io/kind", "0.33.0"),
+        Program(
+            "cni-bandwidth",
+            "cni-bandwidth",
+            "github.com/containernetworking/plugins/plugins/meta/bandwidth",
+            "1.9.1",
+        ),
+    )
+}
 
 
 def ensure(name: str) -> Path:
     """Path of the program `name`, built first when the cache has none; ClusterError for an unknown name."""
-    program = KIND if name == KIND.name else PROGRAMS.get(name)
+    program = PROGRAMS.get(name) or KIND_PROGRAMS.get(name)
     if program is None:
         raise ClusterError(f"no program is called {name!r}; known are {', '.join(PROGRAMS)}")
     if not program.path.exists():

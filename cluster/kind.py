@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cluster import binaries
+from cluster import binaries, kind_bandwidth
 from cluster.commands import run, succeeds
 from cluster.locks import exclusive
 from cluster.paths import cache_folder
@@ -24,13 +24,14 @@ def kubeconfig(name: str) -> Path:
 def up(name: str) -> None:
     """Create the cluster; nothing happens when it runs."""
     with exclusive(kubeconfig(name).with_name("lock")):
-        if name in clusters():
-            if is_ready(name):
-                return
+        if name in clusters() and not is_ready(name):
             say(f"the kind cluster {name} exists but does not answer: making it anew")
             run(delete_words(kind_program(), name))
-        with step(f"create the kind cluster {name}"):
-            run(create_words(kind_program(), name, os.environ))
+        if name not in clusters():
+            with step(f"create the kind cluster {name}"):
+                run(create_words(kind_program(), name, os.environ))
+        for node in run([kind_program(), "get", "nodes", f"--name={name}"]).split():
+            kind_bandwidth.enable(node)
 
 
 def down(name: str) -> None:

@@ -80,8 +80,9 @@ def _with_docker(where: Target, wanted: list[Image]) -> list[str]:
             if not docker.has(image.reference):
                 with step(f"build {image.reference}"):
                     docker.build(folder, image.reference, image.target, image.arguments)
-    docker.load(system.archive("nats"))
     references = [*(image.reference for image in wanted), nats.removeprefix("docker.io/library/")]
+    if not docker.has(references[-1]):
+        docker.load(system.archive("nats"))
     if where.origin is Origin.KIND:
         with step("load the images into kind"):
             kind.load(where.context.removeprefix("kind-"), references)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster import binaries, kind, toolchain
+from cluster import binaries, kind, kind_bandwidth, toolchain
 from cluster.errors import ClusterError
 from cluster.images import buildah, docker
 from cluster.node import cgroups, running
@@ -28,6 +28,13 @@ def test_kind_takes_the_node_image_that_the_user_names() -> None:
 
 def test_kind_deletes_the_named_cluster_only() -> None:
     assert "--name=demo" in kind.delete_words(Path("kind"), "demo")
+
+
+def test_bandwidth_is_added_to_a_chain_once() -> None:
+    chain = {"name": "kindnet", "plugins": [{"type": "ptp"}, {"type": "portmap"}]}
+    extended = kind_bandwidth.build_chain(chain)
+    assert [plugin["type"] for plugin in extended["plugins"]] == ["ptp", "portmap", "bandwidth"]
+    assert kind_bandwidth.build_chain(extended) == extended
 
 
 def test_docker_builds_one_target_with_the_arguments() -> None:
@@ -59,7 +66,7 @@ def test_kubernetes_programs_say_their_version() -> None:
 
 
 def test_every_program_has_a_locked_module() -> None:
-    for program in [*binaries.PROGRAMS.values(), binaries.KIND]:
+    for program in [*binaries.PROGRAMS.values(), *binaries.KIND_PROGRAMS.values()]:
         module = binaries.MODULES / program.module
         assert (module / "go.mod").exists()
         assert (module / "go.sum").exists() or program.module == "node", "only our own has no dependencies"
