@@ -120,7 +120,7 @@ class Book:
         )
         market.current = decision
         market.standing = decision if isinstance(decision.want, RestingOrders) else None
-        market.standing_since_ms = record.time_ms
+        market.done, market.filled = [], {}
         market.counted, market.newest, market.legs, market.attempts = decision.id, "", 0, 0
         market.residuals, market.refusals = 0, 0
 
@@ -161,15 +161,23 @@ class Book:
             return
         before = order.ended
         order.move(record.state)
-        order.filled = max(order.filled, record.filled)
+        self._count_filled(order, record.filled)
         order.code = record.code or order.code
         if record.order_id and not order.order_id:
             order.order_id = record.order_id
             self._by_order_id[order.market, order.order_id] = order.cid
         if order.ended and not before:
-            order.ended_ms = record.time_ms
             self._count_end(order)
+        if order.state is OrderState.FILLED and order.key:
+            self.market(order.market).done.append(order.key)
         self._settle(order)
+
+    def _count_filled(self, order: Order, filled: Decimal) -> None:
+        more = max(filled - order.filled, Decimal(0))
+        order.filled += more
+        market = self.market(order.market)
+        if order.key and market.standing is not None and market.standing.id == order.decision_id:
+            market.filled[order.key] = market.filled.get(order.key, Decimal(0)) + more
 
     def _note_sent(self, sent_ms: int) -> None:
         self.sent_ms.append(sent_ms)
@@ -215,7 +223,7 @@ class Book:
         order = self.orders.get(fill.client_order_id)
         if order is not None:
             order.recorded += fill.quantity
-            order.filled = max(order.filled, order.recorded)
+            self._count_filled(order, order.recorded)
             self._settle(order)
 
     def _loss_record(self, record: LossRecord) -> None:

@@ -85,7 +85,6 @@ class Order(msgspec.Struct, kw_only=True):
     filled: Decimal = Decimal(0)
     recorded: Decimal = Decimal(0)
     code: str = ""
-    ended_ms: int = 0
 
     @property
     def ended(self) -> bool:

@@ -17,13 +17,11 @@ from smarttrade.execution.cancelling import Cancelling
 from smarttrade.execution.context import Context
 from smarttrade.execution.decisions import Decisions
 from smarttrade.execution.intents import open_intent
-from smarttrade.execution.orders import Order, OrderState, Purpose
+from smarttrade.execution.orders import Order, Purpose
 from smarttrade.execution.policy import allows_opening, allows_reducing
 from smarttrade.execution.risk import Answer, Proposal, check
 from smarttrade.execution.targets import Leg, ceil_to, floor_to
 from smarttrade.messages import Decision, EffectiveState, Outcome, RestingOrder, RestingOrders, Side
-
-_FILLED = OrderState.FILLED
 
 
 class Resting:
@@ -55,7 +53,7 @@ class Resting:
             self._place(spec, decision, state, wanted, working, filters)
         if expired:
             self._close(decision, Outcome.EXPIRED)
-        elif kept >= wanted.keys() - self._done(decision) and not self._refused.get(decision.id):
+        elif kept >= wanted.keys() - self._done(decision, filters) and not self._refused.get(decision.id):
             self._close(decision, Outcome.REACHED)
         if not expired:
             ctx.wake_at(ctx.now_ms + want.valid_until_ms - ctx.exchange_ms)
@@ -92,17 +90,22 @@ class Resting:
         share = abs(remaining - wanted_quantity) / wanted_quantity
         return order.side is wanted.side and off < tolerance and share < spec.orders.requote_ratio
 
-    def _done(self, decision: Decision) -> set[str]:
-        """Keys whose order has filled since the set stands."""
-        book = self._ctx.book
-        since = book.market(decision.market).standing_since_ms
-        return {
-            order.key
-            for order in book.orders.values()
-            if order.market == decision.market
-            and order.state is OrderState.FILLED
-            and order.ended_ms >= since
-        }
+    def _done(self, decision: Decision, filters: MarketFilters) -> set[str]:
+        """Keys that need no order any more: filled since the set stands, or but for less than an order."""
+        want, done = decision.want, set(self._ctx.book.market(decision.market).done)
+        if not isinstance(want, RestingOrders):
+            return done
+        return done | {o.key for o in want.orders if self._but_for_dust(decision, o, filters)}
+
+    def _but_for_dust(self, decision: Decision, order: RestingOrder, filters: MarketFilters) -> bool:
+        filled = self._filled(decision, order.key)
+        rest = floor_to(order.quantity - filled, filters.lot)
+        least = max(filters.minimum_quantity, filters.lot)
+        return filled > 0 and (rest < least or rest * order.price < filters.minimum_notional)
+
+    def _filled(self, decision: Decision, key: str) -> Decimal:
+        """What orders of this key have filled for this very set, also those that were cancelled."""
+        return self._ctx.book.market(decision.market).filled.get(key, Decimal(0))
 
     def _place(
         self,
@@ -113,7 +116,8 @@ class Resting:
         working: list[Order],
         filters: MarketFilters,
     ) -> None:
-        busy = {order.key for order in working} | self._done(decision) | self._refused.get(decision.id, set())
+        busy = {order.key for order in working} | self._done(decision, filters)
+        busy |= self._refused.get(decision.id, set())
         if self._ctx.lead.draining or self._ctx.now_ms < self._ctx.resume_ms.get(decision.market, 0.0):
             return
         for key, order in wanted.items():
@@ -131,7 +135,8 @@ class Resting:
     ) -> bool:
         """Place one order; False if the rest has to wait."""
         ctx, book = self._ctx, self._ctx.book.market(decision.market)
-        price, quantity = _rounded(order, filters), floor_to(order.quantity, filters.lot)
+        price = _rounded(order, filters)
+        quantity = floor_to(order.quantity - self._filled(decision, order.key), filters.lot)
         proposal = Proposal(
             market=decision.market,
             side=order.side,

@@ -30,13 +30,18 @@ class HighWater(msgspec.Struct, frozen=True, kw_only=True):
 
 class MarketBook(msgspec.Struct, kw_only=True):
     """What one market is working at. The counters belong to the decision `counted`, whose
-    newest order is `newest`."""
+    newest order is `newest`.
+
+    Of the standing set: `done` are the keys of which an order has filled whole since it stands, `filled` is
+    what orders of this very set have filled per key.
+    """
 
     market: str
     current: Decision | None = None
     standing: Decision | None = None
     high_water: dict[str, HighWater] = {}
-    standing_since_ms: int = 0
+    done: list[str] = []
+    filled: dict[str, Decimal] = {}
     counted: str = ""
     newest: str = ""
     legs: int = 0

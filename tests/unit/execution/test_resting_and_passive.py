@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from smarttrade.exchange.reports import OrderKind, VenueStatus
@@ -170,3 +171,23 @@ def test_an_order_that_a_newer_set_does_not_want_goes_while_another_is_in_doubt(
     desk.rest(("bid-3", Side.BUY, "97", "1"))
     assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [first.cid]
     assert desk.sends() == []
+
+
+def test_a_fill_stamped_before_the_set_by_a_clock_that_is_behind_counts_for_it(desk: Desk) -> None:
+    desk.rest(BID)
+    [send] = desk.sends()
+    desk.accept(send.cid)
+    report = desk.report(send.cid, VenueStatus.FILLED, filled="1")
+    desk.feed(fx.OrderSeen(report=msgspec.structs.replace(report, time_ms=report.time_ms - 300)))
+    desk.advance(1_000)
+    assert desk.sends() == []
+
+
+def test_what_was_cancelled_after_a_part_is_placed_again_for_the_rest_only(desk: Desk) -> None:
+    desk.rest(BID)
+    [send] = desk.sends()
+    desk.accept(send.cid)
+    desk.feed(fx.OrderSeen(report=desk.report(send.cid, VenueStatus.CANCELED, filled="0.4")))
+    desk.advance(1_000)
+    desk.advance(1_000)
+    assert [again.quantity for again in desk.sends()] == [Decimal("0.6")]
