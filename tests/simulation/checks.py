@@ -120,7 +120,7 @@ class Checks:
             if not closed:
                 self._closed_since.pop(pod.name, None)
             else:
-                self._closed_since.setdefault(pod.name, self._world.venue.time_ms)
+                self._closed_since.setdefault(pod.name, pod.core.ctx.clock.exchange_ms(pod.mono_ms))
 
     def let_go(self, pod: Pod, effect: fx.Send) -> None:
         """A pod decided to send: only what is durable, and only while it may lead.
