@@ -1,0 +1,129 @@
+"""The builders against golden files, and what must hold of every manifest.
+
+`UPDATE_GOLDEN=1 pytest tests/unit/operator` writes the files anew: read the difference before committing it.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from smarttrade_operator.children import (
+    build_children,
+    build_credentials_secret,
+    build_deployment,
+    build_network_policy,
+    build_pod_disruption_budget,
+)
+from smarttrade_operator.settings import Network
+from tests.unit.operator.accounts import NETWORK, build_blueprint, build_live, build_manifest
+
+GOLDEN = Path(__file__).parent / "golden"
+WITH_EVERYTHING = Network(
+    nats_url=NETWORK.nats_url,
+    nats_cidrs=("192.0.2.0/24",),
+    cluster_cidrs=("203.0.113.0/24", "2001:db9::/32"),
+    metrics_namespace_labels={"name": "monitoring"},
+)
+
+CASES: dict[str, Any] = {
+    "deployment-paper": lambda: build_deployment(build_blueprint()),
+    "deployment-live": lambda: build_deployment(build_blueprint(build_live(replicas=1, logLevel="Debug"))),
+    "network-policy-simulator": lambda: build_network_policy(build_blueprint()),
+    "network-policy-internet": lambda: build_network_policy(
+        build_blueprint(endpoint={}, network=WITH_EVERYTHING)
+    ),
+    "network-policy-cidrs": lambda: build_network_policy(
+        build_blueprint(endpoint={"cidrs": ["198.51.100.0/24"]})
+    ),
+    "pod-disruption-budget": lambda: build_pod_disruption_budget(build_blueprint()),
+    "credentials": lambda: build_credentials_secret(
+        build_blueprint(), {"monitoring": "m", "evaluation": "v", "execution": "x"}, renew_at_s=1_800_000_000
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_manifest_equals_its_golden_file(case: str) -> None:
+    manifest, path = CASES[case](), GOLDEN / f"{case}.yaml"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(yaml.safe_dump(manifest, sort_keys=False))
+    assert manifest == yaml.safe_load(path.read_text())
+
+
+def _containers(**spec: Any) -> dict[str, dict[str, Any]]:
+    deployment = build_deployment(build_blueprint(build_live(**spec)))
+    return {c["name"]: c for c in deployment["spec"]["template"]["spec"]["containers"]}
+
+
+def test_containers_run_as_different_users_that_are_not_root() -> None:
+    users = [c["securityContext"]["runAsUser"] for c in _containers().values()]
+    assert users == [10011, 10012, 10013]
+
+
+def test_only_execution_sees_the_exchange_key() -> None:
+    seen = {name: {m["name"] for m in c["volumeMounts"]} for name, c in _containers().items()}
+    assert [name for name, mounts in seen.items() if "exchange" in mounts] == ["execution"]
+
+
+def test_a_paper_account_mounts_no_exchange_key() -> None:
+    exchange = {
+        "name": "binance",
+        "environment": "Simulator",
+        "credentialsSecretRef": {"name": "alice-binance"},
+    }
+    pod = build_deployment(build_blueprint(build_manifest(exchange=exchange)))["spec"]["template"]["spec"]
+    assert "exchange" not in {volume["name"] for volume in pod["volumes"]}
+
+
+def test_each_container_sees_its_own_nats_credentials_only() -> None:
+    pod = build_deployment(build_blueprint())["spec"]["template"]["spec"]
+    files = {v["name"]: [i["key"] for i in v["secret"]["items"]] for v in pod["volumes"] if "secret" in v}
+    for container in pod["containers"]:
+        mounted = [files[m["name"]] for m in container["volumeMounts"] if m["name"] in files]
+        assert mounted == [[f"{container['name']}.creds"]]
+
+
+def test_evaluation_does_not_learn_the_endpoint() -> None:
+    told = {name: {e["name"] for e in c["env"]} for name, c in _containers().items()}
+    assert "SMARTTRADE_ENDPOINT" not in told["evaluation"]
+    assert "SMARTTRADE_ENDPOINT" in told["monitoring"] & told["execution"]
+
+
+@pytest.mark.parametrize("change", [{"state": "Paused"}, {"strategy": {"name": "rsi", "timeframe": "5m"}}])
+def test_what_travels_by_nats_never_rolls_the_pods(change: dict[str, Any]) -> None:
+    before = build_deployment(build_blueprint(build_manifest()))
+    assert build_deployment(build_blueprint(build_manifest(**change))) == before
+
+
+def test_every_child_carries_the_labels_and_the_owner() -> None:
+    for child in build_children(build_blueprint()):
+        assert child["metadata"]["labels"]["smarttrade.io/account"] == "alice"
+        assert child["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "smarttrade-operator"
+        assert child["metadata"]["ownerReferences"][0]["uid"] == "3e1b"
+
+
+def test_a_single_replica_has_no_budget_that_would_block_a_drain() -> None:
+    blueprint = build_blueprint(build_manifest(replicas=1))
+    assert [child["kind"] for child in build_children(blueprint)] == ["NetworkPolicy", "Deployment"]
+
+
+def test_the_policy_comes_before_the_pods_that_it_confines() -> None:
+    kinds = [child["kind"] for child in build_children(build_blueprint())]
+    assert kinds.index("NetworkPolicy") < kinds.index("Deployment")
+
+
+def test_the_open_internet_excludes_private_and_metadata_addresses() -> None:
+    policy = build_network_policy(build_blueprint(endpoint={}))
+    block = policy["spec"]["egress"][2]["to"][0]["ipBlock"]
+    assert {"10.0.0.0/8", "169.254.0.0/16", "192.168.0.0/16", "127.0.0.0/8"} <= set(block["except"])
+
+
+def test_credentials_are_stored_as_they_are() -> None:
+    secret = CASES["credentials"]()
+    assert b64decode(secret["data"]["execution.creds"]) == b"x"

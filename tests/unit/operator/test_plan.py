@@ -1,0 +1,74 @@
+"""From the object to everything that shall exist because of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from smarttrade.api.catalogue import Catalogue
+from smarttrade.bus.accounts import AccountLimits, AccountPair, build_accounts
+from smarttrade.bus.keys import OperatorKeys
+from smarttrade.errors import BusError
+from smarttrade.identity import AccountIdentity
+from smarttrade_operator.plan import InvalidSpec, Plan, UnknownEnvironment, build_control, build_plan, parse
+from smarttrade_operator.steps import Steps, StepsFailed
+from tests.unit.operator.accounts import SETTINGS, SIMULATOR, build_manifest
+
+CATALOGUE = Catalogue.model_validate({"binance": {"Simulator": SIMULATOR}})
+KEYS = OperatorKeys.generate()
+
+
+def _pair(identity: AccountIdentity, replicas: int) -> AccountPair:
+    return build_accounts(KEYS, identity, AccountLimits(pods=replicas), now=1_800_000_000)
+
+
+def _plan(**spec: object) -> Plan:
+    return build_plan(build_manifest(**spec), SETTINGS, CATALOGUE, _pair)
+
+
+def test_a_plan_is_a_function_of_the_object() -> None:
+    first, second = _plan(), _plan()
+    assert (first.children, first.secret, first.control) == (second.children, second.secret, second.control)
+
+
+def test_control_carries_the_whole_specification_with_its_defaults() -> None:
+    control = _plan(state="Paused").control
+    assert (control.generation, control.deleting) == (4, False)
+    assert control.spec["state"] == "Paused"
+    assert control.spec["risk"]["maxOrdersPerMinute"] > 0
+    assert parse(build_manifest() | {"spec": control.spec}).spec.state == "Paused"
+
+
+def test_a_deletion_is_told_with_its_policy() -> None:
+    control = build_control(parse(build_manifest(deletionPolicy="Flatten")), deleting=True)
+    assert control.deleting
+    assert control.spec["deletionPolicy"] == "Flatten"
+
+
+def test_an_environment_outside_the_catalogue_is_refused_with_what_there_is() -> None:
+    with pytest.raises(UnknownEnvironment, match=r"Moon.*there is: Simulator"):
+        _plan(exchange={"name": "binance", "environment": "Moon"})
+
+
+def test_an_object_that_this_version_cannot_read_is_refused_with_the_field() -> None:
+    with pytest.raises(InvalidSpec, match="replicas"):
+        _plan(replicas=99)
+
+
+def test_fields_without_effect_are_named_with_what_happens_instead() -> None:
+    exchange = {"name": "binance", "environment": "Simulator", "deadMansSwitch": "Armed"}
+    (named,) = _plan(exchange=exchange).pending_fields
+    assert named.startswith("spec.exchange.deadMansSwitch: ")
+
+
+async def test_a_failed_step_becomes_a_problem_and_the_others_go_on() -> None:
+    async def fail() -> None:
+        raise BusError("no server")
+
+    async def work() -> None:
+        return None
+
+    steps = Steps()
+    assert [await steps.attempt("NATS", fail()), await steps.attempt("rest", work())] == [False, True]
+    assert [(p.reason, p.message) for p in steps.failures] == [("NatsUnavailable", "NATS: no server")]
+    with pytest.raises(StepsFailed, match="NatsUnavailable"):
+        steps.raise_if_failed()
