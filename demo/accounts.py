@@ -44,8 +44,8 @@ def apply(kubectl: Kubectl, keys: Mapping[str, ExchangeKey]) -> None:
     for name, key in keys.items():
         account = read_manifest(name)
         secret_name = account["spec"]["exchange"]["credentialsSecretRef"]["name"]
-        kubectl.apply(build_namespace(name, _RESTRICTED), _build_secret(name, secret_name, key))
-        kubectl.apply(account)
+        kubectl.apply(build_namespace(name, _RESTRICTED))
+        kubectl.apply(_build_secret(name, secret_name, key), account, namespace=name)
 
 
 def delete(kubectl: Kubectl) -> None:

@@ -1,9 +1,10 @@
-"""The real cluster, shared by all end-to-end tests: the one that `cluster.target` chooses.
+"""The real cluster, shared by all end-to-end tests: the one that `cluster.target` chooses, under a name of its own.
 
-Tests make namespaces of their own (`namespace`), so that they can share it with each other and with a
-demo that is left running.
+A demonstration that is left running has an operator that serves every namespace, so these tests never share
+its cluster. The cluster is removed afterwards if it was started here.
 """
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -12,15 +13,20 @@ import pytest
 from cluster import clusters
 from cluster.images import platform
 from cluster.kubectl import Kubectl, build_namespace
-from cluster.target import target
+from cluster.target import Origin, target
+
+os.environ.setdefault("CLUSTER_NAME", "smarttrade-test")
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Kubectl:
+def cluster() -> Iterator[Kubectl]:
     """kubectl on the cluster, which is started when it does not run."""
     where = target()
+    was_there = clusters.is_ready(where)
     clusters.up(where)
-    return Kubectl(where)
+    yield Kubectl(where)
+    if not was_there and where.origin is not Origin.GIVEN:
+        clusters.down(where)
 
 
 @pytest.fixture(scope="session")
