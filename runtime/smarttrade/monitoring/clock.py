@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from smarttrade.errors import VenueError
+
 _SAMPLES = 5
 
 
@@ -40,14 +42,16 @@ class ExchangeClock:
         """One question and answer; sent and received on the local monotonic clock."""
         self._samples.append(_Sample(exchange_ms - (sent_ms + received_ms) / 2, received_ms - sent_ms))
 
-    @property
-    def measured(self) -> bool:
-        return bool(self._samples)
-
     def now_ms(self) -> int:
         """Milliseconds of exchange time."""
         best = self._best()
         return int(self._local_ms() + best.offset_ms) if best else int(self._wall_ms())
+
+    def measured_ms(self) -> int:
+        """The same, but VenueError before the first answer: a candle must not end by a guessed clock."""
+        if not self._samples:
+            raise VenueError("the exchange's time is not known yet")
+        return self.now_ms()
 
     @property
     def error_ms(self) -> float:
