@@ -1,4 +1,4 @@
-"""The real cluster, shared by all end-to-end tests: the one that `cluster.target` chooses, under a name of its own.
+"""The real cluster, shared by all end-to-end tests: what `cluster.target` chooses, under a name of its own.
 
 A demonstration that is left running has an operator that serves every namespace, so these tests never share
 its cluster. The cluster is removed afterwards if it was started here.
