@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DUST = Decimal("0.001")
 ZERO = Decimal(0)
+FORGOTTEN_MS = 1_500
 _CLOSED = ("ReduceOnly", "Paused", "Flatten", "Halted")
 
 
@@ -74,7 +75,12 @@ class Checks:
                     self._trades.add(trade)
 
     def _alone_in_the_lead(self, newcomer: Pod) -> None:
-        """Whoever led before must know by now that it does not, if its clock runs at all."""
+        """Whoever led before must know by now that it does not, if its clock runs at all.
+
+        A bus that lost its memory gives the lease away early; the fence has to hold then.
+        """
+        if self._world.clockwork.now_ms - self._world.lease_forgotten_ms < FORGOTTEN_MS:
+            return
         rivals = [
             pod.name
             for pod in self._world.pods
@@ -129,11 +135,19 @@ class Checks:
         """
         _require(effect.cid in self._intents, "an order leaves after its intent is durable", effect.cid)
         deposed = self._holder != pod.name and not pod.lost_ms
-        _require(not deposed, "no order is let go by a pod that was deposed", f"{effect.cid} by {pod.name}")
+        recent = self._world.clockwork.now_ms - self._world.lease_forgotten_ms < FORGOTTEN_MS
+        _require(
+            not deposed or recent,
+            "no order is let go by a pod that was deposed",
+            f"{effect.cid} by {pod.name}",
+        )
 
     def leaves(self, effect: fx.Send) -> None:
         _require(effect.cid not in self._sent, "a client order id is sent once", effect.cid)
         self._sent.add(effect.cid)
+
+    def cancelled(self, cid: str) -> None:
+        _require(cid in self._intents, "orders of others are never touched", cid)
 
     # --- the exchange ---
 

@@ -75,6 +75,7 @@ TIMED = (
     "unhealthy",
     "step-clock",
     "replay",
+    "forget-lease",
 )
 STRUCK = (
     "crash-before",

@@ -15,8 +15,6 @@ from tests.simulation.shrink import shrink
 
 HISTORIES, BATCH = 300, 30
 STORED = json.loads(SEEDS.read_text())
-FOUND_BEFORE = (297, 333, 957, 1295)
-"""Seeds that showed a fault of the product or of an earlier simulation."""
 
 
 @pytest.mark.parametrize("first", range(0, HISTORIES, BATCH))
@@ -24,12 +22,6 @@ def test_nothing_is_violated_whatever_happens(first: int) -> None:
     for seed in range(first, first + BATCH):
         verdict = run(build_plan(seed))
         assert not verdict.invariant, f"seed {seed}: {verdict.invariant}: {verdict.detail}"
-
-
-@pytest.mark.parametrize("seed", FOUND_BEFORE)
-def test_what_was_found_once_stays_mended(seed: int) -> None:
-    verdict = run(build_plan(seed))
-    assert not verdict.invariant, f"{verdict.invariant}: {verdict.detail}"
 
 
 @pytest.mark.parametrize("name", sorted(SWITCHED_OFF))

@@ -144,6 +144,35 @@ class Venue:
     def trades_since(self, since_ms: int) -> tuple[TradeReport, ...]:
         return tuple(t for r in self.visible() for t in r.trades if t.time_ms >= since_ms)
 
+    def foreign_order(self, market: str) -> OrderReport:
+        """An order that the user placed by hand in the same wallet; nobody may touch it."""
+        return OrderReport(
+            client_order_id=f"web_{market[:3]}",
+            order_id=f"foreign-{market}",
+            market=market,
+            side=Side.BUY,
+            status=VenueStatus.OPEN,
+            price=Decimal(1),
+            quantity=Decimal(5),
+            filled=ZERO,
+            time_ms=EPOCH_MS,
+        )
+
+    def foreign_trade(self, market: str) -> TradeReport:
+        """A trade of the user's own, under a trade id that no trade of the account has."""
+        return TradeReport(
+            trade_id="foreign",
+            order_id="foreign-done",
+            market=market,
+            side=Side.BUY,
+            price=Decimal(PRICE[market]),
+            quantity=Decimal(7),
+            fee=ZERO,
+            fee_asset="USDT",
+            maker=False,
+            time_ms=self.time_ms,
+        )
+
     def balances(self) -> tuple[Balance, ...]:
         """The user's own coins beside the account's."""
         spare = Decimal(1_000)

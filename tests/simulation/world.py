@@ -43,6 +43,7 @@ def build_spec(state: str, passive_timeout_ms: int) -> TradingAccountSpec:
                 "maxOrdersPerMinute": 600,
             },
             "orders": {"passiveTimeout": f"{passive_timeout_ms}ms" if passive_timeout_ms else "0s"},
+            "onBusLoss": {"after": "1500ms", "do": "CancelResting"},
             "state": state,
         }
         known = _SPECS[state, passive_timeout_ms] = TradingAccountSpec.model_validate(declared)
@@ -78,6 +79,7 @@ class World:
         self.decisions: dict[str, Decision] = {}
         self.calm = False
         self.last_ms = float(CALM_MS)
+        self.lease_forgotten_ms = -1e9
         self._counts: Counter[str] = Counter()
         self._struck = [fault for fault in plan.faults if fault.effect]
         self.checks = Checks(self)
@@ -181,6 +183,8 @@ class World:
         elif fault.kind == "maintenance":
             self.maintenance = True
             heal(fault.for_ms, lambda: setattr(self, "maintenance", False))
+        elif fault.kind == "forget-lease":
+            self.lease.holder, self.lease_forgotten_ms = "", self.clockwork.now_ms
         elif fault.kind == "step-clock":
             self.venue.step_ms += fault.amount
         elif fault.kind == "replay":
@@ -322,6 +326,7 @@ class World:
         return self.venue.report(found) if found else None
 
     def cancel(self, cid: str) -> OrderReport | None:
+        self.checks.cancelled(cid)
         found = self.venue.find(cid)
         if found is None or not self.venue.cancel(found):
             return None
@@ -331,7 +336,9 @@ class World:
     def account(self, since_ms: int) -> tuple[Any, ...]:
         venue = self.venue
         orders = tuple(venue.report(r) for r in venue.visible() if r.status == "Open")
-        return orders, venue.trades_since(since_ms), venue.balances()
+        strangers = tuple(venue.foreign_order(market) for market in MARKETS)
+        trades = (*venue.trades_since(since_ms), venue.foreign_trade(MARKETS[0]))
+        return (*orders, *strangers), trades, venue.balances()
 
     # --- the user stream ---
 
