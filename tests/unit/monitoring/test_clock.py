@@ -1,5 +1,8 @@
 """The exchange's time comes from its quickest answer and does not follow steps of the local clock."""
 
+import pytest
+
+from smarttrade.errors import VenueError
 from smarttrade.monitoring.clock import ExchangeClock
 
 
@@ -14,6 +17,8 @@ def test_before_an_answer_it_is_the_local_clock() -> None:
     clock = ExchangeClock(lambda: local.monotonic, lambda: local.wall)
     assert clock.now_ms() == 50_000
     assert clock.error_ms == float("inf")
+    with pytest.raises(VenueError, match="time is not known yet"):
+        clock.measured_ms()
 
 
 def test_the_shortest_round_trip_counts() -> None:
