@@ -57,11 +57,11 @@ class Provisioning:
 
     def pair(self, identity: AccountIdentity, replicas: int) -> AccountPair:
         """The accounts and credentials as they should be now; the credentials are equal all period long."""
-        return build_accounts(self.keys, identity, AccountLimits(pods=replicas))
+        return build_accounts(self.keys, identity, AccountLimits(pods=replicas, copies=self.asset_replicas))
 
     async def provision(self, pair: AccountPair, replicas: int) -> bool:
         """Bring the pair and the account's assets into NATS; False when that had been done already."""
-        key, limits = _key(pair.identity), AccountLimits(pods=replicas)
+        key, limits = _key(pair.identity), AccountLimits(pods=replicas, copies=self.asset_replicas)
         if self._provisioned.get(key) == limits:
             return False
         async with self._turn():

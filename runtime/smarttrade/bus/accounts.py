@@ -30,9 +30,13 @@ SYSTEM = "system"
 
 @dataclass(frozen=True, kw_only=True)
 class AccountLimits:
-    """What one account may use. `pods` is the declared number of replicas."""
+    """What one account may use. `pods` is the account's number of replicas, `copies` that of its streams.
+
+    A cluster counts every copy against the account, so limits for one copy refuse a stream of three.
+    """
 
     pods: int = 2
+    copies: int = 1
     log_bytes: int = 128 * 1024 * 1024
 
     @property
@@ -144,8 +148,8 @@ def build_core_claims(keys: OperatorKeys, identity: AccountIdentity, limits: Acc
     ]
     capacity = _capacity(connections=limits.core_connections, imports=len(imports), exports=len(exports)) | {
         "wildcards": True,
-        "mem_storage": 2 * assets.LEASE_MAX_BYTES,
-        "disk_storage": limits.log_bytes,
+        "mem_storage": 2 * assets.LEASE_MAX_BYTES * limits.copies,
+        "disk_storage": limits.log_bytes * limits.copies,
         "streams": 2,
         "consumer": 1,
         "max_ack_pending": 1000,

@@ -14,7 +14,7 @@ from typing import Any
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
+from nats.errors import NoRespondersError, OutboundBufferLimitError
 from nats.errors import TimeoutError as NatsTimeout
 
 from smarttrade.errors import BusError
@@ -27,6 +27,10 @@ NO_MESSAGE = 10037
 
 class BusTimeoutError(BusError):
     """No answer in time: whether a write happened is unknown."""
+
+
+class BusUnavailableError(BusTimeoutError):
+    """Not connected, or nobody there to answer (a cluster elects a leader): nothing was written."""
 
 
 class ApiError(BusError):
@@ -55,15 +59,17 @@ async def request(
     headers: dict[str, str] | None = None,
     timeout_s: float = 2.0,
 ) -> Msg:
-    """One request; BusTimeoutError when no answer comes in time, BusError when nobody listens."""
+    """One request; BusTimeoutError when no answer comes in time, or BusUnavailableError."""
     try:
         return await nc.request(subject, payload, timeout=timeout_s, headers=headers)
     except NatsTimeout as error:
         raise BusTimeoutError(f"no answer on {subject} within {timeout_s} s") from error
     except NoRespondersError as error:
-        raise BusError(
+        raise BusUnavailableError(
             f"nobody answers on {subject}: is the account provisioned, with JetStream and its stream?"
         ) from error
+    except OutboundBufferLimitError as error:
+        raise BusUnavailableError(f"not connected to NATS: nothing was sent on {subject}") from error
     except NatsError as error:
         raise BusError(f"request on {subject} failed: {error or type(error).__name__}") from error
 

@@ -61,8 +61,9 @@ class AccountLog:
     async def append(self, payload: bytes, *, after: int, message_id: str) -> int:
         """Write one record directly after the record with sequence `after` (0: the first); its sequence.
 
-        StaleLogError when it is not written because another record is there; BusTimeoutError when unknown:
-        repeat with the same arguments until certain; BusError when refused (for example: the log is full).
+        StaleLogError when it is not written because another record is there; BusTimeoutError when unknown,
+        or nobody is there now: repeat with the same arguments until certain; BusError when refused (for
+        example: the log is full).
         """
         return await self._swap(subjects.LOG, payload, after, message_id, {})
 

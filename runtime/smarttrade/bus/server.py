@@ -70,12 +70,21 @@ class LocalServer:
     """
 
     def __init__(
-        self, keys: OperatorKeys, store_dir: Path, port: int = 0, *, binary: Path | str = "nats-server"
+        self,
+        keys: OperatorKeys,
+        store_dir: Path,
+        port: int = 0,
+        *,
+        binary: Path | str = "nats-server",
+        server_name: str | None = None,
+        cluster: str | None = None,
     ) -> None:
         self._keys = keys
         self.store_dir = Path(store_dir)
         self.port = port
         self._binary = str(binary)
+        self._server_name = server_name
+        self._cluster = cluster
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -108,13 +117,24 @@ class LocalServer:
         self.store_dir.mkdir(parents=True, exist_ok=True)
         config = self.store_dir / "nats.conf"
         listen = f"127.0.0.1:{self.port or -1}"
-        config.write_text(build_config(self._keys, store_dir=str(self.store_dir), listen=listen))
+        config.write_text(
+            build_config(
+                self._keys,
+                store_dir=str(self.store_dir),
+                listen=listen,
+                server_name=self._server_name,
+                cluster=self._cluster,
+            )
+        )
         config.chmod(0o600)
         self._process = self._spawn(config)
         try:
             async with asyncio.timeout(timeout_s):
                 self.port = await self._wait_for_port()
                 await self._wait_for_listener()
+        except asyncio.CancelledError:
+            await self.stop(kill=True)
+            raise
         except TimeoutError as error:
             await self.stop()
             raise BusError(

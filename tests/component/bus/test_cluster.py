@@ -1,0 +1,128 @@
+"""Three servers: what a push, the assets and the log do while one of them is away."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest_asyncio
+
+from smarttrade.bus.accounts import AccountLimits, AccountPair, build_accounts
+from smarttrade.bus.connection import Connection, connect
+from smarttrade.bus.jetstream import BusTimeoutError
+from smarttrade.bus.keys import OperatorKeys
+from smarttrade.bus.log import AccountLog
+from smarttrade.bus.provision import Provisioner
+from smarttrade.bus.server import LocalServer
+from smarttrade.errors import BusError
+from tests.component.bus.tenants import eventually, identity
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@pytest_asyncio.fixture
+async def servers(
+    keys: OperatorKeys, nats_server_binary: Path, tmp_path: Path
+) -> AsyncIterator[list[LocalServer]]:
+    ports = free_ports(3)
+    routes = ", ".join(f"nats://127.0.0.1:{port}" for port in ports)
+    async with AsyncExitStack() as stack:
+        servers = [
+            LocalServer(
+                keys,
+                tmp_path / f"nats-{index}",
+                binary=nats_server_binary,
+                server_name=f"nats-{index}",
+                cluster=f"name: tests\nlisten: 127.0.0.1:{port}\nroutes: [{routes}]",
+            )
+            for index, port in enumerate(ports)
+        ]
+        await asyncio.gather(*(stack.enter_async_context(server) for server in servers))
+        yield servers
+
+
+@pytest_asyncio.fixture
+async def provisioner(servers: list[LocalServer], keys: OperatorKeys) -> AsyncIterator[Provisioner]:
+    provisioner = Provisioner(",".join(server.url for server in servers), keys)
+    await provisioner.connect()
+
+    async def complete() -> bool:
+        try:
+            return await provisioner._count_servers() == 3
+        except BusError:
+            return False
+
+    await eventually(complete, "the three servers know each other")
+    yield provisioner
+    await provisioner.close()
+
+
+async def ignore() -> None:
+    return None
+
+
+async def join(servers: list[LocalServer], pair: AccountPair) -> Connection:
+    url = ",".join(server.url for server in servers)
+    text = pair.credentials["execution"]
+    return await connect(url, name="test", role="execution", credentials=text, on_closed=ignore)
+
+
+async def provision(provisioner: Provisioner, keys: OperatorKeys) -> AccountPair:
+    pair = build_accounts(keys, identity("alice"), AccountLimits(copies=3))
+
+    async def assets_are_there() -> bool:
+        try:
+            await provisioner.ensure_assets(identity("alice"), replicas=3)
+        except BusError:
+            return False  # the servers are still electing who places streams
+        return True
+
+    await provisioner.push(pair)
+    await eventually(assets_are_there, "the cluster gives three replicas")
+    return pair
+
+
+async def append(log: AccountLog, after: int, number: int) -> int:
+    """As execution does: the same append again until its fate is certain."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await log.append(b"%d" % number, after=after, message_id=str(number))
+            except BusTimeoutError:
+                await asyncio.sleep(0.05)
+
+
+async def test_every_server_answers_a_push_and_a_delete(provisioner: Provisioner, keys: OperatorKeys):
+    pair = await provision(provisioner, keys)
+    answers = await provisioner._gather("$SYS.REQ.CLAIMS.UPDATE", pair.core_jwt.encode())
+    assert {answer["server"]["name"] for answer in answers} == {"nats-0", "nats-1", "nats-2"}
+    await provisioner.delete(identity("alice"))
+    assert await provisioner.lookup(pair.core_public) is None
+
+
+async def test_the_log_survives_any_one_server(
+    servers: list[LocalServer], provisioner: Provisioner, keys: OperatorKeys
+):
+    pair = await provision(provisioner, keys)
+    nc = await join(servers, pair)
+    log, after = AccountLog(nc), 0
+    for victim in range(3):
+        for number in range(victim * 10, victim * 10 + 10):
+            after = await append(log, after, number)
+        await servers[victim].stop(kill=True)
+        for number in range(victim * 10 + 1000, victim * 10 + 1003):
+            after = await append(log, after, number)
+        await servers[victim].start()
+    assert await log.last_sequence() == after
+    records = [payload async for _, payload, _ in log.read()]
+    assert len(records) == len(set(records)) == 39
+    await nc.close()
