@@ -9,9 +9,11 @@ import heapq
 from collections import deque
 from typing import Final
 
-from smarttrade.matching.orders import BUY, Order
+from smarttrade.matching.orders import BUY, Resting
 
 _COMPACT_ABOVE: Final = 64
+
+Fill = tuple[Resting, int, int]
 
 
 class Level:
@@ -22,85 +24,104 @@ class Level:
     def __init__(self, price: int) -> None:
         self.price = price
         self.quantity = 0
-        self.orders: deque[Order] = deque()
+        self.orders: deque[Resting] = deque()
 
 
 class OrderBook:
     """Bids and asks. Callers decide what may rest and what a fill means."""
 
-    __slots__ = ("_heaps", "_in_heap", "asks", "bids")
+    __slots__ = ("_ask_heap", "_bid_heap", "_in_ask_heap", "_in_bid_heap", "asks", "bids")
 
     def __init__(self) -> None:
         self.bids: dict[int, Level] = {}
         self.asks: dict[int, Level] = {}
-        self._heaps: tuple[list[int], list[int]] = ([], [])
-        self._in_heap: tuple[set[int], set[int]] = (set(), set())
+        self._bid_heap: list[int] = []
+        self._ask_heap: list[int] = []
+        self._in_bid_heap: set[int] = set()
+        self._in_ask_heap: set[int] = set()
 
-    def add(self, order: Order) -> None:
+    def add(self, order: Resting) -> None:
         """Rest `order.open` at the back of the queue of its price."""
-        side, price = order.side, order.price
-        levels = self.bids if side == BUY else self.asks
+        price = order.price
+        levels = self.bids if order.side == BUY else self.asks
         level = levels.get(price)
         if level is None:
             level = levels[price] = Level(price)
-            self._surface(side, price)
+            self._surface(order.side, price)
         level.quantity += order.open
         level.orders.append(order)
 
     def _surface(self, side: int, price: int) -> None:
-        index = 0 if side == BUY else 1
-        if price not in self._in_heap[index]:
-            self._in_heap[index].add(price)
-            heapq.heappush(self._heaps[index], -side * price)
+        """Put a price into its heap unless a stale entry of it is there still."""
+        if side == BUY:
+            if price not in self._in_bid_heap:
+                self._in_bid_heap.add(price)
+                heapq.heappush(self._bid_heap, -price)
+        elif price not in self._in_ask_heap:
+            self._in_ask_heap.add(price)
+            heapq.heappush(self._ask_heap, price)
 
-    def cancel(self, order: Order) -> None:
+    def cancel(self, order: Resting) -> None:
         """Take what is open of `order` out of the book."""
-        self.reduce(order, order.open)
-
-    def reduce(self, order: Order, quantity: int) -> None:
-        """Lower the open quantity of a resting order, which keeps its place in the queue."""
         levels = self.bids if order.side == BUY else self.asks
         level = levels[order.price]
-        order.open -= quantity
-        level.quantity -= quantity
-        if not level.quantity:
+        rest = level.quantity - order.open
+        order.open = 0
+        if not rest:
             del levels[order.price]
-        elif not order.open and len(level.orders) > _COMPACT_ABOVE:
+            return
+        level.quantity = rest
+        if len(level.orders) > _COMPACT_ABOVE:
             _compact(level)
+
+    def reduce(self, order: Resting, quantity: int) -> None:
+        """Lower the open quantity of a resting order, which keeps its place in the queue."""
+        if quantity == order.open:
+            self.cancel(order)
+            return
+        levels = self.bids if order.side == BUY else self.asks
+        order.open -= quantity
+        levels[order.price].quantity -= quantity
 
     def best(self, side: int) -> Level | None:
         """The best level of the bids (BUY) or the asks (SELL)."""
-        levels = self.bids if side == BUY else self.asks
-        index = 0 if side == BUY else 1
-        heap = self._heaps[index]
+        if side == BUY:
+            levels, heap, heaped = self.bids, self._bid_heap, self._in_bid_heap
+        else:
+            levels, heap, heaped = self.asks, self._ask_heap, self._in_ask_heap
         while heap:
             price = -side * heap[0]
             level = levels.get(price)
             if level is not None:
                 return level
             heapq.heappop(heap)
-            self._in_heap[index].discard(price)
+            heaped.discard(price)
         return None
 
-    def take(self, side: int, limit: int, quantity: int) -> list[tuple[Order, int, int]]:
+    def take(self, side: int, limit: int, quantity: int) -> list[Fill]:
         """Fill up to `quantity` of an incoming order against the other side, no worse than `limit`.
 
         Returns (maker, price, quantity) in the order of execution; makers are already reduced.
         """
-        fills: list[tuple[Order, int, int]] = []
-        levels = self.asks if side == BUY else self.bids
+        fills: list[Fill] = []
         while quantity:
             level = self.best(-side)
-            if level is None:
-                break
-            price = level.price
-            if (price - limit) * side > 0:
+            if level is None or (level.price - limit) * side > 0:
                 break
             taken = _take_level(level, quantity, fills)
             quantity -= taken
             level.quantity -= taken
             if not level.quantity:
-                del levels[price]
+                del (self.asks if side == BUY else self.bids)[level.price]
+        return fills
+
+    def place(self, order: Resting) -> list[Fill]:
+        """Match a limit order and rest what is left of it; returns its fills as `take` does."""
+        fills = self.take(order.side, order.price, order.open)
+        for fill in fills:
+            order.open -= fill[2]
+        if order.open:
+            self.add(order)
         return fills
 
     def sorted_levels(self, side: int, count: int | None = None) -> list[Level]:
@@ -147,7 +168,7 @@ class OrderBook:
         return total - total % step
 
 
-def _take_level(level: Level, quantity: int, fills: list[tuple[Order, int, int]]) -> int:
+def _take_level(level: Level, quantity: int, fills: list[Fill]) -> int:
     orders, price, left = level.orders, level.price, quantity
     while left and orders:
         maker = orders[0]

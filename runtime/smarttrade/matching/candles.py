@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from smarttrade.matching import liquidity, settlement, triggers
 from smarttrade.matching.engine import Engine
-from smarttrade.matching.orders import BUY, SELL, Order, OrderType
+from smarttrade.matching.orders import BUY, SELL, Order, OrderType, Resting
 from smarttrade.matching.state import MarketState
 from smarttrade.matching.units import SCALE, UNLIMITED, to_units
 
@@ -64,7 +64,7 @@ def apply_candle(
 
 def _resting(state: MarketState) -> list[Order]:
     levels = [*state.book.sorted_levels(BUY), *state.book.sorted_levels(SELL)]
-    return [order for level in levels for order in level.orders if order.open and order.account is not None]
+    return [order for level in levels for order in level.orders if order.open and isinstance(order, Order)]
 
 
 def _budget(candle: CandlePrices, model: CandleModel) -> int:
@@ -115,7 +115,7 @@ def _fill_limit(engine: Engine, state: MarketState, order: Order, budget: int, n
     if quantity <= 0:
         return 0
     state.book.reduce(order, quantity)
-    taker = Order(0, None, state.market, -order.side, order.price, quantity)
+    taker = Resting(0, None, -order.side, order.price, quantity)
     settlement.settle(engine, state, taker, order, order.price, quantity, now_ms)
     return quantity
 

@@ -21,7 +21,7 @@ from smarttrade.matching.errors import (
     OrderRejected,
 )
 from smarttrade.matching.events import Event, Execution, Kind
-from smarttrade.matching.filters import check_filters
+from smarttrade.matching.filters import check_counts, check_filters
 from smarttrade.matching.ledger import Account
 from smarttrade.matching.lists import OrderList, OrderListRequest, build_order_list, check_order_list
 from smarttrade.matching.market import Market
@@ -138,9 +138,11 @@ class Engine:
     # --- acceptance ---------------------------------------------------------------------------------
 
     def _check_filters(self, account: Account, state: MarketState, request: OrderRequest) -> None:
+        check_filters(state.market, request, state.reference)
+        if request.type is OrderType.MARKET or len(account.open_orders) < state.market.fewest_limited:
+            return
         mine = [order for order in account.open_orders.values() if order.market is state.market]
-        stops = sum(1 for order in mine if order.type in STOP_TYPES)
-        check_filters(state.market, request, state.reference, len(mine), stops)
+        check_counts(state.market, request, len(mine), sum(1 for o in mine if o.type in STOP_TYPES))
 
     def _check_rules(self, account: Account, state: MarketState, request: OrderRequest) -> None:
         if (request.symbol, request.client_order_id) in account.open_client_ids:
@@ -171,7 +173,6 @@ class Engine:
             now_ms,
         )
         self.next_order_id += 1
-        order.open = 0
         order.quote_quantity = to_units(request.quote_quantity) if request.quote_quantity is not None else 0
         order.stop_price = to_units(request.stop_price) if request.stop_price is not None else 0
         order.self_trade_prevention = request.self_trade_prevention
@@ -209,7 +210,7 @@ class Engine:
 
     def _wanted(self, state: MarketState, order: Order) -> int:
         """A market buy takes no more than its owner can pay for."""
-        if order.price or order.side != BUY or order.account is None:
+        if order.price or order.side != BUY:
             return order.remaining
         budget = order.account.free.get(order.market.quote, 0) + order.locked
         product = funds.before_fees(order.account, budget) * SCALE
@@ -226,7 +227,7 @@ class Engine:
         return sum(fill[2] for fill in fills)
 
     def _may_meet_itself(self, order: Order) -> bool:
-        if order.self_trade_prevention is SelfTradePrevention.NONE or order.account is None:
+        if order.self_trade_prevention is SelfTradePrevention.NONE:
             return False
         mine = order.account.open_orders.values()
         return any(other.market is order.market and other.side != order.side and other.open for other in mine)
@@ -239,7 +240,7 @@ class Engine:
             if level is None or (level.price - limit) * order.side > 0:
                 return
             maker = next(other for other in level.orders if other.open)
-            if maker.account is order.account:
+            if isinstance(maker, Order) and maker.account is order.account:
                 self._prevent(order, maker, now_ms)
             else:
                 wanted -= self._take(state, order, level.price, min(wanted, maker.open), now_ms)
@@ -301,11 +302,10 @@ class Engine:
         """Release what a finished order still holds and forget it among the open ones."""
         funds.release(order)
         account = order.account
-        if account is not None:
-            account.open_orders.pop(order.id, None)
-            key = (order.market.symbol, order.client_order_id)
-            if account.open_client_ids.get(key) is order:
-                del account.open_client_ids[key]
+        account.open_orders.pop(order.id, None)
+        key = (order.market.symbol, order.client_order_id)
+        if account.open_client_ids.get(key) is order:
+            del account.open_client_ids[key]
 
     def emit(self, event: Event) -> None:
         self._events.append(event)

@@ -7,9 +7,7 @@ from smarttrade.matching.market import Market
 from smarttrade.matching.orders import BUY, PRICED_TYPES, STOP_TYPES, OrderRequest, OrderType
 
 
-def check_filters(
-    market: Market, request: OrderRequest, reference: Decimal | None, open_orders: int, open_stops: int
-) -> None:
+def check_filters(market: Market, request: OrderRequest, reference: Decimal | None) -> None:
     """Raise OrderRejected for the first filter that `request` fails.
 
     `reference` is the recent average price (None while nothing has traded: percentage filters then pass).
@@ -22,7 +20,11 @@ def check_filters(
         check_price(market, request.stop_price)
     check_quantity(market, request)
     check_notional(market, request, reference)
-    if request.type is not OrderType.MARKET and open_orders >= market.max_open_orders:
+
+
+def check_counts(market: Market, request: OrderRequest, open_orders: int, open_stops: int) -> None:
+    """Raise OrderRejected where an account has as many open orders or stops in a market as it may."""
+    if open_orders >= market.max_open_orders:
         raise filter_failure("MAX_NUM_ORDERS")
     if request.type in STOP_TYPES and open_stops >= market.max_stop_orders:
         raise filter_failure("MAX_NUM_ALGO_ORDERS")

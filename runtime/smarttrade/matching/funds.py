@@ -58,7 +58,7 @@ def is_covered(account: Account, state: MarketState, request: OrderRequest) -> b
 
 def lock(order: Order) -> None:
     """Hold the funds of an accepted order."""
-    if order.type is OrderType.MARKET or order.account is None:
+    if order.type is OrderType.MARKET:
         return
     if order.side == BUY:
         payment = notional(order.price or order.stop_price, order.remaining)
@@ -68,8 +68,6 @@ def lock(order: Order) -> None:
 
 
 def lock_units(order: Order, units: int, fee_units: int = 0) -> None:
-    if order.account is None:
-        return
     order.account.lock(order.lock_asset, units + fee_units)
     order.locked += units
     order.fee_locked += fee_units
@@ -89,7 +87,7 @@ def reserved(order: Order, price: int, quantity: int) -> int:
 def release(order: Order) -> None:
     """Give back everything that `order` still holds."""
     held = order.locked + order.fee_locked
-    if held and order.account is not None:
+    if held:
         order.account.lock(order.lock_asset, -held)
     order.locked = order.fee_locked = 0
 
@@ -97,6 +95,6 @@ def release(order: Order) -> None:
 def release_part(order: Order, quantity: int) -> None:
     """Give back what `quantity` of a resting order no longer needs; its fee margin stays until it ends."""
     units = reserved(order, order.price, quantity)
-    if units and order.account is not None:
+    if units:
         order.account.lock(order.lock_asset, -units)
         order.locked -= units

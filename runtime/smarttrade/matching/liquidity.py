@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from smarttrade.matching import settlement
 from smarttrade.matching.engine import Engine
-from smarttrade.matching.orders import BUY, SELL, Order
+from smarttrade.matching.orders import BUY, SELL, Resting
 from smarttrade.matching.state import MarketState
 from smarttrade.matching.units import UNLIMITED
 
@@ -41,11 +41,11 @@ def trade(engine: Engine, symbol: str, price: int, quantity: int, buyer_is_maker
     _fill_through(engine, state, SELL, price + 1, now_ms)
     _fill_through(engine, state, BUY, price - 1, now_ms)
     side = SELL if buyer_is_maker else BUY
-    taker = _world_order(state, side, price, quantity)
+    taker = _world_order(side, price, quantity)
     left = quantity - _take_from_users(engine, state, taker, price, quantity, now_ms)
     state.last_price = price
     if left:
-        maker = _world_order(state, -side, price, left)
+        maker = _world_order(-side, price, left)
         settlement.announce(engine, state, engine.next_trade_id, taker, maker, price, left, now_ms)
         engine.next_trade_id += 1
     engine.settle_triggers(state, now_ms)
@@ -57,8 +57,8 @@ def clear(state: MarketState) -> None:
     _remove_absent(state, SELL, {})
 
 
-def _world_order(state: MarketState, side: int, price: int, quantity: int) -> Order:
-    return Order(0, None, state.market, side, price, quantity)
+def _world_order(side: int, price: int, quantity: int) -> Resting:
+    return Resting(0, None, side, price, quantity)
 
 
 def _remove_absent(state: MarketState, side: int, shown: Mapping[int, int]) -> None:
@@ -78,7 +78,7 @@ def _cross(
         best = state.book.best(-side)
         if best is None or (best.price - price) * side > 0:
             break
-        taker = _world_order(state, side, price, left[price])
+        taker = _world_order(side, price, left[price])
         left[price] -= _take_from_users(engine, state, taker, price, left[price], now_ms)
     return left
 
@@ -100,12 +100,12 @@ def show(state: MarketState, side: int, shown: Mapping[int, int]) -> None:
             chunks[-1].open += difference
             levels[price].quantity += difference
         elif difference > 0:
-            chunk = _world_order(state, side, price, difference)
+            chunk = _world_order(side, price, difference)
             chunks.append(chunk)
             book.add(chunk)
 
 
-def _shrink(state: MarketState, chunks: list[Order], excess: int) -> None:
+def _shrink(state: MarketState, chunks: list[Resting], excess: int) -> None:
     for chunk in reversed(chunks):
         cut = min(excess, chunk.open)
         if cut:
@@ -127,12 +127,12 @@ def _fill_through(engine: Engine, state: MarketState, side: int, limit: int, now
     best = state.book.best(-side)
     if best is None or (best.price - limit) * side > 0:
         return
-    taker = _world_order(state, side, limit, UNLIMITED)
+    taker = _world_order(side, limit, UNLIMITED)
     _take_from_users(engine, state, taker, limit, UNLIMITED, now_ms)
 
 
 def _take_from_users(
-    engine: Engine, state: MarketState, taker: Order, limit: int, quantity: int, now_ms: int
+    engine: Engine, state: MarketState, taker: Resting, limit: int, quantity: int, now_ms: int
 ) -> int:
     """Take from the book; returns how much of it users' orders gave. The world's own part just vanishes."""
     given = 0

@@ -56,6 +56,11 @@ class Market:
     def step_units(self) -> int:
         return to_units(self.step_size)
 
+    @property
+    def fewest_limited(self) -> int:
+        """Fewer open orders than this never reach a limit."""
+        return min(self.max_open_orders, self.max_stop_orders)
+
     def round_price(self, price: Decimal) -> int:
         """Units of the multiple of the tick nearest to `price`, at least one tick."""
         ticks = int((price / self.tick_size).to_integral_value())

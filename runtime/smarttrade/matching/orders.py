@@ -76,26 +76,41 @@ class OrderRequest:
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE
 
 
-class Order:
-    """One order. `open` rests in the book; `quantity - filled` is what is left of the order."""
+class Resting:
+    """What the book knows of an order: side (+1 buys, -1 sells), price and the quantity that rests.
+
+    Recorded liquidity is nothing more than this; `account` is then None.
+    """
+
+    __slots__ = ("account", "id", "open", "price", "side")
+
+    def __init__(
+        self, order_id: int, account: "Account | None", side: int, price: int, quantity: int
+    ) -> None:
+        self.id = order_id
+        self.account = account
+        self.side = side
+        self.price = price
+        self.open = quantity
+
+
+class Order(Resting):
+    """A user's order. `open` rests in the book; `quantity - filled` is what is left of the order."""
+
+    account: "Account"
 
     __slots__ = (
-        "account",
         "client_order_id",
         "created_ms",
         "fee_locked",
         "filled",
-        "id",
         "list_id",
         "locked",
         "market",
-        "open",
-        "price",
         "quantity",
         "quote_filled",
         "quote_quantity",
         "self_trade_prevention",
-        "side",
         "status",
         "stop_price",
         "time_in_force",
@@ -108,7 +123,7 @@ class Order:
     def __init__(
         self,
         order_id: int,
-        account: "Account | None",
+        account: "Account",
         market: "Market",
         side: int,
         price: int,
@@ -118,13 +133,9 @@ class Order:
         client_order_id: str = "",
         now_ms: int = 0,
     ) -> None:
-        self.id = order_id
-        self.account = account
+        super().__init__(order_id, account, side, price, 0)
         self.market = market
-        self.side = side
-        self.price = price
         self.quantity = quantity
-        self.open = quantity
         self.filled = 0
         self.quote_filled = 0
         self.quote_quantity = 0

@@ -9,7 +9,8 @@ from smarttrade.matching import funds
 from smarttrade.matching.events import Execution, Kind, PublicTrade
 from smarttrade.matching.fees import BASE, QUOTE, commission
 from smarttrade.matching.ledger import Account
-from smarttrade.matching.orders import BUY, Order, Status
+from smarttrade.matching.market import Market
+from smarttrade.matching.orders import BUY, Order, Resting, Status
 from smarttrade.matching.state import MarketState
 from smarttrade.matching.units import SCALE, notional
 
@@ -18,14 +19,23 @@ if TYPE_CHECKING:
 
 
 def settle(
-    engine: "Engine", state: MarketState, taker: Order, maker: Order, price: int, quantity: int, now_ms: int
+    engine: "Engine",
+    state: MarketState,
+    taker: Resting,
+    maker: Resting,
+    price: int,
+    quantity: int,
+    now_ms: int,
 ) -> None:
-    """Book a fill of `quantity` between two orders; either may be the outside world's (account None)."""
+    """Book a fill of `quantity` between two orders; either may be the outside world's."""
     trade_id = engine.next_trade_id
     engine.next_trade_id += 1
     state.last_price = price
-    _fill_order(engine, maker, price, quantity, trade_id, True, now_ms)
-    _fill_order(engine, taker, price, quantity, trade_id, False, now_ms)
+    for order in (maker, taker):
+        if isinstance(order, Order):
+            _fill_order(engine, order, price, quantity, trade_id, order is maker, now_ms)
+        else:
+            _fill_world(engine.world, state.market, order.side, price, quantity)
     announce(engine, state, trade_id, taker, maker, price, quantity, now_ms)
 
 
@@ -33,29 +43,33 @@ def announce(
     engine: "Engine",
     state: MarketState,
     trade_id: int,
-    taker: Order,
-    maker: Order,
+    taker: Resting,
+    maker: Resting,
     price: int,
     quantity: int,
     now_ms: int,
 ) -> None:
+    """Tell the public of a trade."""
     buyer, seller = (taker, maker) if taker.side == BUY else (maker, taker)
     engine.emit(
         PublicTrade(state.market, trade_id, now_ms, price, quantity, maker.side == BUY, buyer.id, seller.id)
     )
 
 
+def _fill_world(world: Account, market: Market, side: int, price: int, quantity: int) -> None:
+    world.credit(market.base, side * quantity)
+    world.credit(market.quote, -side * notional(price, quantity))
+
+
 def _fill_order(
     engine: "Engine", order: Order, price: int, quantity: int, trade_id: int, is_maker: bool, now_ms: int
 ) -> None:
     paid = notional(price, quantity)
-    _exchange(order, order.account or engine.world, price, quantity, paid)
+    _exchange(order, price, quantity, paid)
     order.filled += quantity
     order.quote_filled += paid
-    if order.account is None:
-        return
     engine.resolve_list(order, now_ms)
-    fee, asset = _charge(engine, order, order.account, quantity, paid, is_maker)
+    fee, asset = _charge(engine, order, quantity, paid, is_maker)
     order.updated_ms = now_ms
     order.status = Status.PARTIALLY_FILLED if order.remaining else Status.FILLED
     if not order.remaining:
@@ -81,8 +95,8 @@ def _fill_order(
     )
 
 
-def _exchange(order: Order, account: Account, price: int, quantity: int, paid: int) -> None:
-    market = order.market
+def _exchange(order: Order, price: int, quantity: int, paid: int) -> None:
+    market, account = order.market, order.account
     spent, received = (paid, quantity) if order.side == BUY else (quantity, paid)
     spends, receives = (market.quote, market.base) if order.side == BUY else (market.base, market.quote)
     held = funds.reserved(order, price, quantity)
@@ -93,41 +107,42 @@ def _exchange(order: Order, account: Account, price: int, quantity: int, paid: i
     account.credit(receives, received)
 
 
-def _charge(
-    engine: "Engine", order: Order, account: Account, quantity: int, paid: int, is_maker: bool
-) -> tuple[int, str]:
+def _charge(engine: "Engine", order: Order, quantity: int, paid: int, is_maker: bool) -> tuple[int, str]:
+    account = order.account
     rate = account.fees.rate_units(is_maker)
-    asset = fee_asset(order, account)
+    asset = fee_asset(order)
     if account.fees.is_third_asset:
-        owed = _in_third_asset(engine, order, account, paid, rate)
+        owed = _in_third_asset(engine, order, paid, rate)
         if owed is not None and account.has_free(account.fees.asset, owed):
-            return _move_fee(engine, order, account, account.fees.asset, owed)
+            return _move_fee(engine, order, account.fees.asset, owed)
     owed = commission(quantity if asset == order.market.base else paid, rate)
-    return _move_fee(engine, order, account, asset, owed)
+    return _move_fee(engine, order, asset, owed)
 
 
-def fee_asset(order: Order, account: Account) -> str:
+def fee_asset(order: Order) -> str:
     """The market's asset that pays where no third one does."""
-    if account.fees.asset == BASE:
+    chosen = order.account.fees.asset
+    if chosen == BASE:
         return order.market.base
-    if account.fees.asset == QUOTE:
+    if chosen == QUOTE:
         return order.market.quote
     return order.market.base if order.side == BUY else order.market.quote
 
 
-def _in_third_asset(engine: "Engine", order: Order, account: Account, paid: int, rate: int) -> int | None:
-    priced = engine.markets.get(f"{account.fees.asset}/{order.market.quote}")
+def _in_third_asset(engine: "Engine", order: Order, paid: int, rate: int) -> int | None:
+    fees = order.account.fees
+    priced = engine.markets.get(f"{fees.asset}/{order.market.quote}")
     if priced is None or not priced.last_price:
         return None
-    discounted = rate * (SCALE - account.fees.discount_units) // SCALE
+    discounted = rate * (SCALE - fees.discount_units) // SCALE
     return commission(paid, discounted) * SCALE // priced.last_price
 
 
-def _move_fee(engine: "Engine", order: Order, account: Account, asset: str, owed: int) -> tuple[int, str]:
+def _move_fee(engine: "Engine", order: Order, asset: str, owed: int) -> tuple[int, str]:
     held = min(owed, order.fee_locked)
     if held:
-        account.lock(asset, -held)
+        order.account.lock(asset, -held)
         order.fee_locked -= held
-    account.credit(asset, -owed)
+    order.account.credit(asset, -owed)
     engine.house.credit(asset, owed)
     return owed, asset

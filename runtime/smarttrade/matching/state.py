@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from smarttrade.matching.book import OrderBook
 from smarttrade.matching.market import Market
-from smarttrade.matching.orders import BUY, SELL, Order
+from smarttrade.matching.orders import BUY, SELL, Order, Resting
 from smarttrade.matching.units import to_decimal
 
 
@@ -19,7 +19,7 @@ class MarketState:
         self.last_price = 0
         self.rising: list[tuple[int, int, Order]] = []
         self.falling: list[tuple[int, int, Order]] = []
-        self.external: dict[int, dict[int, list[Order]]] = {BUY: {}, SELL: {}}
+        self.external: dict[int, dict[int, list[Resting]]] = {BUY: {}, SELL: {}}
 
     @property
     def reference(self) -> Decimal | None:

@@ -99,7 +99,7 @@ def build_entry(execution: Execution) -> JournalEntry:
     return JournalEntry(
         sequence=execution.sequence,
         time_ms=execution.time_ms,
-        user=order.account.name if order.account else "",
+        user=order.account.name,
         kind=execution.kind.value,
         symbol=order.market.symbol,
         order_id=order.id,

@@ -194,7 +194,6 @@ def _restore_order(venue: Venue, account: Account, row: OrderState) -> Order:
     order = Order(0, account, market, 1, 0, 0, OrderType(row.type), TimeInForce(row.time_in_force))
     for name, value in row.fields.items():
         setattr(order, name, value)
-    order.open = 0
     order.status = Status(row.status)
     order.self_trade_prevention = SelfTradePrevention(row.self_trade_prevention)
     venue.orders[account.name][order.id] = order
@@ -203,8 +202,6 @@ def _restore_order(venue: Venue, account: Account, row: OrderState) -> Order:
 
 def _rest_again(venue: Venue, order: Order) -> None:
     state = venue.engine.markets[order.market.symbol]
-    if order.account is None:
-        return
     order.account.open_orders[order.id] = order
     order.account.open_client_ids[(order.market.symbol, order.client_order_id)] = order
     if order.type in STOP_TYPES and not order.triggered:

@@ -172,8 +172,6 @@ class Venue:
 
     def _record(self, execution: Execution) -> None:
         order = execution.order
-        if order.account is None:
-            return
         self.journal.append(build_entry(execution))
         if execution.kind is Kind.NEW:
             self.orders[order.account.name][order.id] = order
