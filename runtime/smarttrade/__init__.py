@@ -1,7 +1,7 @@
 """SmartTrade: an isolated, replicated trading environment for every account.
 
-What a strategy author imports is here: `from smarttrade import Strategy, Parameter`. It is loaded when first
-used, since most processes need no strategy.
+What a strategy author imports is here: `from smarttrade import Candle, Parameter, Strategy`. It is loaded when
+first used, since most processes need no strategy.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -9,9 +9,34 @@ from typing import TYPE_CHECKING, Any
 from smarttrade._version import __version__
 
 if TYPE_CHECKING:
-    from smarttrade.evaluation.strategy import Parameter, Strategy, Wants, Wish
+    from smarttrade.evaluation.strategy import (
+        Candle,
+        Fill,
+        OrderStyle,
+        Parameter,
+        Quote,
+        RestingOrder,
+        Side,
+        Strategy,
+        Trade,
+        Wants,
+        Wish,
+    )
 
-__all__ = ["Parameter", "Strategy", "Wants", "Wish", "__version__"]
+__all__ = [
+    "Candle",
+    "Fill",
+    "OrderStyle",
+    "Parameter",
+    "Quote",
+    "RestingOrder",
+    "Side",
+    "Strategy",
+    "Trade",
+    "Wants",
+    "Wish",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

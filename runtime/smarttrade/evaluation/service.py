@@ -8,6 +8,7 @@ as we know.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ class EvaluationService:
         self._queue: asyncio.Queue[tuple[Any, bytes]] = asyncio.Queue(_QUEUE)
         self._divergence = Divergence()
         self._leading = False
+        self._draining = False
         self._view_at = 0.0
         self._decided = 0
 
@@ -96,8 +98,9 @@ class EvaluationService:
 
     async def drain(self) -> None:
         """Let the decisions on their way be answered; nothing new is sent."""
-        self._leading = False
-        await asyncio.wait_for(self._outbox.settle(), _SETTLE_S)
+        self._draining = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._outbox.settle(), _SETTLE_S)
 
     def _ready(self, ok: bool, reason: str) -> None:
         self._probes.ready("strategy", ok=ok, reason=reason)
@@ -159,7 +162,8 @@ class EvaluationService:
             self._resend()
 
     def _may_send(self) -> bool:
-        return self._leading and time.monotonic() - self._view_at < _VIEW_LIFE_S
+        heard_recently = time.monotonic() - self._view_at < _VIEW_LIFE_S
+        return self._leading and heard_recently and not self._draining
 
     def _resend(self) -> None:
         """Say what is wanted now: nobody else says it for this pod."""

@@ -28,11 +28,26 @@ from smarttrade.messages import (
     Quote,
     RestingOrder,
     RestingOrders,
+    Side,
     Target,
     Trade,
 )
 
-__all__ = ["AccountSetup", "NoPriceError", "Parameter", "Strategy", "Wants", "Wish"]
+__all__ = [
+    "AccountSetup",
+    "Candle",
+    "Fill",
+    "NoPriceError",
+    "OrderStyle",
+    "Parameter",
+    "Quote",
+    "RestingOrder",
+    "Side",
+    "Strategy",
+    "Trade",
+    "Wants",
+    "Wish",
+]
 
 _FINEST = Decimal("1e-8")
 SHORT_VALIDITY_MS = 5_000
