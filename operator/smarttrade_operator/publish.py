@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -14,15 +14,17 @@ from smarttrade_operator.cache import Cache
 from smarttrade_operator.conditions import Condition, Findings
 from smarttrade_operator.events import post_event
 from smarttrade_operator.kube import TRADING_ACCOUNT, Kube, KubeError, Manifest, NotFound
-from smarttrade_operator.status import Budget, Status, build_status, write_delay_s
+from smarttrade_operator.status import Budget, Status, build_status, is_urgent, write_delay_s
 
 _BAD_WHEN_TRUE = ("Drifted",)
 _BUDGET_RETRY_S = 1.0
+_SAME_EVENT_S = 60.0
 
 
 class Transition(NamedTuple):
     """One condition that changed its mind."""
 
+    condition: str
     kind: str
     reason: str
     note: str
@@ -38,6 +40,7 @@ class Publisher:
     pod: str
     nats_cluster: str
     clock: Callable[[], float]
+    _told: dict[tuple[str, str, str], float] = field(default_factory=dict)
 
     async def publish(
         self, account: Manifest, findings: Findings, written_s: float
@@ -48,13 +51,23 @@ class Publisher:
         delay_s = write_delay_s(before, after, self.clock() - written_s, _spread(account))
         if delay_s is None or delay_s > 0:
             return False, delay_s
-        urgent = write_delay_s(before, after, 0.0, 0.0) == 0
+        urgent = is_urgent(before, after)
         if not self.budget.take(self.clock(), must=urgent):
             return False, _BUDGET_RETRY_S
         await self._write(account, after)
         for transition in transitions(before.get("conditions") or [], after["conditions"]):
-            await self.tell(account, transition.reason, transition.note, kind=transition.kind)
+            if self._is_news(account, transition):
+                await self.tell(account, transition.reason, transition.note, kind=transition.kind)
         return True, None
+
+    def _is_news(self, account: Manifest, transition: Transition) -> bool:
+        """A verdict that flaps is told once a minute: the conditions show every change anyway."""
+        now_s, key = self.clock(), (account["metadata"]["uid"], transition.condition, transition.reason)
+        self._told = {told: at_s for told, at_s in self._told.items() if now_s - at_s < _SAME_EVENT_S}
+        if key in self._told:
+            return False
+        self._told[key] = now_s
+        return True
 
     async def tell(self, account: Manifest, reason: str, note: str, *, kind: str = "Normal") -> None:
         """Post an event; one that cannot be posted is logged instead."""
@@ -93,7 +106,7 @@ def transitions(before: Iterable[Condition], after: Iterable[Condition]) -> Iter
         was_bad = known.get(kind) == ("True" if kind in _BAD_WHEN_TRUE else "False")
         if bad or was_bad or kind == "Ready":
             note = f"{kind}={status}: {condition['message'] or condition['reason']}"
-            yield Transition("Warning" if bad else "Normal", condition["reason"], note)
+            yield Transition(kind, "Warning" if bad else "Normal", condition["reason"], note)
 
 
 def _spread(account: Manifest) -> float:

@@ -28,10 +28,12 @@ from smarttrade_operator.prune import superfluous
 from smarttrade_operator.publish import Publisher
 from smarttrade_operator.removal import Removal
 from smarttrade_operator.reports import FRESH_S, Reports
+from smarttrade_operator.rollout import Rollouts
 from smarttrade_operator.settings import Settings
 from smarttrade_operator.steps import Steps, reason_of
 
 _STUCK_RECHECK_S = 5.0
+_ROLLOUT_RECHECK_S = 2.0
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class Reconciler:
     publisher: Publisher
     removal: Removal
     clock: Callable[[], float] = time.monotonic
+    rollouts: Rollouts = field(default_factory=Rollouts)
     _memories: dict[Key, Memory] = field(default_factory=dict)
 
     async def reconcile(self, key: Key) -> float | None:
@@ -85,6 +88,7 @@ class Reconciler:
         memory = self._memories.pop(key, None)
         if memory is not None and memory.plan is not None:
             self.reports.forget(memory.plan.identity)
+        self.rollouts.forget(key)
         self.provisioning.drop(key)
 
     async def _uphold(self, key: Key, observed: Observed) -> float | None:
@@ -136,7 +140,7 @@ class Reconciler:
         )
         for child in running:
             if self.cache.get(key).child(child) is not None or (in_nats and has_secret):
-                await steps.attempt(_name(child), self._ensure(key, child, memory, waits))
+                await steps.attempt(_name(child), self._roll(key, child, memory, waits))
         await steps.attempt("prune", self._prune(key, plan))
         return waits
 
@@ -170,6 +174,12 @@ class Reconciler:
         if applied.repaired is not None and observed.account is not None:
             note = f"put back {applied.repaired.message}"
             await self.publisher.tell(observed.account, "DriftRepaired", note, kind="Warning")
+
+    async def _roll(self, key: Key, child: Manifest, memory: Memory, waits: list[float | None]) -> None:
+        if self.rollouts.admit(key, child, self.cache.get(key).child(child)):
+            await self._ensure(key, child, memory, waits)
+        else:
+            waits.append(_ROLLOUT_RECHECK_S)
 
     async def _prune(self, key: Key, plan: Plan) -> None:
         observed = self.cache.get(key)

@@ -21,6 +21,8 @@ Status = dict[str, Any]
 
 AFTER_FILL_S = 5.0
 NUMBERS_S = 60.0
+# A verdict that flaps must not turn into a stream of writes.
+AT_ONCE_S = 0.2
 _NUMBERS = ("equity", "realizedPnl", "unrealizedPnl", "openOrders", "unknownOrders", "fills", "positions")
 
 
@@ -146,16 +148,21 @@ class Budget:
 
 
 def write_delay_s(before: Status, after: Status, since_write_s: float, jitter: float) -> float | None:
-    """Seconds until the new status should be written: 0 at once, None when there is nothing to write.
+    """Seconds until the new status should be written: 0 for now, None when there is nothing to write.
 
     `since_write_s` is the time since the last write; `jitter` in 0..1 spreads accounts over the minute.
     """
-    if _urgent(before) != _urgent(after):
-        return 0.0
+    if is_urgent(before, after):
+        return max(0.0, AT_ONCE_S - since_write_s)
     if _slow(before) == _slow(after):
         return None
     pause_s = AFTER_FILL_S if before.get("fills") != after.get("fills") else NUMBERS_S * (0.8 + 0.4 * jitter)
     return max(0.0, pause_s - since_write_s)
+
+
+def is_urgent(before: Status, after: Status) -> bool:
+    """Whether verdicts, phase or leader have changed."""
+    return _urgent(before) != _urgent(after)
 
 
 def _urgent(status: Status) -> Status:

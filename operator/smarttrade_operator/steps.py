@@ -10,6 +10,7 @@ from smarttrade_operator.apply import NameTaken
 from smarttrade_operator.diagnose import Problem
 from smarttrade_operator.kube import Conflict, Refused, Unavailable
 from smarttrade_operator.plan import InvalidSpec, UnknownEnvironment
+from smarttrade_operator.rollout import RolloutStopped
 
 _REASONS: tuple[tuple[type[SmartTradeError], str], ...] = (
     (InvalidSpec, "InvalidSpec"),
@@ -19,6 +20,7 @@ _REASONS: tuple[tuple[type[SmartTradeError], str], ...] = (
     (Unavailable, "ApiUnavailable"),
     (Refused, "ApplyRefused"),
     (Conflict, "Conflict"),
+    (RolloutStopped, "RolloutStopped"),
 )
 
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from smarttrade.bus.server import LocalServer
+from smarttrade_operator.rollout import AT_ONCE
 from tests.component.operator.conftest import MakeOperator
 from tests.component.operator.harness import Manifest, Namespace, OperatorProcess, build_account, eventually
 
@@ -142,3 +143,30 @@ def test_a_wrong_setting_ends_the_start_and_says_which(
     last = operator.lines()[-1]
     assert last["level"] == "critical"
     assert told in last["event"]
+
+
+def test_a_new_runtime_image_reaches_a_few_accounts_at_a_time(
+    make_operator: MakeOperator, nats: LocalServer, namespace: Namespace
+) -> None:
+    first = make_operator(nats, "operator-a").start()
+    names = [f"account-{number}" for number in range(7)]
+    for name in names:
+        namespace.create("TradingAccount", build_account(name))
+    for name in names:
+        namespace.wait("Deployment", name)
+    assert first.stop() == 0
+
+    second = make_operator(nats, "operator-b", RUNTIME_IMAGE="smarttrade-runtime:next").start()
+
+    def rolled() -> list[str]:
+        return [name for name in names if _image(namespace, name) == "smarttrade-runtime:next"]
+
+    eventually(lambda: len(rolled()) >= AT_ONCE, 30, "some roll")
+    second.await_calm(3)
+    # No pod starts here, so none of them completes and the others must wait.
+    assert len(rolled()) == AT_ONCE
+
+
+def _image(namespace: Namespace, name: str) -> str:
+    containers = namespace.get("Deployment", name)["spec"]["template"]["spec"]["containers"]
+    return str(containers[0]["image"])

@@ -183,8 +183,9 @@ def test_nothing_new_is_not_written() -> None:
 @pytest.mark.parametrize(
     ("voices", "since_s", "delay_s"),
     [
-        (_voices(leading=False), 0.0, 0.0),
-        (_voices(checks=[BROKEN]), 0.0, 0.0),
+        (_voices(leading=False), 1.0, 0.0),
+        (_voices(leading=False), 0.0, 0.2),
+        (_voices(checks=[BROKEN]), 1.0, 0.0),
         (_voices(fills=1), 0.0, 5.0),
         (_voices(fills=1), 6.0, 0.0),
         (_voices(equity=Decimal(1)), 0.0, 60.0),
