@@ -1,6 +1,6 @@
 """SmartTrade: an isolated, replicated trading environment for every account.
 
-What a strategy author imports is here: `from smarttrade import Candle, Parameter, Strategy`. It is loaded when
+What a strategy author imports is here: `from smarttrade import Candle, Parameter, Strategy`, loaded when
 first used, since most processes need no strategy.
 """
 
