@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from smarttrade.errors import ConfigurationError
 
@@ -46,7 +47,10 @@ class Evidence(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
-    """One exchange. `codes`: its code, or `code|words`, to ours; an empty meaning says: proves nothing."""
+    """One exchange. `codes`: its code, or `code|words`, to ours; an empty meaning says: proves nothing.
+
+    `options` are ccxt's, set so that an order makes no other request before its own.
+    """
 
     exchange: str
     deadline: Deadline
@@ -57,6 +61,7 @@ class Capability:
     codes: dict[str, str] = field(default_factory=dict)
     unknown_order_codes: frozenset[str] = frozenset()
     credential_codes: frozenset[str] = frozenset()
+    options: dict[str, Any] = field(default_factory=dict)
     dead_mans_switch: bool = False
     window_ms: int = 800
     settle_ms: int = 500
@@ -109,6 +114,7 @@ CAPABILITIES: dict[str, Capability] = {
             lookup_parameter="orderLinkId",
             identifier_length=36,
             codes={"10002": DEADLINE_MISSED, "170131": "InsufficientBalance", "170141": ""},
+            options={"enableUnifiedMargin": False, "enableUnifiedAccount": True},
             unknown_order_codes=frozenset({"170213", "110001"}),
             credential_codes=frozenset({"10003", "10004", "10005"}),
             dead_mans_switch=True,
@@ -136,6 +142,7 @@ CAPABILITIES: dict[str, Capability] = {
             deadline_name="x-gate-exptime",
             identifier_length=28,
             codes={"BALANCE_NOT_ENOUGH": "InsufficientBalance", "REQUEST_EXPIRED": DEADLINE_MISSED},
+            options={"unifiedAccount": False},
             unknown_order_codes=frozenset({"ORDER_NOT_FOUND"}),
             credential_codes=frozenset({"INVALID_KEY", "INVALID_SIGNATURE", "FORBIDDEN"}),
             dead_mans_switch=True,
@@ -154,6 +161,7 @@ CAPABILITIES: dict[str, Capability] = {
             deadline=Deadline.NONE,
             identifier_length=40,
             codes={"200004": "InsufficientBalance"},
+            options={"uta": False},
             unknown_order_codes=frozenset({"400100", "404000"}),
             credential_codes=frozenset({"400003", "400004", "400005"}),
             dead_mans_switch=True,
@@ -163,6 +171,7 @@ CAPABILITIES: dict[str, Capability] = {
             deadline=Deadline.NONE,
             identifier_length=50,
             codes={"43012": "InsufficientBalance"},
+            options={"uta": False},
             unknown_order_codes=frozenset({"43001", "40109"}),
             credential_codes=frozenset({"40009", "40012", "40018"}),
         ),

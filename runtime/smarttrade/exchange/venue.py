@@ -77,7 +77,8 @@ class Venue:
         credentials: Credentials,
         symbols: Collection[str],
     ) -> None:
-        key = {"apiKey": credentials.api_key, "secret": credentials.secret, "number": str}
+        key: dict[str, Any] = {"apiKey": credentials.api_key, "secret": credentials.secret, "number": str}
+        key["options"] = row.options
         if credentials.password:
             key["password"] = credentials.password
         quiet = {"enableRateLimit": False, "maxRetriesOnFailure": 0}
