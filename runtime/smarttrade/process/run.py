@@ -72,10 +72,11 @@ def main(role: str, service_factory: ServiceFactory) -> None:
 
 
 async def _supervise(settings: Settings, service_factory: ServiceFactory) -> int:
+    stop = _listen_for_signals()
     probes = Probes(settings.port, settings.host)
     try:
         await probes.start()
-        await _live(service_factory(settings, probes), probes)
+        await _live(service_factory(settings, probes), probes, stop)
     except Exception as error:  # noqa: BLE001
         return _report(error)
     finally:
@@ -83,13 +84,17 @@ async def _supervise(settings: Settings, service_factory: ServiceFactory) -> int
     return 0
 
 
-async def _live(service: Service, probes: Probes) -> None:
-    """Return after a drain; raise what ended the service otherwise."""
-    loop = asyncio.get_running_loop()
+def _listen_for_signals() -> asyncio.Event:
+    """Before anything else: a container's first process is not ended by a signal that it does not handle."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    failure: asyncio.Future[None] = loop.create_future()
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _live(service: Service, probes: Probes, stop: asyncio.Event) -> None:
+    """Return after a drain; raise what ended the service otherwise."""
+    failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     _failures.append(failure)
     running = asyncio.create_task(service.run())
     stopping = asyncio.create_task(stop.wait())
