@@ -69,3 +69,9 @@ def load(reference: str, archive: Path) -> None:
     """Take a docker archive into the store as `reference`."""
     with _run_folder() as name:
         run(command(Path(name), "pull", f"docker-archive:{archive}:{reference}"))
+
+
+def remove(reference: str) -> None:
+    """Remove the image, if the store has it."""
+    with _run_folder() as name:
+        succeeds(command(Path(name), "rmi", reference))

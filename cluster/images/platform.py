@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import kind
-from cluster.images import base, buildah, context, docker, system
+from cluster.images import base, buildah, context, docker, history, system
 from cluster.locks import exclusive
 from cluster.node import containerd, system_packages
 from cluster.node.layout import Instance
@@ -108,6 +108,10 @@ def _with_buildah(where: Target, wanted: list[Image]) -> list[str]:
     for sent in pending:
         sent.result()
     names = [image.full_reference for image in wanted]
+    for old in history.outdated(list(names)):
+        buildah.remove(old)
+        if where.origin is Origin.LOCAL:
+            containerd.remove(instance, old)
     if where.origin is Origin.LOCAL:
         containerd.load(instance, {nats: system.archive("nats")})
         return [name.removeprefix("docker.io/library/") for name in [*names, nats]]

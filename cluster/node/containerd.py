@@ -41,6 +41,11 @@ def images(instance: Instance) -> set[str]:
     return set(ctr(instance, "images", "list", "-q").split())
 
 
+def remove(instance: Instance, reference: str) -> None:
+    """Remove the image, if the node has it; containers that run from it go on."""
+    ctr(instance, "images", "delete", reference)
+
+
 def load(instance: Instance, archives: Mapping[str, Path]) -> None:
     """Load those of `archives`, by reference, that the node lacks."""
     present = images(instance)
