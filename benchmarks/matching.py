@@ -6,6 +6,7 @@ References live in a virtual environment in the cache.
 This file is run there too, as a script, so it imports nothing but the standard library at the top.
 """
 
+import importlib
 import json
 import os
 import random
@@ -14,6 +15,7 @@ import sys
 import time
 import venv
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,7 +43,8 @@ def build_operations(count: int) -> list[Operation]:
 
     Three in four operations add: four in five of these rest up to 200 ticks away, one in five crosses.
     """
-    rng, book, operations = random.Random(SEED), SortedBook(), []
+    rng, book = random.Random(SEED), SortedBook()
+    operations: list[Operation] = []
     live: dict[int, tuple[int, int]] = {}
     adds = 0
     while len(operations) < count:
@@ -178,14 +181,14 @@ def our_engine() -> Engine:
 
 
 def lightmatchingengine() -> Engine:
-    from lightmatchingengine.lightmatchingengine import LightMatchingEngine, Side
+    module: Any = importlib.import_module("lightmatchingengine.lightmatchingengine")
 
     class Theirs:
         def __init__(self) -> None:
-            self.engine = LightMatchingEngine()
+            self.engine = module.LightMatchingEngine()
 
         def add(self, side: int, price: int, quantity: int) -> tuple[Any, int]:
-            order, _ = self.engine.add_order("BTC", price, quantity, Side.BUY if side == 1 else Side.SELL)
+            order, _ = self.engine.add_order("BTC", price, quantity, 1 if side == 1 else 2)
             return order.order_id, order.cum_qty
 
         def cancel(self, handle: Any) -> None:
@@ -195,14 +198,14 @@ def lightmatchingengine() -> Engine:
 
 
 def pyorderbook() -> Engine:
-    from pyorderbook import Book, ask, bid
+    module: Any = importlib.import_module("pyorderbook")
 
     class Theirs:
         def __init__(self) -> None:
-            self.book = Book()
+            self.book = module.Book()
 
         def add(self, side: int, price: int, quantity: int) -> tuple[Any, int]:
-            order = (bid if side == 1 else ask)("BTC", price, quantity)
+            order = (module.bid if side == 1 else module.ask)("BTC", price, quantity)
             self.book.match(order)
             return order, quantity - order.quantity
 
@@ -213,35 +216,31 @@ def pyorderbook() -> Engine:
 
 
 def order_matching() -> Engine:
-    from datetime import UTC, datetime
-
-    from loguru import logger
-    from order_matching.enums import Side
-    from order_matching.matching_engine import MatchingEngine
-    from order_matching.order import LimitOrder
-    from order_matching.orders import Orders
-
-    logger.remove()
-    now = datetime(2024, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+    enums, engine, order, orders = (
+        importlib.import_module(f"order_matching.{name}")
+        for name in ("enums", "matching_engine", "order", "orders")
+    )
+    importlib.import_module("loguru").logger.remove()
+    now = datetime(2024, 1, 1)  # noqa: DTZ001 - its orders compare with naive times
 
     class Theirs:
         def __init__(self) -> None:
-            self.engine = MatchingEngine(seed=1)
+            self.engine = engine.MatchingEngine(seed=1)
             self.count = 0
 
         def add(self, side: int, price: int, quantity: int) -> tuple[Any, int]:
             self.count += 1
-            order = LimitOrder(
-                side=Side.BUY if side == 1 else Side.SELL,
+            limit = order.LimitOrder(
+                side=enums.Side.BUY if side == 1 else enums.Side.SELL,
                 price=price,
                 size=quantity,
                 timestamp=now,
                 order_id=str(self.count),
                 trader_id="t",
             )
-            self.engine.place(Orders([order]))
+            self.engine.place(orders.Orders([limit]))
             trades = self.engine.match(timestamp=now).trades
-            return order.order_id, int(sum(trade.size for trade in trades))
+            return limit.order_id, int(sum(trade.size for trade in trades))
 
         def cancel(self, handle: Any) -> None:
             self.engine.cancel_order(handle)

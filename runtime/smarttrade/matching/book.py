@@ -19,11 +19,12 @@ Fill = tuple[Resting, int, int]
 class Level:
     """The orders at one price, oldest first; `quantity` is the sum of their open quantities."""
 
-    __slots__ = ("orders", "price", "quantity")
+    __slots__ = ("canceled", "orders", "price", "quantity")
 
     def __init__(self, price: int) -> None:
         self.price = price
         self.quantity = 0
+        self.canceled = 0
         self.orders: deque[Resting] = deque()
 
 
@@ -71,7 +72,8 @@ class OrderBook:
             del levels[order.price]
             return
         level.quantity = rest
-        if len(level.orders) > _COMPACT_ABOVE:
+        level.canceled += 1
+        if level.canceled > _COMPACT_ABOVE and level.canceled * 2 > len(level.orders):
             _compact(level)
 
     def reduce(self, order: Resting, quantity: int) -> None:
@@ -187,6 +189,5 @@ def _take_level(level: Level, quantity: int, fills: list[Fill]) -> int:
 
 def _compact(level: Level) -> None:
     """Drop cancelled orders once they are most of the queue, so that churn cannot grow it without bound."""
-    live = [order for order in level.orders if order.open]
-    if len(live) * 2 < len(level.orders):
-        level.orders = deque(live)
+    level.orders = deque(order for order in level.orders if order.open)
+    level.canceled = 0

@@ -69,7 +69,11 @@ class Candle:
             self.taker_quote_volume += paid
 
     def fold(self, part: "Candle") -> None:
-        """Add a later, shorter candle. The open of a candle whose first part had no trade stays flat."""
+        """Add a later, shorter candle. Parts without trades count only while all are without."""
+        if part.trades and not self.trades:
+            self.open = self.high = self.low = part.open
+        if not part.trades and self.trades:
+            return
         self.high = max(self.high, part.high)
         self.low = min(self.low, part.low)
         self.close = part.close
