@@ -47,6 +47,7 @@ class Publisher:
         self.feed = uuid.uuid4().hex
         self.seq = 0
         self.lost = 0
+        self._failing = False
 
     def put(self, event: MarketEvent) -> None:
         self._waiting.append(event)
@@ -63,11 +64,21 @@ class Publisher:
         for kind, run in _runs(events):
             self.seq += 1
             payload = encode(MarketBatch(feed=self.feed, seq=self.seq, events=run))
-            try:
-                await self._send(kind, payload)
-            except BusError as error:
-                self.lost += 1
-                logger.warning("batch not sent", seq=self.seq, error=str(error))
+            await self._send_or_count(kind, payload)
+
+    async def _send_or_count(self, kind: str, payload: bytes) -> None:
+        """Say once that batches are lost, and once that they are not any more."""
+        try:
+            await self._send(kind, payload)
+        except BusError as error:
+            if not self._failing:
+                logger.warning("batches are not sent", seq=self.seq, error=str(error))
+            self._failing = True
+            self.lost += 1
+            return
+        if self._failing:
+            logger.info("batches are sent again", seq=self.seq, lost=self.lost)
+        self._failing = False
 
 
 def _runs(events: list[MarketEvent]) -> Iterator[tuple[str, list[MarketEvent]]]:

@@ -1,10 +1,13 @@
 """One pod's worth of real parts in the test's event loop: NATS, simulator, monitoring, evaluation."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from nats.errors import Error as NatsError
 
 from smarttrade.api import TradingAccountSpec
 from smarttrade.api.catalogue import Endpoint
@@ -195,7 +198,8 @@ class Execution:
 
     async def _tell_views(self) -> None:
         while True:
-            await self._nc.publish(subjects.position(self._pod), encode(build_view(self.leading)))
+            with contextlib.suppress(NatsError):  # NATS may be gone: that is what a test is about
+                await self._nc.publish(subjects.position(self._pod), encode(build_view(self.leading)))
             await asyncio.sleep(0.1)
 
     def stop(self) -> None:
