@@ -370,3 +370,16 @@ def _target(desk: Desk, quantity: str):  # type: ignore[no-untyped-def]
     from smarttrade.messages import Target
 
     return Target(quantity=Decimal(quantity), valid_until_ms=desk.exchange_ms() + 60_000)
+
+
+def test_a_standby_that_the_compaction_overtook_reads_the_snapshot_before_it_may_lead() -> None:
+    """Sequences have gaps of their own; only what a batch says of the one before it can tell."""
+    leader = Desk("a").lead()
+    leader.decide("1")
+    standby = Desk("b", log=leader.log)
+    (first, batch), *_, (last, newest) = leader.log
+    standby.feed(fx.LogRead(sequence=first, batch=batch))
+    assert standby.take(fx.Reload) == []
+    standby.feed(fx.LogRead(sequence=last, batch=newest))
+    assert len(standby.take(fx.Reload)) == 1
+    assert standby.core.ctx.outbox.sequence == first

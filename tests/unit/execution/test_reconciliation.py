@@ -1,0 +1,164 @@
+"""Log and exchange are compared; own orphans are adopted, strangers left alone, shortfalls told."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from smarttrade.exchange.reports import Balance, OrderReport, VenueStatus
+from smarttrade.execution import effects as fx
+from smarttrade.execution.identifiers import client_order_id, is_own, is_tagged
+from smarttrade.execution.orders import OrderState, Purpose
+from smarttrade.identity import AccountIdentity
+from smarttrade.messages import OrderStyle, Outcome, Side
+from tests.unit.execution.desk import ACCOUNT, BALANCES, BTC, Desk
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk().lead()
+
+
+def stray(cid: str, market: str = BTC) -> OrderReport:
+    return OrderReport(
+        client_order_id=cid,
+        order_id=f"x-{cid}",
+        market=market,
+        side=Side.BUY,
+        status=VenueStatus.OPEN,
+        price=Decimal(90),
+        quantity=Decimal(1),
+        filled=Decimal(0),
+        time_ms=1,
+    )
+
+
+def test_an_own_order_that_the_log_does_not_know_is_adopted_counted_and_cancelled(desk: Desk) -> None:
+    cid = client_order_id(ACCOUNT, "lost", 1, 1)
+    desk.reconcile(stray(cid))
+    assert desk.order(cid).purpose is Purpose.ADOPTED
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [cid]
+
+
+@pytest.mark.parametrize(
+    "cid",
+    [
+        "web_123456",
+        "sTaaaaaaaaaaaaaaaa",
+        client_order_id(AccountIdentity("tests", "bob", "bob"), "d", 1, 1),
+        client_order_id(AccountIdentity("elsewhere", "alice", "alice"), "d", 1, 1),
+    ],
+    ids=["by hand", "look-alike", "another account", "another installation"],
+)
+def test_a_foreign_order_is_never_touched(desk: Desk, cid: str) -> None:
+    desk.reconcile(stray(cid))
+    desk.control(state="Halted")
+    assert cid not in desk.core.ctx.book.orders
+    assert desk.take(fx.Cancel) == []
+    assert desk.core.reconciliation.foreign == 1
+
+
+def test_an_order_of_another_account_of_the_platform_is_reported(desk: Desk) -> None:
+    desk.reconcile(stray(client_order_id(AccountIdentity("tests", "bob", "bob"), "d", 1, 1)))
+    [check] = [c for c in desk.report_now().checks if c.type == "Reconciled"]
+    assert (check.ok, check.reason) == (False, "SharedExchangeAccount")
+
+
+def test_an_open_order_that_the_exchange_does_not_list_is_asked_for(desk: Desk) -> None:
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    [send] = desk.sends()
+    desk.accept(send.cid)
+    desk.reconcile()
+    assert desk.answer_queries(desk.report(send.cid, VenueStatus.FILLED, "1")) == 1
+    assert desk.position() == 1
+
+
+def test_a_trade_that_the_stream_lost_is_found(desk: Desk) -> None:
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    [send] = desk.sends()
+    desk.accept(send.cid)
+    desk.reconcile(desk.report(send.cid), trades=(desk.trade(desk.order(send.cid), Decimal("0.3")),))
+    assert desk.position() == Decimal("0.3")
+
+
+def test_a_wallet_below_the_ledger_ends_new_exposure_and_is_told(desk: Desk) -> None:
+    desk.decide("1")
+    [send] = desk.sends()
+    desk.fill(send.cid)
+    desk.reconcile(balances=(BALANCES[0], Balance(asset="BTC", free=Decimal("0.5"), total=Decimal("0.5"))))
+    decision = desk.decide("2")
+    outcome, code = desk.outcomes()[decision]
+    assert outcome is Outcome.DENIED
+    assert code == "BalanceShortfall"
+    [check] = [c for c in desk.report_now().checks if c.type == "Reconciled"]
+    assert (check.ok, check.reason) == (False, "BalanceShortfall")
+
+
+def test_a_deposit_changes_nothing(desk: Desk) -> None:
+    before = desk.report_now()
+    desk.reconcile(balances=(Balance(asset="USDT", free=Decimal(9**9), total=Decimal(9**9)),))
+    after = desk.report_now()
+    assert (before.equity, before.positions) == (after.equity, after.positions)
+
+
+def test_nothing_new_is_sent_before_the_account_was_compared(desk: Desk) -> None:
+    fresh = Desk()
+    fresh.reconcile = lambda *_, **__: None  # type: ignore[method-assign]
+    fresh.lead()
+    fresh.decide("1")
+    assert fresh.sends() == []
+
+
+def test_after_the_user_stream_broke_the_account_is_compared_at_once(desk: Desk) -> None:
+    desk.advance(1_000)
+    desk.take(fx.ReadAccount)
+    desk.feed(fx.StreamBroke())
+    assert len(desk.take(fx.ReadAccount)) == 1
+
+
+def test_the_account_is_compared_every_half_minute(desk: Desk) -> None:
+    desk.take(fx.ReadAccount)
+    for _ in range(3):
+        desk.advance(30_000, step_ms=500)
+        assert len(desk.take(fx.ReadAccount)) == 1
+
+
+def test_refused_keys_are_told(desk: Desk) -> None:
+    desk.feed(fx.AccountReadFailed(reason="-2015", credentials=True))
+    [check] = [c for c in desk.report_now().checks if c.type == "CredentialsValid"]
+    assert not check.ok
+
+
+def test_an_order_of_unknown_fate_is_reported_after_thirty_seconds(desk: Desk) -> None:
+    desk.decide("1")
+    [send] = desk.sends()
+    desk.uncertain(send.cid)
+    desk.advance(31_000, step_ms=200)
+    [check] = [c for c in desk.report_now().checks if c.type == "Reconciled"]
+    assert (check.ok, check.reason) == (False, "OrdersUnknown")
+    assert send.cid in check.message
+    assert desk.order(send.cid).state is OrderState.UNKNOWN
+
+
+def test_client_order_ids_are_18_alphanumerics_that_only_their_account_recognises() -> None:
+    cid = client_order_id(ACCOUNT, "decision", 1, 1)
+    assert len(cid) == 18
+    assert cid.isalnum()
+    assert is_own(ACCOUNT, cid)
+    assert is_tagged(cid)
+    assert not is_own(AccountIdentity("tests", "bob", "bob"), cid)
+    assert (
+        len({client_order_id(ACCOUNT, "d", leg, attempt) for leg in range(9) for attempt in range(9)}) == 81
+    )
+
+
+def test_reports_that_are_older_than_what_is_known_change_nothing(desk: Desk) -> None:
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    [send] = desk.sends()
+    old = desk.report(send.cid)
+    desk.feed(fx.SendSucceeded(cid=send.cid, report=desk.report(send.cid, VenueStatus.FILLED, "1")))
+    desk.feed(fx.OrderSeen(report=old))
+    desk.feed(fx.OrderSeen(report=msgspec.structs.replace(old, status=VenueStatus.CANCELED)))
+    assert desk.order(send.cid).state is OrderState.FILLED

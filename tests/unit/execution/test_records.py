@@ -1,0 +1,121 @@
+"""What is written must be readable by the next leader and the next version; an older one must not guess."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from smarttrade.exchange.reports import VenueStatus
+from smarttrade.execution import effects as fx
+from smarttrade.execution.book import Book
+from smarttrade.execution.context import Tuning
+from smarttrade.execution.errors import UnknownRecordError
+from smarttrade.execution.records import RECORD_VERSION, decode_batch, encode_batch
+from smarttrade.execution.snapshot import decode_snapshot, encode_snapshot
+from smarttrade.messages import OrderStyle, Side
+from tests.unit.execution.desk import BTC, ETH, Desk
+
+FIXTURE = Path(__file__).with_name("log-v1.jsonl")
+
+
+def traded() -> Desk:
+    """A log in which much happened: fills, a cancel, a refusal, a set, a breach."""
+    desk = Desk(tuning=Tuning(replicas=2, hold_ms=0)).lead(risk={"maxDailyLoss": "50"})
+    desk.decide("2")
+    for send in desk.sends():
+        desk.fill(send.cid, "1.5")
+    desk.advance(500)
+    for send in desk.sends():
+        desk.reject(send.cid, "InsufficientBalance")
+    desk.decide("1", ETH, style=OrderStyle.PASSIVE)
+    for send in desk.sends():
+        desk.accept(send.cid)
+    desk.rest(("bid", Side.BUY, "9", "1"), market=ETH)
+    for cancel in desk.take(fx.Cancel):
+        desk.feed(fx.OrderSeen(report=desk.report(cancel.cid, VenueStatus.CANCELED)))
+    desk.advance(500)
+    for send in desk.sends():
+        desk.uncertain(send.cid)
+    desk.quote(BTC, "50", "50.02")
+    desk.advance(2_000)
+    return desk
+
+
+def folded(book: Book, sequence: int) -> bytes:
+    return encode_snapshot(book.snapshot(sequence))
+
+
+def test_replaying_the_log_gives_the_leaders_book_but_for_what_only_it_may_doubt() -> None:
+    desk = traded()
+    book = Book()
+    for _, batch in desk.log:
+        for record in decode_batch(encode_batch(batch)).records:
+            book.apply(record)
+    leader = desk.core.ctx.book
+    assert book.ledger.state() == leader.ledger.state()
+    assert book.losses == leader.losses
+    assert book.markets == leader.markets
+    assert set(book.orders) == set(leader.orders)
+    assert book.losses.breach is not None
+
+
+def test_a_snapshot_and_the_tail_give_the_same_book_as_the_whole_log() -> None:
+    desk = traded()
+    middle = len(desk.log) // 2
+    whole, half = Book(), Book()
+    for position, (_, batch) in enumerate(desk.log):
+        if position == middle:
+            half = Book.restore(decode_snapshot(folded(half, position)))
+        for record in batch.records:
+            whole.apply(record)
+            half.apply(record)
+    assert folded(whole, 0) == folded(half, 0)
+
+
+def test_a_log_of_version_1_is_read_as_it_was_written() -> None:
+    book = Book()
+    for line in FIXTURE.read_bytes().splitlines():
+        for record in decode_batch(line).records:
+            book.apply(record)
+    assert str(book.ledger.quantity(BTC)) == "1.5"
+    assert book.epoch == 1
+    assert book.losses.breach is not None
+    assert len(book.orders) == 4
+
+
+def test_a_newer_batch_is_refused_with_what_to_do() -> None:
+    newer = b'{"v":%d,"epoch":1,"records":[]}' % (RECORD_VERSION + 1)
+    with pytest.raises(UnknownRecordError, match="finish the rollout"):
+        decode_batch(newer)
+
+
+def test_fields_that_are_not_known_are_ignored_within_a_version() -> None:
+    [(_, batch)] = traded().log[:1]
+    payload = msgspec.json.decode(encode_batch(batch))
+    payload["records"][0]["later"] = 1
+    assert decode_batch(msgspec.json.encode(payload)).records[0] == batch.records[0]
+
+
+def test_a_newer_snapshot_is_refused() -> None:
+    with pytest.raises(UnknownRecordError, match="finish the rollout"):
+        decode_snapshot(b'{"v":99}')
+
+
+def test_garbage_is_refused() -> None:
+    with pytest.raises(UnknownRecordError, match="cannot be read"):
+        decode_batch(b"{")
+
+
+def test_a_snapshot_is_taken_after_its_number_of_batches_and_names_what_it_covers() -> None:
+    desk = Desk(tuning=Tuning(replicas=2, snapshot_every=10)).lead()
+    for round_ in range(12):
+        desk.decide(str(round_ % 2))
+        for send in desk.sends():
+            desk.fill(send.cid)
+    saved = desk.take(fx.SaveSnapshot)
+    assert saved
+    snapshot = decode_snapshot(saved[-1].payload)
+    assert snapshot.sequence == saved[-1].up_to
+    assert saved[-1].up_to <= desk.log[-1][0]
