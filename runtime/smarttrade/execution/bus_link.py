@@ -19,6 +19,7 @@ from smarttrade.errors import BusError
 from smarttrade.execution import effects as fx
 
 _ROLE = "execution"
+_EVALUATION = "evaluation"
 _BAD = (messages.Verdict.STALE, messages.Verdict.BROKEN)
 
 
@@ -35,6 +36,7 @@ class BusLink:
         self._verdicts: dict[str, dict[str, bool]] = {}
         self._logger = structlog.get_logger()
         self.market_heard_ms: float | None = None
+        self.evaluation_heard_ms: float | None = None
         self.on_market: list[Callable[[messages.MarketEvent], None]] = []
         self.now_ms: Callable[[], float] = lambda: 0.0
 
@@ -113,6 +115,9 @@ class BusLink:
             self._feed(fx.QuoteSeen(quote=quote))
 
     def _status(self, status: messages.StreamStatus) -> None:
+        if status.stream == _EVALUATION:
+            self.evaluation_heard_ms = self.now_ms()
+            return
         verdicts = self._verdicts.setdefault(status.market, {})
         verdicts[status.stream] = status.verdict not in _BAD
         self._feed(fx.StreamSeen(market=status.market, fresh=all(verdicts.values())))

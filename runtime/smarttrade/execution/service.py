@@ -36,7 +36,7 @@ from smarttrade.process.settings import Settings
 _TTL_S, _TTL_ALONE_S = 1.0, 3.0
 _HEARTBEAT_S = 0.5
 _EXCHANGE_LOST_MS = 3_000.0
-_MARKET_LOST_MS = 5_000.0
+_PULSE_LOST_MS = 5_000.0
 _PATIENCE_MS = 30_000.0
 
 BuildExchange = Callable[[TradingAccountSpec, Capability, Settings], Exchange]
@@ -115,7 +115,7 @@ class ExecutionService:
         """
         try:
             self._step(event)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             self._logger.critical("execution failed unexpectedly", exc_info=error)
             process.fail(SmartTradeError(f"unexpected {type(error).__name__}: {error}"))
 
@@ -250,9 +250,12 @@ class ExecutionService:
         failing = self._link.failing_since_ms if self._link is not None else None
         if failing is not None and now - failing > _EXCHANGE_LOST_MS:
             return "the exchange cannot be reached from this pod"
-        heard = self._bus.market_heard_ms if self._bus is not None else None
-        if heard is not None and now - heard > _MARKET_LOST_MS:
-            return "this pod's monitoring is silent"
+        if self._bus is None:
+            return ""
+        pulses = {"monitoring": self._bus.market_heard_ms, "evaluation": self._bus.evaluation_heard_ms}
+        for name, heard_ms in pulses.items():
+            if heard_ms is not None and now - heard_ms > _PULSE_LOST_MS:
+                return f"this pod's {name} is silent"
         return ""
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str = "execution") -> None:

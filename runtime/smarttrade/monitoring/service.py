@@ -29,6 +29,8 @@ from smarttrade.messages import (
     HistoryRequest,
     MarketEvent,
     ServiceRequest,
+    StreamStatus,
+    Verdict,
     decode,
     encode,
 )
@@ -177,6 +179,11 @@ class MonitoringService:
         self._metrics.evaluation_ready.set(status.ready)
         self._metrics.evaluation_decisions.set(status.decisions)
         self._metrics.evaluation_divergences.set(status.divergences)
+        # Execution hears evaluation's pulse this way: a pod whose evaluation hangs must not keep the lead.
+        pulse = StreamStatus(
+            market="", stream="evaluation", verdict=Verdict.FRESH, since_ms=self._watchers.clock.now_ms()
+        )
+        self._put(pulse)
 
     # --- reports ----------------------------------------------------------------------------------------
 
