@@ -33,14 +33,15 @@ class Journal:
         return self.last
 
     def read(self, after: int) -> list[tuple[int, Batch]]:
-        return [(sequence, self.messages[sequence]) for sequence in range(after + 1, self.last + 1)]
+        """What is still there behind a sequence, in order: what was purged is not missed by whoever reads."""
+        return [(sequence, self.messages[sequence]) for sequence in sorted(self.messages) if sequence > after]
 
     def save(self, payload: bytes, up_to: int) -> None:
-        """Keep the newest snapshot, and purge the log behind it."""
+        """Keep the newest snapshot, and purge the log behind it, all but its last message."""
         if up_to < self.snapshot_up_to:
             return
         self.snapshot, self.snapshot_up_to = payload, up_to
-        for sequence in [s for s in self.messages if s <= up_to]:
+        for sequence in [s for s in self.messages if s <= up_to and s != self.last]:
             del self.messages[sequence]
             self.purged += 1
 

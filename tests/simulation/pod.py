@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from smarttrade.api import TradingAccountSpec
 from smarttrade.execution import effects as fx
@@ -283,11 +283,9 @@ class Pod:
             payload, tail = found  # type: ignore[misc]
             if payload is not None:
                 self.feed(fx.SnapshotRead(snapshot=decode_snapshot(payload)))
-            for sequence, batch in tail:
-                if sequence == self.core.ctx.outbox.sequence + 1:
-                    self.feed(fx.LogRead(sequence=sequence, batch=batch))
-            self.caught_up = True
-            self._stand_by(core, self.mono_ms)
+            if self._follow(core, tail, live=False):
+                self.caught_up = True
+                self._stand_by(core, self.mono_ms)
 
         def attempt() -> None:
             if core is self.core and not self.caught_up:
@@ -300,16 +298,20 @@ class Pod:
         def read(found: object) -> None:
             if core is not self.core or core.ctx.lead.holding:
                 return
-            for sequence, batch in found:  # type: ignore[attr-defined]
-                if sequence == core.ctx.outbox.sequence + 1:
-                    self.feed(fx.LogRead(sequence=sequence, batch=batch, live=True))
-                elif sequence > core.ctx.outbox.sequence + 1:
-                    self._reload()
-                    return
-            then()
+            if self._follow(core, found, live=True):
+                then()
 
         after = core.ctx.outbox.sequence
-        self._bus(lambda: self.world.journal.read(max(after, self.world.journal.snapshot_up_to)), read)
+        self._bus(lambda: self.world.journal.read(after), read)
+
+    def _follow(self, core: Core, messages: Any, *, live: bool) -> bool:
+        """Feed what was read, which may come late; False if the core was replaced on the way."""
+        for sequence, batch in messages:
+            if core is not self.core:
+                return False
+            if sequence > core.ctx.outbox.sequence:
+                self.feed(fx.LogRead(sequence=sequence, batch=batch, live=live))
+        return core is self.core
 
     def _stand_by(self, core: Core, read_at: float) -> None:
         if core is not self.core:

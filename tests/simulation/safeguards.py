@@ -224,6 +224,19 @@ class ReusedClientOrderId(Safeguards):
             yield
 
 
+class NoGapCheck(Safeguards):
+    """A reader takes what the log still has for all that it ever had."""
+
+    def weaken(self, core: Core) -> None:
+        read = core._on[fx.LogRead]
+
+        def read_on(event: Any) -> None:
+            batch = msgspec.structs.replace(event.batch, after=core.ctx.outbox.sequence)
+            read(msgspec.structs.replace(event, batch=batch))
+
+        core._on[fx.LogRead] = read_on
+
+
 class NoWaitForCancels(Safeguards):
     """A target's order goes out beside what is left of the decision before."""
 
@@ -257,5 +270,6 @@ SWITCHED_OFF: dict[str, type[Safeguards]] = {
     "high-water-mark": NoHighWaterMark,
     "trade-counted-once": NoTradeMemory,
     "fresh-client-order-id": ReusedClientOrderId,
+    "compaction-gap-check": NoGapCheck,
     "cancel-before-replace": NoWaitForCancels,
 }

@@ -183,6 +183,9 @@ class Core:
         self.ctx.outbox.sequence = event.snapshot.sequence
 
     def _log(self, event: fx.LogRead) -> None:
+        if event.batch.after not in (-1, self.ctx.outbox.sequence):
+            self.ctx.emit(fx.Reload(reason="the log was compacted behind a snapshot that was not read"))
+            return
         self.ctx.outbox.sequence = event.sequence
         for record in event.batch.records:
             self.ctx.book.apply(record)

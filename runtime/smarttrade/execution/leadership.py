@@ -49,7 +49,6 @@ class Leadership:
         self._may_lead = may_lead
         self._wake = asyncio.Event()
         self._not_before = 0.0
-        self._snapshot_sequence = 0
         self._logger = structlog.get_logger()
         self.caught_up = False
         self.append_seconds: Callable[[float], None] = lambda seconds: None
@@ -64,8 +63,8 @@ class Leadership:
                     await self.lease.watch(self._lease_changed)
                     listening = True
                 await self._read_all()
-                await self._stand_by()
-                await self._lead()
+                if await self._stand_by():
+                    await self._lead()
             except (BusError, NatsError) as error:
                 self._logger.warning("the log or the lease is out of reach", reason=str(error))
                 await asyncio.sleep(_RETRY_S)
@@ -99,11 +98,12 @@ class Leadership:
             return
 
     async def save(self, effect: fx.SaveSnapshot) -> None:
-        """Store the snapshot and drop the log behind it."""
+        """Store the snapshot and drop the log behind it, unless a newer leader's is there."""
         try:
-            self._snapshot_sequence = await self._log.put_snapshot(
-                effect.payload, after=self._snapshot_sequence
-            )
+            stored = await self._log.get_snapshot()
+            if stored is not None and decode_snapshot(stored.payload).sequence >= effect.up_to:
+                return
+            await self._log.put_snapshot(effect.payload, after=stored.sequence if stored else 0)
             await self._log.purge(effect.up_to)
         except BusError as error:
             self._logger.warning("the snapshot was not saved", reason=str(error))
@@ -117,21 +117,25 @@ class Leadership:
         self.caught_up = False
         core = self._core()
         stored = await self._log.get_snapshot()
-        self._snapshot_sequence = stored.sequence if stored else 0
         if stored is not None and core.ctx.outbox.sequence == 0:
             self._feed(fx.SnapshotRead(snapshot=decode_snapshot(stored.payload)))
         await self._read_tail(live=False)
-        self.caught_up = True
+        self.caught_up = core is self._core()
 
     async def _read_tail(self, *, live: bool) -> None:
-        after = self._core().ctx.outbox.sequence
-        async for sequence, payload, _ in self._log.read(after + 1):
+        core = self._core()
+        async for sequence, payload, _ in self._log.read(core.ctx.outbox.sequence + 1):
+            if core is not self._core():
+                return
             self._feed(fx.LogRead(sequence=sequence, batch=decode_batch(payload), live=live))
 
-    async def _stand_by(self) -> None:
-        """Return when the lease is ours and the log was read to its end after that."""
-        read_at = 0.0
-        while True:
+    async def _stand_by(self) -> bool:
+        """True when the lease is ours and the log was read to its end after that.
+
+        False when the core was replaced: what it had missed is in the snapshot, which has to be read first.
+        """
+        core, read_at = self._core(), 0.0
+        while core is self._core():
             if self._may_lead() and time.monotonic() >= self._not_before and await self.lease.acquire():
                 break
             if self._wake.is_set() or time.monotonic() - read_at >= _FOLLOW_S:
@@ -139,11 +143,13 @@ class Leadership:
                 await self._read_tail(live=True)
                 read_at = time.monotonic()
             await self._pause()
-        core = self._core()
-        await self._read_tail(live=True)
         if core is self._core():
-            self._logger.info("taking the lead")
-            self._feed(fx.LeaseGained(until_ms=self.lease.held_until * 1000))
+            await self._read_tail(live=True)
+        if core is not self._core():
+            return False
+        self._logger.info("taking the lead")
+        self._feed(fx.LeaseGained(until_ms=self.lease.held_until * 1000))
+        return True
 
     async def _pause(self) -> None:
         try:

@@ -42,7 +42,7 @@ class Outbox:
         self._records, self._effects = [], []
         self._flights += 1
         return Append(
-            batch=Batch(epoch=epoch, records=records),
+            batch=Batch(epoch=epoch, records=records, after=self.sequence),
             after=self.sequence,
             message_id=f"{holder}-{epoch}-{self.sequence}-{self._flights}",
         )

@@ -166,11 +166,16 @@ AnyRecord = (
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """One log message."""
+    """One log message. `after` is the sequence of the one before it, 0 for the first.
+
+    Sequences have gaps (the stream holds more than the log), so a reader can only tell by this that
+    nothing between was compacted away unread. -1: written before there was such a field.
+    """
 
     v: int = RECORD_VERSION
     epoch: int
     records: tuple[AnyRecord, ...]
+    after: int = -1
 
 
 class _Header(msgspec.Struct, frozen=True):
