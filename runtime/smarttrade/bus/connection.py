@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 Callback = Callable[[], Awaitable[None]]
 _CREDENTIALS_CHECK_S = 10.0
+_SAY_AGAIN_S = 5.0
 
 
 class Connection(Client):
@@ -75,6 +77,7 @@ async def connect(
     known = await _read(credentials) if isinstance(credentials, Path) else b""
     connection = Connection()
     last_error: list[Exception] = []
+    said: dict[str, float] = {}
 
     async def closed() -> None:
         if not connection.closing:
@@ -82,8 +85,14 @@ async def connect(
             await on_closed()
 
     async def failed(error: Exception) -> None:
-        last_error[:] = [error]
-        logger.warning("NATS: %s", error or type(error).__name__)
+        # What a server said tells more than the reset that follows it.
+        if not last_error or not isinstance(error, OSError):
+            last_error[:] = [error]
+        text = str(error) or type(error).__name__
+        # Ten attempts a second would otherwise fill the logs while a server is away.
+        if time.monotonic() - said.get(text, -_SAY_AGAIN_S) >= _SAY_AGAIN_S:
+            said[text] = time.monotonic()
+            logger.warning("NATS: %s", text)
 
     async def reconnected() -> None:
         logger.info("NATS reconnected to %s", connection.connected_url and connection.connected_url.netloc)
