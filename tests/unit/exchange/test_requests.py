@@ -1,4 +1,4 @@
-"""What ccxt really sends for each row of the capability table: the deadline, the client id, the time in force.
+"""What ccxt really sends for each row of the capability table: deadline, client id, time in force.
 
 The request is caught where ccxt would hand it to the network, signed and complete.
 """
