@@ -73,8 +73,8 @@ class Hold:
 class View:
     """All that the checks look at, as of one instant of exchange time.
 
-    `state`: the one effective for the proposal's market. `marks`: mid price per market (the last trade
-    without a quote). `fresh`: markets whose data monitoring calls fresh. `costs`: what the ledger's
+    `state`: the one effective for the proposal's market. `marks`: mid price of the newest quote per
+    market. `fresh`: markets whose data monitoring calls fresh. `costs`: what the ledger's
     positions cost, per market. `last_losses_ms`: market to its last losing exit. `sent_ms`: times of the
     orders of the last minute, oldest first. `resting`: own orders that are or may be open.
     `free_balance`: of capital.currency in the wallet, None if unknown.
