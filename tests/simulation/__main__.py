@@ -29,7 +29,7 @@ from tests.simulation.safeguards import SWITCHED_OFF, Safeguards
 from tests.simulation.shrink import shrink
 
 SEEDS = Path(__file__).with_name("seeds.json")
-HISTORIES, SEARCHED, PROCESSES = 100_000, 20_000, 2
+HISTORIES, SEARCHED, PROCESSES, PROGRESS = 100_000, 20_000, 2, 5_000
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -76,6 +76,8 @@ def _search(histories: int, first: int, processes: int) -> int:
     with Pool(processes) as pool:
         for seed, invariant, detail, counts in pool.imap_unordered(_one, seeds, chunksize=50):
             coverage.add(counts)
+            if coverage.histories % PROGRESS == 0:
+                print(f"{coverage.histories} histories, {time.monotonic() - started:.0f} s", flush=True)
             if invariant:
                 violated += 1
                 print(f"seed {seed} violates: {invariant}: {detail}", flush=True)
