@@ -115,3 +115,17 @@ async def test_a_resting_paper_order_survives_a_crash_and_fills(stage: Any) -> N
     )
     [position] = theatre.views["a"].positions
     assert position.average_price <= Decimal(59_100)
+
+
+@pytest.mark.parametrize("sick", ["hung", "blind"], ids=["evaluation hangs", "monitoring is silent"])
+async def test_a_leader_whose_own_pod_is_sick_gives_the_lead_to_the_other(stage: Any, sick: str) -> None:
+    theatre = await stage(replicas=2)
+    await theatre.control()
+    for name in ("a", "b"):
+        await theatre.start(name)
+    leader = await theatre.leader()
+    await theatre.outcome(await theatre.target("1"))
+    getattr(theatre, sick).add(leader.name)
+    other = await theatre.leader(other_than=leader.name)
+    await theatre.outcome(await theatre.target("2"))
+    assert theatre.views[other.name].leading

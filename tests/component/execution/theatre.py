@@ -98,6 +98,8 @@ class Theatre:
         self.reports: list[messages.ExecutionReport] = []
         self.secret = "alice-secret"
         self.slack = 3.0
+        self.hung: set[str] = set()
+        self.blind: set[str] = set()
         self._event = 0
         self._generation = 0
         self._stack = contextlib.AsyncExitStack()
@@ -220,6 +222,8 @@ class Theatre:
         sequence = 0
         while True:
             for pod in list(self.pods):
+                if pod in self.blind:
+                    continue
                 for market, price in self._prices.items():
                     sequence += 1
                     now = self.exchange.clock.now_ms()
@@ -235,7 +239,17 @@ class Theatre:
                     batch = messages.MarketBatch(feed="test", seq=sequence, events=[quote])
                     with contextlib.suppress(NatsError):  # away: the next one comes at once
                         await self.monitoring.publish(subjects.market(pod, "quote"), messages.encode(batch))
+                if pod not in self.hung:
+                    await self._publish_pulse(pod)
             await asyncio.sleep(0.1)
+
+    async def _publish_pulse(self, pod: str) -> None:
+        pulse = messages.StreamStatus(
+            market="", stream="evaluation", verdict=messages.Verdict.FRESH, since_ms=0
+        )
+        batch = messages.MarketBatch(feed="test", seq=0, events=[pulse])
+        with contextlib.suppress(NatsError):
+            await self.monitoring.publish(subjects.market(pod, "status"), messages.encode(batch))
 
     # --- evaluation ---
 
