@@ -65,8 +65,11 @@ class Leading:
         self._ctx.emit(ReleaseLease(reason=reason, backoff_ms=backoff_ms), Reload(reason=reason))
 
     def trades_since_ms(self) -> int:
-        """From when on trades may be missing: the oldest order that is not settled, or a little while ago."""
+        """From when on trades may be missing: the oldest order that is not settled, or a little while ago; 0
+        (the exchange's newest trades) while its clock is not known."""
         ctx = self._ctx
+        if ctx.clock.error_ms(ctx.now_ms) is None:
+            return 0
         oldest = min((order.deadline_ms for order in ctx.book.unsettled()), default=ctx.exchange_ms)
         return max(min(oldest, ctx.exchange_ms) - ctx.tuning.trade_lookback_ms, 0)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from smarttrade.api import TradingAccountSpec
+from smarttrade.api import RISK_ACKNOWLEDGEMENT, TradingAccountSpec
 from smarttrade.exchange.reports import Balance, MarketFilters, OrderReport, TradeReport, VenueStatus
 from smarttrade.execution import effects as fx
 from smarttrade.execution.context import Tuning
@@ -42,7 +42,9 @@ E = TypeVar("E")
 
 def build_spec(**more: Any) -> TradingAccountSpec:
     declared: dict[str, Any] = {
-        "exchange": {"name": "binance"},
+        "mode": "Live",
+        "riskAcknowledgement": RISK_ACKNOWLEDGEMENT,
+        "exchange": {"name": "binance", "credentialsSecretRef": {"name": "alice-binance"}},
         "markets": [{"symbol": BTC}, {"symbol": ETH}],
         "strategy": {"name": "ma-cross", "timeframe": "1m", "parameters": {}},
         "capital": {"currency": "USDT", "allocation": "10000", "perMarket": "10000"},
