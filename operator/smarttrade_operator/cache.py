@@ -75,7 +75,7 @@ class Cache:
     def get(self, key: Key) -> Observed:
         return self._accounts.get(key) or Observed()
 
-    def keys(self) -> list[Key]:
+    def accounts(self) -> list[Key]:
         """The accounts that exist."""
         return [key for key, observed in self._accounts.items() if observed.account is not None]
 

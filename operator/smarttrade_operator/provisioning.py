@@ -27,6 +27,7 @@ from smarttrade_operator.names import Key
 
 RENEW_CONNECTION_S = 12 * 3600.0
 _RETRY_S = 2.0
+_FOLLOW_S = 0.5
 _AT_ONCE = 16
 
 OnReport = Callable[[str, str, Report], Awaitable[None]]
@@ -55,6 +56,16 @@ class Provisioning:
                 _log.warning("NATS is not reachable", error=str(error))
                 await asyncio.sleep(_RETRY_S)
 
+    async def follow(self, on_connected: Callable[[], None]) -> None:
+        """Call whenever the servers are reached again: they may have lost everything meanwhile."""
+        before = False
+        while True:
+            now = self.connected
+            if now and not before:
+                on_connected()
+            before = now
+            await asyncio.sleep(_FOLLOW_S)
+
     def pair(self, identity: AccountIdentity, replicas: int) -> AccountPair:
         """The accounts and credentials as they should be now; the credentials are equal all period long."""
         return build_accounts(self.keys, identity, AccountLimits(pods=replicas, copies=self.asset_replicas))
@@ -66,10 +77,10 @@ class Provisioning:
             return False
         async with self._turn():
             sent = await self._required.push(pair)
-            await self._required.ensure_assets(pair.identity, self.asset_replicas, limits=limits)
+            await self._required.ensure_assets(identity, self.asset_replicas, limits=limits)
         self._provisioned[key] = limits
         if sent:
-            _log.info("NATS accounts pushed", account=pair.identity.key)
+            _log.info("NATS accounts pushed", account=identity.key)
         return sent
 
     async def write_control(self, identity: AccountIdentity, control: AccountControl) -> bool:

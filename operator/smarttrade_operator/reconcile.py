@@ -147,7 +147,7 @@ class Reconciler:
     async def _provision(self, key: Key, plan: Plan, memory: Memory) -> None:
         if self._silent(key, memory):
             self.provisioning.forget(key)
-        if await self.provisioning.provision(plan.pair, plan.replicas):
+        if await self.provisioning.provision(plan.identity, plan.replicas):
             memory.provisioned_s = self.clock()
         await self.provisioning.write_control(plan.identity, plan.control)
 

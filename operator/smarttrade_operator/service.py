@@ -7,6 +7,7 @@ the one state that is known to be right.
 from __future__ import annotations
 
 import asyncio
+import random
 import signal
 import time
 from collections import Counter as Tally
@@ -40,6 +41,7 @@ from smarttrade_operator.status import Budget
 from smarttrade_operator.watches import watch
 
 RECONCILE_LIMIT_S = 60.0
+_SPREAD_S = 2.0
 
 
 def read_keys(directory: Path) -> OperatorKeys:
@@ -75,9 +77,15 @@ class Operator:
         return {
             "queue": self.queue.run(),
             "NATS": self.provisioning.run(),
+            "NATS again": self.provisioning.follow(self._doubt_nats),
             "resync": self.resync.run(),
             "audit": self.audit.run(self.settings.audit_s),
         }
+
+    def _doubt_nats(self) -> None:
+        for key in self.cache.accounts():
+            self.provisioning.forget(key)
+            self.queue.add(key, random.random() * _SPREAD_S)
 
     def complaint(self) -> str:
         age_s = self.queue.schedule.age_s(time.monotonic())
@@ -135,7 +143,7 @@ def build_operator(settings: Settings, kube: Kube) -> Operator:
         queue=queue,
         provisioning=provisioning,
         audit=Audit(kube, cache, queue.add, settings.watch_namespaces),
-        resync=Resync(settings.resync_s, cache.keys, resync),
+        resync=Resync(settings.resync_s, cache.accounts, resync),
     )
 
 

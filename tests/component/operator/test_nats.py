@@ -5,8 +5,13 @@ from __future__ import annotations
 import asyncio
 import shutil
 
+import pytest
+
+from smarttrade.bus.keys import OperatorKeys
+from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
 from smarttrade.errors import BusError
+from smarttrade.identity import AccountIdentity
 from tests.component.operator.conftest import MakeOperator
 from tests.component.operator.harness import Namespace, build_account, eventually
 from tests.component.operator.pods import Pod
@@ -26,7 +31,7 @@ async def test_without_nats_the_account_says_so_and_starts_when_it_comes(
     assert namespace.find("Deployment", "alice") is None, "pods would only crash"
 
     await own_nats.start()
-    await asyncio.to_thread(namespace.wait, "Deployment", "alice", 90)
+    await asyncio.to_thread(namespace.wait, "Deployment", "alice", 30)
     async with Pod(namespace, "alice", own_nats.url) as pod:
         await pod.report(1)
         await asyncio.to_thread(namespace.wait_condition, "alice", "Ready", "Trading")
@@ -46,23 +51,33 @@ async def test_losing_nats_leaves_running_pods_alone(
     assert namespace.get("Deployment", "alice")["metadata"]["uid"] == before["metadata"]["uid"]
 
 
-async def test_a_wiped_resolver_is_healed_by_the_resync(
-    make_operator: MakeOperator, own_nats: LocalServer, namespace: Namespace
+@pytest.mark.parametrize("seen", [True, False], ids=["the operator reconnects", "the resync looks"])
+async def test_a_wiped_resolver_is_healed(
+    make_operator: MakeOperator, own_nats: LocalServer, namespace: Namespace, keys: OperatorKeys, seen: bool
 ) -> None:
-    operator = make_operator(own_nats, RESYNC_SECONDS="3")
+    operator = make_operator(own_nats, RESYNC_SECONDS="600" if seen else "3")
     await asyncio.to_thread(operator.start)
     namespace.create("TradingAccount", build_account("alice"))
     await asyncio.to_thread(namespace.wait, "Deployment", "alice")
     secret = namespace.get("Secret", "alice-nats")["metadata"]["resourceVersion"]
-    await own_nats.stop()
-    for lost in ("jwt", "jetstream"):
-        shutil.rmtree(own_nats.store_dir / lost)
-    await own_nats.start()
-
+    if seen:
+        await own_nats.stop()
+        for lost in ("jwt", "jetstream"):
+            shutil.rmtree(own_nats.store_dir / lost)
+        await own_nats.start()
+    else:
+        await _delete_account(own_nats, keys, namespace)
     async with asyncio.timeout(90):
         while not await _has_control(namespace, own_nats):  # noqa: ASYNC110 - NATS tells nobody
             await asyncio.sleep(0.3)
     assert namespace.get("Secret", "alice-nats")["metadata"]["resourceVersion"] == secret
+
+
+async def _delete_account(server: LocalServer, keys: OperatorKeys, namespace: Namespace) -> None:
+    provisioner = Provisioner(server.url, keys)
+    await provisioner.connect()
+    await provisioner.delete(AccountIdentity(namespace.name, namespace.name, "alice"))
+    await provisioner.close()
 
 
 async def _has_control(namespace: Namespace, server: LocalServer) -> bool:

@@ -64,7 +64,7 @@ def test_nothing_is_kept_of_an_account_that_is_gone() -> None:
     cache.observe(_account())
     cache.observe(_child())
     cache.observe(_account(), deleted=True)
-    assert cache.keys() == []
+    assert cache.accounts() == []
     cache.observe(_child(), deleted=True)
     assert list(cache.objects("Deployment")) == []
 
@@ -80,7 +80,7 @@ def test_nothing_is_kept_of_an_account_that_is_gone() -> None:
 def test_an_account_may_name_its_installation(label: dict[str, str], seen: bool) -> None:
     cache = Cache("here")
     cache.observe(_account(**label))
-    assert (cache.keys() == [KEY]) is seen
+    assert (cache.accounts() == [KEY]) is seen
 
 
 class _Clock:
