@@ -70,11 +70,13 @@ class Provisioning:
         """The accounts and credentials as they should be now; the credentials are equal all period long."""
         return build_accounts(self.keys, identity, AccountLimits(pods=replicas, copies=self.asset_replicas))
 
-    async def provision(self, pair: AccountPair, replicas: int) -> bool:
+    async def provision(self, identity: AccountIdentity, replicas: int) -> bool:
         """Bring the pair and the account's assets into NATS; False when that had been done already."""
-        key, limits = _key(pair.identity), AccountLimits(pods=replicas, copies=self.asset_replicas)
+        key, limits = _key(identity), AccountLimits(pods=replicas)
         if self._provisioned.get(key) == limits:
             return False
+        # Signed anew: a server does not revive a deleted account for the very token that it knew it by.
+        pair = self.pair(identity, replicas)
         async with self._turn():
             sent = await self._required.push(pair)
             await self._required.ensure_assets(identity, self.asset_replicas, limits=limits)
