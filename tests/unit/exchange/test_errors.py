@@ -35,7 +35,8 @@ def test_a_code_of_the_table_is_certain(message: str, code: str) -> None:
     "message",
     [
         "binance POST https://api.binance.com/api/v3/order request timed out",
-        'binance {"code":-1007,"msg":"Timeout waiting for response from backend server. Execution status unknown."}',
+        'binance {"code":-1007,"msg":"Timeout waiting for response from backend server. '
+        'Execution status unknown."}',
         'binance {"code":-1006,"msg":"An unexpected response was received."}',
         'binance {"code":-2010,"msg":"Duplicate order sent."}',
         'binance {"symbol":"BTCUSDT","orderId":12',
