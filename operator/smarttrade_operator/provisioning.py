@@ -72,7 +72,7 @@ class Provisioning:
 
     async def provision(self, identity: AccountIdentity, replicas: int) -> bool:
         """Bring the pair and the account's assets into NATS; False when that had been done already."""
-        key, limits = _key(identity), AccountLimits(pods=replicas)
+        key, limits = _key(identity), AccountLimits(pods=replicas, copies=self.asset_replicas)
         if self._provisioned.get(key) == limits:
             return False
         # Signed anew: a server does not revive a deleted account for the very token that it knew it by.
