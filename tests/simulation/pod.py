@@ -56,7 +56,8 @@ class Pod:
     def start(self) -> None:
         self.alive, self.life, self.paused_until, self._backlog = True, self.life + 1, 0.0, []
         self.core: Core = self.world.safeguards.build_core(IDENTITY, self.name, self._tuning())
-        self.caught_up, self._tick_at, self._failing_since = False, float("inf"), None
+        self.caught_up, self._tick_at = False, float("inf")
+        self._failing_since: float | None = None
         self._not_before, self._disconnected = 0.0, False
         self.lease_until, self._leading_view = 0.0, False
         self._newest: dict[str, Decision] = {d.market: d for d in self.world.decisions.values()}
@@ -277,10 +278,10 @@ class Pod:
         self.caught_up = False
         core = self.core
 
-        def read(found: object) -> None:
+        def read(found: Any) -> None:
             if core is not self.core or self.caught_up:
                 return
-            payload, tail = found  # type: ignore[misc]
+            payload, tail = found
             if payload is not None:
                 self.feed(fx.SnapshotRead(snapshot=decode_snapshot(payload)))
             if self._follow(core, tail, live=False):
@@ -474,8 +475,8 @@ class Pod:
     def _read_account(self, effect: fx.ReadAccount) -> None:
         asked = self.mono_ms
 
-        def answer(result: object) -> None:
-            orders, trades, balances = result  # type: ignore[misc]
+        def answer(result: Any) -> None:
+            orders, trades, balances = result
             self.feed(fx.AccountRead(orders=orders, trades=trades, balances=balances, asked_ms=asked))
 
         self._exchange(

@@ -14,13 +14,14 @@ from unittest.mock import patch
 import msgspec
 
 from smarttrade.execution import effects as fx
-from smarttrade.execution import intents
+from smarttrade.execution import identifiers, intents
 from smarttrade.execution.book import Book
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.core import Core
 from smarttrade.execution.exposure import Exposure, MarketExposure
 from smarttrade.execution.orders import Order, OrderState
 from smarttrade.identity import AccountIdentity
+from smarttrade.messages import Decision, DecisionReply
 
 if TYPE_CHECKING:
     from tests.simulation.pod import Pod
@@ -157,7 +158,7 @@ class UnknownHoldsNoExposure(Safeguards):
         def certain() -> Exposure:
             book = core.ctx.book
             every = book.unsettled
-            book.unsettled = lambda market=None: [  # type: ignore[method-assign,misc]
+            book.unsettled = lambda market=None: [  # type: ignore[method-assign]
                 o for o in every(market) if o.state not in _UNSURE
             ]
             try:
@@ -200,8 +201,8 @@ class NoHighWaterMark(Safeguards):
     def weaken(self, core: Core) -> None:
         refusal = core.decisions._refusal
 
-        def lenient(*arguments: Any) -> Any:
-            found = refusal(*arguments)
+        def lenient(decision: Decision) -> DecisionReply | None:
+            found = refusal(decision)
             return None if found is not None and found.code in ("AlreadyLogged", "BelowHighWater") else found
 
         core.decisions._refusal = lenient  # type: ignore[method-assign]
@@ -219,7 +220,7 @@ class ReusedClientOrderId(Safeguards):
 
     @contextmanager
     def patched(self) -> Iterator[None]:
-        derive: Callable[..., str] = intents.client_order_id
+        derive: Callable[..., str] = identifiers.client_order_id
         with patch.object(intents, "client_order_id", lambda a, d, leg, attempt: derive(a, d, leg, 1)):
             yield
 
