@@ -1,22 +1,23 @@
 """Liquidity behind the best price, which recordings of the best bid and ask do not show.
 
-Sizes are a fixed function of the price level, so a level keeps its size while the market moves past it and
-users' orders there queue behind something that stays. It is an assumption, and documented as one.
+Sizes and spacing are a fixed function of the price level within a band of prices (one power of two), so a
+level keeps its size while the market moves past it and users' orders there queue behind something that stays. It is an assumption, and documented as one.
 """
 
 from smarttrade.matching import BUY, Market
 
-_SPACING_DIVISOR = 20_000  # half a basis point between levels
+_SPACING_DIVISOR = 20_000  # of the price band's lower end: a quarter to half a basis point of the price
 
 
 def deepen(market: Market, best: int, best_size: int, side: int, levels: int) -> dict[int, int]:
     """Price units -> quantity units of one side: the best level as given, `levels - 1` made up behind it."""
     tick = market.tick_units
-    spacing = max(tick, best // _SPACING_DIVISOR // tick * tick)
+    band = 1 << (best.bit_length() - 1)
+    spacing = max(tick, band // _SPACING_DIVISOR // tick * tick)
     shown = {best: best_size}
     first = best // spacing * spacing if side == BUY else -(-best // spacing) * spacing
     price = first - side * spacing if first == best else first
-    typical = max(market.step_units, _typical_size(market, best))
+    typical = max(market.step_units, _typical_size(market, band))
     for _ in range(levels - 1):
         if price < tick:
             break

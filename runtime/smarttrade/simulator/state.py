@@ -196,7 +196,7 @@ def _restore_order(venue: Venue, account: Account, row: OrderState) -> Order:
         setattr(order, name, value)
     order.status = Status(row.status)
     order.self_trade_prevention = SelfTradePrevention(row.self_trade_prevention)
-    venue.orders[account.name][order.id] = order
+    venue.remember(order)
     return order
 
 

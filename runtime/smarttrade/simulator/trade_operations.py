@@ -38,18 +38,15 @@ def test(call: Call) -> Any:
 
 
 def find_order(call: Call, id_name: str = "orderId", client_name: str = "origClientOrderId") -> Order | None:
-    """The order named by either id; a client id names its newest order, an open one first."""
+    """The order named by either id; a client id names its newest order."""
     order_id, client_id = call.parameters.integer(id_name), call.parameters.get(client_name)
     if order_id is None and client_id is None:
         raise ApiError(-1102, f"Param '{client_name}' or '{id_name}' must be sent, but both were empty/null!")
     symbol = call.market().market.symbol
-    if order_id is not None:
-        order = call.venue.orders[call.account.name].get(order_id)
-        matches = [order] if order is not None and order.market.symbol == symbol else []
-    else:
-        rows = call.venue.orders[call.account.name].values()
-        matches = [o for o in rows if o.client_order_id == client_id and o.market.symbol == symbol]
-    return max(matches, key=lambda o: (o.is_open, o.id), default=None)
+    if order_id is None:
+        return call.venue.find_by_client_id(call.account, symbol, client_id or "")
+    order = call.venue.orders[call.account.name].get(order_id)
+    return order if order is not None and order.market.symbol == symbol else None
 
 
 def query(call: Call) -> Any:

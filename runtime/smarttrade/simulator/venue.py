@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 
 from smarttrade.errors import ConfigurationError
 from smarttrade.matching import (
@@ -34,6 +35,7 @@ from smarttrade.simulator.tape import TapeEvent, TapeQuote, TapeTrade, quote_aro
 from smarttrade.simulator.users import User, build_user
 
 FILLS_KEPT = 100_000
+ORDERS_KEPT = 50_000
 
 
 @dataclass(slots=True)
@@ -71,6 +73,7 @@ class Venue:
         self.by_symbol = {data.market.symbol: data for data in self.data.values()}
         self.users: dict[str, User] = {}
         self.orders: dict[str, dict[int, Order]] = {}
+        self._newest: dict[tuple[str, str, str], Order] = {}
         self.fills: dict[str, deque[Execution]] = {}
         self.hidden_until_ms: dict[int, int] = {}
 
@@ -126,6 +129,28 @@ class Venue:
         until = self.hidden_until_ms.get(order.id)
         return until is None or self.clock.now_ms() >= until
 
+    def remember(self, order: Order) -> None:
+        """Keep an order for queries; the oldest finished ones make room."""
+        name = order.account.name
+        kept = self.orders[name]
+        kept[order.id] = order
+        self._newest[name, order.market.symbol, order.client_order_id] = order
+        if len(kept) > ORDERS_KEPT:
+            self._forget_finished(name, len(kept) - ORDERS_KEPT * 9 // 10)
+
+    def _forget_finished(self, name: str, count: int) -> None:
+        finished = (order for order in self.orders[name].values() if not order.is_open)
+        for order in list(islice(finished, count)):
+            del self.orders[name][order.id]
+            self.hidden_until_ms.pop(order.id, None)
+            key = (name, order.market.symbol, order.client_order_id)
+            if self._newest.get(key) is order:
+                del self._newest[key]
+
+    def find_by_client_id(self, account: Account, symbol: str, client_order_id: str) -> Order | None:
+        """The newest order of that id, which is the open one where one is open."""
+        return self._newest.get((account.name, symbol, client_order_id))
+
     def find_orders(self, account: Account, symbol: str) -> list[Order]:
         """Visible orders of one market, oldest first."""
         mine = self.orders[account.name].values()
@@ -174,7 +199,7 @@ class Venue:
         order = execution.order
         self.journal.append(build_entry(execution))
         if execution.kind is Kind.NEW:
-            self.orders[order.account.name][order.id] = order
+            self.remember(order)
         elif execution.kind is Kind.TRADE:
             self.fills[order.account.name].append(execution)
         if execution.kind is not Kind.TRIGGERED:
