@@ -1,12 +1,13 @@
 """Liquidity behind the best price, which recordings of the best bid and ask do not show.
 
 Sizes and spacing are a fixed function of the price level within a band of prices (one power of two), so a
-level keeps its size while the market moves past it and users' orders there queue behind something that stays. It is an assumption, and documented as one.
+level keeps its size while the market moves past it, and users' orders there queue behind something that stays.
+It is an assumption, and documented as one.
 """
 
 from smarttrade.matching import BUY, Market
 
-_SPACING_DIVISOR = 20_000  # of the price band's lower end: a quarter to half a basis point of the price
+_SPACING_DIVISOR = 20_000  # of the band: a quarter to half a basis point of the price
 
 
 def deepen(market: Market, best: int, best_size: int, side: int, levels: int) -> dict[int, int]:
