@@ -102,6 +102,7 @@ class ExecutionService:
 
     async def drain(self) -> None:
         """Settle what is in flight, save a snapshot, hand the lead over."""
+        self._drained.clear()
         self.feed(fx.Draining())
         if self._core.ctx.lead.holding:
             await self._drained.wait()
