@@ -1,4 +1,4 @@
-"""`smarttrade-operator [run]` and `smarttrade-operator keys`.
+"""`smarttrade-operator [run]`, `smarttrade-operator keys` and `smarttrade-operator release`.
 
 Exit codes: 0 stopped by a signal, 1 something failed or the lease was lost, 2 the configuration is wrong.
 """
@@ -18,7 +18,7 @@ import uvloop
 from smarttrade import __version__
 from smarttrade.errors import ConfigurationError, SmartTradeError
 from smarttrade.process.logs import configure_with
-from smarttrade_operator import keyjob
+from smarttrade_operator import keyjob, release
 from smarttrade_operator.service import serve
 from smarttrade_operator.settings import Settings
 
@@ -36,6 +36,11 @@ def build_parser() -> argparse.ArgumentParser:
         "run", help="watch and reconcile TradingAccounts (the default); SMARTTRADE_* configure it"
     )
     keyjob.add_arguments(commands.add_parser("keys", help="make the NATS keys once, and nats.conf from them"))
+    release_command = commands.add_parser(
+        "release", help="take our finalizer off all accounts, once the operator is uninstalled"
+    )
+    release_command.add_argument("--installation", default="smarttrade")
+    release_command.add_argument("--namespace", action="append", default=[], help="default: all namespaces")
     return parser
 
 
@@ -45,15 +50,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.getLogger("kopf").setLevel(logging.WARNING)
     # It warns at each of ten attempts a second; `provisioning` tells once that NATS is gone.
     logging.getLogger("smarttrade.bus.connection").setLevel(logging.ERROR)
-    sys.exit(_run(_keys(parsed) if parsed.command == "keys" else _serve()))
+    sys.exit(_run(_COMMANDS[parsed.command](parsed)))
 
 
-async def _serve() -> None:
+async def _serve(_: argparse.Namespace) -> None:
     await serve(Settings.from_environment())
 
 
 async def _keys(parsed: argparse.Namespace) -> None:
     await keyjob.run(keyjob.from_arguments(parsed))
+
+
+async def _release(parsed: argparse.Namespace) -> None:
+    await release.run(parsed.installation, tuple(parsed.namespace))
+
+
+_COMMANDS = {None: _serve, "run": _serve, "keys": _keys, "release": _release}
 
 
 def _run(work: Coroutine[Any, Any, None]) -> int:

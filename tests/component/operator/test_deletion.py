@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -156,3 +160,19 @@ async def test_a_recreated_account_is_built_anew(
         assert await _stored(nats, keys, namespace) == [True, True]
         namespace.delete("TradingAccount", "alice")
         await asyncio.to_thread(eventually, lambda: _is_gone(namespace))
+
+
+async def test_an_account_can_be_deleted_after_the_platform_was_uninstalled(
+    operator: OperatorProcess, namespace: Namespace, operator_kubeconfig: Path
+) -> None:
+    namespace.create("TradingAccount", build_account("alice"))
+    await asyncio.to_thread(namespace.wait, "Deployment", "alice")
+    assert await asyncio.to_thread(operator.stop) == 0
+    options = ["--installation", namespace.name, "--namespace", namespace.name]
+    command = [sys.executable, "-m", "smarttrade_operator.main", "release", *options]
+    environment = os.environ | {"KUBECONFIG": str(operator_kubeconfig)}
+    await asyncio.to_thread(subprocess.run, command, env=environment, check=True, timeout=60)
+    assert "finalizers" not in namespace.get("TradingAccount", "alice")["metadata"]
+    assert namespace.find("Deployment", "alice") is not None, "it trades on"
+    namespace.delete("TradingAccount", "alice")
+    assert _is_gone(namespace)

@@ -1,0 +1,65 @@
+"""The keys are made once and never again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from base64 import b64decode
+
+from cluster.controlplane import ControlPlane
+from smarttrade.bus.keys import OperatorKeys
+from tests.component.operator.harness import Namespace
+
+
+def _make(
+    control_plane: ControlPlane, namespace: Namespace, *options: str
+) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "smarttrade_operator.main",
+        "keys",
+        "--namespace",
+        namespace.name,
+        *options,
+    ]
+    environment = os.environ | {"KUBECONFIG": str(control_plane.kubeconfig)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def _files(namespace: Namespace, name: str) -> dict[str, str]:
+    data = namespace.get("Secret", name)["data"]
+    return {file: b64decode(value).decode() for file, value in data.items()}
+
+
+def test_keys_and_configuration_are_made_and_belong_together(
+    control_plane: ControlPlane, namespace: Namespace
+) -> None:
+    assert _make(control_plane, namespace).returncode == 0
+    keys = OperatorKeys.from_files(_files(namespace, "smarttrade-keys"))
+    config = _files(namespace, "smarttrade-nats-config")["nats.conf"]
+    assert keys.operator_jwt in config
+    assert keys.master.hex() not in config
+
+
+def test_a_second_run_keeps_the_keys_and_renews_the_configuration(
+    control_plane: ControlPlane, namespace: Namespace
+) -> None:
+    assert _make(control_plane, namespace).returncode == 0
+    keys = _files(namespace, "smarttrade-keys")
+    routes = ("--route", "nats://nats-0:6222", "--route", "nats://nats-1:6222")
+    assert _make(control_plane, namespace, *routes).returncode == 0
+    assert _files(namespace, "smarttrade-keys") == keys
+    assert "nats://nats-1:6222" in _files(namespace, "smarttrade-nats-config")["nats.conf"]
+
+
+def test_incomplete_keys_are_an_error_and_are_not_replaced(
+    control_plane: ControlPlane, namespace: Namespace
+) -> None:
+    namespace.create("Secret", {"metadata": {"name": "smarttrade-keys"}, "stringData": {"operator.jwt": "x"}})
+    made = _make(control_plane, namespace)
+    assert made.returncode == 2
+    assert "master.seed" in made.stdout
+    assert _files(namespace, "smarttrade-keys") == {"operator.jwt": "x"}
+    assert namespace.find("Secret", "smarttrade-nats-config") is None
