@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from smarttrade.matching import Account, Execution
-from smarttrade.simulator import render
+from smarttrade.simulator import render_user_events
 from smarttrade.simulator.call import Call
 from smarttrade.simulator.connections import Connection, accept, frame, texts
 from smarttrade.simulator.dispatch import Answer, Dispatcher, Kill
@@ -158,11 +158,11 @@ class ApiSocket:
 
     def on_execution(self, account: Account, execution: Execution) -> None:
         if self._listens(account):
-            self._send(account, render.build_execution_report(execution), "executionReport")
+            self._send(account, render_user_events.build_execution_report(execution), "executionReport")
 
     def on_balance(self, account: Account, assets: list[str], now_ms: int) -> None:
         if self._listens(account):
-            event = render.build_position_event(account, assets, now_ms)
+            event = render_user_events.build_position_event(account, assets, now_ms)
             self._send(account, event, "outboundAccountPosition")
 
     def _listens(self, account: Account) -> bool:

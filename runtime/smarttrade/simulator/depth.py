@@ -1,8 +1,8 @@
 """Liquidity behind the best price, which recordings of the best bid and ask do not show.
 
 Sizes and spacing are a fixed function of the price level within a band of prices (one power of two), so a
-level keeps its size while the market moves past it, and users' orders there queue behind something that stays.
-It is an assumption, and documented as one.
+level keeps its size while the market moves past it, and users' orders there queue behind something that
+stays. It is an assumption, and documented as one.
 """
 
 from smarttrade.matching import BUY, Market

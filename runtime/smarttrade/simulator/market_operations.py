@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from smarttrade.matching.units import to_text
-from smarttrade.simulator import render
+from smarttrade.simulator import render_market, render_rules
 from smarttrade.simulator.call import Call
 from smarttrade.simulator.candles import INTERVALS
 from smarttrade.simulator.errors import ApiError
@@ -50,18 +50,20 @@ def exchange_info(call: Call) -> Any:
         "serverTime": call.venue.clock.now_ms(),
         "rateLimits": RATE_LIMITS,
         "exchangeFilters": [],
-        "symbols": [render.build_symbol(data.market) for data in markets],
+        "symbols": [render_rules.build_symbol(data.market) for data in markets],
         "sors": [],
     }
 
 
 def depth(call: Call) -> Any:
-    return render.build_depth(call.market(), call.parameters.limit(100, 5000))
+    return render_market.build_depth(call.market(), call.parameters.limit(100, 5000))
 
 
 def trades(call: Call) -> Any:
     data = call.market()
-    return [render.build_trade(trade) for trade in list(data.trades)[-call.parameters.limit(500, 1000) :]]
+    return [
+        render_market.build_trade(trade) for trade in list(data.trades)[-call.parameters.limit(500, 1000) :]
+    ]
 
 
 def historical_trades(call: Call) -> Any:
@@ -70,7 +72,7 @@ def historical_trades(call: Call) -> Any:
         return trades(call)
     limit = call.parameters.limit(500, 1000)
     rows = [trade for trade in call.market().trades if trade.id >= first]
-    return [render.build_trade(trade) for trade in rows[:limit]]
+    return [render_market.build_trade(trade) for trade in rows[:limit]]
 
 
 def aggregate_trades(call: Call) -> Any:
@@ -81,9 +83,9 @@ def aggregate_trades(call: Call) -> Any:
     if end is not None:
         rows = [trade for trade in rows if trade.time_ms <= end]
     if first is None and start is None:
-        return [render.build_aggregate_trade(trade) for trade in rows[-limit:]]
+        return [render_market.build_aggregate_trade(trade) for trade in rows[-limit:]]
     rows = [t for t in rows if (first is None or t.id >= first) and (start is None or t.time_ms >= start)]
-    return [render.build_aggregate_trade(trade) for trade in rows[:limit]]
+    return [render_market.build_aggregate_trade(trade) for trade in rows[:limit]]
 
 
 def klines(call: Call) -> Any:
@@ -94,7 +96,7 @@ def klines(call: Call) -> Any:
     start, end = call.parameters.integer("startTime"), call.parameters.integer("endTime")
     data.candles.advance(call.venue.clock.now_ms())
     rows = data.candles.query(interval, start, end, call.parameters.limit(500, 1000))
-    return [render.build_kline(candle) for candle in rows]
+    return [render_market.build_kline(candle) for candle in rows]
 
 
 def average_price(call: Call) -> Any:
@@ -106,7 +108,7 @@ def average_price(call: Call) -> Any:
 def day_ticker(call: Call) -> Any:
     markets, single = selected_markets(call)
     now_ms = call.venue.clock.now_ms()
-    rows = [render.build_day_ticker(data, now_ms) for data in markets]
+    rows = [render_market.build_day_ticker(data, now_ms) for data in markets]
     return rows[0] if single else rows
 
 
@@ -118,5 +120,5 @@ def price_ticker(call: Call) -> Any:
 
 def book_ticker(call: Call) -> Any:
     markets, single = selected_markets(call)
-    rows = [render.build_book_ticker(data) for data in markets]
+    rows = [render_market.build_book_ticker(data) for data in markets]
     return rows[0] if single else rows

@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from smarttrade.matching import PublicTrade
-from smarttrade.simulator import render
+from smarttrade.simulator import render_market, render_market_events
 from smarttrade.simulator.candles import INTERVALS
 from smarttrade.simulator.connections import Connection, accept, frame, texts
 from smarttrade.simulator.faults import SILENCE_FAULTS
@@ -122,14 +122,16 @@ class MarketStreams:
         prefix = data.market.id.lower()
         now_ms = self.venue.clock.now_ms()
         if self.has(f"{prefix}@trade"):
-            self.publish(f"{prefix}@trade", render.build_trade_event(trade, now_ms))
+            self.publish(f"{prefix}@trade", render_market_events.build_trade_event(trade, now_ms))
         if self.has(f"{prefix}@aggTrade"):
-            self.publish(f"{prefix}@aggTrade", render.build_aggregate_trade_event(trade, now_ms))
+            self.publish(
+                f"{prefix}@aggTrade", render_market_events.build_aggregate_trade_event(trade, now_ms)
+            )
 
     def on_book(self, data: MarketData) -> None:
         name = f"{data.market.id.lower()}@bookTicker"
         if self.has(name):
-            self.publish(name, render.build_book_ticker_event(data))
+            self.publish(name, render_market_events.build_book_ticker_event(data))
 
     def closed_candles(self, data: MarketData, now_ms: int) -> None:
         """Send the final message of every candle that has ended."""
@@ -138,7 +140,9 @@ class MarketStreams:
         for interval, candle in data.candles.take_closed():
             name = f"{prefix}@kline_{interval}"
             if self.has(name):
-                self.publish(name, render.build_kline_event(data.market, interval, candle, True, now_ms))
+                self.publish(
+                    name, render_market_events.build_kline_event(data.market, interval, candle, True, now_ms)
+                )
 
     def running_candles(self, data: MarketData, now_ms: int) -> None:
         prefix = data.market.id.lower()
@@ -146,7 +150,10 @@ class MarketStreams:
             name = f"{prefix}@kline_{interval}"
             running = data.candles.running(interval) if self.has(name) else None
             if running is not None:
-                self.publish(name, render.build_kline_event(data.market, interval, running, False, now_ms))
+                self.publish(
+                    name,
+                    render_market_events.build_kline_event(data.market, interval, running, False, now_ms),
+                )
 
     def depth(self, data: MarketData, now_ms: int) -> None:
         """Differences and partial books."""
@@ -156,25 +163,32 @@ class MarketStreams:
         prefix = data.market.id.lower()
         for suffix in ("depth", "depth@100ms", "depth@1000ms"):
             if self.has(f"{prefix}@{suffix}"):
-                event = render.build_depth_event(data.market, changes, now_ms)
+                event = render_market_events.build_depth_event(data.market, changes, now_ms)
                 self.publish(f"{prefix}@{suffix}", event)
         for count in (5, 10, 20):
             for speed in ("", "@100ms", "@1000ms"):
                 if self.has(f"{prefix}@depth{count}{speed}"):
-                    self.publish(f"{prefix}@depth{count}{speed}", render.build_depth(data, count))
+                    self.publish(f"{prefix}@depth{count}{speed}", render_market.build_depth(data, count))
 
     def tickers(self, now_ms: int) -> None:
         for data in self.venue.data.values():
             prefix = data.market.id.lower()
             if self.has(f"{prefix}@ticker"):
-                self.publish(f"{prefix}@ticker", render.build_ticker_event(data, now_ms))
+                self.publish(f"{prefix}@ticker", render_market_events.build_ticker_event(data, now_ms))
             if self.has(f"{prefix}@miniTicker"):
-                self.publish(f"{prefix}@miniTicker", render.build_mini_ticker_event(data, now_ms))
+                self.publish(
+                    f"{prefix}@miniTicker", render_market_events.build_mini_ticker_event(data, now_ms)
+                )
         every = self.venue.data.values()
         if self.has("!ticker@arr"):
-            self.publish("!ticker@arr", [render.build_ticker_event(data, now_ms) for data in every])
+            self.publish(
+                "!ticker@arr", [render_market_events.build_ticker_event(data, now_ms) for data in every]
+            )
         if self.has("!miniTicker@arr"):
-            self.publish("!miniTicker@arr", [render.build_mini_ticker_event(data, now_ms) for data in every])
+            self.publish(
+                "!miniTicker@arr",
+                [render_market_events.build_mini_ticker_event(data, now_ms) for data in every],
+            )
 
 
 def _named_in(request: web.Request) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from smarttrade.matching import Order, OrderListRequest, OrderRejected
 from smarttrade.matching.errors import CANCEL_REJECTED, NO_ORDER, NO_SUCH_ORDER, UNKNOWN_ORDER
 from smarttrade.matching.units import to_text
-from smarttrade.simulator import render
+from smarttrade.simulator import render_trading
 from smarttrade.simulator.call import Call
 from smarttrade.simulator.errors import ApiError, from_rejection, missing
 from smarttrade.simulator.requests import build_oco_request, build_request, response_type
@@ -24,7 +24,7 @@ def place(call: Call) -> Any:
         order, fills = call.venue.place(call.account, request, call.endpoint)
     except OrderRejected as error:
         raise from_rejection(error) from error
-    return render.build_placed(order, fills, kind)
+    return render_trading.build_placed(order, fills, kind)
 
 
 def test(call: Call) -> Any:
@@ -53,7 +53,7 @@ def query(call: Call) -> Any:
     order = find_order(call)
     if order is None or not call.venue.is_visible(order):
         raise ApiError(NO_SUCH_ORDER, NO_ORDER)
-    return render.build_order(order)
+    return render_trading.build_order(order)
 
 
 def cancel(call: Call) -> Any:
@@ -65,7 +65,11 @@ def cancel(call: Call) -> Any:
     _check_restriction(call, order)
     call.venue.cancel(order)
     order_list = call.venue.engine.order_lists.get(order.list_id)
-    return render.build_order_list(order_list) if order_list else render.build_canceled(order, new_client_id)
+    return (
+        render_trading.build_order_list(order_list)
+        if order_list
+        else render_trading.build_canceled(order, new_client_id)
+    )
 
 
 def _check_restriction(call: Call, order: Order) -> None:
@@ -83,7 +87,7 @@ def cancel_all(call: Call) -> Any:
     for order in mine:
         if order.is_open:
             call.venue.cancel(order)
-    return [render.build_canceled(order, order.client_order_id) for order in mine]
+    return [render_trading.build_canceled(order, order.client_order_id) for order in mine]
 
 
 def cancel_replace(call: Call) -> Any:
@@ -100,7 +104,9 @@ def cancel_replace(call: Call) -> Any:
     place_error: ApiError | None = None
     if cancel_error is None or mode == "ALLOW_FAILURE":
         try:
-            placed = render.build_placed(*call.venue.place(call.account, request, call.endpoint), kind)
+            placed = render_trading.build_placed(
+                *call.venue.place(call.account, request, call.endpoint), kind
+            )
         except OrderRejected as error:
             place_error = from_rejection(error)
     attempted = placed is not None or place_error is not None
@@ -125,7 +131,7 @@ def _cancel_part(call: Call, order: Order | None) -> tuple[Any, ApiError | None]
     except ApiError as error:
         return None, error
     call.venue.cancel(order)
-    return render.build_canceled(order, order.client_order_id), None
+    return render_trading.build_canceled(order, order.client_order_id), None
 
 
 def amend(call: Call) -> Any:
@@ -140,7 +146,11 @@ def amend(call: Call) -> Any:
         call.venue.reduce(order, quantity)
     except OrderRejected as error:
         raise from_rejection(error) from error
-    return {"transactTime": order.updated_ms, "executionId": 0, "amendedOrder": render.build_order(order)}
+    return {
+        "transactTime": order.updated_ms,
+        "executionId": 0,
+        "amendedOrder": render_trading.build_order(order),
+    }
 
 
 def open_orders(call: Call) -> Any:
@@ -148,7 +158,7 @@ def open_orders(call: Call) -> Any:
     symbol = call.find_market(name).market.symbol if name else None
     mine = sorted(call.account.open_orders.values(), key=lambda order: order.id)
     shown = [order for order in mine if symbol is None or order.market.symbol == symbol]
-    return [render.build_order(order) for order in shown if call.venue.is_visible(order)]
+    return [render_trading.build_order(order) for order in shown if call.venue.is_visible(order)]
 
 
 def all_orders(call: Call) -> Any:
@@ -157,9 +167,9 @@ def all_orders(call: Call) -> Any:
     start, end = call.parameters.integer("startTime"), call.parameters.integer("endTime")
     rows = [order for order in rows if _is_within(order.created_ms, start, end)]
     if first is not None:
-        return [render.build_order(order) for order in rows if order.id >= first][:limit]
+        return [render_trading.build_order(order) for order in rows if order.id >= first][:limit]
     chosen = rows[:limit] if start is not None else rows[-limit:]
-    return [render.build_order(order) for order in chosen]
+    return [render_trading.build_order(order) for order in chosen]
 
 
 def my_trades(call: Call) -> Any:
@@ -177,7 +187,7 @@ def my_trades(call: Call) -> Any:
         and call.venue.is_visible(fill.order)
     ]
     chosen = rows[:limit] if first is not None or start is not None else rows[-limit:]
-    return [render.build_my_trade(fill) for fill in chosen]
+    return [render_trading.build_my_trade(fill) for fill in chosen]
 
 
 def _is_within(time_ms: int, start: int | None, end: int | None) -> bool:
@@ -186,7 +196,7 @@ def _is_within(time_ms: int, start: int | None, end: int | None) -> bool:
 
 def account(call: Call) -> Any:
     omit_zero = (call.parameters.get("omitZeroBalances") or "false").lower() == "true"
-    return render.build_account(call.account, call.venue.clock.now_ms(), omit_zero)
+    return render_trading.build_account(call.account, call.venue.clock.now_ms(), omit_zero)
 
 
 def commission(call: Call) -> Any:
@@ -217,8 +227,8 @@ def place_oco(call: Call) -> Any:
         order_list = call.venue.place_list(call.account, request)
     except OrderRejected as error:
         raise from_rejection(error) from error
-    reports = [render.build_placed(order, [], "RESULT") for order in order_list.orders]
-    return {**render.build_order_list(order_list), "orderReports": reports}
+    reports = [render_trading.build_placed(order, [], "RESULT") for order in order_list.orders]
+    return {**render_trading.build_order_list(order_list), "orderReports": reports}
 
 
 def _find_list(call: Call) -> Any:
@@ -235,7 +245,7 @@ def query_list(call: Call) -> Any:
     order_list = _find_list(call)
     if order_list is None:
         raise ApiError(-2018, "Order list does not exist.")
-    return render.build_order_list(order_list)
+    return render_trading.build_order_list(order_list)
 
 
 def cancel_list(call: Call) -> Any:
@@ -244,10 +254,12 @@ def cancel_list(call: Call) -> Any:
     if order_list is None or not order_list.is_open:
         raise ApiError(CANCEL_REJECTED, UNKNOWN_ORDER)
     call.venue.cancel(next(order for order in order_list.orders if order.is_open))
-    reports = [render.build_canceled(order, order.client_order_id) for order in order_list.orders]
-    return {**render.build_order_list(order_list), "orderReports": reports}
+    reports = [render_trading.build_canceled(order, order.client_order_id) for order in order_list.orders]
+    return {**render_trading.build_order_list(order_list), "orderReports": reports}
 
 
 def open_lists(call: Call) -> Any:
     rows = call.venue.engine.order_lists.values()
-    return [render.build_order_list(row) for row in rows if row.account is call.account and row.is_open]
+    return [
+        render_trading.build_order_list(row) for row in rows if row.account is call.account and row.is_open
+    ]
