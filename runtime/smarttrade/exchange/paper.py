@@ -121,7 +121,9 @@ class PaperVenue:
             self._account.deposit(market.partition("/")[0], quantity.quantize(_SMALLEST, ROUND_FLOOR))
         self._engine = Engine(_market(filters) for filters in self._filters.values())
         self._engine.add_account(self._account)
-        self._engine.next_order_id = self._engine.next_trade_id = self._now_ms() * _IDS_A_MS
+        self._engine.next_order_id = first = self._now_ms() * _IDS_A_MS
+        for state in self._engine.markets.values():
+            state.next_trade_id = first
         self._placed.clear()
         for order in orders:
             self._put_back(order)

@@ -50,7 +50,6 @@ class Engine:
         self.house = Account("fees")
         self.order_lists: dict[int, OrderList] = {}
         self.next_order_id = 1
-        self.next_trade_id = 1
         self.next_list_id = 0
         self.sequence = 0
         self._events: list[Event] = []

@@ -46,8 +46,8 @@ def trade(engine: Engine, symbol: str, price: int, quantity: int, buyer_is_maker
     state.last_price = price
     if left:
         maker = _world_order(-side, price, left)
-        settlement.announce(engine, state, engine.next_trade_id, taker, maker, price, left, now_ms)
-        engine.next_trade_id += 1
+        settlement.announce(engine, state, state.next_trade_id, taker, maker, price, left, now_ms)
+        state.next_trade_id += 1
     engine.settle_triggers(state, now_ms)
 
 

@@ -28,8 +28,8 @@ def settle(
     now_ms: int,
 ) -> None:
     """Book a fill of `quantity` between two orders; either may be the outside world's."""
-    trade_id = engine.next_trade_id
-    engine.next_trade_id += 1
+    trade_id = state.next_trade_id
+    state.next_trade_id += 1
     state.last_price = price
     for order in (maker, taker):
         if isinstance(order, Order):

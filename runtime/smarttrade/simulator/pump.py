@@ -72,11 +72,10 @@ class Pump:
 
     def _remember(self, event: TapeTrade, at_ms: int) -> None:
         data = self.venue.by_symbol[event.symbol]
-        engine = self.venue.engine
         data.add_trade(
             PublicTrade(
                 data.market,
-                engine.next_trade_id,
+                data.state.next_trade_id,
                 at_ms,
                 event.price,
                 event.quantity,
@@ -85,7 +84,7 @@ class Pump:
                 0,
             )
         )
-        engine.next_trade_id += 1
+        data.state.next_trade_id += 1
         data.state.last_price = event.price
         if len(data.trades) % 1000 == 0:
             data.candles.take_closed()

@@ -72,7 +72,7 @@ class ExchangeState(msgspec.Struct):
 
     users: list[UserState]
     next_order_id: int
-    next_trade_id: int
+    next_trade_ids: dict[str, int]
     sequence: int
     world: dict[str, int]
     fees: dict[str, int]
@@ -125,7 +125,7 @@ def build_state(venue: Venue) -> ExchangeState:
     return ExchangeState(
         users=[_build_user_state(venue, user) for user in venue.users.values()],
         next_order_id=engine.next_order_id,
-        next_trade_id=engine.next_trade_id,
+        next_trade_ids={symbol: state.next_trade_id for symbol, state in engine.markets.items()},
         sequence=engine.sequence,
         world=engine.world.free,
         fees=engine.house.free,
@@ -164,8 +164,9 @@ def _build_order_state(order: Order) -> OrderState:
 def restore_state(venue: Venue, state: ExchangeState) -> None:
     """Fill an empty venue; orders of markets that no longer exist are left out."""
     engine = venue.engine
-    engine.next_order_id, engine.next_trade_id = state.next_order_id, state.next_trade_id
-    engine.sequence = state.sequence
+    engine.next_order_id, engine.sequence = state.next_order_id, state.sequence
+    for symbol in engine.markets.keys() & state.next_trade_ids.keys():
+        engine.markets[symbol].next_trade_id = state.next_trade_ids[symbol]
     engine.world.free, engine.house.free = state.world, state.fees
     resting: list[Order] = []
     for saved in state.users:
