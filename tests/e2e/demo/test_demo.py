@@ -75,58 +75,41 @@ def make_trades(path: Path) -> Path:
     return path
 
 
-def test_it_ends_with_two_trading_accounts(cluster: Kubectl) -> None:
-    assert_both_traded(run_demo())
-    listed = cluster("get", "ta", "-A")
-    assert re.search(r"alice +alice +Active +Live +True", listed), listed
-
-
-@pytest.mark.parametrize("reached", ["images", "platform", "accounts", "fail-over"])
-def test_killed_at_any_point_it_can_be_run_again(cluster: Kubectl, reached: str) -> None:
-    with subprocess.Popen(
-        COMMAND,
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    ) as first:
+def kill_when(reached: str) -> None:
+    """Start the demonstration and kill it with everything that it started, in the middle of a step."""
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL}
+    with subprocess.Popen(COMMAND, cwd=ROOT, text=True, start_new_session=True, **pipes) as first:
         assert first.stderr is not None
         for line in first.stderr:
             if f"{reached}:" in line:
                 break
         os.killpg(first.pid, signal.SIGKILL)
+
+
+def test_killed_at_any_point_it_can_be_run_again(cluster: Kubectl) -> None:
+    for reached in ("images", "platform", "accounts", "fail-over"):
+        kill_when(reached)
     assert_both_traded(run_demo())
+    listed = cluster("get", "ta", "-A")
+    assert re.search(r"alice +alice +Active +Live +True", listed), listed
 
 
-def test_it_replays_recorded_candles(cluster: Kubectl, tmp_path: Path) -> None:
+def test_it_replays_recorded_candles(tmp_path: Path) -> None:
     recorded = RECORDINGS / "btc-perp-2022-01-1m.csv"
     assert_both_traded(run_demo(recorded if recorded.exists() else make_candles(tmp_path / "candles.csv")))
 
 
-def test_it_replays_recorded_trades(cluster: Kubectl, tmp_path: Path) -> None:
+def test_it_replays_recorded_trades(tmp_path: Path) -> None:
     recorded = RECORDINGS / "binance-btcusdt-trades.parquet"
     assert_both_traded(run_demo(recorded if recorded.exists() else make_trades(tmp_path / "trades.parquet")))
 
 
 def test_the_first_account_of_the_readme(cluster: Kubectl) -> None:
-    run_demo()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```sh\n(export KUBECONFIG.*?)```", readme, flags=re.S)
-    kubectl_folder = Path(cluster.words()[0]).parent
-    environment = {
-        **{name: value for name, value in os.environ.items() if name not in ("KUBECONFIG", "CONTEXT")},
-        "PATH": f"{kubectl_folder}:{os.environ['PATH']}",
-    }
-    done = subprocess.run(
-        ["bash", "-euxc", block],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    environment = {name: value for name, value in os.environ.items() if name not in ("KUBECONFIG", "CONTEXT")}
+    script = ["bash", "-euxc", block]
+    done = subprocess.run(script, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "carol" in done.stdout
     cluster("delete", "namespace", "carol", "--wait=false")
