@@ -4,7 +4,7 @@ The user's ~/.kube/config is never written. KIND_NODE_IMAGE replaces the node im
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from cluster import binaries, kind_bandwidth
@@ -30,7 +30,7 @@ def up(name: str) -> None:
         if name not in clusters():
             with step(f"create the kind cluster {name}"):
                 run(create_words(kind_program(), name, os.environ))
-        for node in run([kind_program(), "get", "nodes", f"--name={name}"]).split():
+        for node in nodes(name):
             kind_bandwidth.enable(node)
 
 
@@ -44,6 +44,35 @@ def down(name: str) -> None:
 def load(name: str, references: Sequence[str]) -> None:
     """Load images of the Docker engine into the cluster's nodes."""
     run([kind_program(), "load", "docker-image", f"--name={name}", *references])
+
+
+def lacking(name: str, references: Sequence[str]) -> list[str]:
+    """Those of `references`, short as Docker shows them, that some node does not have under that name."""
+    return absent(references, [_ctr(node, "list", "--quiet").split() for node in nodes(name)])
+
+
+def absent(references: Sequence[str], present: Sequence[Collection[str]]) -> list[str]:
+    """Those of `references` that are missing on a node; `present` holds each node's, as containerd lists."""
+    return [each for each in references if not all(_long(each) in images for images in present)]
+
+
+def remove(name: str, reference: str) -> None:
+    """Remove the image from the nodes that have it; containers that run from it go on."""
+    for node in nodes(name):
+        _ctr(node, "delete", _long(reference))
+
+
+def nodes(name: str) -> list[str]:
+    """The containers of the Docker engine that are the cluster's nodes."""
+    return run([kind_program(), "get", "nodes", f"--name={name}"]).split()
+
+
+def _ctr(node: str, *arguments: str) -> str:
+    return run(["docker", "exec", node, "ctr", "--namespace=k8s.io", "images", *arguments])
+
+
+def _long(reference: str) -> str:
+    return f"docker.io/library/{reference}"
 
 
 def clusters() -> set[str]:

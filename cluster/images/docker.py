@@ -40,6 +40,11 @@ def load(archive: Path) -> None:
     run(["docker", "load", "--input", archive])
 
 
+def remove(reference: str) -> None:
+    """Remove the image, if the engine has it under this name and no container needs it."""
+    succeeds(["docker", "image", "rm", reference])
+
+
 def push(reference: str, remote: str) -> None:
     """Give the image the name `remote` and push it."""
     run(["docker", "tag", reference, remote])

@@ -84,10 +84,21 @@ def _with_docker(where: Target, wanted: list[Image]) -> list[str]:
     if not docker.has(references[-1]):
         docker.load(system.archive("nats"))
     if where.origin is Origin.KIND:
-        with step("load the images into kind"):
-            kind.load(where.context.removeprefix("kind-"), references)
+        _load_into_kind(where.context.removeprefix("kind-"), references)
+    for old in history.outdated([image.reference for image in wanted]):
+        docker.remove(old)
+        if where.origin is Origin.KIND:
+            kind.remove(where.context.removeprefix("kind-"), old)
+    if where.origin is Origin.KIND:
         return references
     return [_pushed(reference, reference, docker.push) for reference in references]
+
+
+def _load_into_kind(name: str, references: list[str]) -> None:
+    # kind itself sends an image again where the node's tools cannot tell it what is there.
+    if lacking := kind.lacking(name, references):
+        with step(f"load {' '.join(lacking)} into kind"):
+            kind.load(name, lacking)
 
 
 def _with_buildah(where: Target, wanted: list[Image]) -> list[str]:

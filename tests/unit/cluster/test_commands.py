@@ -30,6 +30,13 @@ def test_kind_deletes_the_named_cluster_only() -> None:
     assert "--name=demo" in kind.delete_words(Path("kind"), "demo")
 
 
+def test_kind_is_sent_only_what_one_of_its_nodes_lacks() -> None:
+    both, first = "docker.io/library/nats:1", "docker.io/library/runtime:1"
+    listed = [[both, first, "docker.io/library/operator:0"], [both]]
+    assert kind.absent(["nats:1", "runtime:1", "operator:1"], listed) == ["runtime:1", "operator:1"]
+    assert kind.absent(["nats:1", "runtime:1"], listed[:1]) == []
+
+
 def test_bandwidth_is_added_to_a_chain_once() -> None:
     chain = {"name": "kindnet", "plugins": [{"type": "ptp"}, {"type": "portmap"}]}
     extended = kind_bandwidth.build_chain(chain)
