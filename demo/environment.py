@@ -37,5 +37,7 @@ def place_recording(where: Target, source: Path) -> str:
         node = f"{where.context.removeprefix('kind-')}-control-plane"
         run(["docker", "exec", node, "mkdir", "-p", _KIND_FOLDER])
         run(["docker", "cp", str(source), f"{node}:{_KIND_FOLDER}/{source.name}"])
+        # Owner and mode came along, but the exchange runs as a user of its own.
+        run(["docker", "exec", node, "chmod", "a+r", f"{_KIND_FOLDER}/{source.name}"])
         return _KIND_FOLDER
     raise ClusterError(f"DATA needs a cluster that was made here; {where.context} was not: leave DATA out")
