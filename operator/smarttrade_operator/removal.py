@@ -28,6 +28,7 @@ from smarttrade_operator.provisioning import Provisioning
 from smarttrade_operator.publish import Publisher
 from smarttrade_operator.reports import Reports
 from smarttrade_operator.settings import Settings
+from smarttrade_operator.status import AT_ONCE_S
 
 _POLL_S = 0.5
 
@@ -90,7 +91,7 @@ class Removal:
         generation = observed.account["metadata"]["generation"]
         findings = Findings(generation=generation, voices=self.reports.of(key), deleting=True)
         # Written only where a verdict changes: numbers of an account that goes away can wait for ever.
-        await self.publisher.publish(observed.account, findings, self.clock())
+        await self.publisher.publish(observed.account, findings, self.clock() - AT_ONCE_S)
 
     async def _stop_pods(self, key: Key, observed: Observed, deletion: Deletion) -> None:
         deployment = _deployment(observed)

@@ -46,12 +46,20 @@ def build_status(findings: Findings, previous: Status, nats_cluster: str, now: d
 
 
 def _keep_reported(conditions: list[Condition], previous: list[Condition]) -> list[Condition]:
+    """Verdicts on the same generation that nobody has spoken about yet stay as they were."""
     before = {condition["type"]: condition for condition in previous}
-    kept = ("Ready", "ConfigApplied", *REPORTED)
-    return [
-        before[c["type"]] if c["type"] in kept and c["status"] == "Unknown" and c["type"] in before else c
-        for c in conditions
-    ]
+
+    def keep(condition: Condition) -> Condition:
+        known = before.get(condition["type"])
+        unsaid = condition["status"] == "Unknown" and condition["type"] in (
+            "Ready",
+            "ConfigApplied",
+            *REPORTED,
+        )
+        same = known is not None and known["observedGeneration"] == condition["observedGeneration"]
+        return known if known is not None and unsaid and same else condition
+
+    return [keep(condition) for condition in conditions]
 
 
 def _build_leader(findings: Findings, previous: Status) -> Status:

@@ -102,12 +102,12 @@ async def test_config_is_applied_only_when_the_pods_say_so(
 async def test_a_field_without_effect_is_named(
     operator: OperatorProcess, namespace: Namespace, nats: LocalServer
 ) -> None:
-    account = build_account("alice", orders={"requoteTicks": 7})
-    namespace.create("TradingAccount", account)
+    exchange = {"name": "binance", "environment": "Simulator", "deadMansSwitch": "Armed"}
+    namespace.create("TradingAccount", build_account("alice", exchange=exchange))
     async with Pod(namespace, "alice", nats.url) as pod:
         await pod.report(1)
         condition = await _wait(namespace, "ConfigApplied", "FieldsWithoutEffect")
-        assert "spec.orders.requoteTicks" in condition["message"]
+        assert "spec.exchange.deadMansSwitch" in condition["message"]
         await _wait(namespace, "Ready", "Trading")
 
 
