@@ -1,5 +1,7 @@
 """Pods that listen and pods that call, to see which traffic passes."""
 
+from subprocess import CompletedProcess
+
 from cluster.kubectl import Document, Kubectl, build_pod, eventually
 
 TCP_PORT = 8080
@@ -47,13 +49,24 @@ class Caller:
 
     def reaches(self, host: str, port: int = TCP_PORT, timeout_s: float = 3) -> bool:
         """Whether the greeting arrives; False only when packets were dropped, an error for anything else."""
-        words = ["python", "-c", _CALL, host, str(port), str(timeout_s)]
-        done = self._cluster.exec(self._namespace, self._pod, *words)
+        done = self._call(host, port, timeout_s)
         if done.returncode not in (0, _TIMED_OUT):
             raise AssertionError(
                 f"calling {host}:{port} from {self._pod} failed otherwise: {done.stderr[-800:]}"
             )
         return done.returncode == 0
+
+    def reaches_soon(self, host: str, port: int, within_s: float = 30) -> float:
+        """Seconds until a new service answers; until the node knows the pods behind it, it may refuse."""
+        return eventually(
+            lambda: self._call(host, port, 0.4).returncode == 0,
+            f"{host}:{port} answers {self._pod}",
+            within_s,
+        )
+
+    def _call(self, host: str, port: int, timeout_s: float) -> CompletedProcess[str]:
+        words = ["python", "-c", _CALL, host, str(port), str(timeout_s)]
+        return self._cluster.exec(self._namespace, self._pod, *words)
 
     def settles(self, host: str, port: int, reachable: bool, within_s: float) -> float:
         """Seconds until the answer to `reaches` is `reachable`."""

@@ -15,22 +15,13 @@ def build_service(name: str) -> dict[str, object]:
 
 def test_service_is_found_by_its_name_from_another_namespace(stage: Stage) -> None:
     stage.cluster.apply(build_service("greeter"), namespace=stage.home)
-    stage.cluster(
-        "wait",
-        "--for=jsonpath={.endpoints}",
-        "endpointslice",
-        "-l",
-        "kubernetes.io/service-name=greeter",
-        f"--namespace={stage.home}",
-        "--timeout=30s",
-    )
-    assert stage.carol.reaches(f"greeter.{stage.home}.svc.cluster.local", 80)
+    stage.carol.reaches_soon(f"greeter.{stage.home}.svc.cluster.local", 80)
 
 
 def test_service_address_reaches_the_pod_behind_it(stage: Stage) -> None:
     stage.cluster.apply(build_service("by-address"), namespace=stage.home)
     service = stage.cluster.get("service", "by-address", f"--namespace={stage.home}")
-    stage.alice.settles(service["spec"]["clusterIP"], 80, reachable=True, within_s=30)
+    stage.alice.reaches_soon(service["spec"]["clusterIP"], 80)
 
 
 def test_pod_address_is_reached_directly(stage: Stage) -> None:
