@@ -1,0 +1,275 @@
+"""The paper exchange without its I/O: orders, fills and balances on the fill engine, told time by its caller.
+
+`paper.PaperVenue` puts a process around it, a backtest drives it on virtual time: so both fill alike. What
+bites: what the market fills is told by `on_market`; what a request itself fills comes with its answer, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+from typing import TYPE_CHECKING, Any
+
+from smarttrade.errors import VenueError
+from smarttrade.exchange.capabilities import DEADLINE_MISSED
+from smarttrade.exchange.errors import (
+    NothingToCancelError,
+    OrderWithheldError,
+    VenueRejectedError,
+    certain_refusal,
+)
+from smarttrade.exchange.reports import (
+    Balance,
+    MarketFilters,
+    OrderKind,
+    OrderReport,
+    TradeReport,
+    VenueStatus,
+)
+from smarttrade.matching import (
+    BUY,
+    SELL,
+    Account,
+    Engine,
+    Execution,
+    FeeSchedule,
+    Kind,
+    Market,
+    Order,
+    OrderRejected,
+    OrderRequest,
+    OrderType,
+    Status,
+    TimeInForce,
+    liquidity,
+)
+from smarttrade.matching.units import to_decimal, to_units
+from smarttrade.messages import MarketEvent, Quote, Side, Trade
+
+if TYPE_CHECKING:
+    from smarttrade.exchange.venue import NewOrder
+
+ZERO = Decimal(0)
+_IDS_A_MS = 1_000
+_SMALLEST = Decimal("0.00000001")
+_STATUS = {
+    Status.NEW: VenueStatus.OPEN,
+    Status.PARTIALLY_FILLED: VenueStatus.OPEN,
+    Status.FILLED: VenueStatus.FILLED,
+    Status.CANCELED: VenueStatus.CANCELED,
+    Status.EXPIRED: VenueStatus.EXPIRED,
+    Status.EXPIRED_IN_MATCH: VenueStatus.EXPIRED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A resting order that the log knows, to be put back. `filled` is what the ledger has of it."""
+
+    client_order_id: str
+    order_id: str
+    market: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    filled: Decimal
+
+
+@dataclass(slots=True)
+class _Placed:
+    order: Order
+    order_id: str
+    quantity: Decimal
+    filled_before: Decimal
+
+
+class PaperBook:
+    """One paper account. `codes`: the exchange's certain refusals; `clock`: exchange time in ms."""
+
+    def __init__(
+        self, codes: Mapping[str, str], clock: Callable[[], int], fees: FeeSchedule | None = None
+    ) -> None:
+        self.engine = Engine([])
+        self._codes = codes
+        self._now_ms = clock
+        self._fees = fees or FeeSchedule()
+        self._filters: dict[str, MarketFilters] = {}
+        self._placed: dict[str, _Placed] = {}
+        self._quotes: dict[str, Quote] = {}
+        self._account = Account("paper", self._fees)
+
+    def restore(
+        self, currency: str, cash: Decimal, held: Mapping[str, Decimal], orders: Iterable[Standing]
+    ) -> list[OrderReport]:
+        """Begin anew from the log: cash, base quantity per market, and the orders that rest. The orders that
+        the newest quotes fill at once."""
+        self._account = Account("paper", self._fees)
+        self._account.deposit(currency, max(cash, ZERO).quantize(_SMALLEST, ROUND_FLOOR))
+        for market, quantity in held.items():
+            self._account.deposit(market.partition("/")[0], quantity.quantize(_SMALLEST, ROUND_FLOOR))
+        self.engine = Engine(_market(filters) for filters in self._filters.values())
+        self.engine.add_account(self._account)
+        self.engine.next_order_id = first = self._now_ms() * _IDS_A_MS
+        for state in self.engine.markets.values():
+            state.next_trade_id = first
+        self._placed.clear()
+        for order in orders:
+            self._put_back(order)
+        return [report for quote in list(self._quotes.values()) for report in self.on_market(quote)]
+
+    # --- requests ---
+
+    def use(self, filters: Mapping[str, MarketFilters]) -> None:
+        """The markets' rules; a market that is known already keeps its own until `restore`."""
+        self._filters = dict(filters)
+        for symbol, rules in filters.items():
+            if symbol not in self.engine.markets:
+                self.engine.add_market(_market(rules))
+
+    def place(self, order: NewOrder, may_leave: Callable[[], bool]) -> OrderReport:
+        """Accept and match; OrderWithheldError, VenueRejectedError."""
+        if order.market not in self.engine.markets:
+            raise OrderWithheldError(f"the filters of {order.market} were not read yet")
+        if not may_leave():
+            raise OrderWithheldError(f"order {order.client_order_id} did not leave")
+        if self._now_ms() > order.deadline_ms + order.window_ms:
+            raise VenueRejectedError(DEADLINE_MISSED, "the order came after its deadline")
+        try:
+            placed = self.engine.place(self._account, _request(order), self._now_ms())
+        except OrderRejected as error:
+            refusal = certain_refusal(_as_told(error), self._codes)
+            raise refusal or VenueRejectedError("VenueRejected", str(error)) from None
+        self._placed[order.client_order_id] = _Placed(placed, str(placed.id), order.quantity, ZERO)
+        return self.take_reports().get(order.client_order_id) or self._report(order.client_order_id)
+
+    def query(self, client_order_id: str) -> OrderReport | None:
+        return self._report(client_order_id) if client_order_id in self._placed else None
+
+    def cancel(self, client_order_id: str) -> OrderReport:
+        """NothingToCancelError if no such order is open."""
+        placed = self._placed.get(client_order_id)
+        if placed is None or not placed.order.is_open:
+            raise NothingToCancelError(f"no open order {client_order_id}")
+        self.engine.cancel(placed.order, self._now_ms())
+        return self.take_reports().get(client_order_id) or self._report(client_order_id)
+
+    def read_account(self) -> tuple[tuple[OrderReport, ...], tuple[Balance, ...]]:
+        """Open orders and wallet."""
+        orders = tuple(self._report(order.client_order_id) for order in self._account.open_orders.values())
+        balances = []
+        for asset in self._account.free:
+            free, locked = self._account.balance(asset)
+            balances.append(Balance(asset=asset, free=free, total=free + locked))
+        return orders, tuple(balances)
+
+    # --- the market ---
+
+    def on_market(self, event: MarketEvent) -> list[OrderReport]:
+        """Let the market move the book; the orders that it changed."""
+        if isinstance(event, Quote):
+            self._quotes[event.market] = event
+        if not isinstance(event, Quote | Trade) or event.market not in self.engine.markets:
+            return []
+        if isinstance(event, Quote):
+            bids = {to_units(event.bid): to_units(event.bid_quantity)}
+            asks = {to_units(event.ask): to_units(event.ask_quantity)}
+            liquidity.set_depth(self.engine, event.market, bids, asks, self._now_ms())
+        else:
+            price, quantity = to_units(event.price), to_units(event.quantity)
+            buyer_is_maker = event.side is Side.SELL
+            liquidity.trade(self.engine, event.market, price, quantity, buyer_is_maker, self._now_ms())
+        return list(self.take_reports().values())
+
+    def take_reports(self) -> dict[str, OrderReport]:
+        """The newest report of each order that changed, with all the trades that changed it."""
+        trades: dict[str, list[TradeReport]] = {}
+        for event in self.engine.take_events():
+            if isinstance(event, Execution):
+                found = trades.setdefault(event.order.client_order_id, [])
+                if event.kind is Kind.TRADE:
+                    found.append(self._trade(event))
+        return {cid: self._report(cid, tuple(found)) for cid, found in trades.items() if cid in self._placed}
+
+    def _report(self, client_order_id: str, trades: tuple[TradeReport, ...] = ()) -> OrderReport:
+        placed = self._placed[client_order_id]
+        order = placed.order
+        return OrderReport(
+            client_order_id=client_order_id,
+            order_id=placed.order_id,
+            market=order.market.symbol,
+            side=_side(order.side),
+            status=_STATUS[order.status],
+            price=to_decimal(order.price),
+            quantity=placed.quantity,
+            filled=placed.filled_before + to_decimal(order.filled),
+            time_ms=order.updated_ms,
+            trades=trades,
+        )
+
+    def _trade(self, event: Execution) -> TradeReport:
+        order = event.order
+        placed = self._placed.get(order.client_order_id)
+        return TradeReport(
+            trade_id=str(event.trade_id),
+            order_id=placed.order_id if placed else str(order.id),
+            market=order.market.symbol,
+            side=_side(order.side),
+            price=to_decimal(event.price),
+            quantity=to_decimal(event.quantity),
+            fee=to_decimal(event.commission),
+            fee_asset=event.commission_asset or "",
+            maker=event.is_maker,
+            time_ms=event.time_ms,
+        )
+
+    def _put_back(self, standing: Standing) -> None:
+        request = OrderRequest(
+            symbol=standing.market,
+            side=BUY if standing.side is Side.BUY else SELL,
+            type=OrderType.LIMIT,
+            client_order_id=standing.client_order_id,
+            quantity=standing.quantity - standing.filled,
+            price=standing.price,
+        )
+        try:
+            order = self.engine.place(self._account, request, self._now_ms())
+        except (OrderRejected, KeyError):
+            return  # it cannot rest any more: reconciliation finds it missing and asks
+        self._placed[standing.client_order_id] = _Placed(
+            order, standing.order_id, standing.quantity, standing.filled
+        )
+
+
+def _side(side: int) -> Side:
+    return Side.BUY if side == BUY else Side.SELL
+
+
+def _market(filters: MarketFilters) -> Market:
+    return Market(
+        base=filters.base,
+        quote=filters.quote,
+        tick_size=filters.tick,
+        step_size=filters.lot,
+        min_quantity=filters.minimum_quantity,
+        min_notional=filters.minimum_notional,
+        min_price=filters.tick,
+    )
+
+
+def _request(order: NewOrder) -> OrderRequest:
+    maker = order.kind is OrderKind.POST_ONLY
+    return OrderRequest(
+        symbol=order.market,
+        side=BUY if order.side is Side.BUY else SELL,
+        type=OrderType.LIMIT_MAKER if maker else OrderType.LIMIT,
+        client_order_id=order.client_order_id,
+        quantity=order.quantity,
+        price=order.price,
+        time_in_force=TimeInForce.IOC if order.kind is OrderKind.LIMIT_IOC else TimeInForce.GTC,
+    )
+
+
+def _as_told(error: OrderRejected) -> Any:
+    """The engine's refusal in the exchange's own words, so that one table of codes serves both."""
+    return VenueError(f'{{"code":{error.code},"msg":"{error.message}"}}')
