@@ -86,6 +86,60 @@ def run(
 
 
 @app.command()
+def backtest(
+    file: Manifest,
+    data: Annotated[
+        Path,
+        typer.Option(help="Candles: a CSV or Parquet file, or a directory with one (BTC-USDT.csv) a market."),
+    ],
+    begin: Annotated[
+        str | None,
+        typer.Option("--from", help="First moment to trade on (UTC).", show_default="after warm-up"),
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="Last moment (UTC).", show_default="the end")
+    ] = None,
+    timeframe: Annotated[
+        str | None, typer.Option(help="Candles to decide on.", show_default="the manifest's")
+    ] = None,
+    fees: Annotated[str, typer.Option(help="Fraction of the notional, or MAKER,TAKER.")] = "0.001",
+    spread: Annotated[str, typer.Option(help="Between bid and ask, as a fraction of the price.")] = "0.0002",
+    slippage: Annotated[
+        str, typer.Option(help="Of marketable orders, as a fraction of the price.")
+    ] = "0.0005",
+    latency: Annotated[int, typer.Option(help="Milliseconds from decision to exchange.", min=0)] = 50,
+    seed: Annotated[int, typer.Option(help="Seed of the latency's variation.")] = 0,
+    volume: Annotated[
+        str, typer.Option(help="Asset in which the data counts volume: base or quote.")
+    ] = "base",
+    source: Annotated[
+        Path | None, typer.Option(help="Directory with the Python files of strategy.source.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the result here, with trades and equity.")] = None,
+) -> None:
+    """Run an account on recorded candles: the same decisions, risk and order life as paper and live."""
+    from smarttrade.backtest.command import Options, run_backtest
+
+    options = Options(
+        file=file,
+        data=data,
+        begin=begin,
+        end=end,
+        timeframe=timeframe,
+        fees=fees,
+        spread=spread,
+        slippage=slippage,
+        latency_ms=latency,
+        seed=seed,
+        volume=volume,
+        source=source,
+        json_file=json,
+    )
+    with plainly():
+        run_backtest(options)
+
+
+@app.command()
 def validate(file: Manifest) -> None:
     """Check a manifest and say everything that is wrong with it."""
     from smarttrade.cli.validation import describe_account

@@ -1,0 +1,182 @@
+"""Recorded candles as the events that the account would have seen, in the order in which it would have.
+
+A candle of a longer timeframe exists only when all of its parts do: one that the data ends in the middle of
+is never delivered. Intervals that the file leaves out are flat at the close before them, as in live trading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+from pathlib import Path
+
+from smarttrade.api import Timeframe
+from smarttrade.errors import ConfigurationError
+from smarttrade.exchange.candle import VenueCandle
+from smarttrade.messages import Candle
+from smarttrade.monitoring.candles import contiguous
+from smarttrade.simulator.files import load_recording
+from smarttrade.simulator.recorded import Recording
+
+_ENDINGS = (".csv", ".parquet", ".pq")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What ends at one instant: base candles that move the market, and final candles to decide on."""
+
+    time_ms: int
+    moved: tuple[Candle, ...]
+    final: tuple[Candle, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Base candles per market, without gaps; `interval_ms` is theirs."""
+
+    candles: dict[str, list[Candle]]
+    interval_ms: int
+
+    @property
+    def first_ms(self) -> int:
+        """When the youngest market's data begins."""
+        return max(candles[0].open_ms for candles in self.candles.values())
+
+    @property
+    def last_ms(self) -> int:
+        return min(candles[-1].close_ms for candles in self.candles.values())
+
+    def prices(self) -> dict[str, Decimal]:
+        return {market: candles[0].open for market, candles in self.candles.items()}
+
+    def steps(self, timeframes: Iterable[str], until_ms: int | None = None) -> Iterator[Step]:
+        """Instant by instant; markets in the order given, shorter timeframes first."""
+        builders = {
+            (market, timeframe): Resampler(timeframe)
+            for market in self.candles
+            for timeframe in sorted(timeframes, key=lambda name: Timeframe(name).milliseconds)
+        }
+        frames = sorted(set(timeframes), key=lambda name: Timeframe(name).milliseconds)
+        merged = sorted((c for cs in self.candles.values() for c in cs), key=lambda candle: candle.close_ms)
+        for time_ms, group in groupby(merged, key=lambda candle: candle.close_ms):
+            if until_ms is not None and time_ms > until_ms:
+                return
+            moved = tuple(group)
+            made = (builders[c.market, frame].add(c) for c in moved for frame in frames)
+            yield Step(time_ms, moved, tuple(candle for candle in made if candle is not None))
+
+
+class Resampler:
+    """Base candles into those of one longer (or the same) timeframe."""
+
+    def __init__(self, timeframe: str) -> None:
+        self._timeframe = timeframe
+        self._length_ms = Timeframe(timeframe).milliseconds
+        self._parts: list[Candle] = []
+
+    def add(self, candle: Candle) -> Candle | None:
+        """The final candle that this part completes. An interval whose beginning is not there is left out."""
+        if candle.timeframe == self._timeframe:
+            return candle
+        open_ms = candle.open_ms - candle.open_ms % self._length_ms
+        if self._parts and self._parts[0].open_ms != open_ms:
+            self._parts = []
+        if self._parts or candle.open_ms == open_ms:
+            self._parts.append(candle)
+        if not self._parts or candle.close_ms != open_ms + self._length_ms:
+            return None
+        parts, self._parts = self._parts, []
+        return Candle(
+            market=candle.market,
+            timeframe=self._timeframe,
+            open_ms=open_ms,
+            close_ms=candle.close_ms,
+            open=parts[0].open,
+            high=max(part.high for part in parts),
+            low=min(part.low for part in parts),
+            close=candle.close,
+            volume=sum((part.volume for part in parts), Decimal(0)),
+            final=True,
+        )
+
+
+def load_history(path: Path, markets: Iterable[str], volume: str = "base") -> History:
+    """Candles of every market from one file (one market) or a directory with files named like BTC-USDT.csv.
+
+    ConfigurationError says what is missing or cannot be used.
+    """
+    recordings = {
+        market: load_recording(file, volume) for market, file in _files(path, list(markets)).items()
+    }
+    return build_history(recordings)
+
+
+def build_history(recordings: dict[str, Recording]) -> History:
+    without = [market for market, recording in recordings.items() if not recording.candles]
+    if without:
+        raise ConfigurationError(
+            f"the data of {', '.join(without)} has no candles: give rows with open, high, low, close; "
+            "of recorded trades make candles first"
+        )
+    intervals = {market: recording.interval_ms for market, recording in recordings.items()}
+    if len(set(intervals.values())) > 1:
+        told = ", ".join(f"{market} {interval / 1000:g} s" for market, interval in intervals.items())
+        raise ConfigurationError(f"the markets' candles are of different lengths ({told}): give equal ones")
+    interval_ms = next(iter(intervals.values()))
+    name = _timeframe(interval_ms)
+    return History(
+        {market: _candles(market, recording, name) for market, recording in recordings.items()}, interval_ms
+    )
+
+
+def check_timeframes(history: History, timeframes: Iterable[str]) -> None:
+    """ConfigurationError for a timeframe that cannot be made of the data."""
+    for timeframe in timeframes:
+        if Timeframe(timeframe).milliseconds % history.interval_ms:
+            raise ConfigurationError(
+                f"candles of {timeframe} cannot be made of candles of {history.interval_ms / 1000:g} s: "
+                "give finer data or a longer timeframe"
+            )
+
+
+def _candles(market: str, recording: Recording, timeframe: str) -> list[Candle]:
+    length_ms = recording.interval_ms
+    told = (
+        VenueCandle(c.open_ms, c.open, c.high, c.low, c.close, c.volume, closed=True)
+        for c in recording.candles
+    )
+    return contiguous(told, market, timeframe, length_ms, recording.candles[-1].open_ms + length_ms)
+
+
+def _timeframe(interval_ms: int) -> str:
+    for timeframe in Timeframe:
+        if timeframe.milliseconds == interval_ms:
+            return timeframe.value
+    raise ConfigurationError(
+        f"the data's candles are {interval_ms / 1000:g} s long: they must be one of "
+        f"{', '.join(timeframe.value for timeframe in Timeframe)}"
+    )
+
+
+def _files(path: Path, markets: list[str]) -> dict[str, Path]:
+    if not path.is_dir():
+        if len(markets) > 1:
+            raise ConfigurationError(
+                f"{path} is one file, but the account has {len(markets)} markets: give a directory with one "
+                f"file for each, such as {markets[0].replace('/', '-')}.csv"
+            )
+        return {markets[0]: path}
+    return {market: _file_of(path, market) for market in markets}
+
+
+def _file_of(folder: Path, market: str) -> Path:
+    names = (market.replace("/", "-"), market.replace("/", "_"), market.replace("/", ""))
+    for name in names:
+        for ending in _ENDINGS:
+            if (folder / f"{name}{ending}").is_file():
+                return folder / f"{name}{ending}"
+    raise ConfigurationError(
+        f"{folder} has no file for {market}: name it {names[0]}.csv or {names[0]}.parquet"
+    )
