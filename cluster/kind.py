@@ -4,6 +4,7 @@ The user's ~/.kube/config is never written. KIND_NODE_IMAGE replaces the node im
 """
 
 import os
+import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cluster.paths import cache_folder
 from cluster.progress import say, step
 
 CONFIGURATION = Path(__file__).with_name("kind.yaml")
+_COMES_BACK_WITHIN_S = 90
 
 
 def kubeconfig(name: str) -> Path:
@@ -22,9 +24,9 @@ def kubeconfig(name: str) -> Path:
 
 
 def up(name: str) -> None:
-    """Create the cluster; nothing happens when it runs."""
+    """Create the cluster; nothing happens when it runs, and one that was stopped is started again."""
     with exclusive(kubeconfig(name).with_name("lock")):
-        if name in clusters() and not is_ready(name):
+        if name in clusters() and not _comes_back(name):
             say(f"the kind cluster {name} exists but does not answer: making it anew")
             run(delete_words(kind_program(), name))
         if name not in clusters():
@@ -81,10 +83,29 @@ def clusters() -> set[str]:
 
 
 def is_ready(name: str) -> bool:
-    """Whether the nodes of the cluster are ready; its kubeconfig is written when it is missing."""
-    run([kind_program(), "export", "kubeconfig", f"--name={name}", f"--kubeconfig={kubeconfig(name)}"])
-    wait = ["wait", "--for=condition=Ready", "node", "--all", "--timeout=60s"]
-    return succeeds([binaries.ensure("kubectl"), f"--kubeconfig={kubeconfig(name)}", *wait], timeout_s=90)
+    """Whether the nodes of the cluster are ready now."""
+    wait = ["wait", "--for=condition=Ready", "node", "--all", "--timeout=5s"]
+    return _has_kubeconfig(name) and succeeds(
+        [binaries.ensure("kubectl"), f"--kubeconfig={kubeconfig(name)}", *wait]
+    )
+
+
+def _comes_back(name: str) -> bool:
+    """Whether what is there gets ready; an engine that was restarted leaves the nodes stopped."""
+    succeeds(["docker", "start", *nodes(name)])
+    deadline = time.monotonic() + _COMES_BACK_WITHIN_S
+    # Without a kubeconfig it was never finished.
+    while _has_kubeconfig(name) and time.monotonic() < deadline:
+        if is_ready(name):
+            return True
+        time.sleep(1)
+    return False
+
+
+def _has_kubeconfig(name: str) -> bool:
+    return succeeds(
+        [kind_program(), "export", "kubeconfig", f"--name={name}", f"--kubeconfig={kubeconfig(name)}"]
+    )
 
 
 def create_words(program: Path, name: str, environment: Mapping[str, str]) -> list[str]:
