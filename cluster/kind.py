@@ -10,12 +10,15 @@ from pathlib import Path
 
 from cluster import binaries, kind_bandwidth
 from cluster.commands import run, succeeds
+from cluster.errors import ClusterError
 from cluster.locks import exclusive
 from cluster.paths import cache_folder
 from cluster.progress import say, step
 
 CONFIGURATION = Path(__file__).with_name("kind.yaml")
 _COMES_BACK_WITHIN_S = 90
+# On a node: kind got to the end. Killed before, it leaves clusters that are ready and yet run no pods.
+_COMPLETE = "/kind/smarttrade-complete"
 
 
 def kubeconfig(name: str) -> Path:
@@ -27,11 +30,12 @@ def up(name: str) -> None:
     """Create the cluster; nothing happens when it runs, and one that was stopped is started again."""
     with exclusive(kubeconfig(name).with_name("lock")):
         if name in clusters() and not _comes_back(name):
-            say(f"the kind cluster {name} exists but does not answer: making it anew")
+            say(f"the kind cluster {name} exists but is not whole: making it anew")
             run(delete_words(kind_program(), name))
         if name not in clusters():
             with step(f"create the kind cluster {name}"):
                 run(create_words(kind_program(), name, os.environ))
+            _on_every_node(name, "touch", _COMPLETE)
         for node in nodes(name):
             kind_bandwidth.enable(node)
 
@@ -84,28 +88,29 @@ def clusters() -> set[str]:
 
 def is_ready(name: str) -> bool:
     """Whether the nodes of the cluster are ready now."""
+    export = ["export", "kubeconfig", f"--name={name}", f"--kubeconfig={kubeconfig(name)}"]
     wait = ["wait", "--for=condition=Ready", "node", "--all", "--timeout=5s"]
-    return _has_kubeconfig(name) and succeeds(
+    return succeeds([kind_program(), *export]) and succeeds(
         [binaries.ensure("kubectl"), f"--kubeconfig={kubeconfig(name)}", *wait]
     )
 
 
 def _comes_back(name: str) -> bool:
     """Whether what is there gets ready; an engine that was restarted leaves the nodes stopped."""
-    succeeds(["docker", "start", *nodes(name)])
+    try:
+        run(["docker", "start", *nodes(name)])
+        _on_every_node(name, "test", "-e", _COMPLETE)
+    except ClusterError:
+        return False
     deadline = time.monotonic() + _COMES_BACK_WITHIN_S
-    # Without a kubeconfig it was never finished.
-    while _has_kubeconfig(name) and time.monotonic() < deadline:
-        if is_ready(name):
-            return True
+    while not is_ready(name) and time.monotonic() < deadline:
         time.sleep(1)
-    return False
+    return is_ready(name)
 
 
-def _has_kubeconfig(name: str) -> bool:
-    return succeeds(
-        [kind_program(), "export", "kubeconfig", f"--name={name}", f"--kubeconfig={kubeconfig(name)}"]
-    )
+def _on_every_node(name: str, *words: str) -> None:
+    for node in nodes(name):
+        run(["docker", "exec", node, *words])
 
 
 def create_words(program: Path, name: str, environment: Mapping[str, str]) -> list[str]:
