@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from smarttrade.backtest.history import build_history, check_timeframes, load_history
+from smarttrade.errors import ConfigurationError
+from smarttrade.simulator.recorded import RecordedTrade, Recording
+from tests.unit.backtest.recordings import MINUTE_MS, START_MS, flat, history, random_walk
+
+
+def test_intervals_that_are_missing_are_flat_at_the_close_before() -> None:
+    candles = random_walk(10)
+    told = history(candles[:4] + candles[6:]).candles["BTC/USDT"]
+    assert len(told) == 10
+    assert [(c.open, c.high, c.low, c.close, c.volume) for c in told[4:6]] == [
+        (candles[3].close,) * 4 + (Decimal(0),)
+    ] * 2
+
+
+def test_a_longer_candle_is_made_of_whole_parts_only() -> None:
+    candles = random_walk(13)[2:]
+    steps = list(history(candles).steps(["5m", "1m"]))
+    fives = [candle for step in steps for candle in step.final if candle.timeframe == "5m"]
+    assert [candle.open_ms for candle in fives] == [START_MS + 5 * MINUTE_MS]
+    parts = random_walk(13)[5:10]
+    assert fives[0].open == parts[0].open
+    assert fives[0].high == max(part.high for part in parts)
+    assert fives[0].low == min(part.low for part in parts)
+    assert fives[0].close == parts[-1].close
+    assert fives[0].volume == sum(part.volume for part in parts)
+
+
+def test_shorter_timeframes_come_first_within_an_instant() -> None:
+    last = list(history(random_walk(5)).steps(["5m", "1m"]))[-1]
+    assert [candle.timeframe for candle in last.final] == ["1m", "5m"]
+
+
+def test_finer_candles_than_the_data_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="cannot be made of candles of 60 s"):
+        check_timeframes(history(flat(5)), ["1s"])
+
+
+def test_a_directory_holds_one_file_a_market(tmp_path: Path) -> None:
+    rows = "timestamp,open,high,low,close,volume\n0,1,2,1,2,5\n60,2,3,2,3,5\n"
+    for name in ("BTC-USDT.csv", "ETHUSDT.csv"):
+        (tmp_path / name).write_text(rows)
+    told = load_history(tmp_path, ["BTC/USDT", "ETH/USDT"])
+    assert [candle.close for candle in told.candles["ETH/USDT"]] == [Decimal(2), Decimal(3)]
+    with pytest.raises(ConfigurationError, match="no file for XRP/USDT: name it XRP-USDT"):
+        load_history(tmp_path, ["XRP/USDT"])
+
+
+def test_one_file_cannot_serve_two_markets(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="give a directory"):
+        load_history(tmp_path / "x.csv", ["BTC/USDT", "ETH/USDT"])
+
+
+def test_trades_are_refused_with_what_to_do() -> None:
+    trades = [RecordedTrade(START_MS, Decimal(1), Decimal(1), False)]
+    with pytest.raises(ConfigurationError, match="has no candles"):
+        build_history({"BTC/USDT": Recording([], trades, [])})
