@@ -20,6 +20,7 @@ class ExchangeClock:
 
     _samples: list[tuple[float, float, float]] = field(default_factory=list)
     _suspect: bool = False
+    _least: tuple[float, float, float] | None = None
 
     def sample(self, sent_ms: float, received_ms: float, exchange_ms: float) -> None:
         """Add one request: when it left, when its answer came (monotonic), and what it said."""
@@ -28,6 +29,8 @@ class ExchangeClock:
         if self._suspect:
             self._samples, self._suspect = [], False
         self._samples = [*self._samples[-(KEPT - 1) :], (received_ms, round_trip / 2 + RESOLUTION_MS, offset)]
+        # All errors grow alike, so which sample is the best one changes only with a new sample.
+        self._least = min(self._samples, key=lambda kept: (kept[1] - kept[0] * DRIFT, kept[2]))
 
     def distrust(self) -> None:
         """The exchange refused a timestamp: the next sample replaces all that were taken before it."""
@@ -49,5 +52,7 @@ class ExchangeClock:
         return best is not None and now_ms + best[1] - best[0] > exchange_ms
 
     def _best(self, now_ms: float) -> tuple[float, float] | None:
-        grown = [(error + (now_ms - at) * DRIFT, offset) for at, error, offset in self._samples]
-        return min(grown, default=None)
+        if self._least is None:
+            return None
+        received_ms, error, offset = self._least
+        return error + (now_ms - received_ms) * DRIFT, offset
