@@ -34,8 +34,15 @@ from smarttrade.messages import AccountView, Answer, Candle, Decision, DecisionO
 
 _NEVER_MS = 1e18
 _SELDOM_MS = 3_600_000.0
+# Nothing is lost here and no clock drifts, so what only guards against that happens seldom.
 _TUNING = Tuning(
-    hold_ms=0, settle_ms=0, reconcile_every_ms=_SELDOM_MS, report_every_ms=_NEVER_MS, snapshot_every=2**62
+    hold_ms=0,
+    settle_ms=0,
+    reconcile_every_ms=_SELDOM_MS,
+    clock_every_ms=_SELDOM_MS / 6,
+    filters_every_ms=_NEVER_MS,
+    report_every_ms=_NEVER_MS,
+    snapshot_every=2**62,
 )
 _LEAST_WARMUP = 2
 
