@@ -9,7 +9,9 @@ BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 LOCKS  := requirements/bootstrap.txt requirements/dev.txt
 STAMP  := $(VENV)/.installed
-PYTEST := $(BIN)/pytest -q
+PYTEST := $(BIN)/pytest -q --durations=15
+# Component tests wait for processes more than they compute.
+PARALLEL := -n 3 --dist loadfile
 
 .PHONY: help setup check fix test test-unit test-component test-simulation test-e2e simulate demo demo-down \
         cluster-up cluster-down images crds lock bench clean
@@ -40,7 +42,7 @@ test-unit: setup ## Pure code, no processes
 
 test-component: setup ## Real nats-server, kube-apiserver and exchange protocol as plain processes
 	$(PY) -m cluster binaries nats-server etcd kube-apiserver kube-controller-manager kubectl helm >/dev/null
-	$(PYTEST) tests/component
+	$(PYTEST) $(PARALLEL) tests/component
 
 test-simulation: setup ## Fault histories of the execution protocol on virtual time, a fixed set
 	$(PYTEST) tests/simulation
