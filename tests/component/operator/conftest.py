@@ -131,7 +131,7 @@ def make_operator(
             "SMARTTRADE_CATALOGUE": str(tmp_path / "catalogue.yaml"),
             "SMARTTRADE_RUNTIME_IMAGE": "smarttrade-runtime:test",
             "SMARTTRADE_HOST": "127.0.0.1",
-            "SMARTTRADE_LEASE_SECONDS": "3",
+            "SMARTTRADE_LEASE_SECONDS": "15",
         }
         extra = {f"SMARTTRADE_{name}": value for name, value in environment.items()}
         operator = OperatorProcess(settings | extra, tmp_path / f"{pod}.log")

@@ -56,13 +56,13 @@ def test_steady_state_costs_nothing_and_restarts_resyncs_and_audits_change_nothi
 def test_the_standby_takes_over_when_the_leader_dies(
     make_operator: MakeOperator, nats: LocalServer, namespace: Namespace
 ) -> None:
-    leader = make_operator(nats, "operator-a").start()
-    standby = make_operator(nats, "operator-b").start(wait=False)
+    leader = make_operator(nats, "operator-a", LEASE_SECONDS="5").start()
+    standby = make_operator(nats, "operator-b", LEASE_SECONDS="5").start(wait=False)
     eventually(lambda: standby.probe("/readyz")[0] == 200, 30)
     assert not standby.is_leading()
     assert leader.stop(signal.SIGKILL) == -signal.SIGKILL
     namespace.create("TradingAccount", build_account("alice"))
-    eventually(standby.is_leading, 20)
+    eventually(standby.is_leading, 40)
     namespace.wait("Deployment", "alice")
     assert namespace.get("Lease", "smarttrade-operator")["spec"]["holderIdentity"] == "operator-b"
 
@@ -80,11 +80,11 @@ def test_a_leader_that_is_stopped_hands_over_at_once(
 def test_a_leader_that_was_paused_too_long_ends_itself(
     make_operator: MakeOperator, nats: LocalServer, namespace: Namespace
 ) -> None:
-    leader = make_operator(nats, "operator-a").start()
-    standby = make_operator(nats, "operator-b").start(wait=False)
+    leader = make_operator(nats, "operator-a", LEASE_SECONDS="5").start()
+    standby = make_operator(nats, "operator-b", LEASE_SECONDS="5").start(wait=False)
     assert leader.process is not None
     leader.process.send_signal(signal.SIGSTOP)
-    eventually(standby.is_leading, 30)
+    eventually(standby.is_leading, 40)
     leader.process.send_signal(signal.SIGCONT)
     assert leader.process.wait(20) == 1
     assert standby.is_leading()
