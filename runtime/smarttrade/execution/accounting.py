@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import is_not
 
 from smarttrade.api import TradingAccountSpec
 from smarttrade.exchange.reports import OrderKind
@@ -23,9 +24,26 @@ class Accounting:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
+        self._states: dict[str, Effective] = {}
+        self._follow_from: tuple[object, ...] = ()
 
     def state(self, market: str = "") -> Effective:
-        """What may be done in a market, or in the account as a whole."""
+        """What may be done in a market, or in the account as a whole.
+
+        It is asked for many times a step and seldom changes, so it is kept until what it follows from is
+        replaced; none of that is ever changed in place.
+        """
+        ctx = self._ctx
+        causes = (ctx.spec, ctx.filters, ctx.book.losses.breach, ctx.kill, ctx.deleting)
+        if len(self._follow_from) != len(causes) or any(map(is_not, causes, self._follow_from)):
+            self._follow_from = causes
+            self._states.clear()
+        found = self._states.get(market)
+        if found is None:
+            found = self._states[market] = self._judge(market)
+        return found
+
+    def _judge(self, market: str) -> Effective:
         ctx = self._ctx
         if ctx.spec is None:
             return Effective(EffectiveState.PAUSED, Source.SPEC, "no specification was read yet")
