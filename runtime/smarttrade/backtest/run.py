@@ -175,11 +175,11 @@ class Backtest:
             self._feed(fx.DecisionReceived(decision=decision, token=len(self.recorded.decisions)))
 
     def _mark(self, time_ms: int) -> None:
-        valuation = self._execution.accounting.valuation()
-        ledger, invested = self._execution.ctx.book.ledger, Decimal(0)
+        equity, invested = self._execution.accounting.valuation().equity, Decimal(0)
+        ledger = self._execution.ctx.book.ledger
         for market in ledger.held():
             invested += abs(ledger.quantity(market)) * self._exchange.last_price(market)
-        self.recorded.points.append(Point(time_ms, valuation.equity, invested))
+        self.recorded.points.append(Point(time_ms, equity, invested))
 
     # --- the execution core ---
 
