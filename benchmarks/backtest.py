@@ -1,7 +1,7 @@
 """Bars a second of CPU time for a two-EMA crossover with orders, against NautilusTrader.
 
 Both run over the same seeded month of one-minute bars, each in a process of its own: long while the fast mean
-is above the slow one, else flat, a tenth of a bitcoin each time. Both count the orders that filled; theirs
+is above the slow one, else flat, about a tenth of a bitcoin a time. Both count the orders that filled; theirs
 trades the first 200 bars too, which are warm-up here. The reference lives in a virtual environment in the
 cache.
 This file is run there too, as a script, so it imports nothing but the standard library at the top.
