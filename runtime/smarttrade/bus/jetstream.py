@@ -20,6 +20,8 @@ from nats.errors import TimeoutError as NatsTimeout
 from smarttrade.errors import BusError
 
 WRONG_LAST_SEQUENCE = (10071, 10164)
+# A replicated stream is still deciding on an earlier message with the same id: its fate is not known yet.
+SAME_ID_IN_PROCESS = 10158
 STREAM_NOT_FOUND = 10059
 STREAM_EXISTS = 10058
 NO_MESSAGE = 10037

@@ -114,6 +114,8 @@ class AccountLog:
         try:
             return await jetstream.publish(self._nc, subject, payload, headers, timeout_s=self._timeout_s)
         except ApiError as error:
+            if error.code == jetstream.SAME_ID_IN_PROCESS:
+                raise BusTimeoutError(f"an earlier attempt is not decided yet: {error}") from error
             if error.code not in jetstream.WRONG_LAST_SEQUENCE:
                 raise
         last = await jetstream.last(self._nc, subjects.STREAM, subject)
