@@ -18,7 +18,6 @@ SUITE = "bookworm"
 # Bump the last number when the recipe below changes.
 REFERENCE = f"localhost/smarttrade-base:{SUITE}-2"
 _PACKAGES = "python3,ca-certificates"
-_DEFAULT_MIRROR = "http://deb.debian.org/debian"
 _UNNEEDED = (
     "var/cache/apt",
     "var/lib/apt/lists",
@@ -44,7 +43,7 @@ def _make() -> None:
         root, context = Path(name) / "root", Path(name) / "context"
         context.mkdir()
         # A mount namespace of its own: a killed debootstrap would leave /proc mounted in the folder.
-        words = ["--variant=minbase", f"--include={_PACKAGES}", SUITE, str(root), mirror()]
+        words = ["--variant=minbase", f"--include={_PACKAGES}", SUITE, str(root), *mirror()]
         run(["unshare", "--mount", "--propagation=private", "debootstrap", *words])
         for place in _UNNEEDED:
             shutil.rmtree(root / place, ignore_errors=True)
@@ -54,12 +53,12 @@ def _make() -> None:
         buildah.build(context, REFERENCE)
 
 
-def mirror() -> str:
-    """The Debian mirror that this machine uses for the suite, or the public one."""
+def mirror() -> list[str]:
+    """The Debian mirror that this machine uses for the suite; empty leaves the choice to debootstrap."""
     try:
         lines = run(
             ["apt-get", "indextargets", "--format", "$(REPO_URI)", f"Codename: {SUITE}", "Component: main"]
         )
     except ClusterError:
-        return _DEFAULT_MIRROR
-    return next((line.rstrip("/") for line in lines.split() if line.startswith("http")), _DEFAULT_MIRROR)
+        return []
+    return [line.rstrip("/") for line in lines.split() if line.startswith("http")][:1]
