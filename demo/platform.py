@@ -94,6 +94,14 @@ def _image(reference: str) -> dict[str, str]:
     return {"repository": repository, "tag": tag, "pullPolicy": "IfNotPresent"}
 
 
+def installed_recording(kubectl: Kubectl) -> str | None:
+    """The file that the installed simulated exchange replays, empty for none; None where none is."""
+    if not kubectl.find("secret", "-n", NAMESPACE, "-l", f"owner=helm,name={RELEASE}").get("items"):
+        return None
+    values = json.loads(_helm(kubectl, "get", "values", RELEASE, "--namespace", NAMESPACE, "-o", "json"))
+    return str(((values or {}).get("simulator") or {}).get("dataFile", ""))
+
+
 def install(kubectl: Kubectl, values: Mapping[str, Any], *, timeout_s: int = 300) -> None:
     """Install or upgrade the chart and wait until its pods are ready."""
     _unlock(kubectl)

@@ -31,6 +31,10 @@ def up(data: Path | None) -> None:
     )
     keys = platform.make_exchange_keys(list(accounts.NAMES))
     recording = platform.describe_recording(data, place_recording(where, data)) if data else None
+    before = platform.installed_recording(kubectl)
+    if before is not None and before != (recording.file if recording else ""):
+        progress.step("accounts: settle and remove, since their market becomes another one")
+        accounts.delete(kubectl)
     platform.install(kubectl, platform.build_values(images, keys, recording))
     progress.step("accounts: alice with two replicas, bob with one, each in a namespace of its own")
     accounts.apply(kubectl, keys)
@@ -54,7 +58,8 @@ def down() -> None:
 def _show_first_fill(kubectl: Kubectl, progress: Progress, name: str) -> None:
     def look() -> tuple[Seen | None, str]:
         seen = accounts.look(kubectl, name)
-        return (seen if seen.fills and seen.leader else None), f"{name}: {seen}"
+        trades = seen.fills and seen.leader and ground_truth.trades(kubectl, name)
+        return (seen if trades else None), f"{name}: {seen}"
 
     seen = progress.wait(look, timeout_s=FIRST_FILL_TIMEOUT_S)
     progress.step(f"{name} trades: {seen}")
@@ -67,7 +72,7 @@ def _show_fail_over(kubectl: Kubectl, progress: Progress) -> None:
 
     def look() -> tuple[Seen | None, str]:
         seen = accounts.look(kubectl, "alice")
-        moved = seen.leader not in ("", before.leader) and seen.fills > before.fills
+        moved = seen.leader not in ("", before.leader) and seen.fills > before.fills and seen.ready
         return (seen if moved else None), f"alice: {seen}"
 
     after = progress.wait(look, timeout_s=FAIL_OVER_TIMEOUT_S)

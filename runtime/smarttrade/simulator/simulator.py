@@ -68,6 +68,8 @@ class Simulator:
     async def start(self) -> None:
         """Restore state, catch up with the tape's history, listen."""
         self.state.restore()
+        if self.config.market == "tape":
+            self._number_above_earlier_runs()
         for user in self.config.users:
             if user.name not in self.venue.engine.accounts:
                 self.venue.add_user(user)
@@ -87,6 +89,16 @@ class Simulator:
         self.admin_url = f"http://{self.config.admin_host}:{admin_port}"
         self.pump.on_beat.append(self.state.save_if_due)
         self._task = asyncio.create_task(self.pump.run(), name="market")
+
+    def _number_above_earlier_runs(self) -> None:
+        """Never give an id twice, also not after a restart without state: accounts remember what they saw.
+
+        Milliseconds since 1970 grow faster than the ids, which are fewer than a thousand a second.
+        """
+        engine, first = self.venue.engine, self.clock.now_ms()
+        engine.next_order_id = max(engine.next_order_id, first)
+        for state in engine.markets.values():
+            state.next_trade_id = max(state.next_trade_id, first)
 
     async def _listen(self, app: web.Application, host: str, port: int) -> int:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handle_signals=False)
