@@ -38,7 +38,7 @@ fix: setup ## Apply what the linter and the formatter can
 test: check test-unit test-component test-simulation test-e2e ## Everything: check and every layer of tests
 
 test-unit: setup ## Pure code, no processes
-	$(PYTEST) tests/unit
+	$(PYTEST) -n 2 tests/unit
 
 test-component: setup ## Real nats-server, kube-apiserver and exchange protocol as plain processes
 	$(PY) -m cluster binaries nats-server etcd kube-apiserver kube-controller-manager kubectl helm >/dev/null
