@@ -56,7 +56,9 @@ def exchange_info(call: Call) -> Any:
 
 
 def depth(call: Call) -> Any:
-    return render_market.build_depth(call.market(), call.parameters.limit(100, 5000))
+    data = call.market()
+    data.note_snapshot()
+    return render_market.build_depth(data, call.parameters.limit(100, 5000))
 
 
 def trades(call: Call) -> Any:

@@ -23,6 +23,7 @@ class MarketData:
         self.update_id = 1
         self.published_id = 1
         self._published: dict[int, Levels] = {BUY: {}, SELL: {}}
+        self._shown: dict[int, set[int]] = {BUY: set(), SELL: set()}
 
     def add_trade(self, trade: PublicTrade) -> None:
         self.trades.append(trade)
@@ -49,6 +50,14 @@ class MarketData:
     def depth(self, side: int, count: int | None) -> list[tuple[int, int]]:
         return [(level.price, level.quantity) for level in self.state.book.sorted_levels(side, count)]
 
+    def note_snapshot(self) -> None:
+        """Somebody was shown the book between two differences: the next one says what became of every level.
+
+        A level that came and went in between would otherwise stay in that reader's book for good.
+        """
+        for side in (BUY, SELL):
+            self._shown[side].update(price for price, _ in self.depth(side, None))
+
     def take_changes(self) -> tuple[int, int, Levels, Levels] | None:
         """(first id, last id, bids, asks) changed since the last call; quantity 0 removes a level."""
         if self.update_id == self.published_id:
@@ -57,10 +66,12 @@ class MarketData:
         changes = []
         for side in (BUY, SELL):
             now = dict(self.depth(side, None))
-            before = self._published[side]
-            changed = {price: size for price, size in now.items() if before.get(price) != size}
-            changed.update({price: 0 for price in before if price not in now})
-            self._published[side] = now
+            before, shown = self._published[side], self._shown[side]
+            changed = {
+                price: size for price, size in now.items() if before.get(price) != size or price in shown
+            }
+            changed.update({price: 0 for price in before.keys() | shown if price not in now})
+            self._published[side], self._shown[side] = now, set()
             changes.append(changed)
         return first, self.update_id, changes[0], changes[1]
 
