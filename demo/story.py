@@ -70,9 +70,13 @@ def _show_fail_over(kubectl: Kubectl, progress: Progress) -> None:
     progress.step(f"fail-over: kill alice's leader {before.leader}")
     kubectl("delete", "pod", before.leader, "-n", "alice", "--grace-period=0", "--force", "--wait=false")
 
+    taken_over: list[int] = []  # fills when the standby was first seen in the lead: later ones are its own
+
     def look() -> tuple[Seen | None, str]:
         seen = accounts.look(kubectl, "alice")
-        moved = seen.leader not in ("", before.leader) and seen.fills > before.fills and seen.ready
+        if seen.leader not in ("", before.leader):
+            taken_over.append(seen.fills)
+        moved = taken_over and seen.fills > taken_over[0] and seen.ready
         return (seen if moved else None), f"alice: {seen}"
 
     after = progress.wait(look, timeout_s=FAIL_OVER_TIMEOUT_S)
