@@ -1,23 +1,31 @@
 """Figures of an equity curve, each with the source of its formula.
 
-A curve is a list of (time in ms, equity), oldest first. Returns are those between the last equities of
-successive UTC days; a year has 365 of them, as crypto markets never close. No risk-free rate is subtracted.
-None says that there is too little to conclude from.
+A curve is two columns of equal length, times in ms and levels, oldest first; all figures of it are ratios, so
+that levels may be counted in any unit. Returns are those between the last levels of successive UTC days; a
+year has 365 of them, as crypto markets never close. No risk-free rate is subtracted. None says that there is
+too little to conclude from.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 DAYS_A_YEAR = 365
 _DAY_MS = 86_400_000
 _ZERO = Decimal(0)
 
-Curve = Sequence[tuple[int, Decimal]]
+
+class Curve(NamedTuple):
+    """`levels` are numbers of one kind: int, float or Decimal."""
+
+    times: Sequence[int]
+    levels: Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +37,28 @@ class Drawdown:
 
 
 def daily_returns(curve: Curve) -> list[float]:
-    """Simple returns from one UTC day's last equity to the next's; the first from the first equity."""
-    last: dict[int, Decimal] = {}
-    for time_ms, equity in curve[1:]:
-        last[(time_ms - 1) // _DAY_MS] = equity
-    levels = [curve[0][1], *last.values()]
-    return [float(now / before - 1) for before, now in pairwise(levels) if before > 0]
+    """Simple returns from one UTC day's last level to the next's; the first from the first level."""
+    return [change for _, change in _returns(curve, lambda time_ms: time_ms // _DAY_MS)]
+
+
+def monthly_returns(curve: Curve) -> list[tuple[str, float]]:
+    """Simple returns of the UTC months, as `2022-01`; the first from the first level."""
+    return _returns(curve, lambda time_ms: f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m}")
+
+
+def _returns(curve: Curve, period: Callable[[int], Any]) -> list[tuple[Any, float]]:
+    """A level at the very end of a period still belongs to it. Days are told apart first, as most
+    neighbours share one."""
+    last: dict[Any, Any] = {}
+    day, name = None, None
+    for time_ms, level in zip(curve.times[1:], curve.levels[1:], strict=True):
+        if (time_ms - 1) // _DAY_MS != day:
+            day = (time_ms - 1) // _DAY_MS
+            name = period(time_ms - 1)
+        last[name] = level
+    levels = [curve.levels[0], *last.values()]
+    changes = zip(last, pairwise(levels), strict=True)
+    return [(name, float(now / before - 1)) for name, (before, now) in changes if before > 0]
 
 
 def cagr(curve: Curve) -> float | None:
@@ -42,7 +66,7 @@ def cagr(curve: Curve) -> float | None:
 
     Source: CFA Institute, Quantitative Methods, "annualised return". None below a day; -1 after ruin.
     """
-    span_ms, start, end = curve[-1][0] - curve[0][0], curve[0][1], curve[-1][1]
+    span_ms, start, end = curve.times[-1] - curve.times[0], curve.levels[0], curve.levels[-1]
     if span_ms < _DAY_MS or start <= 0:
         return None
     if end <= 0:
@@ -80,15 +104,15 @@ def drawdown(curve: Curve) -> Drawdown:
 
     Source: M. Magdon-Ismail and A. Atiya, "Maximum Drawdown", Risk 17 (2004).
     """
-    peak, since_ms, depth, longest_ms, below = curve[0][1], curve[0][0], _ZERO, 0, False
-    for time_ms, equity in curve:
-        if equity >= peak:
+    peak, since_ms, depth, longest_ms, below = curve.levels[0], curve.times[0], 0.0, 0, False
+    for time_ms, level in zip(*curve, strict=True):
+        if level >= peak:
             longest_ms = max(longest_ms, time_ms - since_ms if below else 0)
-            peak, since_ms, below = equity, time_ms, False
+            peak, since_ms, below = level, time_ms, False
         elif peak > 0:
-            depth, below = max(depth, (peak - equity) / peak), True
+            depth, below = max(depth, float((peak - level) / peak)), True
             longest_ms = max(longest_ms, time_ms - since_ms)
-    return Drawdown(float(depth), longest_ms)
+    return Drawdown(depth, longest_ms)
 
 
 def calmar(growth: float | None, depth: float) -> float | None:
@@ -108,7 +132,16 @@ def expectancy(profits: Sequence[Decimal]) -> Decimal:
     return sum(profits, _ZERO) / len(profits)
 
 
-def exposure(invested: Sequence[Decimal]) -> float:
-    """Share of the candles at whose end a position worth more than one unit of the quote asset was held, so
-    that what is left below a lot does not count."""
-    return sum(each > 1 for each in invested) / len(invested)
+def turnover(traded: float, levels: Sequence[Any]) -> float:
+    """Traded notional, bought and sold, over mean equity, both in one unit.
+
+    Source: the portfolio turnover rate of the SEC's Form N-1A, item 13 (over average assets), but of
+    purchases and sales together, as each of them pays fees.
+    """
+    return float(traded) / (math.fsum(levels) / len(levels))
+
+
+def exposure(invested: Sequence[Any], least: float = 1) -> float:
+    """Share of the marks at which a position worth more than `least` was held, so that what is left below a
+    lot does not count. Source: the "Exposure Time [%]" of backtesting.py's statistics."""
+    return sum(each > least for each in invested) / len(invested)

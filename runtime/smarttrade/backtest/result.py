@@ -10,20 +10,16 @@ from typing import Any
 
 from smarttrade.api import TradingAccount
 from smarttrade.backtest import metrics
+from smarttrade.backtest.curve import EquityCurve, Point
+from smarttrade.backtest.denials import Denial, DenialGroup, find_denials, group_denials
 from smarttrade.backtest.exchange import FILL_MODEL
 from smarttrade.backtest.options import Assumptions
 from smarttrade.backtest.trips import Trip, build_trips
+from smarttrade.evaluation.loading import strategy_name
 from smarttrade.exchange.reports import MarketFilters
-from smarttrade.messages import Decision, DecisionOutcome, DecisionReply, Fill, Outcome
+from smarttrade.messages import Decision, DecisionOutcome, DecisionReply, Fill
 
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """The account at the end of one base candle; money in `capital.currency`."""
-
-    time_ms: int
-    equity: Decimal
-    invested: Decimal
+__all__ = ["Point", "Recorded", "build_document", "build_metrics", "moment"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,7 +29,7 @@ class Recorded:
     account: TradingAccount
     start_ms: int
     filters: dict[str, MarketFilters]
-    points: list[Point] = field(default_factory=list)
+    points: EquityCurve = field(default_factory=EquityCurve)
     decisions: list[Decision] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     outcomes: list[DecisionOutcome] = field(default_factory=list)
@@ -44,60 +40,76 @@ class Recorded:
         """A decision that was refused at the door, or by risk."""
         self.refused[reply.id] = reply
 
-    def denials(self) -> dict[str, int]:
-        """How many decisions risk denied or the exchange rejected, by code."""
-        codes = {each.id: each.code for each in self.refused.values()}
-        for outcome in self.outcomes:
-            if outcome.outcome in (Outcome.DENIED, Outcome.REJECTED):
-                codes[outcome.id] = outcome.code
-        return dict(sorted(Counter(codes.values()).items()))
+    def denials(self) -> list[Denial]:
+        """Decisions that risk denied or the exchange rejected, in time."""
+        return find_denials(self.decisions, self.refused, self.outcomes)
 
     def trips(self) -> list[Trip]:
         return build_trips(self.fills, {market: rules.lot for market, rules in self.filters.items()})
+
+    def curve(self) -> metrics.Curve:
+        """Equity from the first moment on, in units of `points`."""
+        first = int(self.account.spec.capital.allocation / self.points.unit)
+        return metrics.Curve([self.start_ms, *self.points.times], [first, *self.points.equity])
 
 
 def build_document(
     recorded: Recorded, assumptions: Assumptions, fill_model: str = FILL_MODEL
 ) -> dict[str, Any]:
     """Money as decimal strings in the account's currency, ratios as numbers, times as ISO text in UTC."""
-    spec, trips = recorded.account.spec, recorded.trips()
-    metadata = recorded.account.metadata
+    spec, trips, denials = recorded.account.spec, recorded.trips(), recorded.denials()
+    curve = recorded.curve()
     return {
-        "account": f"{metadata.get('namespace', 'default')}/{metadata['name']}",
-        "strategy": spec.strategy.name or (spec.strategy.source.class_name if spec.strategy.source else ""),
+        "account": f"{recorded.account.namespace}/{recorded.account.name}",
+        "strategy": strategy_name(spec.strategy),
+        "parameters": dict(spec.strategy.parameters),
         "markets": [market.symbol for market in spec.markets],
         "timeframe": spec.strategy.timeframe.value,
         "currency": spec.capital.currency,
         "from": moment(recorded.start_ms),
-        "to": moment(recorded.points[-1].time_ms),
-        "assumptions": {
-            "fill_model": fill_model,
-            **{
-                name: value if isinstance(value, int) else str(value)
-                for name, value in asdict(assumptions).items()
-            },
-        },
-        "metrics": build_metrics(recorded, trips),
-        "denials": recorded.denials(),
+        "to": moment(recorded.points.times[-1]),
+        "assumptions": build_assumptions(assumptions, fill_model),
+        "metrics": build_metrics(recorded, trips, curve, len(denials)),
+        "monthly": [list(each) for each in metrics.monthly_returns(curve)],
+        "denials": dict(sorted(Counter(denial.code for denial in denials).items())),
+        "denied": [build_denied(group) for group in group_denials(denials)],
         "trips": [trip.document() for trip in trips],
-        "equity": [[point.time_ms, str(point.equity)] for point in recorded.points],
+        "equity": [[point.time_ms, f"{point.equity:f}"] for point in recorded.points],
     }
 
 
-def build_metrics(recorded: Recorded, trips: list[Trip]) -> dict[str, Any]:
+def build_assumptions(assumptions: Assumptions, fill_model: str) -> dict[str, Any]:
+    told = {
+        name: value if isinstance(value, int) else str(value) for name, value in asdict(assumptions).items()
+    }
+    return {"fill_model": fill_model, **told}
+
+
+def build_denied(group: DenialGroup) -> dict[str, Any]:
+    return {
+        "code": group.code,
+        "market": group.market,
+        "count": group.count,
+        "first": moment(group.first_ms),
+        "last": moment(group.last_ms),
+        "message": group.message,
+    }
+
+
+def build_metrics(
+    recorded: Recorded, trips: list[Trip], curve: metrics.Curve, denials: int
+) -> dict[str, Any]:
     """Every figure of the report; None where there is too little to say it."""
-    allocation = recorded.account.spec.capital.allocation
-    curve = [(recorded.start_ms, allocation), *((point.time_ms, point.equity) for point in recorded.points)]
+    points, unit = recorded.points, recorded.points.unit
     returns = metrics.daily_returns(curve)
     drawdown = metrics.drawdown(curve)
     cagr = metrics.cagr(curve)
     closed = [trip.profit for trip in trips if trip.closed]
     traded = sum((fill.price * fill.quantity for fill in recorded.fills), Decimal(0))
-    equities = [equity for _, equity in curve]
     return {
-        "equity_start": str(curve[0][1]),
-        "equity_end": str(curve[-1][1]),
-        "return": float(curve[-1][1] / curve[0][1] - 1),
+        "equity_start": str(recorded.account.spec.capital.allocation),
+        "equity_end": f"{points[-1].equity:f}",
+        "return": curve.levels[-1] / curve.levels[0] - 1,
         "cagr": cagr,
         "sharpe": metrics.sharpe(returns),
         "sortino": metrics.sortino(returns),
@@ -106,16 +118,17 @@ def build_metrics(recorded: Recorded, trips: list[Trip]) -> dict[str, Any]:
         "max_drawdown_seconds": drawdown.longest_ms // 1000,
         "profit_factor": metrics.profit_factor(closed),
         "expectancy": None if not closed else str(metrics.expectancy(closed)),
-        "turnover": float(traded / (sum(equities, Decimal(0)) / len(equities))),
+        "win_rate": None if not closed else sum(profit > 0 for profit in closed) / len(closed),
+        "turnover": metrics.turnover(float(traded / unit), curve.levels),
         "fees": str(sum((trip.fees for trip in trips), Decimal(0))),
-        "exposure": metrics.exposure([point.invested for point in recorded.points]),
+        "exposure": metrics.exposure(points.invested, float(1 / unit)),
         "trades": len(closed),
         "open_trades": len(trips) - len(closed),
         "orders": recorded.orders,
         "fills": len(recorded.fills),
         "decisions": len(recorded.decisions),
-        "denials": sum(recorded.denials().values()),
-        "bars": len(recorded.points),
+        "denials": denials,
+        "bars": len(points),
     }
 
 
