@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,8 @@ def kubectl(control_plane: ControlPlane, *arguments: str, manifest: object = Non
 
 
 @pytest.fixture
-def bob(control_plane: ControlPlane) -> str:
-    """The namespace in which the account `bob` is."""
+def bob(control_plane: ControlPlane) -> Iterator[str]:
+    """The namespace in which the account `bob` is until the test ends."""
     definitions = smarttrade(control_plane, "crds").stdout
     kubectl(
         control_plane,
@@ -48,7 +49,8 @@ def bob(control_plane: ControlPlane) -> str:
     account = yaml.safe_load(EXAMPLE.read_text())
     account["metadata"]["namespace"] = namespace
     kubectl(control_plane, "apply", "-f", "-", manifest=account)
-    return namespace
+    yield namespace
+    kubectl(control_plane, "delete", "ta", "bob", "-n", namespace)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from tests.component.api.client import Client
 from tests.component.operator.harness import CATALOGUE, Namespace, OperatorProcess, eventually
 
 MakeOperator = Callable[..., OperatorProcess]
+# The installation whose operator a module shares; the others are named like the test's namespace.
+SHARED = "shared"
 
 
 @pytest.fixture(scope="session")
@@ -42,13 +44,20 @@ def _is_established(client: Client, path: str) -> bool:
 
 
 @pytest.fixture
-def namespace(client: Client, definition: None) -> Namespace:
-    """A namespace of the test's own, with the service account that pods need."""
-    made = Namespace(client, f"operator-{uuid.uuid4().hex[:8]}")
-    assert client.call("POST", "/api/v1/namespaces", {"metadata": {"name": made.name}}).status == 201
-    accounts = f"/api/v1/namespaces/{made.name}/serviceaccounts/default"
-    eventually(lambda: client.call("GET", accounts).status == 200)
-    return made
+def namespace(request: pytest.FixtureRequest, client: Client, definition: None) -> Iterator[Namespace]:
+    """A namespace of the test's own, with the service account that pods need; its accounts go with the test."""
+    name = f"operator-{uuid.uuid4().hex[:8]}"
+    installation = SHARED if "operator" in request.fixturenames else name
+    made = Namespace(client, name, installation)
+    _make_namespace(client, name)
+    yield made
+    for account in made.items("TradingAccount"):
+        made.release("TradingAccount", account["metadata"]["name"])
+
+
+def _make_namespace(client: Client, name: str) -> None:
+    assert client.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}}).status == 201
+    eventually(lambda: client.call("GET", f"/api/v1/namespaces/{name}/serviceaccounts/default").status == 200)
 
 
 @pytest.fixture(scope="session")
@@ -79,31 +88,54 @@ def own_nats(keys: OperatorKeys, tmp_path: Path, nats_server_binary: Path) -> It
 @pytest.fixture
 def operator_kubeconfig(control_plane: ControlPlane, namespace: Namespace, tmp_path: Path) -> Path:
     """A kubeconfig with exactly the rights of the table in the test's namespace."""
+    path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace.name}"
+    _grant(namespace, path, "Role", (*ACCOUNT_PERMISSIONS, *OPERATOR_PERMISSIONS))
+    return _log_in(control_plane, namespace, tmp_path)
+
+
+def _log_in(control_plane: ControlPlane, namespace: Namespace, folder: Path) -> Path:
+    """A kubeconfig with a token of the namespace's service account `operator`."""
     account = f"/api/v1/namespaces/{namespace.name}/serviceaccounts"
     assert namespace.client.call("POST", account, {"metadata": {"name": "operator"}}).status == 201
-    _grant(namespace, namespace.name, (*ACCOUNT_PERMISSIONS, *OPERATOR_PERMISSIONS))
     request = {"spec": {"expirationSeconds": 3600}}
     token = namespace.client.call("POST", f"{account}/operator/token", request).body["status"]["token"]
     content = json.loads(control_plane.kubeconfig.read_text())
     content["users"][0]["user"] = {"token": token}
-    path = tmp_path / "kubeconfig"
+    path = folder / "kubeconfig"
     path.write_text(json.dumps(content))
     return path
 
 
-def _grant(namespace: Namespace, where: str, permissions: tuple[Permission, ...]) -> None:
-    """A Role and its binding for the operator's service account."""
-    api = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{where}"
-    name = f"operator-of-{namespace.name}"
+def _grant(namespace: Namespace, path: str, kind: str, permissions: tuple[Permission, ...]) -> None:
+    """A (Cluster)Role and its binding for the service account `operator` of the namespace."""
+    name = f"{kind.lower()}-of-{namespace.name}"
     rules = [{"apiGroups": [p.group], "resources": [p.resource], "verbs": list(p.verbs)} for p in permissions]
-    role = {"metadata": {"name": name}, "rules": rules}
     binding = {
         "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name},
         "subjects": [{"kind": "ServiceAccount", "name": "operator", "namespace": namespace.name}],
     }
-    assert namespace.client.call("POST", f"{api}/roles", role).status == 201
-    assert namespace.client.call("POST", f"{api}/rolebindings", binding).status == 201
+    role = {"metadata": {"name": name}, "rules": rules}
+    assert namespace.client.call("POST", f"{path}/{kind.lower()}s", role).status == 201
+    assert namespace.client.call("POST", f"{path}/{kind.lower()}bindings", binding).status == 201
+
+
+def _build_settings(folder: Path, namespace: str, keys: OperatorKeys, kubeconfig: Path) -> dict[str, str]:
+    """The environment of an operator whose Lease is in the namespace; it watches all namespaces."""
+    (folder / "keys").mkdir(exist_ok=True)
+    for name, content in keys.to_files().items():
+        (folder / "keys" / name).write_text(content)
+    (folder / "catalogue.yaml").write_text(CATALOGUE)
+    return {
+        "KUBECONFIG": str(kubeconfig),
+        "SMARTTRADE_INSTALLATION": namespace,
+        "SMARTTRADE_OPERATOR_NAMESPACE": namespace,
+        "SMARTTRADE_KEYS": str(folder / "keys"),
+        "SMARTTRADE_CATALOGUE": str(folder / "catalogue.yaml"),
+        "SMARTTRADE_RUNTIME_IMAGE": "smarttrade-runtime:test",
+        "SMARTTRADE_HOST": "127.0.0.1",
+        "SMARTTRADE_LEASE_SECONDS": "15",
+    }
 
 
 @pytest.fixture
@@ -112,26 +144,15 @@ def make_operator(
 ) -> Iterator[MakeOperator]:
     """Makes operators that watch the test's namespace and hold their Lease there."""
     made: list[OperatorProcess] = []
-    (tmp_path / "keys").mkdir()
-    for name, content in keys.to_files().items():
-        (tmp_path / "keys" / name).write_text(content)
-    (tmp_path / "catalogue.yaml").write_text(CATALOGUE)
 
     def make(
         server: LocalServer, pod: str = "operator-a", kubeconfig: Path | None = None, **environment: str
     ) -> OperatorProcess:
-        settings = {
-            "KUBECONFIG": str(kubeconfig or operator_kubeconfig),
-            "SMARTTRADE_INSTALLATION": namespace.name,
-            "SMARTTRADE_OPERATOR_NAMESPACE": namespace.name,
+        settings = _build_settings(tmp_path, namespace.name, keys, kubeconfig or operator_kubeconfig)
+        settings |= {
             "SMARTTRADE_OPERATOR_POD": pod,
             "SMARTTRADE_WATCH_NAMESPACES": namespace.name,
             "SMARTTRADE_NATS_URL": server.url,
-            "SMARTTRADE_KEYS": str(tmp_path / "keys"),
-            "SMARTTRADE_CATALOGUE": str(tmp_path / "catalogue.yaml"),
-            "SMARTTRADE_RUNTIME_IMAGE": "smarttrade-runtime:test",
-            "SMARTTRADE_HOST": "127.0.0.1",
-            "SMARTTRADE_LEASE_SECONDS": "15",
         }
         extra = {f"SMARTTRADE_{name}": value for name, value in environment.items()}
         operator = OperatorProcess(settings | extra, tmp_path / f"{pod}.log")
@@ -144,6 +165,35 @@ def make_operator(
 
 
 @pytest.fixture
-def operator(make_operator: MakeOperator, nats: LocalServer) -> OperatorProcess:
-    """A running operator."""
+def own_operator(make_operator: MakeOperator, nats: LocalServer) -> OperatorProcess:
+    """A running operator that the test may stop and start."""
     return make_operator(nats).start()
+
+
+@pytest.fixture(scope="module")
+def shared_operator(
+    control_plane: ControlPlane,
+    client: Client,
+    definition: None,
+    keys: OperatorKeys,
+    nats: LocalServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[OperatorProcess]:
+    """One operator for the tests of a module, with exactly the rights of the table, on all namespaces."""
+    folder, home = tmp_path_factory.mktemp("operator"), Namespace(client, f"{SHARED}-{uuid.uuid4().hex[:8]}")
+    _make_namespace(client, home.name)
+    rbac = "/apis/rbac.authorization.k8s.io/v1"
+    _grant(home, rbac, "ClusterRole", ACCOUNT_PERMISSIONS)
+    _grant(home, f"{rbac}/namespaces/{home.name}", "Role", OPERATOR_PERMISSIONS)
+    settings = _build_settings(folder, home.name, keys, _log_in(control_plane, home, folder))
+    settings |= {"SMARTTRADE_INSTALLATION": SHARED, "SMARTTRADE_NATS_URL": nats.url}
+    operator = OperatorProcess(settings, folder / "operator.log").start()
+    yield operator
+    assert operator.stop() == 0
+
+
+@pytest.fixture
+def operator(shared_operator: OperatorProcess) -> OperatorProcess:
+    """A running operator that the test leaves alone: it serves the other tests of the module too."""
+    shared_operator.assert_running()
+    return shared_operator

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
 
+from smarttrade_operator.cache import INSTALLATION_LABEL
 from tests.component.api.client import Client
 
 T = TypeVar("T")
@@ -72,15 +73,21 @@ def free_port() -> int:
 
 @dataclass
 class Namespace:
-    """One namespace of the API server, in short calls."""
+    """One namespace of the API server, in short calls.
+
+    Accounts made here are of `installation` unless they name another or carry labels of their own.
+    """
 
     client: Client
     name: str
+    installation: str = ""
 
     def path(self, kind: str, name: str = "") -> str:
         return PATHS[kind].format(self.name) + (f"/{name}" if name else "")
 
     def create(self, kind: str, manifest: Manifest) -> Manifest:
+        if kind == "TradingAccount" and self.installation:
+            manifest["metadata"].setdefault("labels", {INSTALLATION_LABEL: self.installation})
         answer = self.client.call("POST", self.path(kind), manifest)
         assert answer.status == 201, answer.message
         return answer.body
@@ -114,6 +121,12 @@ class Namespace:
     def delete(self, kind: str, name: str) -> None:
         answer = self.client.call("DELETE", self.path(kind, name))
         assert answer.status in (200, 202), answer.message
+
+    def release(self, kind: str, name: str) -> None:
+        """Delete it, whatever its finalizers wait for."""
+        path = self.path(kind, name)
+        self.client.call("DELETE", path)
+        self.client.merge(path, {"metadata": {"finalizers": None}})
 
     def wait(self, kind: str, name: str, within_s: float = 20.0) -> Manifest:
         return eventually(lambda: self.find(kind, name), within_s, f"{kind} {name}")  # type: ignore[return-value]

@@ -28,10 +28,13 @@ def test_an_account_of_another_installation_is_left_alone(
 ) -> None:
     theirs, ours = build_account("theirs"), build_account("ours")
     theirs["metadata"]["labels"] = {"smarttrade.io/installation": "another"}
-    ours["metadata"]["labels"] = {"smarttrade.io/installation": namespace.name}
-    namespace.create("TradingAccount", theirs)
-    namespace.create("TradingAccount", ours)
+    ours["metadata"]["labels"] = {"smarttrade.io/installation": namespace.installation}
+    anyones = build_account("anyones")
+    anyones["metadata"]["labels"] = {}
+    for account in (theirs, ours, anyones):
+        namespace.create("TradingAccount", account)
     namespace.wait("Deployment", "ours")
+    namespace.wait("Deployment", "anyones")
     operator.await_calm()
     assert namespace.find("Deployment", "theirs") is None
     assert "finalizers" not in namespace.get("TradingAccount", "theirs")["metadata"]

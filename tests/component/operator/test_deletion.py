@@ -30,7 +30,7 @@ CHILDREN = (
 
 async def _stored(server: LocalServer, keys: OperatorKeys, namespace: Namespace) -> list[bool]:
     """Whether NATS holds the core and the strategy account."""
-    identity = AccountIdentity(namespace.name, namespace.name, "alice")
+    identity = AccountIdentity(namespace.installation, namespace.name, "alice")
     provisioner = Provisioner(server.url, keys)
     await provisioner.connect()
     try:
@@ -116,14 +116,14 @@ async def test_an_account_that_does_not_settle_is_released_after_the_timeout(
 
 
 async def test_an_account_deleted_while_the_operator_is_away_is_settled_on_its_return(
-    operator: OperatorProcess, namespace: Namespace, nats: LocalServer, keys: OperatorKeys
+    own_operator: OperatorProcess, namespace: Namespace, nats: LocalServer, keys: OperatorKeys
 ) -> None:
     namespace.create("TradingAccount", build_account("alice"))
     await asyncio.to_thread(namespace.wait, "Deployment", "alice")
-    await asyncio.to_thread(operator.stop)
+    await asyncio.to_thread(own_operator.stop)
     namespace.delete("TradingAccount", "alice")
     assert not _is_gone(namespace)
-    await asyncio.to_thread(operator.start)
+    await asyncio.to_thread(own_operator.start)
     await asyncio.to_thread(eventually, lambda: _is_gone(namespace))
     assert await _stored(nats, keys, namespace) == [False, False]
 
@@ -163,11 +163,11 @@ async def test_a_recreated_account_is_built_anew(
 
 
 async def test_an_account_can_be_deleted_after_the_platform_was_uninstalled(
-    operator: OperatorProcess, namespace: Namespace, operator_kubeconfig: Path
+    own_operator: OperatorProcess, namespace: Namespace, operator_kubeconfig: Path
 ) -> None:
     namespace.create("TradingAccount", build_account("alice"))
     await asyncio.to_thread(namespace.wait, "Deployment", "alice")
-    assert await asyncio.to_thread(operator.stop) == 0
+    assert await asyncio.to_thread(own_operator.stop) == 0
     options = ["--installation", namespace.name, "--namespace", namespace.name]
     command = [sys.executable, "-m", "smarttrade_operator.main", "release", *options]
     environment = os.environ | {"KUBECONFIG": str(operator_kubeconfig)}

@@ -76,7 +76,7 @@ async def test_a_wiped_resolver_is_healed(
 async def _delete_account(server: LocalServer, keys: OperatorKeys, namespace: Namespace) -> None:
     provisioner = Provisioner(server.url, keys)
     await provisioner.connect()
-    await provisioner.delete(AccountIdentity(namespace.name, namespace.name, "alice"))
+    await provisioner.delete(AccountIdentity(namespace.installation, namespace.name, "alice"))
     await provisioner.close()
 
 

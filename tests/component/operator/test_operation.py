@@ -29,7 +29,7 @@ def _settled(namespace: Namespace, name: str) -> Manifest:
 
 
 def test_steady_state_costs_nothing_and_restarts_resyncs_and_audits_change_nothing(
-    operator: OperatorProcess, namespace: Namespace
+    own_operator: OperatorProcess, namespace: Namespace
 ) -> None:
     for name in ("alice", "bob"):
         namespace.create("TradingAccount", build_account(name))
@@ -37,20 +37,20 @@ def test_steady_state_costs_nothing_and_restarts_resyncs_and_audits_change_nothi
     # That nobody reports is known, and told, once three heartbeats have passed.
     eventually(lambda: namespace.condition("alice", "Ready")["status"] == "False", 25)
     eventually(lambda: namespace.condition("bob", "Ready")["status"] == "False", 25)
-    operator.await_calm(1)
-    before, versions = operator.writes(), _versions(namespace)
+    own_operator.await_calm(1)
+    before, versions = own_operator.writes(), _versions(namespace)
     time.sleep(6)
-    assert operator.writes() == before
+    assert own_operator.writes() == before
     assert _versions(namespace) == versions
 
-    assert operator.stop() == 0
-    operator.environment |= {"SMARTTRADE_RESYNC_SECONDS": "1", "SMARTTRADE_AUDIT_SECONDS": "1"}
-    operator.start()
-    resyncs = operator.writes()
-    eventually(lambda: operator.writes() >= resyncs + 10, 30, "five resyncs of each")
+    assert own_operator.stop() == 0
+    own_operator.environment |= {"SMARTTRADE_RESYNC_SECONDS": "1", "SMARTTRADE_AUDIT_SECONDS": "1"}
+    own_operator.start()
+    resyncs = own_operator.writes()
+    eventually(lambda: own_operator.writes() >= resyncs + 10, 30, "five resyncs of each")
     assert _versions(namespace) == versions
-    assert operator.probe("/livez") == (200, "ok\n")
-    assert operator.metric("smarttrade_operator_watch_missed_total{") == 0
+    assert own_operator.probe("/livez") == (200, "ok\n")
+    assert own_operator.metric("smarttrade_operator_watch_missed_total{") == 0
 
 
 def test_the_standby_takes_over_when_the_leader_dies(
@@ -90,17 +90,17 @@ def test_a_leader_that_was_paused_too_long_ends_itself(
     assert standby.is_leading()
 
 
-def test_an_operator_that_was_away_catches_up(operator: OperatorProcess, namespace: Namespace) -> None:
+def test_an_operator_that_was_away_catches_up(own_operator: OperatorProcess, namespace: Namespace) -> None:
     for name in ("alice", "bob"):
         namespace.create("TradingAccount", build_account(name))
         _settled(namespace, name)
-    operator.stop()
+    own_operator.stop()
 
     namespace.create("TradingAccount", build_account("carol"))
     namespace.patch("TradingAccount", "alice", {"spec": {"replicas": 3}})
     namespace.delete("NetworkPolicy", "bob")
     namespace.patch("Deployment", "bob", {"spec": {"template": {"spec": {"hostNetwork": True}}}})
-    operator.start()
+    own_operator.start()
 
     namespace.wait("Deployment", "carol")
     namespace.wait("NetworkPolicy", "bob")

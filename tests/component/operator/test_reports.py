@@ -185,18 +185,18 @@ async def test_silence_ends_readiness_and_keeps_the_numbers(
 
 
 async def test_a_restarted_operator_does_not_doubt_an_account_that_trades(
-    operator: OperatorProcess, namespace: Namespace, nats: LocalServer
+    own_operator: OperatorProcess, namespace: Namespace, nats: LocalServer
 ) -> None:
     namespace.create("TradingAccount", build_account("alice"))
     async with Pod(namespace, "alice", nats.url) as pod:
         await pod.report(1)
         await _wait(namespace, "Ready", "Trading")
         before = namespace.get("TradingAccount", "alice")
-        await asyncio.to_thread(operator.stop)
-        await asyncio.to_thread(operator.start)
-        await asyncio.to_thread(operator.await_calm, 2.0)
+        await asyncio.to_thread(own_operator.stop)
+        await asyncio.to_thread(own_operator.start)
+        await asyncio.to_thread(own_operator.await_calm, 2.0)
         await pod.report(1)
-        await asyncio.to_thread(operator.await_calm, 1.0)
+        await asyncio.to_thread(own_operator.await_calm, 1.0)
     assert (
         namespace.get("TradingAccount", "alice")["metadata"]["resourceVersion"]
         == before["metadata"]["resourceVersion"]
