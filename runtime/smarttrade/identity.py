@@ -6,11 +6,14 @@ created again, or restored from a backup, is the same account and adopts its own
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from dataclasses import dataclass
 
 _SEPARATOR = "\x1f"
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # base32 of RFC 4648, in lower case
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_TOKEN_BITS = 130
+_SHIFTS = range(_TOKEN_BITS - 10, -1, -10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class AccountIdentity:
 def stable_hash(*parts: str) -> str:
     """26 lower-case base32 characters (130 bits of SHA-256) of the parts, in order."""
     digest = hashlib.sha256(_SEPARATOR.join(parts).encode()).digest()
-    return base64.b32encode(digest).decode().lower()[:26]
+    number = int.from_bytes(digest[:17], "big") >> (17 * 8 - _TOKEN_BITS)
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def decision_id(account: AccountIdentity, strategy: str, market: str, event_key: str, index: int) -> str:

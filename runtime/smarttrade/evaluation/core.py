@@ -4,6 +4,9 @@ Ids and order keys derive from the event alone, so every replica and every repla
 id. Decisions of one market must grow in `order_key`, because execution refuses anything at or below its
 high-water mark; a want that would not (a late candle after a newer trade) is dropped and counted.
 
+`consider` drafts what an event makes the strategy want, `decide` makes the decision of a draft: a backtest
+needs the second only for what changes something.
+
 What bites: a candle that is missing must not be skipped, indicators would be wrong for good. `on_event`
 raises MissingCandlesError before the strategy has seen anything; the caller gets the candles, passes them to
 `fill`, and gives the event again.
@@ -14,8 +17,8 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from functools import partial
-from typing import Any
+
+import msgspec
 
 from smarttrade.errors import SmartTradeError
 from smarttrade.evaluation.strategy import SHORT_VALIDITY_MS, Strategy, Wants, Wish
@@ -24,6 +27,7 @@ from smarttrade.identity import AccountIdentity, decision_id
 from smarttrade.messages import AccountView, Candle, Decision, Fill, Quote, RestingOrders, Target, Trade
 
 _LAST_LINES = 6
+_NEVER = (-1, 0, 0)
 
 
 class MissingCandlesError(SmartTradeError):
@@ -39,6 +43,18 @@ class StrategyFailedError(SmartTradeError):
     """The strategy's code raised: the message holds the exception and its last lines."""
 
 
+class Draft(msgspec.Struct, frozen=True, gc=False):
+    """Everything of a decision that does not follow from account and strategy; fields as in `Decision`."""
+
+    market: str
+    want: Target | RestingOrders
+    reason: str
+    event_key: str
+    event_time_ms: int
+    event_ordinal: int
+    index: int
+
+
 class Core:
     """One strategy instance and what it has decided."""
 
@@ -47,7 +63,7 @@ class Core:
         self.name = name
         self.strategy = strategy
         self.generation = generation
-        self.newest: dict[str, Decision] = {}
+        self.newest: dict[str, Draft] = {}
         self.late = 0
         self._opened: dict[tuple[str, str], int] = {}
         self._highest: dict[str, tuple[int, int, int]] = {}
@@ -68,8 +84,16 @@ class Core:
     def on_view(self, view: AccountView) -> None:
         self.strategy.view = view
 
+    def look_with(self, look: Callable[[], None]) -> None:
+        """Call `look` whenever the strategy is about to read the account: it may bring `on_view` first."""
+        self.strategy._look = look
+
     def on_event(self, event: Trade | Quote | Candle | Fill) -> list[Decision]:
         """The decisions that one event causes. MissingCandlesError, StrategyFailedError."""
+        return [self.decide(draft) for draft in self.consider(event)]
+
+    def consider(self, event: Trade | Quote | Candle | Fill) -> list[Draft]:
+        """What one event makes the strategy want. MissingCandlesError, StrategyFailedError."""
         match event:
             case Candle():
                 return self._on_candle(event)
@@ -84,11 +108,26 @@ class Core:
             case Fill():
                 return self._run(self.strategy.on_fill, event, f"fill:{event.trade_id}", event.time_ms, 0)
 
+    def decide(self, draft: Draft) -> Decision:
+        """The decision of a draft; the same draft gives the same id everywhere."""
+        return Decision(
+            id=decision_id(self.identity, self.name, draft.market, draft.event_key, draft.index),
+            strategy=self.name,
+            market=draft.market,
+            event_key=draft.event_key,
+            event_time_ms=draft.event_time_ms,
+            event_ordinal=draft.event_ordinal,
+            index=draft.index,
+            generation=self.generation,
+            want=draft.want,
+            reason=draft.reason,
+        )
+
     def newest_live(self, now_ms: int) -> list[Decision]:
         """What is wanted now, of every market: what a pod says that has just taken the lead."""
-        return [decision for decision in self.newest.values() if decision.want.valid_until_ms > now_ms]
+        return [self.decide(draft) for draft in self.newest.values() if draft.want.valid_until_ms > now_ms]
 
-    def _on_candle(self, candle: Candle) -> list[Decision]:
+    def _on_candle(self, candle: Candle) -> list[Draft]:
         if not candle.final or not self._is_new(candle):
             return []
         last = self._opened.get((candle.market, candle.timeframe))
@@ -99,7 +138,7 @@ class Core:
     def _is_new(self, candle: Candle) -> bool:
         return candle.open_ms > self._opened.get((candle.market, candle.timeframe), -1)
 
-    def _candle(self, candle: Candle) -> list[Decision]:
+    def _candle(self, candle: Candle) -> list[Draft]:
         self._opened[candle.market, candle.timeframe] = candle.open_ms
         self.strategy._prices[candle.market] = candle.close
         length = candle.close_ms - candle.open_ms
@@ -108,58 +147,47 @@ class Core:
 
     def _run(
         self,
-        handler: Callable[[Any], Wants],
-        event: Any,
+        handler: Callable[..., Wants],
+        event: object,
         key: str,
         time_ms: int,
         ordinal: int,
         validity_ms: int = SHORT_VALIDITY_MS,
-    ) -> list[Decision]:
-        decisions = []
+    ) -> list[Draft]:
+        drafts: list[Draft] = []
         for name, due_ms in self._timers.due(time_ms):
-            wants = self._call(partial(self.strategy.on_timer, name, due_ms), due_ms, SHORT_VALIDITY_MS)
-            decisions += self._decide(wants, f"timer:{name}:{due_ms}", due_ms, 0)
-        wants = self._call(partial(handler, event), time_ms, validity_ms)
-        return decisions + self._decide(wants, key, time_ms, ordinal)
+            wishes = self._call(self.strategy.on_timer, (name, due_ms), due_ms, SHORT_VALIDITY_MS)
+            self._draft(wishes, f"timer:{name}:{due_ms}", due_ms, 0, drafts)
+        wishes = self._call(handler, (event,), time_ms, validity_ms)
+        self._draft(wishes, key, time_ms, ordinal, drafts)
+        return drafts
 
-    def _call(self, handler: Callable[[], Wants], time_ms: int, validity_ms: int) -> list[Wish]:
-        self.strategy.now_ms = time_ms
-        self.strategy._validity_ms = validity_ms
+    def _call(
+        self, handler: Callable[..., Wants], arguments: tuple[object, ...], time_ms: int, validity_ms: int
+    ) -> Iterable[Wish]:
+        strategy = self.strategy
+        strategy.now_ms, strategy._validity_ms = time_ms, validity_ms
         try:
-            wants = handler()
-            return [] if wants is None else [wants] if isinstance(wants, Wish) else list(wants)
+            wants = handler(*arguments)
+            return () if wants is None else (wants,) if isinstance(wants, Wish) else list(wants)
         except Exception as error:  # whatever a stranger's code raises
             lines = traceback.format_exception(error)[-_LAST_LINES:]
             raise StrategyFailedError("".join(lines).strip()) from error
 
-    def _decide(self, wishes: list[Wish], key: str, time_ms: int, ordinal: int) -> list[Decision]:
-        decisions = [self._decision(wish, key, time_ms, ordinal) for wish in wishes]
-        return [decision for decision in decisions if decision is not None]
-
-    def _decision(self, wish: Wish, key: str, time_ms: int, ordinal: int) -> Decision | None:
-        highest = self._highest.get(wish.market, (-1, 0, 0))
-        index = highest[2] + 1 if highest[:2] == (time_ms, ordinal) else 0
-        if (time_ms, ordinal, index) <= highest:
-            self.late += 1
-            return None
-        self._highest[wish.market] = (time_ms, ordinal, index)
-        decision = Decision(
-            id=decision_id(self.identity, self.name, wish.market, key, index),
-            strategy=self.name,
-            market=wish.market,
-            event_key=key,
-            event_time_ms=time_ms,
-            event_ordinal=ordinal,
-            index=index,
-            generation=self.generation,
-            want=_plain(wish.want),
-            reason=wish.reason,
-        )
-        self.newest[wish.market] = decision
-        return decision
-
-
-def _plain(want: Target | RestingOrders) -> Target | RestingOrders:
-    if isinstance(want, Target) and not isinstance(want.quantity, Decimal):
-        raise StrategyFailedError(f"a target's quantity must be a Decimal, not {want.quantity!r}")
-    return want
+    def _draft(
+        self, wishes: Iterable[Wish], key: str, time_ms: int, ordinal: int, drafts: list[Draft]
+    ) -> None:
+        for wish in wishes:
+            market, want = wish.market, wish.want
+            highest = self._highest.get(market, _NEVER)
+            index = highest[2] + 1 if highest[0] == time_ms and highest[1] == ordinal else 0
+            mark = (time_ms, ordinal, index)
+            if mark <= highest:
+                self.late += 1
+                continue
+            if isinstance(want, Target) and not isinstance(want.quantity, Decimal):
+                raise StrategyFailedError(f"a target's quantity must be a Decimal, not {want.quantity!r}")
+            self._highest[market] = mark
+            draft = Draft(market, want, wish.reason, key, time_ms, ordinal, index)
+            self.newest[market] = draft
+            drafts.append(draft)

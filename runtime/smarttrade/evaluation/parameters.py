@@ -54,7 +54,8 @@ class Parameter(Generic[T]):
     def __get__(self, instance: object | None, owner: type) -> Self | T:
         if instance is None:
             return self
-        return cast("T", instance.__dict__.get(self.name, self.default))
+        value: T = instance.__dict__.get(self.name, self.default)
+        return value
 
     def __set__(self, instance: object, value: T) -> None:
         raise AttributeError(f"parameter {self.name!r} is set by the account's specification only")

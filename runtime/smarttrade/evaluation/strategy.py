@@ -12,11 +12,13 @@ candle strategies say again at every candle what they want, which costs nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from types import MappingProxyType
 from typing import Any
+
+import msgspec
 
 from smarttrade.errors import ConfigurationError, SmartTradeError
 from smarttrade.evaluation.parameters import Parameter, read_parameters
@@ -70,8 +72,7 @@ class AccountSetup:
     per_market: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """What a handler wants of one market."""
 
     market: str
@@ -97,7 +98,8 @@ class Strategy:
         self.markets = setup.markets
         self.timeframe = setup.timeframe
         self.now_ms = 0
-        self.view: AccountView | None = None
+        self._view: AccountView | None = None
+        self._look: Callable[[], None] | None = None
         self._prices: dict[str, Decimal] = {}
         self._held: dict[str, tuple[Decimal, Decimal]] = {}
         self._validity_ms = SHORT_VALIDITY_MS
@@ -135,6 +137,17 @@ class Strategy:
 
     # --- what is known ----------------------------------------------------------------------------------
 
+    @property
+    def view(self) -> AccountView | None:
+        """The account as execution last told it; None while it is not known."""
+        if self._look is not None:
+            self._look()
+        return self._view
+
+    @view.setter
+    def view(self, view: AccountView | None) -> None:
+        self._view = view
+
     def price(self, market: str) -> Decimal:
         """The newest price of a market: last trade, candle close or mid, whichever came last."""
         try:
@@ -147,12 +160,14 @@ class Strategy:
 
     def position(self, market: str) -> Decimal:
         """The account's position in the base asset; zero while the account is not known."""
-        positions = self.view.positions if self.view else []
+        view = self.view
+        positions = view.positions if view else []
         return next((p.quantity for p in positions if p.market == market), _ZERO)
 
     @property
     def equity(self) -> Decimal:
-        return self.view.equity if self.view else self.setup.allocation
+        view = self.view
+        return view.equity if view else self.setup.allocation
 
     # --- quantities -------------------------------------------------------------------------------------
 
