@@ -23,7 +23,7 @@ from nats.errors import Error as NatsError
 from smarttrade import messages
 from smarttrade.api import RISK_ACKNOWLEDGEMENT, TradingAccountSpec
 from smarttrade.bus import subjects
-from smarttrade.bus.accounts import AccountPair, build_accounts
+from smarttrade.bus.accounts import AccountLimits, AccountPair, build_accounts
 from smarttrade.bus.connection import Connection, connect
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.provision import Provisioner
@@ -87,11 +87,7 @@ class Theatre:
         self._replicas, self._mode = replicas, mode
         self._keys = OperatorKeys.generate()
         self.pods: dict[str, Pod] = {}
-        self.exchange = Simulator(
-            manual_config(
-                build_test_user("alice", USDT="1000000", BTC="10", ETH="10"), symbols=(BTC, ETH), seed=1
-            )
-        )
+        self.exchange = self.build_exchange()
         self.replies: dict[str, messages.DecisionReply] = {}
         self.heard: list[Any] = []
         self.views: dict[str, messages.AccountView] = {}
@@ -105,16 +101,9 @@ class Theatre:
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        self.server = await self._stack.enter_async_context(
-            LocalServer(self._keys, self._directory / "nats", binary=self._binary)
-        )
+        await self._start_bus()
         await self._stack.enter_async_context(self.exchange)
-        self._provisioner = Provisioner(self.server.url, self._keys)
-        await self._provisioner.connect()
-        self._stack.push_async_callback(self._provisioner.close)
-        self._pair: AccountPair = build_accounts(self._keys, self.identity)
-        await self._provisioner.push(self._pair)
-        await self._provisioner.ensure_assets(self.identity)
+        await self._provision()
         await self._provisioner.serve_reports(self._on_report)
         self.monitoring = await self._connect("monitoring")
         self.evaluation = await self._connect("evaluation")
@@ -134,7 +123,28 @@ class Theatre:
             await pod.kill()
         await self._stack.aclose()
 
+    async def _start_bus(self) -> None:
+        self.server = await self._stack.enter_async_context(
+            LocalServer(self._keys, self._directory / "nats", binary=self._binary)
+        )
+        self.bus_url = self.server.url
+
+    @staticmethod
+    def build_exchange() -> Simulator:
+        alice = build_test_user("alice", USDT="1000000", BTC="10", ETH="10")
+        return Simulator(manual_config(alice, symbols=(BTC, ETH), seed=1))
+
     # --- the operator ---
+
+    async def _provision(self, copies: int = 1) -> None:
+        """Give the account its two NATS accounts and its streams, of which there are `copies`."""
+        self._provisioner = Provisioner(self.bus_url, self._keys)
+        await self._provisioner.connect()
+        self._stack.push_async_callback(self._provisioner.close)
+        limits = AccountLimits(copies=copies)
+        self._pair: AccountPair = build_accounts(self._keys, self.identity, limits)
+        await self._provisioner.push(self._pair)
+        await self._provisioner.ensure_assets(self.identity, copies)
 
     async def control(self, **spec: Any) -> None:
         """Write the account's specification; `deleting` and `kill` stand beside it."""
@@ -175,29 +185,43 @@ class Theatre:
         keys.mkdir(exist_ok=True)
         (keys / "apiKey").write_text("alice-key")
         (keys / "secret").write_text(self.secret)
-        endpoint = {"rest": self.exchange.rest_url, "websocket": self.exchange.ws_url}
-        endpoint["websocketApi"] = self.exchange.websocket_api_url
         environment = {
             **os.environ,
+            **self.environment(),
             "SMARTTRADE_INSTALLATION": self.identity.installation,
             "SMARTTRADE_NAMESPACE": self.identity.namespace,
             "SMARTTRADE_ACCOUNT": self.identity.name,
             "SMARTTRADE_POD": name,
-            "SMARTTRADE_NATS_URL": self.server.url,
+            "SMARTTRADE_NATS_URL": self._bus_of(name),
             "SMARTTRADE_NATS_CREDENTIALS": str(credentials),
-            "SMARTTRADE_ENDPOINT": json.dumps(endpoint),
+            "SMARTTRADE_ENDPOINT": json.dumps(self._endpoint_of(name)),
             "SMARTTRADE_EXCHANGE_CREDENTIALS": str(keys),
             "SMARTTRADE_PORT": "0",
             "SMARTTRADE_HOST": "127.0.0.1",
             "SMARTTRADE_REPLICAS": str(self._replicas),
         }
         output = self._directory / f"{name}.log"
-        with output.open("wb") as sink:
+        with output.open("ab") as sink:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", module, env=environment, stdout=sink, stderr=sink
             )
         self.pods[name] = Pod(name, process, output)
         return self.pods[name]
+
+    def environment(self) -> dict[str, str]:
+        """What a pod's process finds in its environment beyond the usual."""
+        return {}
+
+    def _bus_of(self, pod: str) -> str:
+        return self.bus_url
+
+    def _endpoint_of(self, pod: str) -> dict[str, str]:
+        exchange = self.exchange
+        return {
+            "rest": exchange.rest_url,
+            "websocket": exchange.ws_url,
+            "websocketApi": exchange.websocket_api_url,
+        }
 
     async def leader(self, *, other_than: str = "") -> Pod:
         """Wait until a living pod says that it leads."""
@@ -348,7 +372,7 @@ class Theatre:
         async def closed() -> None: ...
 
         connection = await connect(
-            self.server.url,
+            self.bus_url,
             name=f"test-{role}",
             role=role,
             credentials=self._pair.credentials[role],

@@ -1,0 +1,329 @@
+"""Strikes, and heals what it struck. One coroutine a kind; True if the fault really took place.
+
+A trap that no order walks into within its time is taken away and does not count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+from collections.abc import Awaitable, Callable
+
+from smarttrade.simulator.faults import FaultKind
+from tests.chaos.pod import KILL_AFTER_ANSWER, KILL_BEFORE_SEND, STOP_BEFORE_SEND, trap_path
+from tests.chaos.proxy import Fate, Strike
+from tests.chaos.schedule import Fault
+from tests.chaos.stage import NAMES, Stage
+
+_ORDER = b"POST /api/v3/order"
+_TRAP_S = 15.0
+_HALTED_S = 20.0
+_EXCHANGE = "exchange-"
+
+
+class Faults:
+    """All kinds, on one stage."""
+
+    def __init__(self, stage: Stage, seed: int) -> None:
+        self._stage = stage
+        self._draw = random.Random(f"faults {seed}")
+        self._kinds: dict[str, Callable[[Fault], Awaitable[bool]]] = {
+            "kill": self._kill,
+            "kill-both": self._kill_both,
+            "terminate": self._terminate,
+            "stop": self._stop,
+            STOP_BEFORE_SEND: self._stop_before_send,
+            KILL_BEFORE_SEND: self._kill_in_place,
+            KILL_AFTER_ANSWER: self._kill_in_place,
+            "stop-in-flight": self._stop_in_flight,
+            "kill-in-flight": self._kill_in_flight,
+            "lose-request": self._lose_request,
+            "lose-answer": self._lose_answer,
+            "delay-request": self._delay_request,
+            "cut-bus": self._cut_bus,
+            "cut-exchange": self._cut_exchange,
+            "hang-evaluation": self._hang,
+            "hang-monitoring": self._hang,
+            "step-clock": self._step_clock,
+            "drop-streams": self._drop_streams,
+            "kill-server": self._kill_server,
+            "stop-server": self._stop_server,
+            "kill-stream-leader": self._kill_server,
+            "partition-server": self._partition_server,
+            "fill-disk": self._fill_disk,
+            "halt": self._halt,
+        }
+
+    async def strike(self, fault: Fault) -> bool:
+        """Do it, undo it, and say whether it took place."""
+        if fault.kind.startswith(_EXCHANGE):
+            return await self._exchange(fault)
+        return await self._kinds[fault.kind](fault)
+
+    # --- pods ---
+
+    async def _victim(self, fault: Fault) -> str:
+        """The leader, or the other one; any, while nobody leads."""
+        leader = self._stage.leading()
+        if leader is None:
+            await asyncio.sleep(1.0)
+            leader = self._stage.leading() or self._draw.choice(NAMES)
+        return leader if fault.victim == "leader" else next(name for name in NAMES if name != leader)
+
+    async def _kill(self, fault: Fault) -> bool:
+        await self._kill_and_start([await self._victim(fault)], fault)
+        return True
+
+    async def _kill_both(self, fault: Fault) -> bool:
+        await self._kill_and_start(list(NAMES), fault)
+        return True
+
+    async def _kill_and_start(self, names: list[str], fault: Fault) -> None:
+        self._stage.expected_down.update(names)
+        for name in names:
+            await self._stage.pods[name].kill()
+        await self._start_again(names, fault)
+
+    async def _start_again(self, names: list[str], fault: Fault) -> None:
+        await asyncio.sleep(fault.for_ms / 1000)
+        for name in names:
+            await self._stage.start(name)
+            self._stage.expected_down.discard(name)
+
+    async def _terminate(self, fault: Fault) -> bool:
+        name = await self._victim(fault)
+        self._stage.expected_down.add(name)
+        pod = self._stage.pods[name]
+        try:
+            await asyncio.wait_for(pod.terminate(), 30)
+        except TimeoutError:
+            await pod.kill()
+        await self._start_again([name], fault)
+        return True
+
+    async def _stop(self, fault: Fault) -> bool:
+        await self._pause(await self._victim(fault), fault)
+        return True
+
+    async def _pause(self, name: str, fault: Fault) -> None:
+        pod = self._stage.pods[name]
+        with contextlib.suppress(ProcessLookupError):
+            pod.signal(signal.SIGSTOP)
+            await asyncio.sleep(fault.for_ms / 1000)
+            pod.signal(signal.SIGCONT)
+
+    # --- traps in the process ---
+
+    async def _stop_before_send(self, fault: Fault) -> bool:
+        name = await self._victim(fault)
+        if not await self._trap(name, fault.kind):
+            return False
+        await asyncio.sleep(fault.for_ms / 1000)
+        with contextlib.suppress(ProcessLookupError):
+            self._stage.pods[name].signal(signal.SIGCONT)
+        return True
+
+    async def _kill_in_place(self, fault: Fault) -> bool:
+        name = await self._victim(fault)
+        self._stage.expected_down.add(name)
+        struck = await self._trap(name, fault.kind)
+        if struck:
+            await self._stage.pods[name].process.wait()
+            await self._start_again([name], fault)
+        self._stage.expected_down.discard(name)
+        return struck
+
+    async def _trap(self, name: str, kind: str) -> bool:
+        """Lay a trap and wait until the process has taken it."""
+        path = trap_path(self._stage.traps, name, kind)
+        path.touch()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TRAP_S):
+                while path.exists() and self._stage.alive(name):  # noqa: ASYNC110 - another process's doing
+                    await asyncio.sleep(0.02)
+        if not path.exists():
+            return True
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+            return False
+        return True
+
+    # --- traps on the way to the exchange ---
+
+    async def _stop_in_flight(self, fault: Fault) -> bool:
+        name = await self._victim(fault)
+
+        async def strike() -> Fate:
+            self._stage.pods[name].signal(signal.SIGSTOP)
+            return Fate.PASSES
+
+        if not await self._trap_order(name, strike):
+            return False
+        await asyncio.sleep(fault.for_ms / 1000)
+        with contextlib.suppress(ProcessLookupError):
+            self._stage.pods[name].signal(signal.SIGCONT)
+        return True
+
+    async def _kill_in_flight(self, fault: Fault) -> bool:
+        name = await self._victim(fault)
+        self._stage.expected_down.add(name)
+
+        async def strike() -> Fate:
+            self._stage.pods[name].signal(signal.SIGKILL)
+            return Fate.UNANSWERED
+
+        struck = await self._trap_order(name, strike)
+        if struck:
+            await self._stage.pods[name].process.wait()
+            await self._start_again([name], fault)
+        self._stage.expected_down.discard(name)
+        return struck
+
+    async def _lose_request(self, fault: Fault) -> bool:
+        return await self._trap_order(await self._victim(fault), _giving(Fate.LOST))
+
+    async def _lose_answer(self, fault: Fault) -> bool:
+        return await self._trap_order(await self._victim(fault), _giving(Fate.UNANSWERED))
+
+    async def _delay_request(self, fault: Fault) -> bool:
+        async def strike() -> Fate:
+            await asyncio.sleep(fault.for_ms / 1000)
+            return Fate.PASSES
+
+        return await self._trap_order(await self._victim(fault), strike)
+
+    async def _trap_order(self, name: str, strike: Strike) -> bool:
+        way, sprung = self._stage.ways[name][1], asyncio.Event()
+
+        async def struck() -> Fate:
+            sprung.set()
+            return await strike()
+
+        way.lay_trap(_ORDER, struck)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(sprung.wait(), _TRAP_S)
+        way.clear_trap()
+        return sprung.is_set()
+
+    # --- ways ---
+
+    async def _cut_bus(self, fault: Fault) -> bool:
+        buses, _ = self._stage.ways[await self._victim(fault)]
+        for proxy in buses:
+            proxy.cut() if fault.detail == "reset" else proxy.silence()
+        await asyncio.sleep(fault.for_ms / 1000)
+        for proxy in buses:
+            proxy.restore()
+        return True
+
+    async def _cut_exchange(self, fault: Fault) -> bool:
+        _, proxy = self._stage.ways[await self._victim(fault)]
+        proxy.cut() if fault.detail == "reset" else proxy.silence()
+        await asyncio.sleep(fault.for_ms / 1000)
+        proxy.restore()
+        return True
+
+    async def _hang(self, fault: Fault) -> bool:
+        """The pod's evaluation (or its monitoring too) says nothing more."""
+        name = await self._victim(fault)
+        silent = self._stage.hung if fault.kind == "hang-evaluation" else self._stage.blind
+        silent.add(name)
+        await asyncio.sleep(fault.for_ms / 1000)
+        silent.discard(name)
+        return True
+
+    # --- the bus ---
+
+    async def _kill_server(self, fault: Fault) -> bool:
+        servers = self._stage.bus.servers
+        server = servers[await self._server_index(fault)]
+        await server.stop(kill=True)
+        await asyncio.sleep(fault.for_ms / 1000)
+        await server.start()
+        return True
+
+    async def _stop_server(self, fault: Fault) -> bool:
+        server = self._stage.bus.servers[await self._server_index(fault)]
+        os.kill(server.pid, signal.SIGSTOP)
+        await asyncio.sleep(fault.for_ms / 1000)
+        os.kill(server.pid, signal.SIGCONT)
+        return True
+
+    async def _partition_server(self, fault: Fault) -> bool:
+        self._stage.bus.part(await self._server_index(fault), silently=fault.detail == "silence")
+        await asyncio.sleep(fault.for_ms / 1000)
+        self._stage.bus.join()
+        return True
+
+    async def _server_index(self, fault: Fault) -> int:
+        """The stream's leader for the kinds that aim at it, else any."""
+        count = len(self._stage.bus.servers)
+        if fault.kind in ("kill-stream-leader", "partition-server"):
+            with contextlib.suppress(Exception):
+                return int((await self._stage.recorder.stream_leader()).removeprefix("nats-"))
+        return self._draw.randrange(count)
+
+    async def _fill_disk(self, fault: Fault) -> bool:
+        """The store's disk is full; when there is room again the server is started anew, as by its probe."""
+        disk, server = self._stage.bus.disk, self._stage.bus.servers[0]
+        if disk is None:
+            return False
+        await asyncio.to_thread(disk.fill)
+        await asyncio.sleep(fault.for_ms / 1000 + 1.0)
+        disk.free()
+        await server.stop()
+        await server.start()
+        return True
+
+    # --- the exchange ---
+
+    async def _exchange(self, fault: Fault) -> bool:
+        kind = FaultKind(fault.kind.removeprefix(_EXCHANGE))
+        plan = self._stage.exchange.faults
+        before = plan.injected.get(kind.value, 0)
+        # Sockets and events are struck for a while, requests once or twice.
+        lasting = kind.value.startswith(("event", "ws"))
+        times = None if lasting else self._draw.choice((1, 1, 2))
+        spec = plan.inject(kind, endpoint=fault.detail, times=times, delay_ms=fault.amount)
+        if kind is FaultKind.WS_SILENCE:
+            self._stage.exchange.silence_websockets()
+        await asyncio.sleep(fault.for_ms / 1000)
+        if lasting or fault.detail not in ("POST /api/v3/order", "*"):
+            plan.remove(spec.id)
+        if kind is FaultKind.WS_SILENCE:
+            self._stage.exchange.silence_websockets(False)
+            return True
+        return plan.injected.get(kind.value, 0) > before
+
+    async def _drop_streams(self, fault: Fault) -> bool:
+        return self._stage.exchange.drop_websockets() > 0
+
+    async def _step_clock(self, fault: Fault) -> bool:
+        self._stage.exchange.skew(fault.amount)
+        await asyncio.sleep(fault.for_ms / 1000 + 1.0)
+        self._stage.exchange.skew(0)
+        return True
+
+    # --- the operator ---
+
+    async def _halt(self, fault: Fault) -> bool:
+        """Halted until no own order rests on the exchange, then Active again."""
+        await self._stage.control(state="Halted")
+        try:
+            async with asyncio.timeout(_HALTED_S):
+                while self._stage.open_orders():  # noqa: ASYNC110 - the exchange does not tell
+                    await asyncio.sleep(0.05)
+            await asyncio.sleep(fault.for_ms / 1000)
+        finally:
+            await self._stage.control()
+        return True
+
+
+def _giving(fate: Fate) -> Strike:
+    async def strike() -> Fate:
+        return fate
+
+    return strike

@@ -1,0 +1,188 @@
+"""One run: trading under the schedule's faults, then rest, then the judgement.
+
+Faults come one after the other, each healed before the next; an exchange's may still wait for its request
+while the next strikes. After each, a decision must be accepted within PROGRESS_S: that nothing is lost
+and nothing doubled would also hold of a system that stands still.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from tests.chaos.faults import Faults
+from tests.chaos.judge import judge
+from tests.chaos.recorder import MissedError
+from tests.chaos.schedule import Fault, Schedule, write_schedule
+from tests.chaos.stage import NAMES, Stage
+from tests.chaos.trading import Trading
+from tests.simulation.checks import ViolationError
+
+PROGRESS_S = 45.0
+REST_S = 60.0
+_CRASH = "failed unexpectedly"
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Result:
+    """What one run was made of."""
+
+    decisions: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    missed_faults: int = 0
+    exchange_faults: dict[str, int] = field(default_factory=dict)
+    coverage: Counter[str] = field(default_factory=Counter)
+    orders: int = 0
+    fills: int = 0
+    epochs: int = 0
+    seconds: float = 0.0
+    violation: str = ""
+    evidence: str = ""
+
+    @property
+    def struck(self) -> int:
+        return sum(self.faults.values())
+
+
+async def run(schedule: Schedule, binary: Path, directory: Path, say: Say) -> Result:
+    """Run a schedule; what it leaves behind stays in `directory` when an invariant does not hold."""
+    result, started = Result(), time.monotonic()
+    _prepare(schedule, directory)
+    stage = Stage(schedule, binary, directory)
+    try:
+        await _play(schedule, stage, result, say)
+    except (ViolationError, MissedError, AssertionError) as error:
+        result.violation = str(error) or type(error).__name__
+        result.evidence = str(directory)
+    else:
+        shutil.rmtree(directory, ignore_errors=True)
+    result.seconds = time.monotonic() - started
+    return result
+
+
+def _prepare(schedule: Schedule, directory: Path) -> None:
+    directory.mkdir(parents=True)
+    write_schedule(schedule, directory / "schedule.json")
+
+
+async def _play(schedule: Schedule, stage: Stage, result: Result, say: Say) -> None:
+    async with stage:
+        await stage.control()
+        for name in NAMES:
+            await stage.start(name)
+        await stage.leader()
+        trading = Trading(stage)
+        kubelet = asyncio.create_task(_keep_running(stage))
+        trading.start()
+        try:
+            await _strike_all(schedule, stage, trading, result, say)
+            await trading.stop()
+            await _come_to_rest(stage, trading)
+        finally:
+            trading.over = True
+            kubelet.cancel()
+            await _stop_pods(stage)
+            await stage.recorder.catch_up()
+            _write(stage, trading)
+        _judge(stage, trading, result)
+
+
+async def _strike_all(schedule: Schedule, stage: Stage, trading: Trading, result: Result, say: Say) -> None:
+    faults = Faults(stage, schedule.seed)
+    for number, fault in enumerate(schedule.faults, 1):
+        await asyncio.sleep(fault.after_ms / 1000)
+        started = time.monotonic()
+        struck = await faults.strike(fault)
+        say(f"{number:4d} {_describe(fault)} {'' if struck else '(no occasion) '}{_state(stage)}")
+        if struck:
+            result.faults[fault.kind] += 1
+        else:
+            result.missed_faults += 1
+        await _progress(stage, fault, started)
+    while len(stage.recorder.accepted) < schedule.decisions:  # noqa: ASYNC110 - the log does not tell
+        await asyncio.sleep(0.2)
+
+
+async def _progress(stage: Stage, fault: Fault, since: float) -> None:
+    """Somebody accepts decisions again."""
+    before, until = len(stage.recorder.accepted), time.monotonic() + PROGRESS_S
+    while len(stage.recorder.accepted) == before:
+        if time.monotonic() > until:
+            raise ViolationError("progress after faults end", f"none after {fault}")
+        await asyncio.sleep(0.02)
+
+
+async def _keep_running(stage: Stage) -> None:
+    """Start again what ended by itself, as the kubelet would."""
+    while True:
+        await asyncio.sleep(0.2)
+        for name in NAMES:
+            if not stage.alive(name) and name not in stage.expected_down:
+                stage.restarts += 1
+                await stage.start(name)
+
+
+async def _come_to_rest(stage: Stage, trading: Trading) -> None:
+    """No more faults: the last target of every market is reached, and nothing is left open."""
+    stage.exchange.faults.clear()
+    last = await trading.last_words()
+    recorder, until = stage.recorder, time.monotonic() + REST_S
+    while True:
+        unsettled = recorder.book.unsettled()
+        still_open = set(recorder.accepted) - set(recorder.closed)
+        if set(last) <= set(recorder.closed) and not unsettled and not still_open:
+            return
+        if time.monotonic() > until:
+            detail = f"unsettled {[o.cid for o in unsettled]}, decisions {sorted(still_open)}, last {last}"
+            raise ViolationError("everything ends after the faults", detail)
+        await asyncio.sleep(0.05)
+
+
+async def _stop_pods(stage: Stage) -> None:
+    for name in NAMES:
+        if name in stage.pods:
+            with contextlib.suppress(ProcessLookupError):
+                await stage.pods[name].kill()
+
+
+def _judge(stage: Stage, trading: Trading, result: Result) -> None:
+    recorder, journal = stage.recorder, stage.exchange.journal
+    result.decisions, result.epochs = len(recorder.accepted), recorder.epochs
+    result.exchange_faults = dict(stage.exchange.faults.injected)
+    result.orders, result.fills = len(journal.orders("alice")), len(journal.fills("alice"))
+    if recorder.missed:
+        raise MissedError(f"the log was compacted before it was recorded: {recorder.missed}")
+    crashed = [name for name in NAMES if name in stage.pods and _CRASH in stage.pods[name].output]
+    if crashed:
+        raise ViolationError("no container fails unexpectedly", ", ".join(crashed))
+    result.coverage = judge(recorder.batches, journal.entries("alice"), trading.decisions, trading.answered)
+
+
+def _write(stage: Stage, trading: Trading) -> None:
+    """What the judgement rests on, for whoever looks into a failure."""
+    folder = stage.directory
+    stage.recorder.write(folder / "log.jsonl")
+    lines = [msgspec.json.encode(entry) for entry in stage.exchange.journal.entries()]
+    (folder / "journal.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    decisions = [msgspec.json.encode(decision) for decision in trading.decisions.values()]
+    (folder / "decisions.jsonl").write_bytes(b"\n".join(decisions) + b"\n")
+
+
+def _describe(fault: Fault) -> str:
+    parts = [fault.kind, fault.detail, f"{fault.for_ms} ms" if fault.for_ms else ""]
+    return " ".join(part for part in parts if part)
+
+
+def _state(stage: Stage) -> str:
+    recorder = stage.recorder
+    return f"[{len(recorder.accepted)} decisions, epoch {recorder.epochs}, leader {stage.leading() or '-'}]"

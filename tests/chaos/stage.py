@@ -1,0 +1,166 @@
+"""The theatre of the component tests with everything made breakable.
+
+Each pod reaches bus and exchange through proxies of its own; the market stands still, as in the simulated
+histories, so that every bound can be checked exactly, while its depth varies and small trades print.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from nats.errors import Error as NatsError
+
+from smarttrade import messages
+from smarttrade.api import TradingAccountSpec
+from smarttrade.bus import subjects
+from smarttrade.bus.connection import Connection
+from smarttrade.simulator.config import MarketConfig
+from smarttrade.simulator.testing import Simulator, build_test_user, manual_config
+from tests.chaos.proxy import Proxy
+from tests.chaos.recorder import Recorder
+from tests.chaos.schedule import Schedule
+from tests.chaos.servers import Servers
+from tests.component.execution.theatre import Pod, Theatre
+from tests.simulation.plan import MARKETS, PRICE
+from tests.simulation.venue import build_quote
+from tests.simulation.world import build_spec
+
+NAMES = ("a", "b")
+_BEAT_S = 0.1
+_VIEW_AGE_S = 1.5
+# At the prices of the resting sets, and beyond them.
+_PRINTS = ("0.995", "0.988", "0.985", "1.006", "1.015")
+
+
+class Stage(Theatre):
+    """Two replicas on the schedule's servers."""
+
+    def __init__(self, schedule: Schedule, binary: Path, directory: Path) -> None:
+        super().__init__(binary, directory, replicas=len(NAMES))
+        self.schedule = schedule
+        self.directory = directory
+        self.traps = directory / "traps"
+        self.recorder = Recorder()
+        self.ways: dict[str, tuple[list[Proxy], Proxy]] = {}
+        self.expected_down: set[str] = set()
+        self.restarts = 0
+        self._told: dict[str, float] = {}
+        self._draw = random.Random(f"market {schedule.seed}")
+
+    @staticmethod
+    def build_exchange() -> Simulator:
+        """Filters and fees as those of the simulated histories."""
+        alice = build_test_user("alice", USDT="1000000", BTC="1000", ETH="1000")
+        config = manual_config(alice, symbols=MARKETS, seed=1)
+        config.markets = [
+            MarketConfig(
+                symbol=market,
+                price=Decimal(PRICE[market]),
+                tick_size=Decimal("0.01"),
+                step_size=Decimal("0.001"),
+                min_notional=Decimal(5),
+            )
+            for market in MARKETS
+        ]
+        return Simulator(config)
+
+    def build_spec(self, **more: Any) -> TradingAccountSpec:
+        """The limits of the simulated histories, which the judge knows."""
+        limits = build_spec("Active", 0).model_dump(mode="json", by_alias=True)
+        kept = {key: limits[key] for key in ("markets", "capital", "risk", "orders", "onBusLoss")}
+        return super().build_spec(**{**kept, **more})
+
+    def price(self, market: str, price: str) -> None:
+        """The market stands still."""
+
+    async def _start_bus(self) -> None:
+        self.traps.mkdir(parents=True)
+        self.bus = await self._stack.enter_async_context(
+            Servers(self.schedule.servers, self._keys, self._directory, self._binary)
+        )
+        self.bus_url = self.bus.url
+
+    async def _provision(self, copies: int = 1) -> None:
+        await super()._provision(self.schedule.servers)
+        await self.recorder.start(self.bus_url, self._keys, self.identity, self.schedule.servers)
+        self._stack.push_async_callback(self.recorder.close)
+        for name in NAMES:
+            buses = [await self._proxy(server.port) for server in self.bus.servers]
+            exchange = await self._proxy(int(self.exchange.rest_url.rsplit(":", 1)[1]))
+            self.ways[name] = (buses, exchange)
+
+    async def _proxy(self, port: int) -> Proxy:
+        return await self._stack.enter_async_context(Proxy(port))
+
+    def _bus_of(self, pod: str) -> str:
+        return ",".join(f"nats://127.0.0.1:{proxy.port}" for proxy in self.ways[pod][0])
+
+    def _endpoint_of(self, pod: str) -> dict[str, str]:
+        port = str(self.ways[pod][1].port)
+        own = super()._endpoint_of(pod)
+        return {key: url.replace(url.split(":")[2].split("/")[0], port) for key, url in own.items()}
+
+    async def start(self, name: str, *, module: str = "tests.chaos.pod") -> Pod:
+        return await super().start(name, module=module)
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "SMARTTRADE_CHAOS_TRAPS": str(self.traps),
+            "SMARTTRADE_CHAOS_HOLD_MS": str(self.schedule.hold_ms),
+        }
+
+    # --- who leads ---
+
+    async def _on_view(self, message: Any) -> None:
+        await super()._on_view(message)
+        self._told[message.subject.split(".")[1]] = time.monotonic()
+
+    def alive(self, name: str) -> bool:
+        return self.pods[name].process.returncode is None
+
+    def leading(self) -> str | None:
+        """The pod that said last, and not long ago, that it leads."""
+        told = [
+            (at, name)
+            for name, at in self._told.items()
+            if self.alive(name) and self.views[name].leading and time.monotonic() - at < _VIEW_AGE_S
+        ]
+        return max(told)[1] if told else None
+
+    # --- the market, as monitoring tells of it ---
+
+    async def _publish_market(self) -> None:
+        sequence = 0
+        while True:
+            sequence += 1
+            for market in MARKETS:
+                self._show(market)
+            for pod in list(self.pods):
+                if pod not in self.blind:
+                    await self._publish_quotes(self.monitoring, pod, sequence)
+                if pod not in self.hung and pod not in self.blind:
+                    await self._publish_pulse(pod)
+            await asyncio.sleep(_BEAT_S)
+
+    def _show(self, market: str) -> None:
+        """Vary the depth, so that orders fill in parts, and let small trades fill what rests."""
+        quote = build_quote(market, 0)
+        size = self._draw.choice(("0.4", "1.5", "1000", "1000", "1000"))
+        self.exchange.quote(market, quote.bid, quote.ask, size, size)
+        if self._draw.random() < 0.15:
+            factor = Decimal(self._draw.choice(_PRINTS))
+            amount = self._draw.choice(("0.1", "0.3", "5"))
+            self.exchange.trade(market, PRICE[market] * factor, amount, buyer_is_maker=factor < 1)
+
+    async def _publish_quotes(self, nc: Connection, pod: str, sequence: int) -> None:
+        now = self.exchange.clock.now_ms()
+        events: list[messages.MarketEvent] = [build_quote(market, now) for market in MARKETS]
+        batch = messages.MarketBatch(feed="chaos", seq=sequence, events=events)
+        with contextlib.suppress(NatsError):
+            await nc.publish(subjects.market(pod, "quote"), messages.encode(batch))
