@@ -34,7 +34,7 @@ class Accounting:
         replaced; none of that is ever changed in place.
         """
         ctx = self._ctx
-        causes = (ctx.spec, ctx.filters, ctx.book.losses.breach, ctx.kill, ctx.deleting)
+        causes = (ctx.spec, ctx.filters, ctx.book.losses.breach, ctx.kill, ctx.deleting, ctx.halted)
         if len(self._follow_from) != len(causes) or any(map(is_not, causes, self._follow_from)):
             self._follow_from = causes
             self._states.clear()
@@ -58,6 +58,7 @@ class Accounting:
                 EffectiveState(ctx.spec.state),
                 breach=(breach.effect, breach.id) if breach else None,
                 kill=ctx.kill,
+                halted=ctx.halted is not None,
                 venue=closed,
             ),
             market,

@@ -37,6 +37,7 @@ class Book:
         self.orders: dict[str, Order] = {}
         self.ledger = Ledger()
         self.losses = LossState()
+        self.halt: records.HaltOrdered | None = None
         self.sent_ms: deque[int] = deque()
         self._by_order_id: dict[tuple[str, str], str] = {}
         self._unsettled: dict[str, Order] = {}
@@ -54,6 +55,9 @@ class Book:
             records.Breached: self._loss_record,
             records.BreachAcknowledged: self._loss_record,
             records.LossTaken: self._loss_taken,
+            records.Instructed: lambda record: None,
+            records.HaltOrdered: self._halt_ordered,
+            records.HaltLifted: self._halt_lifted,
         }
 
     def apply(self, record: records.AnyRecord) -> None:
@@ -85,6 +89,7 @@ class Book:
             orders=list(self.orders.values()),
             ledger=self.ledger.state(),
             losses=self.losses,
+            halt=self.halt,
         )
 
     @classmethod
@@ -94,6 +99,7 @@ class Book:
         book.intents, book.fills, book.losses = snapshot.intents, snapshot.fills, snapshot.losses
         book.markets = {market.market: market for market in snapshot.markets}
         book.ledger = Ledger(snapshot.ledger)
+        book.halt = snapshot.halt
         for order in snapshot.orders:
             book._keep(order)
             book._note_sent(order.deadline_ms)
@@ -231,6 +237,12 @@ class Book:
 
     def _loss_taken(self, record: records.LossTaken) -> None:
         self.market(record.market).last_loss_ms = record.time_ms
+
+    def _halt_ordered(self, record: records.HaltOrdered) -> None:
+        self.halt = record
+
+    def _halt_lifted(self, record: records.HaltLifted) -> None:
+        self.halt = None
 
     # --- keeping orders ---
 

@@ -17,7 +17,7 @@ from smarttrade.execution.book import Book
 from smarttrade.execution.clock import ExchangeClock
 from smarttrade.execution.effects import Effect, SetTimer
 from smarttrade.execution.outbox import Outbox
-from smarttrade.execution.records import AnyRecord
+from smarttrade.execution.records import AnyRecord, HaltOrdered
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import Quote
 
@@ -91,6 +91,7 @@ class Context:
     deleting: bool = False
     kill: bool = False
     refusal: str = ""
+    halt: HaltOrdered | None = None
     quotes: dict[str, tuple[Quote, Milliseconds]] = field(default_factory=dict)
     streams: dict[str, tuple[bool, Milliseconds]] = field(default_factory=dict)
     filters: dict[str, MarketFilters] = field(default_factory=dict)
@@ -113,6 +114,12 @@ class Context:
     def ready(self) -> bool:
         """Whether orders may be sent: the account was compared with the exchange, and its clock is known."""
         return self.leading and self.lead.reconciled and self.clock.error_ms(self.now_ms) is not None
+
+    @property
+    def halted(self) -> HaltOrdered | None:
+        """The halt by hand that holds until the object's own word is read; this pod's, or the log's."""
+        known = (self.halt, self.book.halt)
+        return next((halt for halt in known if halt is not None and halt.holds(self.generation)), None)
 
     @property
     def lease_holds(self) -> bool:

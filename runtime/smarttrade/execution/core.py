@@ -22,6 +22,7 @@ from smarttrade.execution import effects as fx
 from smarttrade.execution.accounting import Accounting
 from smarttrade.execution.book import DEADLINE_MISSED, Book
 from smarttrade.execution.cancelling import Cancelling
+from smarttrade.execution.commands import Commands
 from smarttrade.execution.context import Context, Tuning
 from smarttrade.execution.decisions import Decisions
 from smarttrade.execution.fills import Fills
@@ -57,6 +58,7 @@ class Core:
         self.resting = Resting(ctx, self.decisions, self.accounting, self.cancelling)
         self.working = Working(ctx, self.decisions, self.accounting, self.cancelling, self.resting)
         self.reporting = Reporting(ctx, self.accounting)
+        self.commands = Commands(ctx, self.decisions, self.accounting, self.cancelling, self.resolution)
         self._dirty: set[str] = set()
         self._second_ms = self._clock_ms = self._filters_ms = 0.0
         self._batches = 0
@@ -90,6 +92,7 @@ class Core:
             fx.BusReconnected: self._bus_back,
             fx.Draining: self._drain,
             fx.PeersUnhealthy: self._peers,
+            fx.CommandReceived: self._command,
             fx.Tick: self._tick,
         }
 
@@ -100,6 +103,7 @@ class Core:
         self._on[type(event)](event)
         if ctx.lead.claimed:
             self._work()
+        self.commands.advance()
         self.decisions.answer()
         self.reporting.advance()
         append = ctx.outbox.flush(ctx.lead.epoch, ctx.holder)
@@ -115,6 +119,7 @@ class Core:
         new.ctx.quotes, new.ctx.streams, new.ctx.filters = ctx.quotes, ctx.streams, ctx.filters
         new.ctx.generation, new.ctx.spec = ctx.generation, ctx.spec
         new.ctx.deleting, new.ctx.kill, new.ctx.refusal = ctx.deleting, ctx.kill, ctx.refusal
+        new.ctx.halt = ctx.halt
         new.ctx.lead.draining, new.ctx.bus_lost_ms = ctx.lead.draining, ctx.bus_lost_ms
         new.decisions.counts = self.decisions.counts
         return new
@@ -322,6 +327,10 @@ class Core:
     def _peers(self, event: fx.PeersUnhealthy) -> None:
         if self.ctx.lead.claimed and self.ctx.tuning.replicas > 1:
             self.leading.hand_over(event.reason, backoff_ms=5_000)
+
+    def _command(self, event: fx.CommandReceived) -> None:
+        self.commands.receive(event)
+        self._all_dirty()
 
     def _tick(self, event: fx.Tick) -> None:
         self._all_dirty()

@@ -20,6 +20,7 @@ class Decisions:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self.counts: dict[tuple[str, str], int] = {}
+        self.watched: dict[str, tuple[Outcome, str, str] | None] = {}
         self._unanswered: dict[str, tuple[int, DecisionReply]] = {}
 
     def receive(self, decision: Decision, token: int) -> bool:
@@ -76,6 +77,8 @@ class Decisions:
         if outcome is Outcome.DENIED and decision.id in self._unanswered:
             token, _ = self._unanswered[decision.id]
             self._unanswered[decision.id] = (token, self._deny(decision, code, message))
+        if decision.id in self.watched:
+            self.watched[decision.id] = (outcome, code, message)
         key = (str(outcome), code)
         self.counts[key] = self.counts.get(key, 0) + 1
 

@@ -13,6 +13,7 @@ import msgspec
 
 from smarttrade.api import TradingAccountSpec
 from smarttrade.exchange.reports import Balance, MarketFilters, OrderKind, OrderReport, TradeReport
+from smarttrade.execution.commands_wire import Answer, AnyCommand
 from smarttrade.execution.records import Batch
 from smarttrade.execution.snapshot import Snapshot
 from smarttrade.messages import (
@@ -206,6 +207,13 @@ class PeersUnhealthy(_Input, frozen=True, kw_only=True):
     reason: str
 
 
+class CommandReceived(_Input, frozen=True, kw_only=True):
+    """A person's command; `token` comes back in the CommandAnswered."""
+
+    command: AnyCommand
+    token: int
+
+
 class Tick(_Input, frozen=True, kw_only=True):
     """Time has passed: sent at the time that the last SetTimer named, and at least once a second."""
 
@@ -240,6 +248,7 @@ Input = (
     | BusReconnected
     | Draining
     | PeersUnhealthy
+    | CommandReceived
     | Tick
 )
 
@@ -323,6 +332,13 @@ class Publish(_Effect, frozen=True, kw_only=True):
     message: Fill | DecisionOutcome | AccountView | ExecutionReport
 
 
+class CommandAnswered(_Effect, frozen=True, kw_only=True):
+    """What became of a person's command."""
+
+    token: int
+    answer: Answer
+
+
 class SaveSnapshot(_Effect, frozen=True, kw_only=True):
     """Store the encoded snapshot, then purge the log up to the sequence that it covers."""
 
@@ -360,6 +376,7 @@ Effect = (
     | RefreshFilters
     | Reply
     | Publish
+    | CommandAnswered
     | SaveSnapshot
     | SetTimer
     | ReleaseLease

@@ -14,7 +14,7 @@ from smarttrade.exchange.reports import OrderReport, TradeReport
 from smarttrade.execution.context import Context
 from smarttrade.execution.effects import FetchTrades, Publish
 from smarttrade.execution.ledger import ForgottenTradeError, value_fee
-from smarttrade.execution.orders import Order, OrderState, state_from_venue
+from smarttrade.execution.orders import RESOLVED_BY_HAND, Order, OrderState, state_from_venue
 from smarttrade.execution.records import FillRecorded, LossTaken, OrderMoved
 from smarttrade.messages import Fill
 
@@ -34,6 +34,9 @@ class Fills:
         order = book.orders.get(report.client_order_id) or book.by_order_id(report.market, report.order_id)
         if order is None or not self._ctx.lead.claimed:
             return None
+        if order.code == RESOLVED_BY_HAND and order.state is not OrderState.VOID:
+            self._contradicted(order, report)
+            return order
         state = state_from_venue(order, report.status, report.filled)
         if state is not None and self._news(order, state, report):
             self._move(order, state, report)
@@ -60,6 +63,15 @@ class Fills:
                 ctx.emit(FetchTrades(market=order.market, order_id=order.order_id))
                 due = self._ask_ms[cid] = ctx.now_ms + _AGAIN_MS
             ctx.wake_at(due)
+
+    def _contradicted(self, order: Order, report: OrderReport) -> None:
+        """What a person has told of an order counts already; counting the exchange's trades too would double
+        it."""
+        if report.filled != order.filled:
+            self._ctx.problems["ResolvedOrderDiffers"] = (
+                f"order {order.cid} was resolved by hand as filled {order.filled:f}, the exchange says "
+                f"{report.filled:f}: `smarttrade adopt {order.market} --quantity DIFFERENCE` sets it right"
+            )
 
     def _news(self, order: Order, state: OrderState, report: OrderReport) -> bool:
         return state is not order.state or report.filled > order.filled or not order.order_id

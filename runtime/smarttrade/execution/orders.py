@@ -31,6 +31,10 @@ class OrderState(StrEnum):
     VOID = "Void"
 
 
+RESOLVED_BY_HAND = "ResolvedByHand"
+"""The code of an order whose fate a person has told."""
+
+
 class Purpose(StrEnum):
     """Why an order exists; it decides what a state of the account does to it."""
 

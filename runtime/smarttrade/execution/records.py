@@ -148,6 +148,34 @@ class LossTaken(Record, frozen=True, kw_only=True, tag="loss"):
     time_ms: int
 
 
+class Instructed(Record, frozen=True, kw_only=True, tag="instructed"):
+    """A person's command, as it came, before anything of it is done. Nothing follows from it."""
+
+    command: str
+    by: str
+    time_ms: int
+
+
+class HaltOrdered(Record, frozen=True, kw_only=True, tag="halt"):
+    """Halted by hand when the specification of generation `seen` ran, until that of `until` is read."""
+
+    seen: int
+    until: int
+    by: str
+    time_ms: int
+
+    def holds(self, generation: int) -> bool:
+        """A lower generation than was seen is a re-created object's, which says itself what it wants."""
+        return self.seen <= generation < self.until
+
+
+class HaltLifted(Record, frozen=True, kw_only=True, tag="lifted"):
+    """The object's own word is read again."""
+
+    generation: int
+    time_ms: int
+
+
 AnyRecord = (
     EpochStarted
     | LedgerOpened
@@ -162,6 +190,9 @@ AnyRecord = (
     | Breached
     | BreachAcknowledged
     | LossTaken
+    | Instructed
+    | HaltOrdered
+    | HaltLifted
 )
 
 

@@ -23,6 +23,8 @@ from smarttrade.exchange.capabilities import Capability
 from smarttrade.exchange.paper import PaperVenue
 from smarttrade.execution import effects as fx
 from smarttrade.execution.bus_link import BusLink
+from smarttrade.execution.commands_desk import CommandDesk, keep_halt, kept_halt
+from smarttrade.execution.commands_socket import CommandSocket
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.core import Core
 from smarttrade.execution.exchange_link import Exchange, ExchangeLink, monotonic_ms
@@ -63,10 +65,17 @@ class ExecutionService:
         self._started_ms = monotonic_ms()
         self._control_read: messages.AccountControl | None = None
         self._drained = asyncio.Event()
+        self._halt_file = settings.command_socket.with_suffix(".halt")
+        self._core.ctx.halt = self._kept = kept_halt(self._halt_file)
+        self._desk = CommandDesk(settings.identity, settings.pod, self.feed, lambda: self._exchange)
         probes.ready("nats", ok=False, reason="connecting")
         probes.ready("log", ok=False, reason="not read yet")
 
     async def run(self) -> None:
+        async with CommandSocket(self._settings.command_socket, self._desk.handle):
+            await self._run_on_bus()
+
+    async def _run_on_bus(self) -> None:
         settings = self._settings
         nc = await connect(
             settings.nats_url,
@@ -126,8 +135,19 @@ class ExecutionService:
             restore_paper(exchange, self._core.ctx.book, spec)
         for effect in self._core.handle(event, monotonic_ms()):
             self._perform(effect)
+        self._keep_halt()
+
+    def _keep_halt(self) -> None:
+        """What holds now, for the next process; before a specification is read, what was kept stays."""
+        ctx = self._core.ctx
+        if ctx.spec is not None and ctx.halted is not self._kept:
+            self._kept = ctx.halted
+            keep_halt(self._halt_file, self._kept)
 
     def _perform(self, effect: fx.Effect) -> None:
+        if isinstance(effect, fx.CommandAnswered):
+            self._desk.answered(effect)
+            return
         bus, leadership = self._bus, self._leadership
         if bus is None or leadership is None:
             return
@@ -171,7 +191,8 @@ class ExecutionService:
         return bool(ctx.filters) and ctx.spec is not None and not ctx.lead.draining and not ctx.refusal
 
     def _may_send(self) -> bool:
-        return self._leadership is not None and self._leadership.lease.held
+        held = self._leadership is not None and self._leadership.lease.held
+        return held and self._core.ctx.halted is None
 
     async def _control(self, control: messages.AccountControl) -> None:
         try:

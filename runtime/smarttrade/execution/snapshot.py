@@ -10,6 +10,7 @@ from smarttrade.execution.equity import LossState
 from smarttrade.execution.errors import UnknownRecordError
 from smarttrade.execution.ledger import LedgerState
 from smarttrade.execution.orders import Order
+from smarttrade.execution.records import HaltOrdered
 from smarttrade.messages import Decision
 
 SNAPSHOT_VERSION = 1
@@ -65,6 +66,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     orders: list[Order]
     ledger: LedgerState
     losses: LossState
+    halt: HaltOrdered | None = None
 
 
 _encoder = msgspec.json.Encoder(decimal_format="string")

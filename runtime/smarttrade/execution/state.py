@@ -21,6 +21,7 @@ class Source(StrEnum):
     BREACH = "breach"
     KILL_SWITCH = "kill switch"
     VENUE = "exchange"
+    HAND = "halt by hand"
 
 
 class Reducing(StrEnum):
@@ -110,14 +111,17 @@ def build_demands(
     *,
     breach: tuple[EffectiveState, str] | None = None,
     kill: bool = False,
+    halted: bool = False,
     venue: Iterable[tuple[str, EffectiveState, str]] = (),
 ) -> tuple[Demand, ...]:
-    """Demands from spec.state, (effect, id) of an unacknowledged breach, the kill switch, and (market, state,
-    reason) of what the exchange's condition asks for."""
+    """Demands from spec.state, (effect, id) of an unacknowledged breach, the kill switch, a halt by hand, and
+    (market, state, reason) of what the exchange's condition asks for."""
     demands = [Demand(wanted, Source.SPEC)]
     if breach:
         demands.append(Demand(breach[0], Source.BREACH, f"{breach[1]} is not acknowledged"))
     if kill:
         demands.append(Demand(EffectiveState.HALTED, Source.KILL_SWITCH))
+    if halted:
+        demands.append(Demand(EffectiveState.HALTED, Source.HAND, "until the object's change is read"))
     demands += [Demand(state, Source.VENUE, reason, market) for market, state, reason in venue]
     return tuple(demands)

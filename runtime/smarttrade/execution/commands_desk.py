@@ -1,0 +1,200 @@
+"""Commands by hand at the process: into the core and back, with what only the exchange itself can tell.
+
+`Halt` does not trust the core to reach its orders: it may be cut off from the bus, a standby with a book that
+is behind, or not started yet. So the exchange is asked directly for open orders with this account's ids, and
+each is cancelled, again and again, until none is left and none can arrive any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from smarttrade.errors import SmartTradeError
+from smarttrade.exchange.errors import NothingToCancelError
+from smarttrade.exchange.reports import OrderReport
+from smarttrade.execution import commands_wire as wire
+from smarttrade.execution.commands_wire import Answer, Line, OrderRow, Result
+from smarttrade.execution.effects import CommandAnswered, CommandReceived, Input
+from smarttrade.execution.exchange_link import Exchange
+from smarttrade.execution.identifiers import is_own, is_tagged
+from smarttrade.execution.records import HaltOrdered
+from smarttrade.identity import AccountIdentity
+
+_CORE_S = 20.0
+_EXCHANGE_S = 4.0
+_SWEEP_S = 6.0
+_AGAIN_S = 0.2
+_LATECOMERS_S = 1.3
+"""The window of an order's deadline and its settling: later, nothing that was sent before can arrive."""
+
+
+class CommandDesk:
+    """One process's commands; `exchange` is None while the process does not know its exchange yet."""
+
+    def __init__(
+        self,
+        identity: AccountIdentity,
+        pod: str,
+        feed: Callable[[Input], None],
+        exchange: Callable[[], Exchange | None],
+    ) -> None:
+        self._identity = identity
+        self._pod = pod
+        self._feed = feed
+        self._exchange = exchange
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._token = 0
+
+    async def handle(self, command: wire.AnyCommand) -> Answer:
+        """Carry out one command and say what became of it."""
+        answer = await self._through_core(command)
+        if isinstance(command, wire.ListOrders):
+            return await self._beside_exchange(answer)
+        if isinstance(command, wire.Halt):
+            lines = await self._sweep()
+            return msgspec.structs.replace(answer, lines=lines, result=wire.worst(lines))
+        return answer
+
+    def answered(self, effect: CommandAnswered) -> None:
+        """The core has answered."""
+        future = self._waiting.pop(effect.token, None)
+        if future is not None and not future.done():
+            future.set_result(effect.answer)
+
+    async def _through_core(self, command: wire.AnyCommand) -> Answer:
+        self._token += 1
+        future = self._waiting[self._token] = asyncio.get_running_loop().create_future()
+        self._feed(CommandReceived(command=command, token=self._token))
+        try:
+            return await asyncio.wait_for(future, _CORE_S)
+        except TimeoutError:
+            text = "no answer: the log is out of reach, or the lead moved on; see `smarttrade orders`"
+            line = Line(subject=self._pod, result=Result.UNKNOWN, message=text)
+            return Answer(
+                pod=self._pod, leading=False, state="", result=Result.UNKNOWN, code="NoAnswer", lines=(line,)
+            )
+
+    # --- the exchange's own word ---
+
+    async def _open_orders(self, exchange: Exchange) -> tuple[OrderReport, ...]:
+        orders, _, _ = await asyncio.wait_for(exchange.read_account(0), _EXCHANGE_S)
+        return orders
+
+    async def _beside_exchange(self, answer: Answer) -> Answer:
+        exchange = self._exchange()
+        if exchange is None:
+            return msgspec.structs.replace(answer, message="the exchange was not asked: not connected yet")
+        try:
+            reports = await self._open_orders(exchange)
+        except (SmartTradeError, TimeoutError) as error:
+            text = f"the exchange did not answer: {error or 'timeout'}"
+            return msgspec.structs.replace(answer, message=text)
+        return msgspec.structs.replace(answer, orders=join(answer.orders, reports, self._identity))
+
+    async def _sweep(self) -> tuple[Line, ...]:
+        """Cancel every open order of this account's, until none is left and none can come."""
+        exchange = self._exchange()
+        if exchange is None:
+            return (self._unknown("the exchange is not connected yet: nothing was cancelled by this pod"),)
+        cancelled: dict[str, str] = {}
+        began, reason = time.monotonic(), ""
+        while time.monotonic() - began < _SWEEP_S:
+            try:
+                own = [o for o in await self._open_orders(exchange) if self._is_own(o)]
+                if not own and time.monotonic() - began >= _LATECOMERS_S:
+                    return tuple(self._cancelled(cid, market) for cid, market in cancelled.items())
+                reason = await self._cancel_all(exchange, own, cancelled)
+            except (SmartTradeError, TimeoutError) as error:
+                reason = str(error) or "timeout"
+            await asyncio.sleep(_AGAIN_S)
+        done = tuple(self._cancelled(cid, market) for cid, market in cancelled.items())
+        return (*done, self._unknown(f"the exchange does not confirm that no own order is open: {reason}"))
+
+    async def _cancel_all(
+        self, exchange: Exchange, own: Iterable[OrderReport], cancelled: dict[str, str]
+    ) -> str:
+        reason = ""
+        orders = list(own)
+        answers = await asyncio.gather(
+            *(exchange.cancel(o.client_order_id, o.market, o.order_id) for o in orders),
+            return_exceptions=True,
+        )
+        for order, answer in zip(orders, answers, strict=True):
+            if isinstance(answer, BaseException) and not isinstance(answer, NothingToCancelError):
+                reason = str(answer)
+            else:
+                cancelled[order.client_order_id] = order.market
+        return reason
+
+    def _is_own(self, order: OrderReport) -> bool:
+        return is_own(self._identity, order.client_order_id)
+
+    def _cancelled(self, cid: str, market: str) -> Line:
+        return Line(subject=cid, result=Result.DONE, message=f"cancelled in {market}")
+
+    def _unknown(self, message: str) -> Line:
+        return Line(subject=self._pod, result=Result.UNKNOWN, message=message)
+
+
+def join(
+    known: Iterable[OrderRow], reports: Iterable[OrderReport], identity: AccountIdentity
+) -> tuple[OrderRow, ...]:
+    """The log's orders with the exchange's word on each, then what the exchange has beyond them."""
+    open_ = {report.client_order_id: report for report in reports}
+    rows = [
+        msgspec.structs.replace(row, exchange="Open" if row.order in open_ else "NotListed") for row in known
+    ]
+    listed = {row.order for row in rows}
+    return (*rows, *(_stranger(r, identity) for cid, r in open_.items() if cid not in listed))
+
+
+def _stranger(report: OrderReport, identity: AccountIdentity) -> OrderRow:
+    if is_own(identity, report.client_order_id):
+        state = "NotInLog"
+    else:
+        state = "OtherSmartTrade" if is_tagged(report.client_order_id) else "Foreign"
+    return OrderRow(
+        order=report.client_order_id or report.order_id,
+        market=report.market,
+        side=str(report.side),
+        price=report.price,
+        quantity=report.quantity,
+        filled=report.filled,
+        state=state,
+        purpose="",
+        exchange="Open",
+    )
+
+
+# --- a halt survives its process ---------------------------------------------------------------------------
+
+
+def keep_halt(path: Path, halt: HaltOrdered | None) -> None:
+    """Write the halt beside the socket, or remove it: a container that restarts while the bus is away has
+    nothing else to know it by."""
+    try:
+        if halt is None:
+            path.unlink(missing_ok=True)
+            return
+        fresh = path.with_suffix(".new")
+        fresh.write_bytes(msgspec.json.encode(halt))
+        fresh.replace(path)
+    except OSError as error:
+        structlog.get_logger().error("the halt cannot be kept over a restart", reason=str(error))
+
+
+def kept_halt(path: Path) -> HaltOrdered | None:
+    """The halt that an earlier process of this container was told of."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=HaltOrdered)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError) as error:
+        structlog.get_logger().error("the kept halt cannot be read", path=str(path), reason=str(error))
+        return None

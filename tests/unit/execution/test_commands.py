@@ -1,0 +1,289 @@
+"""Commands by hand: what each does, what it refuses, and that an answer never claims what is not known."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from smarttrade.exchange.reports import Balance, VenueStatus
+from smarttrade.execution import commands_wire as wire
+from smarttrade.execution import effects as fx
+from smarttrade.execution.commands_wire import Result
+from smarttrade.execution.context import Tuning
+from smarttrade.execution.orders import OrderState
+from smarttrade.execution.records import HaltLifted, Instructed
+from smarttrade.messages import EffectiveState, OrderStyle, Outcome, Side
+from tests.unit.execution.desk import BTC, ETH, Desk
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk().lead()
+
+
+def command(desk: Desk, asked: wire.AnyCommand, patience_ms: float = 0.0) -> wire.Answer:
+    """Give a command, let time pass, and take its one answer."""
+    desk.feed(fx.CommandReceived(command=asked, token=9))
+    if patience_ms:
+        desk.advance(patience_ms)
+    [answered] = desk.take(fx.CommandAnswered)
+    assert answered.token == 9
+    return answered.answer
+
+
+def bid(desk: Desk, market: str = BTC) -> str:
+    desk.decide("1", market, style=OrderStyle.PASSIVE)
+    [send] = desk.sends()
+    desk.accept(send.cid)
+    return send.cid
+
+
+def hold(desk: Desk, quantity: str = "2") -> None:
+    desk.decide(quantity)
+    [send] = desk.sends()
+    desk.fill(send.cid)
+
+
+def unknown(desk: Desk) -> str:
+    desk.decide("1")
+    [send] = desk.sends()
+    desk.uncertain(send.cid)
+    desk.take(fx.Query)
+    return send.cid
+
+
+def test_orders_are_listed_with_their_state(desk: Desk) -> None:
+    cid = bid(desk)
+    [row] = command(desk, wire.ListOrders()).orders
+    assert (row.order, row.market, row.side, row.state) == (cid, BTC, "Buy", "New")
+
+
+def test_a_standby_lists_but_changes_nothing() -> None:
+    leader = Desk().lead()
+    cid = bid(leader)
+    standby = Desk("b", log=leader.log)
+    standby.control(generation=1)
+    standby.replay()
+    assert [row.order for row in command(standby, wire.ListOrders()).orders] == [cid]
+    answer = command(standby, wire.CancelOrders(orders=(cid,)))
+    assert (answer.result, answer.code) == (Result.REFUSED, "NotLeading")
+    assert standby.take(fx.Cancel) == []
+
+
+def test_a_cancel_is_answered_when_the_exchange_has_confirmed_it(desk: Desk) -> None:
+    cid = bid(desk)
+    desk.feed(fx.CommandReceived(command=wire.CancelOrders(orders=(cid,)), token=9))
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [cid]
+    assert desk.take(fx.CommandAnswered) == []
+    desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.CANCELED)))
+    [answered] = desk.take(fx.CommandAnswered)
+    assert answered.answer.result is Result.DONE
+    assert "Canceled" in answered.answer.lines[0].message
+
+
+def test_a_cancel_that_is_not_confirmed_is_said_to_be_unknown(desk: Desk) -> None:
+    cid = bid(desk)
+    answer = command(desk, wire.CancelOrders(orders=(cid,)), patience_ms=6_000)
+    assert answer.result is Result.UNKNOWN
+    assert "not confirmed" in answer.lines[0].message
+
+
+def test_cancelling_everything_takes_every_own_order(desk: Desk) -> None:
+    cids = {bid(desk), bid(desk, ETH)}
+    desk.feed(fx.CommandReceived(command=wire.CancelOrders(everything=True), token=9))
+    assert {cancel.cid for cancel in desk.take(fx.Cancel)} == cids
+
+
+def test_an_order_that_is_not_ours_is_left_alone(desk: Desk) -> None:
+    answer = command(desk, wire.CancelOrders(orders=("web_4711",)))
+    assert answer.result is Result.REFUSED
+    assert desk.take(fx.Cancel) == []
+
+
+def test_an_order_of_unknown_fate_is_cancelled_all_the_same(desk: Desk) -> None:
+    cid = unknown(desk)
+    desk.feed(fx.CommandReceived(command=wire.CancelOrders(orders=(cid,)), token=9))
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [cid]
+    desk.advance(5_100)
+    [answered] = desk.take(fx.CommandAnswered)
+    assert answered.answer.result is Result.UNKNOWN
+
+
+def test_cancels_go_out_while_the_log_is_out_of_reach(desk: Desk) -> None:
+    cid = bid(desk)
+    desk.auto_ack = False
+    desk.feed(fx.BusDisconnected())
+    desk.sleep(2_000)
+    desk.feed(fx.CommandReceived(command=wire.CancelOrders(orders=(cid,)), token=9))
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [cid]
+
+
+def test_close_sells_the_position_and_says_so(desk: Desk) -> None:
+    hold(desk)
+    desk.feed(fx.CommandReceived(command=wire.ClosePositions(markets=(BTC,), by="ann"), token=9))
+    [send] = desk.sends()
+    assert (send.side, send.quantity) == (Side.SELL, Decimal(2))
+    desk.fill(send.cid)
+    [answered] = desk.take(fx.CommandAnswered)
+    assert answered.answer.result is Result.DONE
+    assert "sold" in answered.answer.lines[0].message
+    assert desk.position() == 0
+
+
+def test_close_says_unknown_while_the_sale_has_not_ended(desk: Desk) -> None:
+    hold(desk)
+    desk.feed(fx.CommandReceived(command=wire.ClosePositions(everything=True), token=9))
+    [send] = desk.sends()
+    desk.accept(send.cid)
+    desk.advance(16_000)
+    [answered] = desk.take(fx.CommandAnswered)
+    assert answered.answer.result is Result.UNKNOWN
+    assert "2 BTC" in answered.answer.lines[0].message
+
+
+@pytest.mark.parametrize("state", ["Paused", "Halted"])
+def test_close_is_refused_where_the_state_forbids_it_and_says_what_to_do(desk: Desk, state: str) -> None:
+    hold(desk)
+    desk.control(state=state)
+    answer = command(desk, wire.ClosePositions(markets=(BTC,)))
+    assert answer.result is Result.REFUSED
+    assert "smarttrade flatten" in answer.lines[0].message
+    assert desk.sends() == []
+
+
+def test_closing_nothing_is_done(desk: Desk) -> None:
+    assert command(desk, wire.ClosePositions(markets=(ETH,))).result is Result.DONE
+
+
+def test_an_unknown_order_is_not_resolved_while_the_exchange_may_still_accept_it(desk: Desk) -> None:
+    cid = unknown(desk)
+    answer = command(desk, wire.ResolveOrder(order=cid))
+    assert answer.result is Result.REFUSED
+    assert desk.order(cid).state is OrderState.UNKNOWN
+
+
+def test_an_unknown_order_that_was_not_placed_is_tried_again_under_a_new_id(desk: Desk) -> None:
+    cid = unknown(desk)
+    desk.sleep(3_000)
+    desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
+    assert command(desk, wire.ResolveOrder(order=cid)).result is Result.DONE
+    assert desk.order(cid).state is OrderState.VOID
+    desk.advance(100)
+    [again] = desk.sends()
+    assert again.cid != cid
+
+
+def test_an_unknown_order_that_was_filled_enters_the_ledger_once(desk: Desk) -> None:
+    cid = unknown(desk)
+    desk.sleep(3_000)
+    desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
+    answer = command(desk, wire.ResolveOrder(order=cid, filled=Decimal(1), price=Decimal(100)))
+    assert answer.result is Result.DONE
+    assert desk.position() == 1
+    desk.advance(100)
+    assert [outcome for outcome, _ in desk.outcomes().values()] == [Outcome.REACHED]
+    late = desk.report(cid, VenueStatus.FILLED, "1", trades=False)
+    desk.feed(fx.OrderSeen(report=late))
+    desk.reconcile(trades=(desk.trade(desk.order(cid), Decimal(1)),))
+    assert desk.position() == 1
+
+
+def test_an_exchange_that_contradicts_a_resolution_is_told_and_not_counted(desk: Desk) -> None:
+    cid = unknown(desk)
+    desk.sleep(3_000)
+    desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
+    command(desk, wire.ResolveOrder(order=cid, filled=Decimal("0.4"), price=Decimal(100)))
+    desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.FILLED, "1")))
+    assert desk.position() == Decimal("0.4")
+    assert "ResolvedOrderDiffers" in desk.core.ctx.problems
+
+
+def test_an_order_whose_fate_is_known_is_not_resolved(desk: Desk) -> None:
+    cid = bid(desk)
+    answer = command(desk, wire.ResolveOrder(order=cid, filled=Decimal(1)))
+    assert answer.result is Result.REFUSED
+    assert "New" in answer.lines[0].message
+
+
+def test_a_holding_is_adopted_at_the_mid_price_and_only_as_far_as_the_wallet_goes(desk: Desk) -> None:
+    assert command(desk, wire.AdoptHolding(market=BTC, quantity=Decimal(3))).result is Result.DONE
+    assert desk.position() == 3
+    assert desk.core.ctx.book.ledger.holding(BTC).average_price == Decimal("100.01")
+    beyond = command(desk, wire.AdoptHolding(market=BTC, quantity=Decimal(98)))
+    assert beyond.result is Result.REFUSED
+    assert desk.position() == 3
+
+
+def test_what_was_sold_elsewhere_is_taken_out_and_ends_the_shortfall(desk: Desk) -> None:
+    hold(desk)
+    desk.reconcile(balances=(Balance(asset="BTC", free=Decimal(1), total=Decimal(1)),))
+    assert "BalanceShortfall" in desk.core.ctx.problems
+    asked = wire.AdoptHolding(market=BTC, quantity=Decimal(-1), price=Decimal(110))
+    assert command(desk, asked).result is Result.DONE
+    assert desk.position() == 1
+    assert desk.core.ctx.book.ledger.realized_pnl == 10
+    assert "BalanceShortfall" not in desk.core.ctx.problems
+
+
+def test_nothing_is_adopted_while_an_order_of_the_market_is_open(desk: Desk) -> None:
+    bid(desk)
+    assert command(desk, wire.AdoptHolding(market=BTC, quantity=Decimal(1))).result is Result.REFUSED
+    assert desk.position() == 0
+
+
+def test_every_change_by_hand_is_in_the_log_with_who_asked(desk: Desk) -> None:
+    command(desk, wire.AdoptHolding(market=BTC, quantity=Decimal(1), by="ann"))
+    [noted] = [record for record in desk.records() if isinstance(record, Instructed)]
+    assert (noted.by, '"adopt"' in noted.command) == ("ann", True)
+
+
+# --- halt -----------------------------------------------------------------------------------------------
+
+
+def halt(desk: Desk, generation: int = 2) -> None:
+    command(desk, wire.Halt(generation=generation))
+
+
+def test_a_halt_cancels_and_nothing_is_sent_any_more(desk: Desk) -> None:
+    cid = bid(desk)
+    halt(desk)
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [cid]
+    desk.decide("2", ETH)
+    assert desk.sends() == []
+    assert desk.report_now().effective_state is EffectiveState.HALTED
+
+
+def test_a_halt_ends_when_the_object_that_says_it_is_read_and_only_then(desk: Desk) -> None:
+    halt(desk, generation=3)
+    desk.control(generation=2, risk={"maxOpenOrders": 3})
+    desk.decide("1", ETH)
+    assert desk.sends() == []
+    desk.control(generation=3, state="Halted")
+    desk.control(generation=4, state="Active")
+    desk.decide("1", ETH)
+    assert len(desk.sends()) == 1
+    assert any(isinstance(record, HaltLifted) for record in desk.records())
+
+
+def test_a_halt_is_in_the_log_and_holds_for_the_next_leader(desk: Desk) -> None:
+    halt(desk)
+    successor = Desk("b", tuning=Tuning(replicas=2), log=desk.log)
+    successor.replay()
+    successor.now_ms = desk.now_ms + 1_000
+    successor.lead()
+    successor.decide("1")
+    assert successor.sends() == []
+
+
+def test_a_halt_outlives_the_loss_of_the_lead_in_its_own_process(desk: Desk) -> None:
+    desk.auto_ack = False
+    halt(desk)
+    assert desk.core.successor().ctx.halted is not None
+
+
+def test_a_re_created_object_is_not_halted_by_what_was_said_to_the_old_one(desk: Desk) -> None:
+    desk.control(generation=6)
+    halt(desk, generation=7)
+    desk.control(generation=1)
+    assert desk.report_now().effective_state is EffectiveState.ACTIVE
