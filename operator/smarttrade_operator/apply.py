@@ -15,15 +15,8 @@ from dataclasses import dataclass, field
 
 from smarttrade.errors import SmartTradeError
 from smarttrade_operator.drift import Drift, DriftLedger, differences, essence, other_manager
-from smarttrade_operator.kube import (
-    DISRUPTION_BUDGET,
-    FIELD_MANAGER,
-    Conflict,
-    Kube,
-    Manifest,
-    NotFound,
-    kind_of,
-)
+from smarttrade_operator.kinds import DISRUPTION_BUDGET, FIELD_MANAGER, Manifest, kind_of
+from smarttrade_operator.kube import Conflict, Kube, NotFound
 
 
 class NameTaken(SmartTradeError):  # noqa: N818

@@ -16,7 +16,8 @@ from prometheus_client import Counter
 
 from smarttrade_operator.cache import Cache, version
 from smarttrade_operator.children.blueprint import CHILD_SELECTOR
-from smarttrade_operator.kube import TRADING_ACCOUNT, Kind, Kube, KubeError, Manifest, NotFound
+from smarttrade_operator.kinds import TRADING_ACCOUNT, Kind, Manifest
+from smarttrade_operator.kube import Kube, KubeError, NotFound, Refused
 from smarttrade_operator.watches import WATCHED, Enqueue, take_event
 
 SETTLE_S = 5.0
@@ -39,6 +40,7 @@ class Audit:
     namespaces: tuple[str, ...]
     settle_s: float = SETTLE_S
     _lags: dict[str, int] = field(default_factory=dict)
+    _closed: set[str] = field(default_factory=set)
 
     async def run(self, interval_s: float) -> None:
         while True:
@@ -64,8 +66,8 @@ class Audit:
             return
         await asyncio.sleep(self.settle_s)
         # What was listed is at least that old now: a watch that works has delivered it meanwhile.
-        late = discrepancies(listed, self.cache.objects(kind.kind), deleted=False)
-        gone = discrepancies(await self._list(kind), self.cache.objects(kind.kind), late=False)
+        late = discrepancies(listed, self._cached(kind), deleted=False)
+        gone = discrepancies(await self._list(kind), self._cached(kind), late=False)
         self._lags[kind.plural] = self._lags.get(kind.plural, 0) + 1 if late or gone else 0
         for name in sorted(late | gone):
             await self._repair(kind, name)
@@ -73,9 +75,21 @@ class Audit:
     async def _list(self, kind: Kind) -> list[Manifest]:
         selectors = {} if kind is TRADING_ACCOUNT else {"label_selector": CHILD_SELECTOR}
         found: list[Manifest] = []
+        self._closed.clear()
         for namespace in self.namespaces or (None,):
-            found += await self.kube.list_metadata(kind, namespace, **selectors)
+            try:
+                found += await self.kube.list_metadata(kind, namespace, **selectors)
+            except Refused as error:
+                if namespace is None:
+                    raise
+                self._closed.add(namespace)
+                _log.warning("a namespace cannot be watched", namespace=namespace, error=str(error))
         return [item for item in found if self.cache.serves(item | {"kind": kind.kind})]
+
+    def _cached(self, kind: Kind) -> list[Manifest]:
+        """Without namespaces that could not be listed: one that is closed to us must not condemn all."""
+        objects = self.cache.objects(kind.kind)
+        return [item for item in objects if item["metadata"]["namespace"] not in self._closed]
 
     async def _repair(self, kind: Kind, name: Name) -> None:
         missed_total.labels(kind.plural).inc()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from smarttrade_operator.children.blueprint import ACCOUNT_LABEL
-from smarttrade_operator.kube import TRADING_ACCOUNT, Manifest
+from smarttrade_operator.kinds import TRADING_ACCOUNT, Manifest
 from smarttrade_operator.names import Key
 
 ChildName = tuple[str, str]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from smarttrade_operator.kube import Manifest
+from smarttrade_operator.kinds import Manifest
 
 STUCK_S = 8.0
 _MESSAGE_LIMIT = 700

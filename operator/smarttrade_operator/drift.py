@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from smarttrade_operator.kube import FIELD_MANAGER, Manifest
+from smarttrade_operator.kinds import FIELD_MANAGER, Manifest
 
 REPAIRS_BEFORE_BACKOFF = 3
 WINDOW_S = 60.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from smarttrade_operator.kube import EVENT, FIELD_MANAGER, TRADING_ACCOUNT, Kube, Manifest
+from smarttrade_operator.kinds import EVENT, FIELD_MANAGER, TRADING_ACCOUNT, Manifest
 
 _NOTE_LIMIT = 1000
 
@@ -33,12 +33,3 @@ def build_event(
             "uid": metadata["uid"],
         },
     }
-
-
-async def post_event(
-    kube: Kube, account: Manifest, *, pod: str, reason: str, action: str, note: str, kind: str = "Normal"
-) -> None:
-    """Post one event; the caller decides that it is a transition."""
-    now = datetime.now(UTC)
-    event = build_event(account, kind=kind, reason=reason, action=action, note=note, pod=pod, now=now)
-    await kube.create(event, EVENT)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from smarttrade.api import DeletionPolicy
-from smarttrade_operator.kube import Manifest
+from smarttrade_operator.kinds import Manifest
 from smarttrade_operator.reports import Voices
 
 FINALIZER = "smarttrade.io/settle"

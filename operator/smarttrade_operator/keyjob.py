@@ -15,7 +15,8 @@ import structlog
 
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.server import build_config
-from smarttrade_operator.kube import SECRET, Conflict, Kube, Manifest, NotFound
+from smarttrade_operator.kinds import SECRET, Manifest
+from smarttrade_operator.kube import Conflict, Kube, NotFound
 
 KEYS_SECRET = "smarttrade-keys"  # noqa: S105 - a name
 CONFIG_SECRET = "smarttrade-nats-config"  # noqa: S105 - a name

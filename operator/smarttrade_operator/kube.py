@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -20,16 +19,14 @@ from kubernetes.aio.dynamic import DynamicClient
 from prometheus_client import Counter
 
 from smarttrade.errors import SmartTradeError
+from smarttrade_operator.kinds import FIELD_MANAGER, Kind, Manifest, kind_of
 from smarttrade_operator.permissions import is_granted
-
-Manifest = dict[str, Any]
 
 # The official client is not annotated.
 _client: Any = _untyped_client
 _config: Any = _untyped_config
 _dynamic_client: Any = DynamicClient
 
-FIELD_MANAGER = "smarttrade-operator"
 _TIMEOUT_S = 15
 _PAGE = 500
 _METADATA_ONLY = "application/json;as={};g=meta.k8s.io;v=v1"
@@ -59,43 +56,6 @@ class Unavailable(KubeError):  # noqa: N818
     """No answer, or one that says to try again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of object and where it lives in the API."""
-
-    group: str
-    version: str
-    kind: str
-    plural: str
-
-    @property
-    def api_version(self) -> str:
-        return f"{self.group}/{self.version}" if self.group else self.version
-
-    def path(self, namespace: str | None, name: str | None = None, subresource: str = "") -> str:
-        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        parts = [root, *(["namespaces", namespace] if namespace else []), self.plural]
-        return "/".join([*parts, *([name] if name else []), *([subresource] if subresource else [])])
-
-
-TRADING_ACCOUNT = Kind("smarttrade.io", "v1alpha1", "TradingAccount", "tradingaccounts")
-DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
-NETWORK_POLICY = Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies")
-DISRUPTION_BUDGET = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
-POD = Kind("", "v1", "Pod", "pods")
-SECRET = Kind("", "v1", "Secret", "secrets")
-CORE_EVENT = Kind("", "v1", "Event", "events")
-EVENT = Kind("events.k8s.io", "v1", "Event", "events")
-LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
-
-CHILDREN = (DEPLOYMENT, NETWORK_POLICY, DISRUPTION_BUDGET)
-_BY_KIND = {kind.kind: kind for kind in (TRADING_ACCOUNT, *CHILDREN, POD, SECRET, LEASE)}
-
-
-def kind_of(manifest: Manifest) -> Kind:
-    return _BY_KIND[manifest["kind"]]
-
-
 class Kube:
     """Verbs on manifests. Use as `async with Kube.connect() as kube`."""
 
@@ -118,7 +78,7 @@ class Kube:
     async def __aexit__(self, *_: object) -> None:
         await self._api.close()
 
-    async def get(self, kind: Kind, namespace: str, name: str) -> Manifest:
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Manifest:
         return await self._request("get", kind, namespace, name)
 
     async def list_objects(self, kind: Kind, namespace: str | None, **selectors: str) -> list[Manifest]:

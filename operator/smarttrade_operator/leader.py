@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 import structlog
 
 from smarttrade.errors import SmartTradeError
-from smarttrade_operator.kube import LEASE, Conflict, Kube, KubeError, Manifest, NotFound
+from smarttrade_operator.kinds import LEASE, Manifest
+from smarttrade_operator.kube import Conflict, Kube, KubeError, NotFound
 
 LEASE_NAME = "smarttrade-operator"
 

@@ -36,11 +36,11 @@ def build_parser() -> argparse.ArgumentParser:
         "run", help="watch and reconcile TradingAccounts (the default); SMARTTRADE_* configure it"
     )
     keyjob.add_arguments(commands.add_parser("keys", help="make the NATS keys once, and nats.conf from them"))
-    release_command = commands.add_parser(
-        "release", help="take our finalizer off all accounts, once the operator is uninstalled"
+    release.add_arguments(
+        commands.add_parser(
+            "release", help="take our finalizer off all accounts, once the operator is uninstalled"
+        )
     )
-    release_command.add_argument("--installation", default="smarttrade")
-    release_command.add_argument("--namespace", action="append", default=[], help="default: all namespaces")
     return parser
 
 
@@ -62,7 +62,7 @@ async def _keys(parsed: argparse.Namespace) -> None:
 
 
 async def _release(parsed: argparse.Namespace) -> None:
-    await release.run(parsed.installation, tuple(parsed.namespace))
+    await release.run(release.from_arguments(parsed))
 
 
 _COMMANDS = {None: _serve, "run": _serve, "keys": _keys, "release": _release}

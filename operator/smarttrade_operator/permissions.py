@@ -43,14 +43,29 @@ OPERATOR_PERMISSIONS: tuple[Permission, ...] = (
 # In the operator's own namespace, for the job that makes the keys once (`smarttrade-operator keys`).
 KEYS_JOB_PERMISSIONS: tuple[Permission, ...] = (Permission("", "secrets", ("get", "create", "patch")),)
 
-# On the whole cluster, also in namespaced mode: is the definition of the object installed?
-CLUSTER_PERMISSIONS: tuple[Permission, ...] = ()
+# On the whole cluster although in namespaced mode: a namespace that is being deleted may lose our Role before
+# its accounts, and they could then never be released. `namespaces` is bound to the names of those served.
+LETTING_GO_PERMISSIONS: tuple[Permission, ...] = (
+    Permission("smarttrade.io", "tradingaccounts", (*WATCH, "patch")),
+    Permission("", "namespaces", ("get",)),
+)
 
-_GRANTED = {
-    (rule.group, rule.resource, verb)
-    for rule in (*ACCOUNT_PERMISSIONS, *OPERATOR_PERMISSIONS, *KEYS_JOB_PERMISSIONS)
-    for verb in rule.verbs
-}
+# For the job that runs once the platform is uninstalled (`smarttrade-operator release`): where the accounts
+# are, and in the operator's own namespace.
+RELEASE_JOB_PERMISSIONS: tuple[Permission, ...] = (
+    Permission("smarttrade.io", "tradingaccounts", ("get", "list", "patch")),
+)
+RELEASE_JOB_OWN_PERMISSIONS: tuple[Permission, ...] = (Permission("apps", "deployments", ("get",)),)
+
+_TABLES = (
+    ACCOUNT_PERMISSIONS,
+    OPERATOR_PERMISSIONS,
+    KEYS_JOB_PERMISSIONS,
+    LETTING_GO_PERMISSIONS,
+    RELEASE_JOB_PERMISSIONS,
+    RELEASE_JOB_OWN_PERMISSIONS,
+)
+_GRANTED = {(rule.group, rule.resource, verb) for table in _TABLES for rule in table for verb in rule.verbs}
 
 
 def is_granted(group: str, resource: str, verb: str) -> bool:

@@ -16,7 +16,7 @@ from smarttrade.errors import ConfigurationError
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountControl
 from smarttrade_operator.children import Blueprint, build_children, build_credentials_secret
-from smarttrade_operator.kube import Manifest
+from smarttrade_operator.kinds import Manifest
 from smarttrade_operator.settings import Settings
 
 BuildPair = Callable[[AccountIdentity, int], AccountPair]

@@ -1,8 +1,8 @@
 """An account's place in NATS: its pair of accounts, its two assets, its control value.
 
 What has been done is remembered, so that a reconcile which changes nothing sends nothing; `forget` makes the
-next one do it again. The platform's own credentials live for a day, therefore the connection is made anew
-twice a day, and whenever NATS closed it.
+next one do it again. The platform's own credentials do not expire; its connection is made anew whenever NATS
+has closed it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountControl, Report
 from smarttrade_operator.names import Key
 
-RENEW_CONNECTION_S = 12 * 3600.0
 _RETRY_S = 2.0
 _FOLLOW_S = 0.5
 _AT_ONCE = 16
@@ -41,6 +40,7 @@ class Provisioning:
     keys: OperatorKeys
     asset_replicas: int
     on_report: OnReport
+    wall: Callable[[], float] = time.time
     _provisioner: Provisioner | None = None
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
     _provisioned: dict[Key, AccountLimits] = field(default_factory=dict)
@@ -68,7 +68,8 @@ class Provisioning:
 
     def pair(self, identity: AccountIdentity, replicas: int) -> AccountPair:
         """The accounts and credentials as they should be now; the credentials are equal all period long."""
-        return build_accounts(self.keys, identity, AccountLimits(pods=replicas, copies=self.asset_replicas))
+        limits = AccountLimits(pods=replicas, copies=self.asset_replicas)
+        return build_accounts(self.keys, identity, limits, now=self.wall())
 
     async def provision(self, identity: AccountIdentity, replicas: int) -> bool:
         """Bring the pair and the account's assets into NATS; False when that had been done already."""
@@ -136,7 +137,7 @@ class Provisioning:
         return self._provisioner
 
     async def _serve(self) -> None:
-        """One connection, until it closes or its credentials near their end."""
+        """One connection, until it closes."""
         closed = asyncio.Event()
         provisioner = Provisioner(self.url, self.keys, on_closed=_setter(closed))
         try:
@@ -144,10 +145,7 @@ class Provisioning:
             await provisioner.serve_reports(self.on_report)
             self._provisioner = provisioner
             _log.info("connected to NATS", url=self.url)
-            async with asyncio.timeout(RENEW_CONNECTION_S):
-                await closed.wait()
-        except TimeoutError:
-            return
+            await closed.wait()
         finally:
             self._provisioner = None
             await provisioner.close()

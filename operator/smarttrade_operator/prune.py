@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from smarttrade_operator.kube import Manifest
+from smarttrade_operator.kinds import Manifest
 
 
 def superfluous(children: Iterable[Manifest], desired: Iterable[Manifest], uid: str) -> list[Manifest]:

@@ -12,8 +12,9 @@ import structlog
 
 from smarttrade_operator.cache import Cache
 from smarttrade_operator.conditions import Condition, Findings
-from smarttrade_operator.events import post_event
-from smarttrade_operator.kube import TRADING_ACCOUNT, Kube, KubeError, Manifest, NotFound
+from smarttrade_operator.events import build_event
+from smarttrade_operator.kinds import EVENT, TRADING_ACCOUNT, Manifest
+from smarttrade_operator.kube import Kube, KubeError, NotFound
 from smarttrade_operator.status import Budget, Status, build_status, is_urgent, write_delay_s
 
 _BAD_WHEN_TRUE = ("Drifted",)
@@ -74,10 +75,17 @@ class Publisher:
         metadata = account["metadata"]
         name = f"{metadata['namespace']}/{metadata['name']}"
         _log.info("event", account=name, kind=kind, reason=reason, note=note)
+        event = build_event(
+            account,
+            kind=kind,
+            reason=reason,
+            action="Reconcile",
+            note=note,
+            pod=self.pod,
+            now=datetime.now(UTC),
+        )
         try:
-            await post_event(
-                self.kube, account, pod=self.pod, reason=reason, action="Reconcile", note=note, kind=kind
-            )
+            await self.kube.create(event, EVENT)
         except KubeError as error:
             _log.warning("event not posted", account=name, reason=reason, error=str(error))
 

@@ -20,7 +20,8 @@ from smarttrade_operator.cache import Cache, Observed
 from smarttrade_operator.conditions import Findings
 from smarttrade_operator.diagnose import Problem, diagnose, newest_warning, stuck_pods
 from smarttrade_operator.finalizer import build_finalizer_patch, has_finalizer
-from smarttrade_operator.kube import CORE_EVENT, DEPLOYMENT, TRADING_ACCOUNT, Kube, Manifest, kind_of
+from smarttrade_operator.kinds import CORE_EVENT, DEPLOYMENT, TRADING_ACCOUNT, Manifest, kind_of
+from smarttrade_operator.kube import Kube
 from smarttrade_operator.names import Key
 from smarttrade_operator.plan import Plan, build_plan, identify
 from smarttrade_operator.provisioning import Provisioning
@@ -52,7 +53,7 @@ class Memory:
 
 @dataclass(slots=True)
 class Reconciler:
-    """One for the whole process. `clock` is monotonic seconds."""
+    """One for the whole process. `clock` is monotonic seconds, `wall` seconds since the epoch."""
 
     kube: Kube
     cache: Cache
@@ -63,6 +64,7 @@ class Reconciler:
     publisher: Publisher
     removal: Removal
     clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
     rollouts: Rollouts = field(default_factory=Rollouts)
     _memories: dict[Key, Memory] = field(default_factory=dict)
 
@@ -115,7 +117,7 @@ class Reconciler:
         """The plan of this generation, made once; a new one when the credentials' period is over."""
         metadata = account["metadata"]
         wanted = (metadata["uid"], metadata["generation"])
-        if memory.plan is None or memory.plan_of != wanted or time.time() >= memory.plan.pair.renew_at:
+        if memory.plan is None or memory.plan_of != wanted or self.wall() >= memory.plan.pair.renew_at:
             plan = build_plan(account, self.settings, self.catalogue, self.provisioning.pair)
             memory.plan, memory.plan_of = plan, wanted
         return memory.plan
@@ -132,7 +134,7 @@ class Reconciler:
     async def _apply(self, key: Key, plan: Plan, memory: Memory, steps: Steps) -> list[float | None]:
         confined = [child for child in plan.children if child["kind"] != DEPLOYMENT.kind]
         running = [child for child in plan.children if child["kind"] == DEPLOYMENT.kind]
-        waits: list[float | None] = [plan.pair.renew_at - time.time()]
+        waits: list[float | None] = [plan.pair.renew_at - self.wall()]
         in_nats, has_secret, *_ = await asyncio.gather(
             steps.attempt("NATS accounts", self._provision(key, plan, memory)),
             steps.attempt("credentials Secret", self._write_secret(plan, memory)),

@@ -1,8 +1,14 @@
-"""Performs the deletion of an account, one stage after the other (see `finalizer` for which and when)."""
+"""Performs the deletion of an account, one stage after the other (see `finalizer` for which and when).
+
+A namespace that is being deleted takes everything in it away in any order, in namespaced mode our Role too.
+What we are refused there is then not ours to do any more: the pods are gone when they are silent, and the
+account is let go.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -21,7 +27,8 @@ from smarttrade_operator.finalizer import (
     deletion_age_s,
     has_finalizer,
 )
-from smarttrade_operator.kube import DEPLOYMENT, SECRET, TRADING_ACCOUNT, Kube, Manifest, NotFound, kind_of
+from smarttrade_operator.kinds import DEPLOYMENT, NAMESPACE, SECRET, TRADING_ACCOUNT, Manifest, kind_of
+from smarttrade_operator.kube import Kube, NotFound, Refused
 from smarttrade_operator.names import Key
 from smarttrade_operator.plan import InvalidSpec, build_control, identify, parse
 from smarttrade_operator.provisioning import Provisioning
@@ -54,17 +61,31 @@ class Removal:
         identity = identify(account, self.settings)
         if parsed is not None:
             await self._announce(identity, parsed)
-        deletion = self._assess(key, observed, parsed)
-        await self._publish(key, observed)
+        is_ending = await self._is_ending(key.namespace)
+        deletion = self._assess(key, observed, parsed, is_ending)
+        with _lenient(is_ending):
+            await self._publish(key, observed)
         if deletion.stage is Stage.SETTLE:
             return _POLL_S
         if deletion.stage is Stage.STOP_PODS:
-            await self._stop_pods(key, observed, deletion)
+            with _lenient(is_ending):
+                await self._stop_pods(key, observed, deletion)
             return _POLL_S
         await self._remove_accounts(account, identity, deletion)
-        await self._remove_children(key, observed, identity)
+        with _lenient(is_ending):
+            await self._remove_children(key, observed, identity)
         await self._release(account)
         return None
+
+    async def _is_ending(self, namespace: str) -> bool:
+        """Whether the namespace itself is being deleted; asked only where our rights live in it."""
+        if not self.settings.watch_namespaces:
+            return False
+        try:
+            found = await self.kube.get(NAMESPACE, None, namespace)
+        except Refused:
+            return False  # the chart's rbac.letGo is off
+        return bool(found["metadata"].get("deletionTimestamp"))
 
     async def _announce(self, identity: AccountIdentity, account: TradingAccount) -> None:
         """Tell the pods. Without NATS they cannot be told; the time-out then ends the wait."""
@@ -73,17 +94,21 @@ class Removal:
         except BusError as error:
             _log.warning("deletion not announced", account=identity.key, error=str(error))
 
-    def _assess(self, key: Key, observed: Observed, account: TradingAccount | None) -> Deletion:
+    def _assess(
+        self, key: Key, observed: Observed, account: TradingAccount | None, is_ending: bool
+    ) -> Deletion:
         manifest = observed.account
         assert manifest is not None
+        voices, ever_reported = self.reports.of(key), "asOf" in (manifest.get("status") or {})
+        silent = not voices.pods and (voices.settled or not ever_reported)
         return Deletion(
             policy=account.spec.deletion_policy if account else DeletionPolicy.CANCEL_ORDERS,
             generation=manifest["metadata"]["generation"],
             timeout_s=account.spec.deletion_timeout_seconds if account else 60.0,
             age_s=deletion_age_s(manifest, datetime.now(UTC)),
-            voices=self.reports.of(key),
-            ever_reported="asOf" in (manifest.get("status") or {}),
-            stopped=not observed.pods and _deployment(observed) is None,
+            voices=voices,
+            ever_reported=ever_reported,
+            stopped=(is_ending and silent) or (not observed.pods and _deployment(observed) is None),
         )
 
     async def _publish(self, key: Key, observed: Observed) -> None:
@@ -141,6 +166,11 @@ def _parse(account: Manifest) -> TradingAccount | None:
         return parse(account)
     except InvalidSpec:
         return None
+
+
+def _lenient(is_ending: bool) -> AbstractContextManager[None]:
+    """What is refused in a namespace that is being deleted is left to that deletion."""
+    return suppress(Refused) if is_ending else nullcontext()
 
 
 def _deployment(observed: Observed) -> Manifest | None:

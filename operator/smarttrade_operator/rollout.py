@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from smarttrade.errors import SmartTradeError
-from smarttrade_operator.kube import Manifest
+from smarttrade_operator.kinds import Manifest
 from smarttrade_operator.names import Key
 
 AT_ONCE = 5

@@ -26,7 +26,8 @@ from smarttrade_operator import health
 from smarttrade_operator.audit import Audit
 from smarttrade_operator.cache import Cache
 from smarttrade_operator.health import QUEUE_AGE_LIMIT_S, Health
-from smarttrade_operator.kube import TRADING_ACCOUNT, Kube, NotFound
+from smarttrade_operator.kinds import TRADING_ACCOUNT
+from smarttrade_operator.kube import Kube, NotFound, Refused
 from smarttrade_operator.leader import Leadership
 from smarttrade_operator.names import Key
 from smarttrade_operator.provisioning import Provisioning
@@ -104,8 +105,8 @@ class Operator:
             health.accounts.labels(phase).set(count)
 
 
-def build_operator(settings: Settings, kube: Kube) -> Operator:
-    """ConfigurationError where keys or catalogue cannot be read."""
+def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] = time.time) -> Operator:
+    """`wall` is seconds since the epoch. ConfigurationError where keys or catalogue cannot be read."""
     clock = time.monotonic
     keys, catalogue = read_keys(settings.keys), Catalogue.load(settings.catalogue)
     cache, reports = Cache(settings.installation), Reports(clock)
@@ -115,11 +116,13 @@ def build_operator(settings: Settings, kube: Kube) -> Operator:
         if key is not None:
             queue.add(key)
 
-    provisioning = Provisioning(settings.network.nats_url, keys, settings.nats_replicas, on_report)
+    provisioning = Provisioning(settings.network.nats_url, keys, settings.nats_replicas, on_report, wall)
     budget = Budget(settings.status_writes_per_s)
     publisher = Publisher(kube, cache, budget, settings.pod, settings.nats_cluster, clock)
     removal = Removal(kube, settings, provisioning, reports, publisher, clock)
-    reconciler = Reconciler(kube, cache, settings, catalogue, provisioning, reports, publisher, removal)
+    reconciler = Reconciler(
+        kube, cache, settings, catalogue, provisioning, reports, publisher, removal, clock, wall
+    )
 
     async def handle(key: Key) -> float | None:
         try:
@@ -169,14 +172,22 @@ def _take_signals(stop: asyncio.Event) -> None:
 
 
 async def _check_definition(kube: Kube, settings: Settings) -> None:
-    namespace = settings.watch_namespaces[0] if settings.watch_namespaces else None
-    try:
-        await kube.list_metadata(TRADING_ACCOUNT, namespace)
-    except NotFound as error:
-        raise ConfigurationError(
-            "the API server does not know TradingAccount in smarttrade.io/v1alpha1: install the chart's "
-            "CustomResourceDefinition of this version (crds.enabled=true)"
-        ) from error
+    """Ask for the definition where we have rights: a namespace may have been deleted with them."""
+    refusal: Refused | None = None
+    for namespace in settings.watch_namespaces or (None,):
+        try:
+            await kube.list_metadata(TRADING_ACCOUNT, namespace)
+            return
+        except NotFound as error:
+            raise ConfigurationError(
+                "the API server does not know TradingAccount in smarttrade.io/v1alpha1: install the chart's "
+                "CustomResourceDefinition of this version (crds.enabled=true)"
+            ) from error
+        except Refused as error:
+            refusal = error
+            _log.warning("a namespace cannot be served", namespace=namespace, error=str(error))
+    if refusal is not None:
+        raise refusal
 
 
 async def _stand_by_and_lead(

@@ -8,20 +8,31 @@ event: all work that can fail is the queue's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import kopf
 
 from smarttrade_operator.cache import Cache
 from smarttrade_operator.children.blueprint import CHILD_SELECTOR
-from smarttrade_operator.kube import CHILDREN, POD, TRADING_ACCOUNT, Kind, Manifest
+from smarttrade_operator.kinds import CHILDREN, POD, TRADING_ACCOUNT, Kind, Manifest
 from smarttrade_operator.names import Key
 
 _IDENTITY: Any = "smarttrade-operator"
 
 WATCHED = (TRADING_ACCOUNT, *CHILDREN, POD)
 Enqueue = Callable[[Key], None]
+
+
+class Patience:
+    """Seconds between attempts, without an end: kopf gives up otherwise, and takes the whole process with it.
+
+    A namespace that is deleted takes our rights in it away, and that must not end the watches on the others.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0), itertools.repeat(21.0))
 
 
 def build_registry(cache: Cache, enqueue: Enqueue) -> kopf.OperatorRegistry:
@@ -45,6 +56,7 @@ def build_settings() -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 5
     settings.networking.connect_timeout = 5
     settings.networking.request_timeout = 30
+    settings.networking.error_backoffs = Patience()
     settings.process.ultimate_exiting_timeout = None
     settings.queueing.exit_timeout = 1
     settings.queueing.idle_timeout = 1

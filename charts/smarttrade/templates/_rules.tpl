@@ -38,6 +38,29 @@
   verbs: [get, create, update]
 {{- end }}
 
+{{- define "smarttrade.lettingGoRules" -}}
+- apiGroups: [smarttrade.io]
+  resources: [tradingaccounts]
+  verbs: [get, list, watch, patch]
+- apiGroups: [""]
+  resources: [namespaces]
+  resourceNames: {{ toJson .Values.watchNamespaces }}
+  verbs: [get]
+{{- end }}
+
+{{- define "smarttrade.releaseRules" -}}
+- apiGroups: [smarttrade.io]
+  resources: [tradingaccounts]
+  verbs: [get, list, patch]
+{{- end }}
+
+{{- define "smarttrade.releaseOwnRules" -}}
+- apiGroups: [apps]
+  resources: [deployments]
+  resourceNames: [{{ include "smarttrade.fullname" . }}-operator]
+  verbs: [get]
+{{- end }}
+
 {{/* Creating cannot be bound to names; reading and changing is. */}}
 {{- define "smarttrade.keysRules" -}}
 - apiGroups: [""]

@@ -5,7 +5,7 @@ from smarttrade_operator.children.credentials import build_credentials_secret
 from smarttrade_operator.children.deployment import build_deployment
 from smarttrade_operator.children.disruption_budget import build_pod_disruption_budget
 from smarttrade_operator.children.network_policy import build_network_policy
-from smarttrade_operator.kube import Manifest
+from smarttrade_operator.kinds import Manifest
 
 __all__ = [
     "Blueprint",

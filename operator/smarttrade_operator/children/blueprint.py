@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from smarttrade.api import TradingAccountSpec
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.identity import AccountIdentity
-from smarttrade_operator.kube import TRADING_ACCOUNT, Kind, Manifest
+from smarttrade_operator.kinds import TRADING_ACCOUNT, Kind, Manifest
 from smarttrade_operator.settings import Network, Runtime
 
 ACCOUNT_LABEL = "smarttrade.io/account"

@@ -1,7 +1,8 @@
 """The three containers of an account's pod: who they run as, what they see, how they are probed.
 
 Each container has its own user and sees only its own NATS credentials; the exchange's key is in execution
-alone. The files come from projected volumes, not by subPath, because only those follow a renewed Secret.
+alone, the user's own strategy in evaluation alone. The files come from volumes, not by subPath, because only
+those follow a renewed Secret.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ USERS = {"monitoring": 10011, "evaluation": 10012, "execution": 10013}
 
 NATS_DIRECTORY = "/etc/smarttrade/nats"
 EXCHANGE_DIRECTORY = "/etc/smarttrade/exchange"
+STRATEGY_DIRECTORY = "/etc/smarttrade/strategy"
 
 # Written by the container's log and its own emptyDir together.
 EPHEMERAL_STORAGE = "128Mi"
@@ -55,6 +57,10 @@ def build_volumes(blueprint: Blueprint) -> list[Part]:
         reference = blueprint.spec.exchange.credentials_secret_ref
         assert reference is not None
         volumes.append({"name": "exchange", "secret": {"secretName": reference.name, "defaultMode": 0o444}})
+    source = blueprint.spec.strategy.source
+    if source is not None:
+        modules = {"name": source.config_map_ref.name, "defaultMode": 0o444}
+        volumes.append({"name": "strategy", "configMap": modules})
     return volumes
 
 
@@ -121,6 +127,8 @@ def _build_mounts(blueprint: Blueprint, role: str) -> list[Part]:
     ]
     if role == "execution" and trades_live(blueprint):
         mounts.append({"name": "exchange", "mountPath": EXCHANGE_DIRECTORY, "readOnly": True})
+    if role == "evaluation" and blueprint.spec.strategy.source is not None:
+        mounts.append({"name": "strategy", "mountPath": STRATEGY_DIRECTORY, "readOnly": True})
     return mounts
 
 

@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 
 from smarttrade_operator.children.blueprint import Blueprint, build_child
-from smarttrade_operator.kube import SECRET, Manifest
+from smarttrade_operator.kinds import SECRET, Manifest
 
 RENEW_AT = "smarttrade.io/renew-at"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from smarttrade_operator.children.blueprint import Blueprint, build_child, build_labels, build_selector
 from smarttrade_operator.children.containers import ROLES, build_container, build_volumes
-from smarttrade_operator.kube import DEPLOYMENT, Manifest
+from smarttrade_operator.kinds import DEPLOYMENT, Manifest
 
 GRACE_PERIOD_S = 30
 

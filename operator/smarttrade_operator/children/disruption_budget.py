@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smarttrade_operator.children.blueprint import Blueprint, build_child, build_selector
-from smarttrade_operator.kube import DISRUPTION_BUDGET, Manifest
+from smarttrade_operator.kinds import DISRUPTION_BUDGET, Manifest
 
 
 def build_pod_disruption_budget(blueprint: Blueprint) -> Manifest | None:

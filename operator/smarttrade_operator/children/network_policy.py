@@ -10,7 +10,7 @@ from typing import Any
 
 from smarttrade_operator.children.blueprint import Blueprint, build_child, build_selector
 from smarttrade_operator.children.containers import PORTS
-from smarttrade_operator.kube import NETWORK_POLICY, Manifest
+from smarttrade_operator.kinds import NETWORK_POLICY, Manifest
 from smarttrade_operator.settings import Labels, Network
 
 Rule = dict[str, Any]

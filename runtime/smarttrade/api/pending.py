@@ -25,11 +25,6 @@ class PendingField:
 
 PENDING: tuple[PendingField, ...] = (
     PendingField(
-        "spec.strategy.source",
-        lambda spec: spec.strategy.source is not None,
-        "the ConfigMap is not given to the pods yet; evaluation stops with an error and nothing is decided",
-    ),
-    PendingField(
         "spec.exchange.deadMansSwitch",
         lambda spec: spec.exchange.dead_mans_switch is DeadMansSwitch.ARMED,
         "the exchange is not asked to cancel anything when the account falls silent",

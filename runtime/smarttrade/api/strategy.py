@@ -57,7 +57,8 @@ class StrategySource(Model):
     """A strategy of the user's own."""
 
     config_map_ref: ConfigMapReference
-    """ConfigMap whose keys are Python modules."""
+    """ConfigMap whose keys are Python modules, such as mine.py. Pods read it when they start: give a changed
+    strategy a new name, and it is rolled out."""
     class_name: ClassName = Field(alias="class")
     """The strategy's class, as module.ClassName or ClassName."""
 

@@ -10,6 +10,10 @@ SIMULATOR: dict[str, Any] = {"simulator.enabled": True, "simulator.users": [USER
 TOGGLES: dict[str, dict[str, Any]] = {
     "defaults": {},
     "namespaced": {"watchNamespaces": ["alice", "bob"]},
+    "namespaced, nothing cluster-wide": {
+        "watchNamespaces": ["alice", "bob"],
+        "rbac.releaseClusterWide": False,
+    },
     "no aggregated roles": {"rbac.aggregateToDefaultRoles": False},
     "no definitions": {"crds.enabled": False},
     "definitions not kept": {"crds.keep": False},
@@ -29,6 +33,7 @@ TOGGLES: dict[str, dict[str, Any]] = {
     | {
         "simulator.dataVolume": {"hostPath": {"path": "/srv/data"}},
         "simulator.dataFile": "btc.csv",
+        "simulator.volume": "quote",
         "simulator.stateVolume": {"emptyDir": {}},
         "simulator.compress": 60,
         "simulator.seed": 7,
@@ -95,6 +100,7 @@ NONSENSE: dict[str, tuple[dict[str, Any], str]] = {
     "a file without a volume": ({"simulator.dataFile": "x.csv"}, "without simulator.dataVolume"),
     "no symbols": ({"simulator.symbols": []}, "symbols"),
     "a symbol without a slash": ({"simulator.symbols": ["BTCUSDT"]}, "symbols"),
+    "volume in another asset": ({"simulator.volume": "both"}, "volume"),
     "time that stands still": ({"simulator.compress": 0}, "compress"),
     "a balance that is a number": (
         {"simulator.users": [{**USER, "balances": {"USDT": 10000}}]},

@@ -13,15 +13,19 @@ import yaml
 from smarttrade.api.catalogue import Catalogue
 from smarttrade_operator.permissions import (
     ACCOUNT_PERMISSIONS,
-    CLUSTER_PERMISSIONS,
     KEYS_JOB_PERMISSIONS,
+    LETTING_GO_PERMISSIONS,
     OPERATOR_PERMISSIONS,
+    RELEASE_JOB_OWN_PERMISSIONS,
+    RELEASE_JOB_PERMISSIONS,
     Permission,
 )
 from smarttrade_operator.settings import Settings
 from tests.component.chart import helm
 from tests.component.chart.settings import NONSENSE, SIMULATOR, TOGGLES
 
+OPERATOR_CLUSTER_ROLE = "smarttrade-system-smarttrade-operator"
+RELEASE_CLUSTER_ROLE = "smarttrade-system-smarttrade-release"
 TOGGLED = pytest.mark.parametrize("values", TOGGLES.values(), ids=TOGGLES.keys())
 
 
@@ -66,7 +70,11 @@ def test_only_who_calls_the_api_server_has_a_token() -> None:
     without = {
         name for name, each in templates.items() if not each["spec"].get("automountServiceAccountToken", True)
     }
-    assert with_token == {"Deployment/smarttrade-operator", "Job/smarttrade-keys"}
+    assert with_token == {
+        "Deployment/smarttrade-operator",
+        "Job/smarttrade-keys",
+        "Job/smarttrade-release",
+    }
     assert with_token | without == set(templates)
 
 
@@ -93,24 +101,58 @@ def _expected(table: tuple[Permission, ...]) -> set[Permission]:
 
 def test_cluster_wide_the_operators_rights_are_the_table() -> None:
     rendering = helm.template()
-    cluster = rendering.one("ClusterRole", "smarttrade-system-smarttrade-operator")
-    assert _rights(cluster) == _expected((*ACCOUNT_PERMISSIONS, *CLUSTER_PERMISSIONS))
+    cluster = rendering.one("ClusterRole", OPERATOR_CLUSTER_ROLE)
+    assert _rights(cluster) == _expected(ACCOUNT_PERMISSIONS)
     assert _rights(rendering.one("Role", "smarttrade-operator")) == _expected(OPERATOR_PERMISSIONS)
     assert _rights(rendering.one("Role", "smarttrade-keys")) == _expected(KEYS_JOB_PERMISSIONS)
-    assert {each["metadata"]["name"] for each in rendering.kind("ClusterRoleBinding")} == {
-        "smarttrade-system-smarttrade-operator"
-    }
+    bound = {each["metadata"]["name"] for each in rendering.kind("ClusterRoleBinding")}
+    assert bound == {OPERATOR_CLUSTER_ROLE, RELEASE_CLUSTER_ROLE}
 
 
-def test_namespaced_the_operators_rights_are_the_table_in_each_namespace_and_nowhere_else() -> None:
-    rendering = helm.template({"watchNamespaces": ["alice", "bob"]})
-    roles = [role for role in rendering.kind("Role") if role["metadata"]["name"] == "smarttrade-accounts"]
-    assert [role["metadata"]["namespace"] for role in roles] == ["alice", "bob"]
-    assert all(_rights(role) == _expected(ACCOUNT_PERMISSIONS) for role in roles)
-    assert _expected(CLUSTER_PERMISSIONS) == set()
+def _in_each_namespace(rendering: helm.Rendering, name: str, table: tuple[Permission, ...]) -> list[str]:
+    roles = [role for role in rendering.kind("Role") if role["metadata"]["name"] == name]
+    assert all(_rights(role) == _expected(table) for role in roles)
+    bound = [
+        b["metadata"]["namespace"] for b in rendering.kind("RoleBinding") if b["metadata"]["name"] == name
+    ]
+    assert bound == [role["metadata"]["namespace"] for role in roles]
+    return bound
+
+
+def test_namespaced_the_operators_rights_are_the_table_in_each_namespace() -> None:
+    rendering = helm.template(TOGGLES["namespaced"])
+    assert _in_each_namespace(rendering, "smarttrade-accounts", ACCOUNT_PERMISSIONS) == ["alice", "bob"]
+    assert _in_each_namespace(rendering, "smarttrade-operator", OPERATOR_PERMISSIONS) == [helm.NAMESPACE]
+
+
+def test_namespaced_only_letting_accounts_go_is_a_cluster_wide_right() -> None:
+    rendering = helm.template(TOGGLES["namespaced"])
+    letting_go = rendering.one("ClusterRole", OPERATOR_CLUSTER_ROLE)
+    assert _rights(letting_go) == _expected(LETTING_GO_PERMISSIONS)
+    names = [rule.get("resourceNames") for rule in letting_go["rules"] if "namespaces" in rule["resources"]]
+    assert names == [["alice", "bob"]]
+    assert _rights(rendering.one("ClusterRole", RELEASE_CLUSTER_ROLE)) == _expected(RELEASE_JOB_PERMISSIONS)
+    assert len(rendering.kind("ClusterRole", "ClusterRoleBinding")) == 4
+
+
+def test_even_that_can_be_done_without() -> None:
+    rendering = helm.template(TOGGLES["namespaced, nothing cluster-wide"])
     assert rendering.kind("ClusterRole", "ClusterRoleBinding") == []
-    bindings = [each["metadata"]["namespace"] for each in rendering.kind("RoleBinding")]
-    assert sorted(bindings) == ["alice", "bob", helm.NAMESPACE, helm.NAMESPACE]
+    assert _in_each_namespace(rendering, "smarttrade-release-accounts", RELEASE_JOB_PERMISSIONS) == [
+        "alice",
+        "bob",
+    ]
+
+
+@TOGGLED
+def test_the_release_job_waits_for_the_operator_to_be_gone(values: dict[str, Any]) -> None:
+    rendering = helm.template(values)
+    (container,) = rendering.one("Job", "smarttrade-release")["spec"]["template"]["spec"]["containers"]
+    namespace, _, name = next(a for a in container["args"] if "--operator=" in a)[11:].partition("/")
+    assert rendering.one("Deployment", name)["metadata"]["namespace"] == namespace
+    own = rendering.one("Role", "smarttrade-release")
+    assert _rights(own) == _expected(RELEASE_JOB_OWN_PERMISSIONS)
+    assert [rule["resourceNames"] for rule in own["rules"]] == [[name]]
 
 
 @TOGGLED

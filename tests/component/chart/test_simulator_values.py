@@ -25,7 +25,7 @@ def test_the_simulator_understands_its_configuration(name: str, tmp_path: Path) 
     assert config.admin_token == secret["stringData"]["adminToken"] != ""
     if "simulator.dataFile" in values:
         assert (config.data, config.state) == ("/data/btc.csv", "/state")
-        assert (config.compress, config.seed) == (60, 7)
+        assert (config.compress, config.seed, config.volume) == (60, 7, "quote")
 
 
 def test_the_probes_and_the_test_of_the_chart_are_answered(tmp_path: Path) -> None:

@@ -7,9 +7,6 @@ from smarttrade.api.pending import PENDING, fields_without_effect
 from tests.component.api.accounts import VALID, changed
 
 ASKED: dict[str, dict[str, Any]] = {
-    "spec.strategy.source": {
-        "spec.strategy": {"source": {"configMapRef": {"name": "mine"}, "class": "Mine"}}
-    },
     "spec.exchange.deadMansSwitch": {"spec.exchange.deadMansSwitch": "Armed"},
     "spec.orders.stopSlippage": {"spec.orders.stopSlippage": "0.7"},
 }

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from smarttrade.evaluation.loading import SOURCE_DIRECTORY
 from smarttrade_operator.children import (
     build_children,
     build_credentials_secret,
@@ -79,6 +80,35 @@ def test_a_paper_account_mounts_no_exchange_key() -> None:
     }
     pod = build_deployment(build_blueprint(build_manifest(exchange=exchange)))["spec"]["template"]["spec"]
     assert "exchange" not in {volume["name"] for volume in pod["volumes"]}
+
+
+def _own_strategy(config_map: str) -> dict[str, Any]:
+    return {"source": {"configMapRef": {"name": config_map}, "class": "mine.Mine"}, "timeframe": "1m"}
+
+
+def test_only_evaluation_sees_the_users_own_strategy() -> None:
+    pod = build_deployment(build_blueprint(build_live(strategy=_own_strategy("mine"))))["spec"]["template"][
+        "spec"
+    ]
+    mounts = {c["name"]: {m["name"]: m for m in c["volumeMounts"]} for c in pod["containers"]}
+    assert [name for name, mounted in mounts.items() if "strategy" in mounted] == ["evaluation"]
+    mount = mounts["evaluation"]["strategy"]
+    assert (Path(mount["mountPath"]), mount["readOnly"]) == (SOURCE_DIRECTORY, True)
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert volumes["strategy"]["configMap"]["name"] == "mine"
+
+
+def test_another_config_map_rolls_the_pods_and_another_class_does_not() -> None:
+    before, same, other = (
+        build_deployment(build_blueprint(build_manifest(strategy=strategy)))
+        for strategy in (
+            _own_strategy("mine"),
+            _own_strategy("mine") | {"parameters": {"fast": 1}},
+            _own_strategy("mine-2"),
+        )
+    )
+    assert same == before
+    assert other["spec"]["template"] != before["spec"]["template"]
 
 
 def test_each_container_sees_its_own_nats_credentials_only() -> None:

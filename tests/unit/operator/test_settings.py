@@ -9,7 +9,7 @@ import pytest
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.errors import ConfigurationError
 from smarttrade_operator.keyjob import KeyJob, build_secret, build_server_config
-from smarttrade_operator.kube import DEPLOYMENT, LEASE, POD, TRADING_ACCOUNT
+from smarttrade_operator.kinds import DEPLOYMENT, LEASE, POD, TRADING_ACCOUNT
 from smarttrade_operator.main import build_parser
 from smarttrade_operator.permissions import ACCOUNT_PERMISSIONS, is_granted
 from smarttrade_operator.settings import Settings
