@@ -1,4 +1,4 @@
-"""`smarttrade backtest`: manifest and data in, table and JSON out."""
+"""`smarttrade backtest`: manifest and data in; table, JSON and an HTML report out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from smarttrade.api import TradingAccount, load_account
 from smarttrade.api.load import parse_account
 from smarttrade.backtest.history import load_history
 from smarttrade.backtest.options import Assumptions
+from smarttrade.backtest.report import build_page
 from smarttrade.backtest.result import build_document
 from smarttrade.backtest.run import Backtest
 from smarttrade.backtest.table import print_result
@@ -36,6 +37,7 @@ class Options:
     volume: str = "base"
     source: Path | None = None
     json_file: Path | None = None
+    report_file: Path | None = None
 
 
 def run_backtest(options: Options) -> None:
@@ -51,10 +53,13 @@ def run_backtest(options: Options) -> None:
         to_ms=read_moment(options.end, "--to"),
         source=options.source or SOURCE_DIRECTORY,
     )
-    document = build_document(backtest.run(), assumptions)
+    recorded = backtest.run()
+    document = build_document(recorded, assumptions)
     print_result(document)
     if options.json_file is not None:
-        _write(options.json_file, json.dumps(document, indent=2) + "\n")
+        _write(options.json_file, json.dumps(document, indent=1) + "\n")
+    if options.report_file is not None:
+        _write(options.report_file, build_page(recorded, history, document))
 
 
 def build_assumptions(options: Options) -> Assumptions:

@@ -138,10 +138,10 @@ def turnover(traded: float, levels: Sequence[Any]) -> float:
     Source: the portfolio turnover rate of the SEC's Form N-1A, item 13 (over average assets), but of
     purchases and sales together, as each of them pays fees.
     """
-    return float(traded) / (math.fsum(levels) / len(levels))
+    return traded / (math.fsum(levels) / len(levels))
 
 
 def exposure(invested: Sequence[Any], least: float = 1) -> float:
     """Share of the marks at which a position worth more than `least` was held, so that what is left below a
     lot does not count. Source: the "Exposure Time [%]" of backtesting.py's statistics."""
-    return sum(each > least for each in invested) / len(invested)
+    return sum(1 for each in invested if each > least) / len(invested)

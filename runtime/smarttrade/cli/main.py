@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
+from smarttrade.cli import hand_commands
 from smarttrade.cli.errors import plainly
+from smarttrade.cli.hand_commands import Context, Name, Namespace
 
 app = typer.Typer(
     name="smarttrade",
@@ -20,15 +22,6 @@ app = typer.Typer(
 )
 
 Manifest = Annotated[Path, typer.Argument(help="A manifest with one TradingAccount.", show_default=False)]
-Name = Annotated[str, typer.Argument(help="Name of the TradingAccount.", show_default=False)]
-Namespace = Annotated[
-    str | None,
-    typer.Option("-n", "--namespace", help="Its namespace; by default the context's.", show_default=False),
-]
-Context = Annotated[
-    str | None,
-    typer.Option("--context", help="The kubeconfig context; by default the current one.", show_default=False),
-]
 
 
 @app.command()
@@ -116,6 +109,7 @@ def backtest(
         Path | None, typer.Option(help="Directory with the Python files of strategy.source.")
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the result here, with trades and equity.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write one self-contained HTML page here.")] = None,
 ) -> None:
     """Run an account on recorded candles: the same decisions, risk and order life as paper and live."""
     from smarttrade.backtest.command import Options, run_backtest
@@ -134,6 +128,7 @@ def backtest(
         volume=volume,
         source=source,
         json_file=json,
+        report_file=report,
     )
     with plainly():
         run_backtest(options)
@@ -175,8 +170,12 @@ def _set_state(state: str, name: str, namespace: str | None, context: str | None
 
 @app.command()
 def halt(name: Name, namespace: Namespace = None, context: Context = None) -> None:
-    """Cancel everything and trade no more (state Halted)."""
-    _set_state("Halted", name, namespace, context)
+    """Cancel everything and trade no more (state Halted); goes into the pods where the object does not do."""
+    from smarttrade.cli.halting import halt_account
+    from smarttrade.cli.objects import Accounts
+
+    with plainly():
+        raise SystemExit(halt_account(Accounts(context), name, namespace, print))
 
 
 @app.command()
@@ -213,6 +212,9 @@ def simulator(context: typer.Context) -> None:
     from smarttrade.simulator.command import app as simulator_app
 
     simulator_app(context.args, prog_name="smarttrade simulator")
+
+
+hand_commands.register(app)
 
 
 def main() -> None:
