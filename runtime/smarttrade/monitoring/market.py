@@ -14,7 +14,8 @@ from collections.abc import Callable, Collection
 import structlog
 
 from smarttrade.errors import VenueError
-from smarttrade.exchange.public import MarketFeed, PublicVenue
+from smarttrade.exchange.feed import MarketFeed
+from smarttrade.exchange.public import PublicVenue
 from smarttrade.messages import MarketEvent, Quote, StreamStatus, Verdict
 from smarttrade.monitoring.clock import ExchangeClock, monotonic_ms
 from smarttrade.monitoring.metrics import Metrics
@@ -141,15 +142,16 @@ class MarketMonitor:
 
     async def _quotes(self, feed: MarketFeed) -> None:
         """The stream brings changes only, so the first quote of a connection is fetched."""
-        first = asyncio.create_task(feed.watch_quote())
+        first = asyncio.create_task(feed.watch_quotes())
         try:
             await feed.heard(first)
             self._take_quote(await self._venue.fetch_quote(self.symbol, self._clock.now_ms))
-            quote = await first
+            quotes = await first
             while True:
                 self._watches["quote"].data(int(monotonic_ms()))
-                self._take_quote(quote)
-                quote = await feed.watch_quote()
+                for quote in quotes:
+                    self._take_quote(quote)
+                quotes = await feed.watch_quotes()
         finally:
             first.cancel()
 

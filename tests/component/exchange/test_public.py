@@ -1,14 +1,20 @@
-"""The public side of an exchange through unmodified ccxt, against the simulated one."""
+"""The public side of an exchange, against the simulated one: REST by ccxt, streams native and by ccxt.pro."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 
 import pytest
 import pytest_asyncio
+from picows import WSListener, WSMsgType, WSTransport, ws_create_server
 
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.errors import ConfigurationError, VenueError
+from smarttrade.exchange.binance_feed import BinanceFeed
+from smarttrade.exchange.candle import VenueCandle
+from smarttrade.exchange.ccxt_feed import CcxtFeed
+from smarttrade.exchange.endpoints import create_exchange
+from smarttrade.exchange.feed import MarketFeed
 from smarttrade.exchange.public import PublicVenue, open_public
 from smarttrade.simulator.simulator import Simulator
 from smarttrade.simulator.testing import manual_config
@@ -61,18 +67,40 @@ async def test_trades_quotes_and_time_by_rest(exchange: Simulator, venue: Public
     assert abs(await venue.fetch_time_ms() - exchange.clock.now_ms()) < 5_000
 
 
+OpenFeed = Callable[[], MarketFeed]
+
+
+@pytest.fixture(params=["native", "ccxt"])
+def open_feed(request: pytest.FixtureRequest, exchange: Simulator, venue: PublicVenue) -> OpenFeed:
+    """Both ways to a market's streams must tell the same."""
+
+    def by_ccxt() -> MarketFeed:
+        instance = create_exchange("binance", endpoint(exchange), {"number": str, "enableRateLimit": False})
+        instance.set_markets([venue.market("BTC/USDT")])
+        return CcxtFeed(instance, "BTC/USDT", exchange.clock.now_ms)
+
+    def native() -> MarketFeed:
+        feed = venue.open_feed("BTC/USDT", exchange.clock.now_ms)
+        assert isinstance(feed, BinanceFeed)
+        return feed
+
+    return native if request.param == "native" else by_ccxt
+
+
 async def test_streams_share_one_connection_and_hear_its_pongs(
-    exchange: Simulator, venue: PublicVenue
+    exchange: Simulator, open_feed: OpenFeed
 ) -> None:
     exchange.set_price("BTC/USDT", "60000")
-    feed = venue.open_feed("BTC/USDT", exchange.clock.now_ms)
-    watching = [asyncio.create_task(feed.watch_trades()), asyncio.create_task(feed.watch_quote())]
+    feed = open_feed()
+    watching = asyncio.create_task(feed.watch_trades())
+    watching_quotes = asyncio.create_task(feed.watch_quotes())
     try:
-        await asyncio.wait_for(feed.heard(watching[0]), 10)
+        await asyncio.wait_for(feed.heard(watching), 10)
         exchange.set_price("BTC/USDT", "60001")
-        trades, quote = await asyncio.wait_for(asyncio.gather(*watching), 10)
-        assert [trade.price for trade in trades] == [Decimal(60_001)]
-        assert quote.update_id > 0
+        trades, quotes = await asyncio.wait_for(asyncio.gather(watching, watching_quotes), 10)
+        assert [(trade.price, trade.market) for trade in trades] == [(Decimal(60_001), "BTC/USDT")]
+        assert quotes[-1].update_id > 0
+        assert quotes[-1].bid < quotes[-1].ask
         assert len(exchange.streams.connections) == 1
         silence = feed.silence_ms()
         assert silence is not None
@@ -81,8 +109,81 @@ async def test_streams_share_one_connection_and_hear_its_pongs(
         await feed.close()
 
 
-async def test_a_broken_stream_is_a_venue_error(exchange: Simulator, venue: PublicVenue) -> None:
+async def test_every_trade_of_a_burst_comes_once_and_in_order(
+    exchange: Simulator, venue: PublicVenue
+) -> None:
     feed = venue.open_feed("BTC/USDT", exchange.clock.now_ms)
+    first = asyncio.create_task(feed.watch_trades())
+    try:
+        await asyncio.wait_for(feed.heard(first), 10)
+        for price in range(60_000, 60_050):
+            exchange.set_price("BTC/USDT", str(price))
+        trades = await asyncio.wait_for(first, 10)
+        while len(trades) < 50:
+            trades += await asyncio.wait_for(feed.watch_trades(), 10)
+        assert [trade.price for trade in trades] == list(range(60_000, 60_050))
+        numbers = [int(trade.id) for trade in trades]
+        assert numbers == list(range(numbers[0], numbers[0] + 50))
+    finally:
+        await feed.close()
+
+
+async def test_a_native_candle_says_when_it_is_closed(exchange: Simulator, venue: PublicVenue) -> None:
+    feed = venue.open_feed("BTC/USDT", exchange.clock.now_ms)
+    assert feed.has_candles("1s")
+    assert not feed.has_candles("7m")
+    watching = asyncio.create_task(feed.watch_candles("1s"))
+    try:
+        await asyncio.wait_for(feed.heard(watching), 10)
+        candles: list[VenueCandle] = []
+        while not any(candle.closed for candle in candles):
+            exchange.set_price("BTC/USDT", "60000")
+            done, _ = await asyncio.wait({watching}, timeout=0.1)
+            if done:
+                candles += watching.result()
+                watching = asyncio.create_task(feed.watch_candles("1s"))
+        assert {candle.close for candle in candles} == {Decimal(60_000)}
+    finally:
+        watching.cancel()
+        await feed.close()
+
+
+async def test_a_refused_subscription_ends_the_feed_with_the_exchanges_words(
+    exchange: Simulator, venue: PublicVenue
+) -> None:
+    feed = BinanceFeed(f"{exchange.ws_url}/ws", "NO/PE", "NOPE", ["1s"], exchange.clock.now_ms)
+    try:
+        with pytest.raises(VenueError, match="trades of NO/PE: subscription refused: 2 Invalid request"):
+            await asyncio.wait_for(feed.watch_trades(), 10)
+    finally:
+        await feed.close()
+
+
+async def test_a_message_that_is_no_json_ends_the_feed_and_is_shown() -> None:
+    class Babbling(WSListener):
+        def on_ws_connected(self, transport: WSTransport) -> None:
+            transport.send(WSMsgType.TEXT, b'{"e":"trade","p":')
+
+    server = await ws_create_server(lambda _: Babbling(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    feed = BinanceFeed(f"ws://127.0.0.1:{port}/ws", "BTC/USDT", "BTCUSDT", [], lambda: 0)
+    try:
+        with pytest.raises(VenueError, match="malformed message"):
+            await asyncio.wait_for(feed.watch_trades(), 10)
+    finally:
+        await feed.close()
+        server.close()
+
+
+async def test_an_exchange_without_a_websocket_is_a_venue_error() -> None:
+    feed = BinanceFeed("ws://127.0.0.1:9/ws", "BTC/USDT", "BTCUSDT", [], lambda: 0)
+    with pytest.raises(VenueError, match="trades of BTC/USDT: cannot connect"):
+        await feed.watch_trades()
+    await feed.close()
+
+
+async def test_a_broken_stream_is_a_venue_error(exchange: Simulator, open_feed: OpenFeed) -> None:
+    feed = open_feed()
     watching = asyncio.create_task(feed.watch_trades())
     try:
         await asyncio.wait_for(feed.heard(watching), 10)

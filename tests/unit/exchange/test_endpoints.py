@@ -11,7 +11,7 @@ from smarttrade.api.catalogue import Endpoint
 from smarttrade.errors import ConfigurationError
 from smarttrade.exchange.endpoints import build_urls, create_exchange
 from smarttrade.exchange.loading import load_exchange_class
-from smarttrade.exchange.public import candle_from_ccxt, quote_from_ccxt, trade_from_ccxt
+from smarttrade.exchange.ccxt_feed import candle_from_ccxt, quote_from_ccxt, trade_from_ccxt
 from smarttrade.messages import Side
 
 SIMULATOR = Endpoint(rest="http://sim:8080", websocket="ws://sim:8080", websocket_api="ws://sim:8080")
@@ -107,6 +107,6 @@ def test_quotes_without_a_time_get_ours() -> None:
 
 
 def test_candles_come_in_the_exchanges_order() -> None:
-    made = candle_from_ccxt([60_000, 1.1, 1.4, 1.0, 1.2, 55.5], closed=True)
+    made = candle_from_ccxt([60_000, 1.1, 1.4, 1.0, 1.2, 55.5])
     assert (made.open, made.high, made.low, made.close) == tuple(map(Decimal, ("1.1", "1.4", "1.0", "1.2")))
-    assert made.closed
+    assert not made.closed
