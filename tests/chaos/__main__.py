@@ -85,9 +85,9 @@ def _title(schedule: Schedule) -> str:
 
 def _report(result: Result) -> str:
     return (
-        f"  {result.decisions} decisions, {result.struck} faults struck ({result.missed_faults} found no "
-        f"occasion), {result.orders} orders, {result.fills} fills, {result.epochs} epochs, "
-        f"{result.seconds:.0f} s: {'FAILED' if result.violation else 'all invariants held'}"
+        f"  {result.decisions} decisions, {result.struck} faults struck, {result.orders} orders, "
+        f"{result.fills} fills, {result.epochs} epochs, {result.seconds:.0f} s: "
+        f"{'FAILED' if result.violation else 'all invariants held'}"
     )
 
 
@@ -96,7 +96,7 @@ def _sum_up(results: list[Result], *, full: bool) -> int:
     kinds: Counter[str] = sum((r.faults for r in results), Counter())
     failed = [r for r in results if r.violation]
     say(f"{decisions} decisions under {struck} faults, {len(failed)} of {len(results)} rounds failed")
-    say("faults: " + ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())))
+    say("faults: " + ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()) if count))
     coverage: Counter[str] = sum((r.coverage for r in results), Counter())
     say("seen: " + ", ".join(f"{what} {count}" for what, count in sorted(coverage.items())))
     short = full and (decisions < DECISIONS or struck < FAULTS)

@@ -15,10 +15,10 @@ from collections.abc import Awaitable, Callable
 from smarttrade.simulator.faults import FaultKind
 from tests.chaos.pod import KILL_AFTER_ANSWER, KILL_BEFORE_SEND, STOP_BEFORE_SEND, trap_path
 from tests.chaos.proxy import Fate, Strike
-from tests.chaos.schedule import Fault
+from tests.chaos.schedule import LASTING, ORDER, QUERY, Fault
 from tests.chaos.stage import NAMES, Stage
 
-_ORDER = b"POST /api/v3/order"
+_ORDER = ORDER.encode()
 _TRAP_S = 15.0
 _HALTED_S = 20.0
 _EXCHANGE = "exchange-"
@@ -281,22 +281,30 @@ class Faults:
     # --- the exchange ---
 
     async def _exchange(self, fault: Fault) -> bool:
+        """Armed here; requests are struck when they come, and counted by `armed_and_struck`."""
         kind = FaultKind(fault.kind.removeprefix(_EXCHANGE))
-        plan = self._stage.exchange.faults
-        before = plan.injected.get(kind.value, 0)
-        # Sockets and events are struck for a while, requests once or twice.
-        lasting = kind.value.startswith(("event", "ws"))
-        times = None if lasting else self._draw.choice((1, 1, 2))
-        spec = plan.inject(kind, endpoint=fault.detail, times=times, delay_ms=fault.amount)
+        plan, before = self._stage.exchange.faults, self._stage.exchange.faults.injected.get(kind.value, 0)
+        if kind.value not in LASTING:
+            plan.inject(
+                kind, endpoint=fault.detail, times=self._draw.choice((1, 1, 2)), delay_ms=fault.amount
+            )
+            if fault.detail == QUERY:
+                # Nobody asks for an order whose answer came.
+                plan.inject(FaultKind.RESET_AFTER, endpoint=ORDER, times=1)
+            await asyncio.sleep(fault.for_ms / 1000)
+            return False
+        spec = plan.inject(kind, endpoint=fault.detail, delay_ms=fault.amount)
         if kind is FaultKind.WS_SILENCE:
             self._stage.exchange.silence_websockets()
         await asyncio.sleep(fault.for_ms / 1000)
-        if lasting or fault.detail not in ("POST /api/v3/order", "*"):
-            plan.remove(spec.id)
-        if kind is FaultKind.WS_SILENCE:
-            self._stage.exchange.silence_websockets(False)
-            return True
-        return plan.injected.get(kind.value, 0) > before
+        plan.remove(spec.id)
+        self._stage.exchange.silence_websockets(False)
+        return kind is FaultKind.WS_SILENCE or plan.injected.get(kind.value, 0) > before
+
+    def armed_and_struck(self) -> dict[str, int]:
+        """How often each kind of fault on a request struck."""
+        injected = self._stage.exchange.faults.injected
+        return {f"{_EXCHANGE}{kind}": count for kind, count in injected.items() if kind not in LASTING}
 
     async def _drop_streams(self, fault: Fault) -> bool:
         return self._stage.exchange.drop_websockets() > 0

@@ -87,6 +87,8 @@ class Proxy:
         self._links.add(link)
         try:
             await link.carry()
+        except asyncio.CancelledError:
+            link.reset()  # the loop ends; the streams' own callback would call this an error
         finally:
             self._links.discard(link)
 

@@ -24,6 +24,9 @@ DELAY_MS = 1_500
 ORDER, QUERY, CANCEL = "POST /api/v3/order", "GET /api/v3/order", "DELETE /api/v3/order"
 ACCOUNT, TRADES, TIME = "GET /api/v3/account", "GET /api/v3/myTrades", "GET /api/v3/time"
 
+# Sockets and events are struck for a while, requests once or twice.
+LASTING = ("event-delay", "event-duplicate", "event-drop", "ws-silence")
+
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """What, on which pod, after how long a pause, for how long; `amount` and `detail` are the kind's own."""

@@ -20,13 +20,14 @@ from smarttrade import messages
 from smarttrade.api import TradingAccountSpec
 from smarttrade.bus import subjects
 from smarttrade.bus.connection import Connection
+from smarttrade.errors import BusError
 from smarttrade.simulator.config import MarketConfig
 from smarttrade.simulator.testing import Simulator, build_test_user, manual_config
 from tests.chaos.proxy import Proxy
 from tests.chaos.recorder import Recorder
 from tests.chaos.schedule import Schedule
 from tests.chaos.servers import Servers
-from tests.component.execution.theatre import Pod, Theatre
+from tests.component.execution.theatre import Pod, Theatre, eventually
 from tests.simulation.plan import MARKETS, PRICE
 from tests.simulation.venue import build_quote
 from tests.simulation.world import build_spec
@@ -87,13 +88,21 @@ class Stage(Theatre):
         self.bus_url = self.bus.url
 
     async def _provision(self, copies: int = 1) -> None:
-        await super()._provision(self.schedule.servers)
+        await eventually(self._provisioned, "the servers take the account in", 60)
         await self.recorder.start(self.bus_url, self._keys, self.identity, self.schedule.servers)
         self._stack.push_async_callback(self.recorder.close)
         for name in NAMES:
             buses = [await self._proxy(server.port) for server in self.bus.servers]
             exchange = await self._proxy(int(self.exchange.rest_url.rsplit(":", 1)[1]))
             self.ways[name] = (buses, exchange)
+
+    async def _provisioned(self) -> bool:
+        """A cluster that has just come up elects a leader before it makes a stream."""
+        try:
+            await super()._provision(self.schedule.servers)
+        except BusError:
+            return False
+        return True
 
     async def _proxy(self, port: int) -> Proxy:
         return await self._stack.enter_async_context(Proxy(port))
