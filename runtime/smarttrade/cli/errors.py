@@ -11,6 +11,8 @@ from smarttrade.errors import ConfigurationError, SmartTradeError
 EXIT_FAILED = 1
 EXIT_CONFIGURATION = 2
 EXIT_TIMEOUT = 4
+EXIT_UNKNOWN = 5
+"""Something was asked for, and whether it was done is not known."""
 EXIT_INTERRUPTED = 130
 
 

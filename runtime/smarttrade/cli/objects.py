@@ -25,7 +25,8 @@ class Accounts:
         except config.ConfigException as error:
             raise ConfigurationError(f"no usable kubeconfig: {error}. Set KUBECONFIG or --context") from error
         chosen = _find_context(context) if context else active
-        self._namespace: str = chosen["context"].get("namespace", "default")
+        self.context = context
+        self.namespace: str = chosen["context"].get("namespace", "default")
         self._api = client.CustomObjectsApi(self._client)
 
     def read(self, name: str, namespace: str | None) -> Manifest:
@@ -35,18 +36,30 @@ class Accounts:
     def set_state(self, name: str, namespace: str | None, state: str) -> str:
         """Patch spec.state; a sentence about what is in effect."""
         before = self.read(name, namespace)["spec"].get("state", "Active")
-        after = self._call(
-            name, namespace, self._api.patch_namespaced_custom_object, {"spec": {"state": state}}
-        )
+        after = self.patch(name, namespace, {"spec": {"state": state}})
         where = f"{after['metadata']['namespace']}/{name}"
         return f"{where}: {before} -> {state} (generation {after['metadata']['generation']})"
 
+    def patch(self, name: str, namespace: str | None, change: Manifest) -> Manifest:
+        """Merge a change into the object; the object as it is then."""
+        return self._call(name, namespace, self._api.patch_namespaced_custom_object, change)
+
+    def whoami(self) -> str:
+        """The name by which the API server knows this user; empty where it does not say."""
+        try:
+            answer: Any = client.AuthenticationV1Api(self._client).create_self_subject_review(
+                client.V1SelfSubjectReview(), _request_timeout=10, _preload_content=False
+            )
+            return str(json.loads(answer.data)["status"]["userInfo"]["username"])
+        except (ApiException, HTTPError, ValueError, KeyError):
+            return ""
+
     def _call(self, name: str, namespace: str | None, method: Any, *body: Manifest) -> Manifest:
-        where = namespace or self._namespace
+        where = namespace or self.namespace
         try:
             found: Manifest = method(GROUP, VERSION, where, PLURAL, name, *body, _request_timeout=10)
         except ApiException as error:
-            raise _explain(error, f"{where}/{name}") from error
+            raise explain(error, f"{where}/{name}") from error
         except HTTPError as error:
             raise SmartTradeError(f"the API server does not answer: {error}") from error
         return found
@@ -57,7 +70,8 @@ def _find_context(name: str) -> Manifest:
     return next(context for context in contexts if context["name"] == name)
 
 
-def _explain(error: ApiException, account: str) -> SmartTradeError:
+def explain(error: ApiException, account: str) -> SmartTradeError:
+    """What the API server's refusal means, in one sentence."""
     try:
         message = json.loads(error.body or "")["message"]
     except (TypeError, ValueError, KeyError):

@@ -107,7 +107,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encoder = msgspec.json.Encoder(decimal_format="string")
-_commands = msgspec.json.Decoder(AnyCommand)
+_commands: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
 _answers = msgspec.json.Decoder(Answer)
 
 

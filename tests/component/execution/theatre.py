@@ -11,8 +11,10 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -96,6 +98,7 @@ class Theatre:
         self.slack = 3.0
         self.hung: set[str] = set()
         self.blind: set[str] = set()
+        self._sockets = Path(tempfile.mkdtemp(prefix="smarttrade-"))
         self._event = 0
         self._generation = 0
         self._stack = contextlib.AsyncExitStack()
@@ -122,6 +125,7 @@ class Theatre:
                 pod.signal(signal.SIGCONT)
             await pod.kill()
         await self._stack.aclose()
+        shutil.rmtree(self._sockets, ignore_errors=True)
 
     async def _start_bus(self) -> None:
         self.server = await self._stack.enter_async_context(
@@ -199,6 +203,7 @@ class Theatre:
             "SMARTTRADE_PORT": "0",
             "SMARTTRADE_HOST": "127.0.0.1",
             "SMARTTRADE_REPLICAS": str(self._replicas),
+            "SMARTTRADE_COMMAND_SOCKET": str(self.socket_of(name)),
         }
         output = self._directory / f"{name}.log"
         with output.open("ab") as sink:
@@ -211,6 +216,10 @@ class Theatre:
     def environment(self) -> dict[str, str]:
         """What a pod's process finds in its environment beyond the usual."""
         return {}
+
+    def socket_of(self, pod: str) -> Path:
+        """Where the pod takes commands by hand; the path of such a socket may not be long."""
+        return self._sockets / f"{pod}.sock"
 
     def _bus_of(self, pod: str) -> str:
         return self.bus_url

@@ -1,0 +1,116 @@
+"""The pods of an account, reached by `kubectl exec` with the user's own rights.
+
+Nothing else is needed: no NATS credentials, no exchange key, no operator. The command runs in the execution
+container, as its user, and talks to the process there through a socket that only this user can open.
+
+What bites: kubernetes' `stream` rewires the client that it is given, so every exec has a client of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from kubernetes.stream import stream
+from urllib3.exceptions import HTTPError
+from websocket import WebSocketException
+
+from smarttrade.cli.objects import Accounts, explain
+from smarttrade.errors import ConfigurationError, SmartTradeError
+from smarttrade.execution.commands_wire import Answer, Command, decode_answer, encode
+
+_CONTAINER = "execution"
+_CLIENT = ("python", "-m", "smarttrade.execution.commands_client")
+_EXEC_S = 30
+_ERROR_CHANNEL = 3
+
+
+class Pods:
+    """Pods of one account."""
+
+    def __init__(self, accounts: Accounts, name: str, namespace: str | None) -> None:
+        self._context = accounts.context
+        self._namespace = namespace or accounts.namespace
+        self._name = name
+
+    def names(self) -> list[str]:
+        """Pods that run, by name; SmartTradeError where they cannot be listed."""
+        selector = f"app.kubernetes.io/name=tradingaccount,smarttrade.io/account={self._name}"
+        try:
+            answer: Any = client.CoreV1Api(self._client()).list_namespaced_pod(
+                self._namespace, label_selector=selector, _request_timeout=10, _preload_content=False
+            )
+        except ApiException as error:
+            raise explain(error, f"the pods of {self._namespace}/{self._name}") from error
+        except HTTPError as error:
+            raise SmartTradeError(f"the API server does not answer: {error}") from error
+        pods: list[dict[str, Any]] = json.loads(answer.data)["items"]
+        return sorted(pod["metadata"]["name"] for pod in pods if _is_running(pod))
+
+    def ask(self, pod: str, command: Command) -> Answer:
+        """Give one pod's execution a command; SmartTradeError says why there is no answer."""
+        output, errors, code = self._exec(pod, [*_CLIENT, encode(command).decode()])
+        if code != 0:
+            raise SmartTradeError(f"pod {pod}: {errors.strip() or f'the command ended with {code}'}")
+        return decode_answer(output.strip().encode())
+
+    def _exec(self, pod: str, command: list[str]) -> tuple[str, str, int]:
+        api = client.CoreV1Api(self._client())
+        try:
+            connection = stream(
+                api.connect_get_namespaced_pod_exec,
+                pod,
+                self._namespace,
+                container=_CONTAINER,
+                command=command,
+                stderr=True,
+                stdin=False,
+                stdout=True,
+                tty=False,
+                _preload_content=False,
+                _request_timeout=10,
+            )
+            connection.run_forever(timeout=_EXEC_S)
+            if connection.is_open():
+                connection.close()
+                raise SmartTradeError(f"pod {pod}: no answer within {_EXEC_S} s")
+            output, errors = connection.read_stdout(), connection.read_stderr()
+            return output, errors, _exit_code(connection.read_channel(_ERROR_CHANNEL))
+        except ApiException as error:
+            raise _explain_exec(error, f"{self._namespace}/{pod}") from error
+        except (HTTPError, WebSocketException, OSError) as error:
+            raise SmartTradeError(f"pod {pod} cannot be reached: {error}") from error
+
+    def _client(self) -> Any:
+        return config.new_client_from_config(context=self._context)  # type: ignore[no-untyped-call]
+
+
+def _is_running(pod: dict[str, Any]) -> bool:
+    going = "deletionTimestamp" in pod["metadata"]
+    return not going and pod.get("status", {}).get("phase") == "Running"
+
+
+def _exit_code(status: str) -> int:
+    """The code in the status that ends an exec; the kubelet leaves it out where it could not start."""
+    try:
+        ended = json.loads(status or "{}")
+    except ValueError:
+        return -1
+    if ended.get("status") == "Success":
+        return 0
+    for cause in ended.get("details", {}).get("causes", []):
+        if cause.get("reason") == "ExitCode":
+            return int(cause["message"])
+    return -1
+
+
+def _explain_exec(error: ApiException, pod: str) -> SmartTradeError:
+    reason = str(error.reason)
+    if error.status == 403 or "403" in reason:
+        return ConfigurationError(
+            f"you may not exec into {pod}: a Role with get and create on pods/exec is needed, which the "
+            "cluster's edit role has"
+        )
+    return SmartTradeError(f"pod {pod} cannot be reached: {reason.splitlines()[0] if reason else error}")
