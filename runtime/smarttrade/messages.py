@@ -126,7 +126,11 @@ class OrderStyle(StrEnum):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, tag="target"):
-    """The position that the strategy wants, in the base asset, until `valid_until_ms`."""
+    """The position that the strategy wants, in the base asset, until `valid_until_ms`.
+
+    `stop_loss` and `take_profit` are prices, `trailing_stop` a share of the price: what is held is sold at
+    whichever comes first. They hold until a later decision of the market has been carried out.
+    """
 
     quantity: Decimal
     valid_until_ms: int
@@ -134,6 +138,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, tag="target"):
     limit: Decimal | None = None
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
+    trailing_stop: Decimal | None = None
 
 
 class RestingOrder(msgspec.Struct, frozen=True, kw_only=True):

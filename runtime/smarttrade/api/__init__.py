@@ -22,7 +22,7 @@ from smarttrade.api.operation import (
     State,
     TopologySpread,
 )
-from smarttrade.api.risk import DailyReset, OnBreach, Risk
+from smarttrade.api.risk import DailyReset, OnBreach, Protection, Risk
 from smarttrade.api.rules import RISK_ACKNOWLEDGEMENT
 from smarttrade.api.scalars import Duration
 from smarttrade.api.spec import Mode, TradingAccountSpec
@@ -56,6 +56,7 @@ __all__ = [
     "Orders",
     "Phase",
     "PositionStatus",
+    "Protection",
     "Resources",
     "Risk",
     "SecretReference",

@@ -65,6 +65,21 @@ class DailyReset(Model):
     """IANA name of the time zone of that time."""
 
 
+class Protection(Model):
+    """How every position is protected, beside what its decision asks for: whichever comes first sells it."""
+
+    stop_loss: Ratio | None = None
+    """Sell when the price has fallen this far below the position's average cost, as a share of it."""
+    take_profit: Ratio | None = None
+    """Sell when the price has risen this far above the position's average cost, as a share of it."""
+    trailing_stop: Ratio | None = None
+    """Sell when the price has fallen this far below its highest since the position was opened."""
+
+    @property
+    def any(self) -> bool:
+        return not (self.stop_loss is self.take_profit is self.trailing_stop is None)
+
+
 class Risk(Model):
     """Limits; each denial has a code, is logged, counted and told to the strategy."""
 
@@ -101,5 +116,7 @@ class Risk(Model):
     """Age of the market stream, not of the last trade, beyond which there is no new exposure."""
     daily_reset: DailyReset = Field(default_factory=DailyReset)
     """When the trading day begins."""
+    protection: Protection = Field(default_factory=Protection)
+    """Stops that rest on the exchange for every position."""
     on_breach: OnBreach = OnBreach.REDUCE_ONLY
     """What a breach of maxDailyLoss or maxDrawdown makes of the account until it is acknowledged."""

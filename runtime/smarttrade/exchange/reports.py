@@ -15,11 +15,13 @@ from smarttrade.messages import Side
 
 
 class OrderKind(StrEnum):
-    """How an order is placed. MARKET is never sent: a marketable order is LIMIT IOC at the collar."""
+    """How an order is placed. MARKET is never sent: a marketable order is LIMIT IOC at the collar, and a stop
+    turns into a limit at its trigger."""
 
     LIMIT_IOC = "LimitIoc"
     LIMIT = "Limit"
     POST_ONLY = "PostOnly"
+    STOP_LIMIT = "StopLimit"
 
 
 class VenueStatus(StrEnum):

@@ -10,6 +10,7 @@ from smarttrade.exchange.reports import OrderKind
 from smarttrade.execution.context import Context
 from smarttrade.execution.equity import Valuation, acknowledge, mark, observe
 from smarttrade.execution.exposure import Exposure, WorkingOrder, build_exposure
+from smarttrade.execution.orders import Order, Purpose
 from smarttrade.execution.policy import state_while_deleting
 from smarttrade.execution.risk import Hold, View
 from smarttrade.execution.state import Effective, Source, build_demands, effective_state
@@ -17,6 +18,10 @@ from smarttrade.execution.targets import middle
 from smarttrade.messages import EffectiveState
 
 ZERO = Decimal(0)
+
+
+def _rests(order: Order) -> bool:
+    return order.kind is not OrderKind.LIMIT_IOC and order.purpose is not Purpose.PROTECTIVE
 
 
 class Accounting:
@@ -78,12 +83,23 @@ class Accounting:
         allocation = ctx.spec.capital.allocation if ctx.spec else ctx.book.allocation
         return mark(allocation, ctx.book.ledger, quotes, self.fresh(), ctx.exchange_ms)
 
-    def exposure(self) -> Exposure:
+    def exposure(self, unguarded: str = "") -> Exposure:
+        """Worst case per market; of the market `unguarded` without its protective orders, which make way for
+        what is being judged."""
         book = self._ctx.book
         positions = {market: book.ledger.quantity(market) for market in book.ledger.held()}
+        unsettled = book.unsettled()
         orders = [
-            WorkingOrder(cid=o.cid, market=o.market, side=o.side, remaining=o.exposure, price=o.price)
-            for o in book.unsettled()
+            WorkingOrder(
+                cid=o.cid,
+                market=o.market,
+                side=o.side,
+                remaining=book.remaining(o),
+                price=o.price,
+                group=o.group,
+            )
+            for o in unsettled
+            if not (o.market == unguarded and o.purpose is Purpose.PROTECTIVE)
         ]
         return build_exposure(positions, orders)
 
@@ -97,9 +113,9 @@ class Accounting:
         for record in observe(ctx.book.losses, valuation, spec.risk, ctx.exchange_ms):
             ctx.record(record)
 
-    def view(self, spec: TradingAccountSpec, market: str) -> View:
-        """Everything that the checks look at."""
-        ctx, exposure = self._ctx, self.exposure()
+    def view(self, spec: TradingAccountSpec, market: str, *, unguarded: bool = False) -> View:
+        """Everything that the checks look at; `unguarded` as in `exposure`."""
+        ctx, exposure = self._ctx, self.exposure(market) if unguarded else self.exposure()
         balance = ctx.balances.get(spec.capital.currency)
         losses = {m.market: m.last_loss_ms for m in ctx.book.markets.values() if m.last_loss_ms}
         return View(
@@ -114,7 +130,7 @@ class Accounting:
             costs={m: max(ctx.book.ledger.holding(m).cost, ZERO) for m in ctx.book.ledger.held()},
             last_losses_ms=losses,
             sent_ms=tuple(ctx.book.sent_ms),
-            resting=sum(o.kind is not OrderKind.LIMIT_IOC for o in ctx.book.unsettled()),
+            resting=sum(_rests(o) for o in ctx.book.unsettled()),
             free_balance=balance.free if balance else None,
             holds=tuple(self.holds()),
         )

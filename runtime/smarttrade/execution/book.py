@@ -16,11 +16,13 @@ from smarttrade.execution.equity import LossRecord, LossState, fold
 from smarttrade.execution.errors import ReusedClientOrderIdError
 from smarttrade.execution.ledger import Ledger
 from smarttrade.execution.orders import Order, OrderState, Purpose
-from smarttrade.execution.snapshot import HighWater, MarketBook, Snapshot
-from smarttrade.messages import Decision, RestingOrders
+from smarttrade.execution.snapshot import HighWater, MarketBook, Plan, Snapshot, version_of
+from smarttrade.messages import Decision, Outcome, RestingOrders, Side, Target
 
 KEPT_ENDED = 500
 PACE_MS = 60_000
+NEARLY_FLAT = Decimal("0.005")
+"""A position below this share of what it was at most is what fees left over: the next one is another."""
 DEADLINE_MISSED = "DeadlineMissed"
 
 
@@ -39,11 +41,15 @@ class Book:
         self.losses = LossState()
         self.halt: records.HaltOrdered | None = None
         self.sent_ms: deque[int] = deque()
+        self.restoring = False
+        self.not_before_ms = 0
         self._by_order_id: dict[tuple[str, str], str] = {}
         self._unsettled: dict[str, Order] = {}
+        self._groups: dict[str, set[str]] = {}
         self._fold: dict[type, Callable[..., None]] = {
             records.EpochStarted: self._epoch_started,
             records.LedgerOpened: self._ledger_opened,
+            records.HistoryRestored: self._history_restored,
             records.DecisionAccepted: self._decision_accepted,
             records.DecisionClosed: self._decision_closed,
             records.OrderIntended: self._order_intended,
@@ -70,6 +76,11 @@ class Book:
         """Orders that may still change the position, oldest first."""
         return [order for order in self._unsettled.values() if market is None or order.market == market]
 
+    def remaining(self, order: Order) -> Decimal:
+        """What an order may still change; what one of a pair has filled, the other will not fill again."""
+        pair = (self.orders[cid] for cid in self._groups.get(order.group, ()) if cid != order.cid)
+        return max(order.exposure - sum((other.recorded for other in pair), Decimal(0)), Decimal(0))
+
     def by_order_id(self, market: str, order_id: str) -> Order | None:
         cid = self._by_order_id.get((market, order_id))
         return self.orders.get(cid) if cid else None
@@ -77,9 +88,14 @@ class Book:
     def open_decisions(self) -> Iterator[Decision]:
         return (book.current for book in self.markets.values() if book.current is not None)
 
-    def snapshot(self, sequence: int) -> Snapshot:
+    def snapshot(self, sequence: int, batch_id: str = "") -> Snapshot:
+        newer = self.restoring or bool(self.not_before_ms) or self.halt is not None
         return Snapshot(
+            v=version_of(self.markets.values(), self.orders.values(), newer=newer),
             sequence=sequence,
+            batch_id=batch_id,
+            restoring=self.restoring,
+            not_before_ms=self.not_before_ms,
             epoch=self.epoch,
             opened=self.opened,
             allocation=self.allocation,
@@ -97,6 +113,7 @@ class Book:
         book = cls()
         book.epoch, book.opened, book.allocation = snapshot.epoch, snapshot.opened, snapshot.allocation
         book.intents, book.fills, book.losses = snapshot.intents, snapshot.fills, snapshot.losses
+        book.restoring, book.not_before_ms = snapshot.restoring, snapshot.not_before_ms
         book.markets = {market.market: market for market in snapshot.markets}
         book.ledger = Ledger(snapshot.ledger)
         book.halt = snapshot.halt
@@ -111,9 +128,14 @@ class Book:
         self.epoch = max(self.epoch, record.epoch)
 
     def _ledger_opened(self, record: records.LedgerOpened) -> None:
-        self.opened, self.allocation = True, record.allocation
+        self.opened, self.allocation, self.restoring = True, record.allocation, record.restoring
         for market, quantity, price in record.positions:
             self.ledger.adopt(market, quantity, price)
+
+    def _history_restored(self, record: records.HistoryRestored) -> None:
+        self.restoring = False
+        if record.lost:
+            self.not_before_ms = record.time_ms
 
     def _decision_accepted(self, record: records.DecisionAccepted) -> None:
         decision = record.decision
@@ -132,8 +154,15 @@ class Book:
 
     def _decision_closed(self, record: records.DecisionClosed) -> None:
         market = self.market(record.market)
-        if market.current is not None and market.current.id == record.id:
-            market.current = None
+        current = market.current
+        if current is None or current.id != record.id:
+            return
+        market.current = None
+        if record.outcome is Outcome.REACHED and isinstance(current.want, Target):
+            if current.want.quantity > 0:
+                self._plan(market, current)
+            else:
+                market.ratchet, market.most = None, Decimal(0)
 
     def _order_intended(self, record: records.OrderIntended) -> None:
         if record.cid in self.orders:
@@ -141,8 +170,13 @@ class Book:
         self.intents += 1
         self._note_sent(record.deadline_ms)
         market = self.market(record.market)
-        if record.decision_id == market.counted:
+        if record.purpose is Purpose.PROTECTIVE:
+            if record.trigger is not None:
+                market.ratchet = max(market.ratchet or record.trigger, record.trigger)
+        elif record.decision_id == market.counted:
             market.legs, market.attempts, market.newest = record.leg, record.attempt, record.cid
+            if record.side is Side.BUY and market.current is not None:
+                self._plan(market, market.current)
         self._keep(
             Order(
                 cid=record.cid,
@@ -158,7 +192,22 @@ class Book:
                 deadline_ms=record.deadline_ms,
                 window_ms=record.window_ms,
                 key=record.key,
+                trigger=record.trigger,
+                group=record.group,
             )
+        )
+
+    def _plan(self, market: MarketBook, decision: Decision) -> None:
+        """What a decision says about protection holds once it is being carried out, not when it is denied."""
+        want = decision.want
+        if not isinstance(want, Target) or want.stop_loss is want.take_profit is want.trailing_stop is None:
+            market.plan = None
+            return
+        market.plan = Plan(
+            decision_id=decision.id,
+            stop_loss=want.stop_loss,
+            take_profit=want.take_profit,
+            trailing_stop=want.trailing_stop,
         )
 
     def _order_moved(self, record: records.OrderMoved) -> None:
@@ -192,7 +241,7 @@ class Book:
 
     def _count_end(self, order: Order) -> None:
         market = self.market(order.market)
-        if order.decision_id != market.counted:
+        if order.decision_id != market.counted or order.purpose is Purpose.PROTECTIVE:
             return
         if order.code == DEADLINE_MISSED:
             market.refusals += 1
@@ -218,6 +267,7 @@ class Book:
                 window_ms=0,
                 state=OrderState.NEW,
                 order_id=record.order_id,
+                group=record.group,
             )
         )
 
@@ -231,6 +281,16 @@ class Book:
             order.recorded += fill.quantity
             self._count_filled(order, order.recorded)
             self._settle(order)
+        self._watch_position(fill.market, order)
+
+    def _watch_position(self, name: str, order: Order | None) -> None:
+        market, held = self.market(name), self.ledger.quantity(name)
+        market.most = max(market.most, held)
+        if held <= market.most * NEARLY_FLAT:
+            market.ratchet, market.most = None, Decimal(0)
+        if order is not None and order.purpose is Purpose.PROTECTIVE:
+            market.stopped = market.current.id if market.current is not None else ""
+            market.standing = None
 
     def _loss_record(self, record: LossRecord) -> None:
         self.losses = fold(self.losses, record)
@@ -248,6 +308,8 @@ class Book:
 
     def _keep(self, order: Order) -> None:
         self.orders[order.cid] = order
+        if order.group:
+            self._groups.setdefault(order.group, set()).add(order.cid)
         if order.order_id:
             self._by_order_id[order.market, order.order_id] = order.cid
         self._settle(order)
@@ -260,8 +322,15 @@ class Book:
         if len(self.orders) > len(self._unsettled) + 2 * KEPT_ENDED:
             self._forget_ended()
 
+    def _leave_group(self, order: Order) -> None:
+        self._groups[order.group].discard(order.cid)
+        if not self._groups[order.group]:
+            del self._groups[order.group]
+
     def _forget_ended(self) -> None:
         ended = [order for order in self.orders.values() if order.settled]
         for order in ended[:-KEPT_ENDED]:
             del self.orders[order.cid]
+            if order.group:
+                self._leave_group(order)
             self._by_order_id.pop((order.market, order.order_id), None)

@@ -17,7 +17,7 @@ from smarttrade.execution.book import Book
 from smarttrade.execution.clock import ExchangeClock
 from smarttrade.execution.effects import Effect, SetTimer
 from smarttrade.execution.outbox import Outbox
-from smarttrade.execution.records import AnyRecord, HaltOrdered
+from smarttrade.execution.records import AnyRecord, HaltOrdered, OrderIntended
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import Quote
 
@@ -47,6 +47,8 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     exchange_lost_ms: float = 3_000
     replicas: int = 1
     trade_lookback_ms: int = 60_000
+    stop_orders: bool = True
+    order_pairs: bool = True
 
 
 @dataclass(slots=True)
@@ -72,6 +74,15 @@ class Probe:
     backoff_ms: Milliseconds
     misses: int = 0
     asking: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unprotected:
+    """A position, or a part of it, that no order protects as it should be; `since_ms` of exchange time."""
+
+    since_ms: int
+    quantity: Decimal
+    reason: str
 
 
 @dataclass(slots=True)
@@ -101,6 +112,11 @@ class Context:
     resume_ms: dict[str, Milliseconds] = field(default_factory=dict)
     rested_ms: dict[str, Milliseconds] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    unprotected: dict[str, Unprotected] = field(default_factory=dict)
+    watched: set[str] = field(default_factory=set)
+    """Markets whose protection follows the quotes."""
+    known_ms: dict[str, Milliseconds] = field(default_factory=dict)
+    """When this process learned of an order that is not settled."""
     effects: list[Effect] = field(default_factory=list)
     bus_lost_ms: Milliseconds | None = None
     log_position: int = 0
@@ -140,6 +156,11 @@ class Context:
         """
         self.book.apply(record)
         self.outbox.add(record, *after)
+
+    def intend(self, intent: OrderIntended, *after: Effect) -> None:
+        """Record an order that is to be sent; from now on this process knows of it."""
+        self.known_ms[intent.cid] = self.now_ms
+        self.record(intent, *after)
 
     def wake_at(self, at_ms: Milliseconds) -> None:
         self.effects.append(SetTimer(at_ms=at_ms))

@@ -26,6 +26,7 @@ from smarttrade.execution.commands import Commands
 from smarttrade.execution.context import Context, Tuning
 from smarttrade.execution.decisions import Decisions
 from smarttrade.execution.fills import Fills
+from smarttrade.execution.guarding import Guarding
 from smarttrade.execution.lead import Leading
 from smarttrade.execution.orders import Order, OrderState, Purpose
 from smarttrade.execution.reconciliation import Reconciliation
@@ -56,7 +57,10 @@ class Core:
         self.leading = Leading(ctx, self.resolution)
         self.reconciliation = Reconciliation(ctx, self.fills, self.leading)
         self.resting = Resting(ctx, self.decisions, self.accounting, self.cancelling)
-        self.working = Working(ctx, self.decisions, self.accounting, self.cancelling, self.resting)
+        self.guarding = Guarding(ctx, self.decisions, self.accounting, self.cancelling, self.resting)
+        self.working = Working(
+            ctx, self.decisions, self.accounting, self.cancelling, self.resting, self.guarding
+        )
         self.reporting = Reporting(ctx, self.accounting)
         self.commands = Commands(ctx, self.decisions, self.accounting, self.cancelling, self.resolution)
         self._dirty: set[str] = set()
@@ -219,10 +223,19 @@ class Core:
             self.leading.claimed()
             self.reconciliation.started()
         for effect in ctx.outbox.acknowledged(event.sequence):
-            if isinstance(effect, fx.Send) and not (ctx.lease_holds and ctx.now_ms < effect.leave_by_ms):
-                self._withheld(effect.cid)
+            if isinstance(effect, fx.Send | fx.SendPair):
+                self._let_go(effect)
             else:
                 ctx.emit(effect)
+
+    def _let_go(self, effect: fx.Send | fx.SendPair) -> None:
+        """The intent is durable: send, unless the lease or the deadline has run out meanwhile."""
+        legs = (effect,) if isinstance(effect, fx.Send) else effect.legs
+        if self.ctx.lease_holds and self.ctx.now_ms < legs[0].leave_by_ms:
+            self.ctx.emit(effect)
+        else:
+            for leg in legs:
+                self._withheld(leg.cid)
 
     def _decision(self, event: fx.DecisionReceived) -> None:
         if self.decisions.receive(event.decision, event.token):
@@ -232,7 +245,7 @@ class Core:
         market = event.quote.market
         self.ctx.quotes[market] = (event.quote, self.ctx.now_ms)
         book = self.ctx.book.markets.get(market)
-        if book is not None and book.current is not None:
+        if book is not None and (book.current is not None or market in self.ctx.watched):
             self._dirty.add(market)
 
     def _stream(self, event: fx.StreamSeen) -> None:
@@ -246,6 +259,8 @@ class Core:
         order = self.fills.absorb(report)
         if order is not None:
             self._dirty.add(order.market)
+            if order.purpose is Purpose.PROTECTIVE and not order.ended:
+                self.guarding.accepted(order)
 
     def _rejected(self, event: fx.SendRejected) -> None:
         ctx, order = self.ctx, self.ctx.book.orders.get(event.cid)
@@ -275,7 +290,9 @@ class Core:
         ctx = self.ctx
         ctx.emit(fx.RefreshFilters())
         current = ctx.book.market(order.market).current
-        if order.purpose is Purpose.RESTING:
+        if order.purpose is Purpose.PROTECTIVE:
+            self.guarding.refuse(order, code)
+        elif order.purpose is Purpose.RESTING:
             self.resting.refuse(order, code, message)
         elif code == WOULD_MATCH:
             ctx.resume_ms[order.market] = ctx.now_ms + ctx.tuning.residual_backoff_ms
@@ -336,6 +353,8 @@ class Core:
         self._all_dirty()
         ctx = self.ctx
         if ctx.bus_lost_ms is None or ctx.spec is None or ctx.spec.on_bus_loss.do != "CancelResting":
+            return
+        if not ctx.lead.claimed:
             return
         if ctx.now_ms - ctx.bus_lost_ms >= ctx.spec.on_bus_loss.after.seconds * 1000:
             mine = [o for o in ctx.book.unsettled() if o.purpose is not Purpose.PROTECTIVE]

@@ -282,6 +282,21 @@ class Send(_Effect, frozen=True, kw_only=True):
     deadline_ms: int
     window_ms: int
     leave_by_ms: float
+    trigger: Decimal | None = None
+
+
+class SendPair(_Effect, frozen=True, kw_only=True):
+    """Place two orders of which one cancels the other, in one request; answered for each of them.
+
+    Both carry the same deadline; `limit` takes profit, `stop` ends a loss."""
+
+    group: str
+    limit: Send
+    stop: Send
+
+    @property
+    def legs(self) -> tuple[Send, Send]:
+        return self.limit, self.stop
 
 
 class Query(_Effect, frozen=True, kw_only=True):
@@ -368,6 +383,7 @@ class Reload(_Effect, frozen=True, kw_only=True):
 Effect = (
     Append
     | Send
+    | SendPair
     | Query
     | Cancel
     | FetchTrades

@@ -14,7 +14,13 @@ from smarttrade.exchange.reports import OrderReport, TradeReport
 from smarttrade.execution.context import Context
 from smarttrade.execution.effects import FetchTrades, Publish
 from smarttrade.execution.ledger import ForgottenTradeError, value_fee
-from smarttrade.execution.orders import RESOLVED_BY_HAND, Order, OrderState, state_from_venue
+from smarttrade.execution.orders import (
+    RESOLVED_BY_HAND,
+    Order,
+    OrderState,
+    Purpose,
+    state_from_venue,
+)
 from smarttrade.execution.records import FillRecorded, LossTaken, OrderMoved
 from smarttrade.messages import Fill
 
@@ -90,7 +96,7 @@ class Fills:
                 time_ms=report.time_ms,
             )
         )
-        if order.ended and order.filled < order.quantity:
+        if order.ended and order.filled < order.quantity and order.purpose is not Purpose.PROTECTIVE:
             self._back_off(order.market)
 
     def _back_off(self, market: str) -> None:

@@ -14,13 +14,14 @@ from smarttrade.execution.view import Hold, Kind, Proposal, View
 from smarttrade.messages import Side
 
 Finding = str | None
+_PROTECTIVE = (Purpose.PROTECTIVE, Purpose.STOP_EXIT)
 
 
 def classify(proposal: Proposal, view: View) -> Kind:
     """What an order does to the worst case. Protection that the position does not cover is no protection."""
     if not view.of(proposal.market).reduces(proposal.side, proposal.quantity):
         return Kind.OPENING
-    return Kind.PROTECTIVE if proposal.purpose is Purpose.PROTECTIVE else Kind.REDUCING
+    return Kind.PROTECTIVE if proposal.purpose in _PROTECTIVE else Kind.REDUCING
 
 
 def market_listed(proposal: Proposal, view: View) -> Finding:

@@ -36,13 +36,18 @@ RESOLVED_BY_HAND = "ResolvedByHand"
 
 
 class Purpose(StrEnum):
-    """Why an order exists; it decides what a state of the account does to it."""
+    """Why an order exists; it decides what a state of the account does to it.
+
+    Protective orders wait at the exchange for their price; a StopExit is what the leader sends where none
+    can wait there.
+    """
 
     TARGET = "Target"
     RESTING = "Resting"
     FLATTEN = "Flatten"
     PROTECTIVE = "Protective"
     ADOPTED = "Adopted"
+    STOP_EXIT = "StopExit"
 
 
 _S = OrderState
@@ -69,7 +74,10 @@ _FROM_VENUE = {
 
 
 class Order(msgspec.Struct, kw_only=True):
-    """One own order. `filled` is what the exchange says, `recorded` what the ledger has as fills."""
+    """One own order. `filled` is what the exchange says, `recorded` what the ledger has as fills.
+
+    `trigger` is a stop's price; orders of one `group` cancel one another at the exchange.
+    """
 
     cid: str
     market: str
@@ -89,6 +97,8 @@ class Order(msgspec.Struct, kw_only=True):
     filled: Decimal = Decimal(0)
     recorded: Decimal = Decimal(0)
     code: str = ""
+    trigger: Decimal | None = None
+    group: str = ""
 
     @property
     def ended(self) -> bool:

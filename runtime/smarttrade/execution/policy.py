@@ -18,6 +18,11 @@ def allows_reducing(state: EffectiveState) -> bool:
     return TABLE[state].reducing is Reducing.DECISIONS
 
 
+def keeps_protection(state: EffectiveState) -> bool:
+    """Whether positions stay protected in this state, and a protective price still sells them."""
+    return TABLE[state].protection is Protection.KEPT
+
+
 def must_cancel(state: EffectiveState, order: Order) -> bool:
     """Whether a resting order may not stay in this state; one that reduces stays where decisions may."""
     row = TABLE[state]

@@ -2,12 +2,14 @@
 
 One log message is a `Batch`: records that are decided together stand or fall together, and one synced
 write carries them. Fields are only ever added, with a default. A reader refuses a batch of a newer
-`v`, because a leader that skips a record it cannot read would trade on a wrong state; so a rollout that
-raises `v` first runs readers of it everywhere.
+`v`, because a leader that skips a record it cannot read would trade on a wrong state. A batch says the
+least version that understands all of it (`version_of`), so two versions share a log until something is
+written that the older one must not misread; from then on it stands aside.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
@@ -15,9 +17,10 @@ import msgspec
 from smarttrade.exchange.reports import OrderKind
 from smarttrade.execution.errors import UnknownRecordError
 from smarttrade.execution.orders import OrderState, Purpose
-from smarttrade.messages import Decision, EffectiveState, Fill, Outcome, Side
+from smarttrade.messages import Decision, EffectiveState, Fill, Outcome, Side, Target
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
+"""2: protective orders (triggers, groups, stop exits), a log restored from the exchange, commands by hand."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,11 +36,25 @@ class EpochStarted(Record, frozen=True, kw_only=True, tag="epoch"):
 
 
 class LedgerOpened(Record, frozen=True, kw_only=True, tag="ledger"):
-    """The first record of money: the allocation, and adopted holdings as (market, quantity, price)."""
+    """The first record of money: the allocation, and adopted holdings as (market, quantity, price).
+
+    `restoring`: the exchange was not asked yet whether this log is the account's first.
+    """
 
     currency: str
     allocation: Decimal
     positions: tuple[tuple[str, Decimal, Decimal], ...]
+    time_ms: int
+    restoring: bool = False
+
+
+class HistoryRestored(Record, frozen=True, kw_only=True, tag="restored"):
+    """The exchange told what it keeps of this account's orders. `lost`: the log should have known them, so
+    nothing that was decided on events up to `time_ms` is executed any more."""
+
+    lost: bool
+    orders: int
+    fills: int
     time_ms: int
 
 
@@ -76,6 +93,8 @@ class OrderIntended(Record, frozen=True, kw_only=True, tag="intent"):
     window_ms: int
     epoch: int
     key: str = ""
+    trigger: Decimal | None = None
+    group: str = ""
 
 
 class OrderMoved(Record, frozen=True, kw_only=True, tag="order"):
@@ -100,6 +119,7 @@ class OrderAdopted(Record, frozen=True, kw_only=True, tag="adopted"):
     price: Decimal
     quantity: Decimal
     time_ms: int
+    group: str = ""
 
 
 class FillRecorded(Record, frozen=True, kw_only=True, tag="fill"):
@@ -179,6 +199,7 @@ class HaltLifted(Record, frozen=True, kw_only=True, tag="lifted"):
 AnyRecord = (
     EpochStarted
     | LedgerOpened
+    | HistoryRestored
     | DecisionAccepted
     | DecisionClosed
     | OrderIntended
@@ -200,17 +221,41 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """One log message. `after` is the sequence of the one before it, 0 for the first.
 
     Sequences have gaps (the stream holds more than the log), so a reader can only tell by this that
-    nothing between was compacted away unread. -1: written before there was such a field.
+    nothing between was compacted away unread. -1: written before there was such a field. `id` is unique,
+    `previous` the id of the batch that its writer had read last: sequences begin anew when a log is lost,
+    ids do not. Empty: written before there was such a field.
     """
 
-    v: int = RECORD_VERSION
+    v: int = 1
     epoch: int
     records: tuple[AnyRecord, ...]
     after: int = -1
+    id: str = ""
+    previous: str = ""
+
+
+def version_of(records: Iterable[AnyRecord]) -> int:
+    """The least version of a reader that understands all of these."""
+    return max((_version(record) for record in records), default=1)
+
+
+def _version(record: AnyRecord) -> int:
+    match record:
+        case HistoryRestored() | Instructed() | HaltOrdered() | HaltLifted():
+            return 2
+        case OrderIntended():
+            return 2 if record.trigger is not None or record.group or record.purpose in _SINCE_2 else 1
+        case DecisionAccepted(decision=Decision(want=Target() as want)):
+            return 1 if want.stop_loss is want.take_profit is want.trailing_stop is None else 2
+        case _:
+            return 1
+
+
+_SINCE_2 = (Purpose.PROTECTIVE, Purpose.STOP_EXIT)
 
 
 class _Header(msgspec.Struct, frozen=True):
-    v: int = RECORD_VERSION
+    v: int = 1
 
 
 _encoder = msgspec.json.Encoder(decimal_format="string")

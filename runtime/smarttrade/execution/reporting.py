@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from smarttrade.api import Mode
@@ -13,7 +15,7 @@ from smarttrade.execution.orders import OrderState
 from smarttrade.messages import AccountView, Check, EffectiveState, ExecutionReport, Position
 
 _VIEW_EVERY_MS = 1_000.0
-_SERIOUS = ("ExchangeUnreachable", "SharedExchangeAccount", "VoidedOrderAppeared", "ForgottenTrade")
+_UNPROTECTED_AFTER_MS = 1_000
 
 
 class Reporting:
@@ -93,7 +95,7 @@ class Reporting:
         ctx = self._ctx
         checks = [self._within_risk(), self._config()]
         if ctx.lead.claimed:
-            checks += [self._reconciled(), self._credentials()]
+            checks += [self._reconciled(), self._credentials(), *self._unprotected()]
         if ctx.deleting:
             checks.append(self._settled())
         return checks
@@ -104,6 +106,22 @@ class Reporting:
             return Check(type="WithinRisk", ok=True, reason="WithinLimits")
         message = f"{breach.id}: the account is {breach.effect} until spec.acknowledgedBreach names it"
         return Check(type="WithinRisk", ok=False, reason=breach.reason, message=message)
+
+    def _unprotected(self) -> Iterator[Check]:
+        """A moment without protection belongs to every change of it; what lasts is told, since when."""
+        ctx = self._ctx
+        bare = {
+            market: each
+            for market, each in sorted(ctx.unprotected.items())
+            if ctx.exchange_ms - each.since_ms >= _UNPROTECTED_AFTER_MS
+        }
+        if bare:
+            told = [
+                f"{each.quantity:f} of {market} since {_instant(each.since_ms)} ({each.reason})"
+                for market, each in bare.items()
+            ]
+            reason = next(iter(bare.values())).reason
+            yield Check(type="Unprotected", ok=True, reason=reason, message="; ".join(told))
 
     def _config(self) -> Check:
         refusal = self._ctx.refusal
@@ -170,3 +188,7 @@ class Reporting:
             positions=positions,
             time_ms=ctx.exchange_ms,
         )
+
+
+def _instant(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -45,7 +45,7 @@ class Resting:
         filters, spec = ctx.filters.get(decision.market), ctx.spec
         if not isinstance(want, RestingOrders) or filters is None or spec is None:
             return
-        working = ctx.book.unsettled(decision.market)
+        working = [o for o in ctx.book.unsettled(decision.market) if o.purpose is not Purpose.PROTECTIVE]
         expired = want.valid_until_ms <= ctx.exchange_ms
         wanted = {} if expired else {order.key: order for order in want.orders}
         kept = {o.key for o in working if self._keep(spec, o, wanted.get(o.key), filters)}
@@ -64,6 +64,17 @@ class Resting:
         if standing is not None and standing.id == order.decision_id:
             self._refused.setdefault(standing.id, set()).add(order.key)
             self._close(standing, Outcome.REJECTED, code, message)
+
+    def wanted_sells(self, market: str) -> Decimal:
+        """Base quantity that the standing set still wants to sell; protection leaves it free."""
+        standing, filters = self._ctx.book.market(market).standing, self._ctx.filters.get(market)
+        if standing is None or filters is None or not isinstance(standing.want, RestingOrders):
+            return Decimal(0)
+        if standing.want.valid_until_ms <= self._ctx.exchange_ms:
+            return Decimal(0)
+        over = self._done(standing, filters) | self._refused.get(standing.id, set())
+        sells = (o for o in standing.want.orders if o.side is Side.SELL and o.key not in over)
+        return sum((o.quantity - self._filled(standing, o.key) for o in sells), Decimal(0))
 
     def _keep(
         self, spec: TradingAccountSpec, order: Order, wanted: RestingOrder | None, filters: MarketFilters
@@ -124,11 +135,19 @@ class Resting:
             may = allows_opening(state) or (order.side is Side.SELL and allows_reducing(state))
             if key in busy:
                 continue
+            if order.side is Side.SELL and self._guarded(decision.market, order.quantity):
+                continue
             if not may:
                 message = f"the account is {self._accounting.state(decision.market).explanation}"
                 self._deny(decision, key, f"State{state}", message)
             elif not self._open(spec, decision, order, filters):
                 return
+
+    def _guarded(self, market: str, quantity: Decimal) -> bool:
+        """Whether protection locks what this order would sell: it makes way for a set, which has to wait."""
+        guards = [o for o in self._ctx.book.unsettled(market) if o.purpose is Purpose.PROTECTIVE]
+        free = self._accounting.exposure().of(market).reducible(Side.SELL)
+        return bool(guards) and quantity > free
 
     def _open(
         self, spec: TradingAccountSpec, decision: Decision, order: RestingOrder, filters: MarketFilters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
@@ -13,7 +14,7 @@ from smarttrade.execution.orders import Order
 from smarttrade.execution.records import HaltOrdered
 from smarttrade.messages import Decision
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 
 
 class HighWater(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,12 +30,25 @@ class HighWater(msgspec.Struct, frozen=True, kw_only=True):
         return (self.event_time_ms, self.event_ordinal, self.index)
 
 
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The protection that the decision `decision_id` asked for: prices, and a trailing share."""
+
+    decision_id: str
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    trailing_stop: Decimal | None = None
+
+
 class MarketBook(msgspec.Struct, kw_only=True):
     """What one market is working at. The counters belong to the decision `counted`, whose
     newest order is `newest`.
 
     Of the standing set: `done` are the keys of which an order has filled whole since it stands, `filled` is
     what orders of this very set have filled per key.
+
+    Of protection: `plan` is the decision's that was carried out last, `ratchet` the highest trigger that a
+    stop had since the position was opened, `most` the most that it held since then. A protective fill ends
+    the decision `stopped`: what it sold must not be bought back on its behalf.
     """
 
     market: str
@@ -50,12 +64,17 @@ class MarketBook(msgspec.Struct, kw_only=True):
     residuals: int = 0
     refusals: int = 0
     last_loss_ms: int = 0
+    plan: Plan | None = None
+    ratchet: Decimal | None = None
+    most: Decimal = Decimal(0)
+    stopped: str = ""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """The book as of log sequence `sequence`."""
+    """The book as of log sequence `sequence`, whose batch has the id `batch_id`. `v` is the least version
+    that a reader needs."""
 
-    v: int = SNAPSHOT_VERSION
+    v: int = 1
     sequence: int
     epoch: int
     opened: bool
@@ -67,6 +86,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     ledger: LedgerState
     losses: LossState
     halt: HaltOrdered | None = None
+    batch_id: str = ""
+    restoring: bool = False
+    not_before_ms: int = 0
 
 
 _encoder = msgspec.json.Encoder(decimal_format="string")
@@ -74,7 +96,13 @@ _decoder = msgspec.json.Decoder(Snapshot)
 
 
 class _Header(msgspec.Struct, frozen=True):
-    v: int = SNAPSHOT_VERSION
+    v: int = 1
+
+
+def version_of(markets: Iterable[MarketBook], orders: Iterable[Order], *, newer: bool) -> int:
+    """The least version of a reader that must not misread these; `newer`: something else needs it."""
+    planned = newer or any(market.plan is not None for market in markets)
+    return 2 if planned or any(order.trigger is not None or order.group for order in orders) else 1
 
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:

@@ -15,15 +15,19 @@ from smarttrade.execution.book import DEADLINE_MISSED
 from smarttrade.execution.cancelling import Cancelling
 from smarttrade.execution.context import Context
 from smarttrade.execution.decisions import Decisions
-from smarttrade.execution.flatten import FLATTEN_STRATEGY, build_exit
+from smarttrade.execution.flatten import FLATTEN_STRATEGY, PROTECTION_STRATEGY, build_exit
+from smarttrade.execution.guarding import Guarding
 from smarttrade.execution.intents import open_intent
 from smarttrade.execution.orders import Order, OrderState, Purpose
-from smarttrade.execution.policy import allows_opening, allows_reducing, must_cancel
+from smarttrade.execution.policy import allows_opening, allows_reducing, keeps_protection, must_cancel
 from smarttrade.execution.resting import Resting
 from smarttrade.execution.risk import Answer, Proposal, check
 from smarttrade.execution.snapshot import MarketBook
 from smarttrade.execution.targets import Leg, dead_band, floor_to, middle, plan_leg
-from smarttrade.messages import Decision, EffectiveState, OrderStyle, Outcome, Quote, Target
+from smarttrade.messages import Decision, EffectiveState, OrderStyle, Outcome, Quote, Side, Target
+
+_PURPOSES = {FLATTEN_STRATEGY: Purpose.FLATTEN, PROTECTION_STRATEGY: Purpose.STOP_EXIT}
+_IN_DOUBT = (OrderState.UNKNOWN, OrderState.PENDING_NEW)
 
 
 class Working:
@@ -36,12 +40,14 @@ class Working:
         accounting: Accounting,
         cancelling: Cancelling,
         resting: Resting,
+        guarding: Guarding,
     ) -> None:
         self._ctx = ctx
         self._decisions = decisions
         self._accounting = accounting
         self._cancelling = cancelling
         self._resting = resting
+        self._guarding = guarding
 
     def advance(self, market: str) -> None:
         """Do what can be done now, or set a timer, or wait for an answer that will come."""
@@ -60,21 +66,31 @@ class Working:
             return
         if state is EffectiveState.FLATTEN:
             self._begin_exit(market)
+        self._guarding.watch(spec, market, state)
         book = ctx.book.market(market)
+        self._end_what_was_stopped(book)
         for order in working:
             unwanted = must_cancel(state, order) or _superseded(order, book)
             if unwanted or order.state is OrderState.PENDING_CANCEL:
                 self._cancelling.request(order)
-        in_doubt = any(order.state in (OrderState.UNKNOWN, OrderState.PENDING_NEW) for order in working)
+        others = [order for order in working if order.purpose is not Purpose.PROTECTIVE]
+        in_doubt = any(order.state in _IN_DOUBT for order in others)
+        selling = False
         if book.standing is not None:
             self._resting.advance(book.standing, state, in_doubt=in_doubt)
-            return
-        if in_doubt:
-            return
-        if book.current is not None and isinstance(book.current.want, Target):
-            self._towards(spec, book.current, book.current.want, working, state)
+        elif in_doubt:
+            selling = any(order.side is Side.SELL for order in others)
+        elif book.current is not None and isinstance(book.current.want, Target):
+            selling = self._towards(spec, book.current, book.current.want, others, state)
         else:
-            self._cancelling.request_all(working)
+            self._cancelling.request_all(others)
+        self._guarding.maintain(spec, market, state, selling=selling)
+
+    def _end_what_was_stopped(self, book: MarketBook) -> None:
+        """A protective fill ends the decision of the position: it must not buy back what was just sold."""
+        if book.current is not None and book.current.id == book.stopped:
+            message = "a protective order sold; a new decision may enter again"
+            self._decisions.close(book.current, Outcome.PARKED, "ProtectionFilled", message)
 
     def _leave_alone(self, market: str, working: list[Order]) -> None:
         """Deletion with Retain: what rests stays, and nothing new is begun."""
@@ -108,34 +124,38 @@ class Working:
         want: Target,
         working: list[Order],
         state: EffectiveState,
-    ) -> None:
+    ) -> bool:
+        """The next step; whether the position is on its way out, so that nothing may lock it."""
         ctx = self._ctx
         if ctx.lead.draining and not working:
-            return
+            return False
         if working:
             self._wait_or_cancel(spec, decision, want, working)
-            return
+            return any(order.side is Side.SELL for order in working)
         quote, filters = self._price(decision.market), ctx.filters.get(decision.market)
         reducing = want.quantity < ctx.position(decision.market)
         if not reducing and want.valid_until_ms <= ctx.exchange_ms:
             self._decisions.close(decision, Outcome.EXPIRED)
-            return
+            return False
         if quote is None or filters is None:
-            return
+            return False
         if self._reached(spec, want, decision.market, quote, filters):
             self._decisions.close(decision, Outcome.REACHED)
-            return
+            return False
         if not (allows_opening(state) or (reducing and self._may_reduce(decision, state))):
             message = f"the account is {self._accounting.state(decision.market).explanation}"
             self._decisions.close(decision, Outcome.DENIED, f"State{state}", message)
-            return
-        if self._exhausted(decision) or self._backing_off(decision.market):
-            return
-        self._send(spec, decision, want, quote, filters)
+            return False
+        if self._exhausted(decision):
+            return False
+        if self._backing_off(decision.market):
+            return reducing and self._ctx.book.market(decision.market).legs > 0
+        return self._send(spec, decision, want, quote, filters)
 
     def _may_reduce(self, decision: Decision, state: EffectiveState) -> bool:
         exits = state is EffectiveState.FLATTEN and decision.strategy == FLATTEN_STRATEGY
-        return allows_reducing(state) or exits
+        stopped = keeps_protection(state) and decision.strategy == PROTECTION_STRATEGY
+        return allows_reducing(state) or exits or stopped
 
     def _price(self, market: str) -> Quote | None:
         """A reducing order may use an old quote: the collar bounds it, and waiting may cost more."""
@@ -190,7 +210,8 @@ class Working:
 
     def _send(
         self, spec: TradingAccountSpec, decision: Decision, want: Target, quote: Quote, filters: MarketFilters
-    ) -> None:
+    ) -> bool:
+        """Send the next order, or make way for it; whether it sells."""
         ctx, book = self._ctx, self._ctx.book.market(decision.market)
         leg = plan_leg(
             want,
@@ -203,21 +224,35 @@ class Working:
         )
         if leg.quantity <= 0:
             self._decisions.close(decision, Outcome.REACHED, "BelowLot")
-            return
-        purpose = Purpose.FLATTEN if decision.strategy == FLATTEN_STRATEGY else Purpose.TARGET
+            return False
+        if leg.side is Side.BUY and self._would_stop_at_once(want, quote):
+            message = f"its stop or profit is reached already: bid {quote.bid:f}, ask {quote.ask:f}"
+            self._decisions.close(decision, Outcome.DENIED, "ProtectionCrossed", message)
+            return False
+        purpose = _PURPOSES.get(decision.strategy, Purpose.TARGET)
         allowed = self._judge(spec, decision, leg, purpose, filters)
-        if allowed is not None:
-            retry = self._retried(decision)
-            number = book.legs if retry else book.legs + 1
-            open_intent(
-                ctx,
-                decision.market,
-                decision.id,
-                allowed,
-                purpose,
-                number=number,
-                attempt=book.attempts + 1 if retry else 1,
-            )
+        if allowed is None:
+            return False
+        guards = [o for o in ctx.book.unsettled(decision.market) if o.purpose is Purpose.PROTECTIVE]
+        if guards and leg.side is Side.SELL:
+            self._cancelling.request_all(guards)
+            return True
+        retry = self._retried(decision)
+        number = book.legs if retry else book.legs + 1
+        open_intent(
+            ctx,
+            decision.market,
+            decision.id,
+            allowed,
+            purpose,
+            number=number,
+            attempt=book.attempts + 1 if retry else 1,
+        )
+        return leg.side is Side.SELL
+
+    def _would_stop_at_once(self, want: Target, quote: Quote) -> bool:
+        stopped = want.stop_loss is not None and want.stop_loss >= quote.bid
+        return stopped or (want.take_profit is not None and want.take_profit <= quote.ask)
 
     def _patient(self, spec: TradingAccountSpec, want: Target, decision: Decision) -> bool:
         """Whether a passive decision may still rest: its first order has not been timed out."""
@@ -246,7 +281,7 @@ class Working:
             purpose=purpose,
             rests=not immediate,
         )
-        verdict = check(proposal, self._accounting.view(spec, decision.market))
+        verdict = check(proposal, self._accounting.view(spec, decision.market, unguarded=True))
         if verdict.answer is Answer.DENIED:
             self._decisions.close(decision, Outcome.DENIED, verdict.code, verdict.message)
             return None
@@ -263,6 +298,8 @@ def _superseded(order: Order, book: MarketBook) -> bool:
     It goes at once, also while another order of the market is in doubt: it may fill meanwhile.
     """
     if not order.resting:
+        return False
+    if order.purpose is Purpose.PROTECTIVE:
         return False
     if order.purpose is Purpose.RESTING:
         return book.standing is None

@@ -377,6 +377,7 @@ _EVERYTHING: dict[str, Any] = {
         "staleDataSeconds": 5,
         "dailyReset": {"time": "00:00", "timeZone": "UTC"},
         "onBreach": "ReduceOnly",
+        "protection": {"stopLoss": "0.05", "takeProfit": "0.1", "trailingStop": "0.03"},
     },
     "orders": {
         "rebalanceThreshold": "0.01",
