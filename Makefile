@@ -11,7 +11,7 @@ LOCKS  := requirements/bootstrap.txt requirements/dev.txt
 STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/pytest -q --durations=15
 # Component tests wait for processes more than they compute.
-PARALLEL := -n 3 --dist loadfile
+PARALLEL := -n 4 --dist loadgroup
 
 .PHONY: help setup check fix test test-unit test-component test-simulation test-e2e simulate demo demo-down \
         cluster-up cluster-down images crds lock bench clean

@@ -45,7 +45,7 @@ def _is_established(client: Client, path: str) -> bool:
 
 @pytest.fixture
 def namespace(request: pytest.FixtureRequest, client: Client, definition: None) -> Iterator[Namespace]:
-    """A namespace of the test's own, with the service account that pods need; its accounts go with the test."""
+    """A namespace of the test's own, with the service account that pods need; its accounts end with it."""
     name = f"operator-{uuid.uuid4().hex[:8]}"
     installation = SHARED if "operator" in request.fixturenames else name
     made = Namespace(client, name, installation)
