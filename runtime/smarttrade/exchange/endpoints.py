@@ -7,9 +7,6 @@ so where the exchange can be asked for single symbols it is.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import gc
 from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +16,7 @@ import msgspec
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.errors import ConfigurationError, VenueError
 from smarttrade.exchange.loading import load_exchange_class
+from smarttrade.process.memory import give_back
 
 BINANCE_PROTOCOL = frozenset({"binance", "binanceus"})
 _KEEP_ALIVE_MS = 1_000
@@ -112,11 +110,9 @@ async def load_own_markets(exchange: Any, symbols: Collection[str]) -> dict[str,
         raise ConfigurationError(
             f"{exchange.id} has no spot market {', '.join(missing)}: correct spec.markets"
         )
-    large = len(markets) > 4 * len(own)
     exchange.set_markets(list(own.values()))
     del markets
-    if large:
-        _give_memory_back()
+    give_back()
     return own
 
 
@@ -138,9 +134,3 @@ async def _fetch_markets(exchange: Any, symbols: Collection[str]) -> list[Any]:
     except errors.BaseError as error:
         raise VenueError(f"cannot load the markets of {exchange.id}: {error}") from error
     return everything
-
-
-def _give_memory_back() -> None:
-    gc.collect()
-    with contextlib.suppress(AttributeError, OSError):  # not glibc: the allocator keeps it
-        ctypes.CDLL(None).malloc_trim(0)

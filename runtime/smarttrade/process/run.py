@@ -19,7 +19,7 @@ import structlog
 import uvloop
 
 from smarttrade.errors import BusError, ConfigurationError, SmartTradeError
-from smarttrade.process import logs
+from smarttrade.process import logs, memory
 from smarttrade.process.probes import Probes
 from smarttrade.process.settings import Settings
 
@@ -76,6 +76,7 @@ async def _supervise(settings: Settings, service_factory: ServiceFactory) -> int
     probes = Probes(settings.port, settings.host)
     try:
         await probes.start()
+        memory.give_back()  # of importing what the service is made of
         await _live(service_factory(settings, probes), probes, stop)
     except Exception as error:  # noqa: BLE001
         return _report(error)
