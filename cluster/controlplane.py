@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -35,9 +36,14 @@ _HOSTS = [
 
 
 class ControlPlane:
-    """Starts on construction and is ready when the constructor returns; `stop()` removes every trace."""
+    """Starts on construction and is ready when the constructor returns; `stop()` removes every trace.
 
-    def __init__(self, *, controllers: bool = True, timeout_s: float = 120) -> None:
+    `api_server` are flags beyond the usual ones.
+    """
+
+    def __init__(
+        self, *, controllers: bool = True, timeout_s: float = 120, api_server: Sequence[str] = ()
+    ) -> None:
         for name in ["etcd", "kube-apiserver", *(["kube-controller-manager"] if controllers else [])]:
             binaries.ensure(name)
         self.folder = Path(tempfile.mkdtemp(prefix="smarttrade-controlplane-"))
@@ -46,7 +52,7 @@ class ControlPlane:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         with ExitStack() as on_failure:
             on_failure.callback(self.stop)
-            self._start(controllers)
+            self._start(controllers, api_server)
             on_failure.pop_all()
 
     @property
@@ -69,7 +75,7 @@ class ControlPlane:
     ) -> None:
         self.stop()
 
-    def _start(self, controllers: bool) -> None:
+    def _start(self, controllers: bool, api_server: Sequence[str]) -> None:
         client_port, peer_port, self._port = _free_ports(3)
         authority = pki.Authority(self.folder / "pki")
         keys = pki.service_account_keys(authority.folder)
@@ -81,7 +87,7 @@ class ControlPlane:
         write_kubeconfig(self.kubeconfig, content)
         self._run("etcd", etcd.command())
         # A loopback address may not stand for the `kubernetes` service, and without pods nobody needs it.
-        self._run("kube-apiserver", [*server.command(), "--endpoint-reconciler-type=none"])
+        self._run("kube-apiserver", [*server.command(), "--endpoint-reconciler-type=none", *api_server])
         self._await_ready()
         if controllers:
             command = controller_manager_command(

@@ -51,12 +51,12 @@ class Pods:
 
     def ask(self, pod: str, command: Command) -> Answer:
         """Give one pod's execution a command; SmartTradeError says why there is no answer."""
-        output, errors, code = self._exec(pod, [*_CLIENT, encode(command).decode()])
-        if code != 0:
-            raise SmartTradeError(f"pod {pod}: {errors.strip() or f'the command ended with {code}'}")
+        output, errors, failure = self._exec(pod, [*_CLIENT, encode(command).decode()])
+        if failure:
+            raise SmartTradeError(f"pod {pod}: {errors.strip() or failure}")
         return decode_answer(output.strip().encode())
 
-    def _exec(self, pod: str, command: list[str]) -> tuple[str, str, int]:
+    def _exec(self, pod: str, command: list[str]) -> tuple[str, str, str]:
         api = client.CoreV1Api(self._client())
         try:
             connection = stream(
@@ -77,7 +77,7 @@ class Pods:
                 connection.close()
                 raise SmartTradeError(f"pod {pod}: no answer within {_EXEC_S} s")
             output, errors = connection.read_stdout(), connection.read_stderr()
-            return output, errors, _exit_code(connection.read_channel(_ERROR_CHANNEL))
+            return output, errors, _failure(connection.read_channel(_ERROR_CHANNEL))
         except ApiException as error:
             raise _explain_exec(error, f"{self._namespace}/{pod}") from error
         except (HTTPError, WebSocketException, OSError) as error:
@@ -92,18 +92,15 @@ def _is_running(pod: dict[str, Any]) -> bool:
     return not going and pod.get("status", {}).get("phase") == "Running"
 
 
-def _exit_code(status: str) -> int:
-    """The code in the status that ends an exec; the kubelet leaves it out where it could not start."""
+def _failure(status: str) -> str:
+    """Why an exec did not succeed, by the status that ends it; empty if it did."""
     try:
         ended = json.loads(status or "{}")
     except ValueError:
-        return -1
+        ended = {"message": status}
     if ended.get("status") == "Success":
-        return 0
-    for cause in ended.get("details", {}).get("causes", []):
-        if cause.get("reason") == "ExitCode":
-            return int(cause["message"])
-    return -1
+        return ""
+    return str(ended.get("message") or "the connection ended before the command did")
 
 
 def _explain_exec(error: ApiException, pod: str) -> SmartTradeError:
