@@ -10,12 +10,13 @@ from pathlib import Path
 
 from smarttrade.api import TradingAccount, load_account
 from smarttrade.api.load import parse_account
-from smarttrade.backtest.history import load_history
+from smarttrade.backtest.history import History, build_history, load_history
 from smarttrade.backtest.options import Assumptions
 from smarttrade.backtest.report import build_page
 from smarttrade.backtest.result import build_document
 from smarttrade.backtest.run import Backtest
 from smarttrade.backtest.table import print_result
+from smarttrade.data.recordings import is_store, load_recordings
 from smarttrade.errors import ConfigurationError
 from smarttrade.evaluation.loading import SOURCE_DIRECTORY
 
@@ -44,7 +45,7 @@ def run_backtest(options: Options) -> None:
     """Run and print; ConfigurationError says what to change."""
     account = with_timeframe(load_account(options.file), options.timeframe)
     assumptions = build_assumptions(options)
-    history = load_history(options.data, [market.symbol for market in account.spec.markets], options.volume)
+    history = read_history(options.data, account, options.volume)
     backtest = Backtest(
         account,
         history,
@@ -60,6 +61,14 @@ def run_backtest(options: Options) -> None:
         _write(options.json_file, json.dumps(document, indent=1) + "\n")
     if options.report_file is not None:
         _write(options.report_file, build_page(recorded, history, document))
+
+
+def read_history(path: Path, account: TradingAccount, volume: str = "base") -> History:
+    """Candles of the account's markets from a file, a folder of files or a store of downloaded ones."""
+    markets = [market.symbol for market in account.spec.markets]
+    if is_store(path):
+        return build_history(load_recordings(path, account.spec.exchange, markets))
+    return load_history(path, markets, volume)
 
 
 def build_assumptions(options: Options) -> Assumptions:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from smarttrade.cli import hand_commands
+from smarttrade.cli.data_commands import data_app
 from smarttrade.cli.errors import plainly
 from smarttrade.cli.hand_commands import Context, Name, Namespace
 
@@ -215,6 +216,7 @@ def simulator(context: typer.Context) -> None:
 
 
 hand_commands.register(app)
+app.add_typer(data_app, name="data")
 
 
 def main() -> None:
