@@ -13,6 +13,7 @@ from typing import NamedTuple, overload
 
 _PLACES = 8
 _COARSER = 4
+_LARGEST = 2**63
 
 
 class Point(NamedTuple):
@@ -51,6 +52,15 @@ class EquityCurve(Sequence[Point]):
             self.add(time_ms, equity, invested)
             return
         self.times.append(time_ms)
+
+    def add_units(self, time_ms: int, equity: int, invested: int) -> bool:
+        """One mark in units of 1e-8; False if these are too small a unit for the column."""
+        if self._places != _PLACES or not -_LARGEST < equity < _LARGEST or invested >= _LARGEST:
+            return False
+        self.times.append(time_ms)
+        self.equity.append(equity)
+        self.invested.append(invested)
+        return True
 
     def _count(self, money: Decimal) -> int:
         return int(money.scaleb(self._places).to_integral_value(ROUND_HALF_EVEN))

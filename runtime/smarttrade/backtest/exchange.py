@@ -8,13 +8,13 @@ What bites: a resting order that arrives in the middle of a candle is judged by 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 from smarttrade.backtest.options import Assumptions
 from smarttrade.exchange.paper_book import PaperBook
 from smarttrade.exchange.reports import MarketFilters, OrderReport
 from smarttrade.matching.candles import CandleModel, CandlePrices, apply_candle
-from smarttrade.matching.units import to_decimal, to_units
+from smarttrade.matching.units import to_units
 from smarttrade.messages import Candle, Quote
 
 _PLENTY = Decimal(10**12)
@@ -41,8 +41,11 @@ class CandleExchange:
         self._clock = clock
         half = assumptions.spread / 2
         self._model = CandleModel(half_spread=half, slippage=assumptions.slippage)
-        self._taken_at = half + assumptions.slippage
-        self._half = half
+        self._shown = {market: Spread(half, rules.tick) for market, rules in self.filters.items()}
+        self._met = {
+            market: Spread(half + assumptions.slippage, rules.tick) for market, rules in self.filters.items()
+        }
+        self._lowered = 1 - half
         self._running: dict[str, Candle] = {}
 
     def begin(self, candle: Candle) -> None:
@@ -63,18 +66,43 @@ class CandleExchange:
 
     def quote(self, candle: Candle) -> Quote:
         """What the account sees at the end of a candle."""
-        return self._quote(candle.market, candle.close, self._half, candle.close_ms)
+        return self._shown[candle.market].quote(candle.market, candle.close, candle.close_ms)
 
-    def last_price(self, market: str) -> Decimal:
-        return to_decimal(self.book.engine.markets[market].last_price)
+    def is_within(self, candle: Candle, low: Decimal, high: Decimal) -> bool:
+        """Whether the bid of `quote` surely lies between two prices."""
+        bid, tick = candle.close * self._lowered, self.filters[candle.market].tick
+        return low < bid - tick and max(bid, tick) < high
+
+    def shown_bid(self, market: str, close: int) -> int:
+        """The bid of `quote` at a close, both in units."""
+        return self._shown[market].bid(close)
 
     def _open(self, candle: Candle) -> Quote:
-        return self._quote(candle.market, candle.open, self._taken_at, self._clock())
+        return self._met[candle.market].quote(candle.market, candle.open, self._clock())
 
-    def _quote(self, market: str, price: Decimal, half: Decimal, time_ms: int) -> Quote:
-        tick = self.filters[market].tick
-        bid = max(tick, (price * (1 - half) / tick).to_integral_value(ROUND_FLOOR) * tick)
-        ask = max(bid + tick, (price * (1 + half) / tick).to_integral_value(ROUND_CEILING) * tick)
+
+class Spread:
+    """Bid and ask on the tick, `half` of the price away from it on each side, rounded away."""
+
+    def __init__(self, half: Decimal, tick: Decimal) -> None:
+        part, self._whole = half.as_integer_ratio()
+        self._below, self._above = self._whole - part, self._whole + part
+        self._tick, self._tick_units = tick, to_units(tick)
+
+    def bid(self, price: int) -> int:
+        """In units, as the price."""
+        tick = self._tick_units
+        return max(tick, price * self._below // (self._whole * tick) * tick)
+
+    def quote(self, market: str, price: Decimal, time_ms: int) -> Quote:
+        units, tick = to_units(price), self._tick_units
+        bid = self.bid(units) // tick
+        ask = max(bid + 1, -(-units * self._above // (self._whole * tick)))
         return Quote(
-            market=market, bid=bid, bid_quantity=_PLENTY, ask=ask, ask_quantity=_PLENTY, time_ms=time_ms
+            market=market,
+            bid=bid * self._tick,
+            bid_quantity=_PLENTY,
+            ask=ask * self._tick,
+            ask_quantity=_PLENTY,
+            time_ms=time_ms,
         )

@@ -9,22 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from smarttrade.api import Timeframe
+from smarttrade.backtest.candles import CandleColumns, build_candles
 from smarttrade.errors import ConfigurationError
-from smarttrade.exchange.candle import VenueCandle
 from smarttrade.messages import Candle
-from smarttrade.monitoring.candles import contiguous
 from smarttrade.simulator.files import load_recording
 from smarttrade.simulator.recorded import Recording
 
 _ENDINGS = (".csv", ".parquet", ".pq")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What ends at one instant: base candles that move the market, and final candles to decide on."""
 
     time_ms: int
@@ -36,36 +34,57 @@ class Step:
 class History:
     """Base candles per market, without gaps; `interval_ms` is theirs."""
 
-    candles: dict[str, list[Candle]]
+    candles: dict[str, CandleColumns]
     interval_ms: int
 
     @property
     def first_ms(self) -> int:
         """When the youngest market's data begins."""
-        return max(candles[0].open_ms for candles in self.candles.values())
+        return max(candles.first_ms for candles in self.candles.values())
 
     @property
     def last_ms(self) -> int:
-        return min(candles[-1].close_ms for candles in self.candles.values())
+        return min(candles.last_ms for candles in self.candles.values())
+
+    @property
+    def timeframe(self) -> str:
+        return next(iter(self.candles.values())).timeframe
 
     def prices(self) -> dict[str, Decimal]:
         return {market: candles[0].open for market, candles in self.candles.items()}
 
     def steps(self, timeframes: Iterable[str], until_ms: int | None = None) -> Iterator[Step]:
         """Instant by instant; markets in the order given, shorter timeframes first."""
-        builders = {
-            (market, timeframe): Resampler(timeframe)
-            for market in self.candles
-            for timeframe in sorted(timeframes, key=lambda name: Timeframe(name).milliseconds)
-        }
         frames = sorted(set(timeframes), key=lambda name: Timeframe(name).milliseconds)
-        merged = sorted((c for cs in self.candles.values() for c in cs), key=lambda candle: candle.close_ms)
-        for time_ms, group in groupby(merged, key=lambda candle: candle.close_ms):
+        builders = {market: [Resampler(frame) for frame in frames] for market in self.candles}
+        as_they_are = frames == [self.timeframe]
+        for time_ms, moved in self._instants():
             if until_ms is not None and time_ms > until_ms:
                 return
-            moved = tuple(group)
-            made = (builders[c.market, frame].add(c) for c in moved for frame in frames)
+            if as_they_are:
+                yield Step(time_ms, moved, moved)
+                continue
+            made = (builder.add(candle) for candle in moved for builder in builders[candle.market])
             yield Step(time_ms, moved, tuple(candle for candle in made if candle is not None))
+
+    def _instants(self) -> Iterator[tuple[int, tuple[Candle, ...]]]:
+        """The candles that close together, one market after the other."""
+        if len(self.candles) == 1:
+            yield from (
+                (candle.close_ms, (candle,)) for columns in self.candles.values() for candle in columns
+            )
+            return
+        coming = [(iter(columns), columns) for columns in self.candles.values()]
+        waiting = [next(candles) for candles, _ in coming]
+        last_ms = max(columns.last_ms for _, columns in coming)
+        time_ms = min(candle.close_ms for candle in waiting)
+        while time_ms <= last_ms:
+            moved = tuple(candle for candle in waiting if candle.close_ms == time_ms)
+            for number, (candles, _) in enumerate(coming):
+                if waiting[number].close_ms == time_ms:
+                    waiting[number] = next(candles, waiting[number])
+            yield time_ms, moved
+            time_ms += self.interval_ms
 
 
 class Resampler:
@@ -127,7 +146,16 @@ def build_history(recordings: dict[str, Recording]) -> History:
     interval_ms = next(iter(intervals.values()))
     name = _timeframe(interval_ms)
     return History(
-        {market: _candles(market, recording, name) for market, recording in recordings.items()}, interval_ms
+        {
+            market: build_candles(
+                market,
+                name,
+                interval_ms,
+                ((c.open_ms, c.open, c.high, c.low, c.close, c.volume) for c in recording.candles),
+            )
+            for market, recording in recordings.items()
+        },
+        interval_ms,
     )
 
 
@@ -139,15 +167,6 @@ def check_timeframes(history: History, timeframes: Iterable[str]) -> None:
                 f"candles of {timeframe} cannot be made of candles of {history.interval_ms / 1000:g} s: "
                 "give finer data or a longer timeframe"
             )
-
-
-def _candles(market: str, recording: Recording, timeframe: str) -> list[Candle]:
-    length_ms = recording.interval_ms
-    told = (
-        VenueCandle(c.open_ms, c.open, c.high, c.low, c.close, c.volume, closed=True)
-        for c in recording.candles
-    )
-    return contiguous(told, market, timeframe, length_ms, recording.candles[-1].open_ms + length_ms)
 
 
 def _timeframe(interval_ms: int) -> str:

@@ -14,10 +14,11 @@ from smarttrade.backtest.curve import EquityCurve, Point
 from smarttrade.backtest.denials import Denial, DenialGroup, find_denials, group_denials
 from smarttrade.backtest.exchange import FILL_MODEL
 from smarttrade.backtest.options import Assumptions
+from smarttrade.backtest.repeats import Decisions, Outcomes
 from smarttrade.backtest.trips import Trip, build_trips
 from smarttrade.evaluation.loading import strategy_name
 from smarttrade.exchange.reports import MarketFilters
-from smarttrade.messages import Decision, DecisionOutcome, DecisionReply, Fill
+from smarttrade.messages import DecisionReply, Fill
 
 __all__ = ["Point", "Recorded", "build_document", "build_metrics", "moment"]
 
@@ -29,10 +30,10 @@ class Recorded:
     account: TradingAccount
     start_ms: int
     filters: dict[str, MarketFilters]
+    decisions: Decisions
+    outcomes: Outcomes
     points: EquityCurve = field(default_factory=EquityCurve)
-    decisions: list[Decision] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
-    outcomes: list[DecisionOutcome] = field(default_factory=list)
     refused: dict[str, DecisionReply] = field(default_factory=dict)
     orders: int = 0
 
@@ -42,7 +43,7 @@ class Recorded:
 
     def denials(self) -> list[Denial]:
         """Decisions that risk denied or the exchange rejected, in time."""
-        return find_denials(self.decisions, self.refused, self.outcomes)
+        return find_denials(self.decisions, self.refused, self.outcomes.told)
 
     def trips(self) -> list[Trip]:
         return build_trips(self.fills, {market: rules.lot for market, rules in self.filters.items()})

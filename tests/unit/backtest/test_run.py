@@ -49,7 +49,7 @@ def test_equity_is_cash_and_coins_at_the_bid() -> None:
     recorded = backtest.run()
     _, balances = backtest._exchange.book.read_account()
     held = {balance.asset: balance.total for balance in balances}
-    bid = backtest._execution.ctx.quotes["BTC/USDT"][0].bid
+    bid = backtest.desk.core.ctx.quotes["BTC/USDT"][0].bid
     worth = held["USDT"] + held.get("BTC", Decimal(0)) * bid
     assert len(recorded.fills) > 10
     assert abs(recorded.points[-1].equity - worth) < Decimal("0.001")

@@ -1,0 +1,156 @@
+"""Candles column by column: ten million of them as numbers in arrays, each a message only when looked at.
+
+Prices and volumes are whole numbers of a power of ten that fits all of a column, so a candle reads back
+exactly as it was written, less trailing zeros. A column whose numbers exceed 64 bits is a plain list.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import overload
+
+from smarttrade.errors import ConfigurationError
+from smarttrade.matching.units import DIGITS, to_units
+from smarttrade.messages import Candle
+
+Numbers = Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`numbers` count units of 10^-`places`."""
+
+    numbers: Numbers
+    places: int
+
+    def decimals(self) -> Iterator[Decimal]:
+        places = -self.places
+        return (Decimal(number).scaleb(places) for number in self.numbers)
+
+    def __getitem__(self, index: int) -> Decimal:
+        return Decimal(self.numbers[index]).scaleb(-self.places)
+
+
+def build_column(units: Sequence[int]) -> Column:
+    """A column of units of 10^-8, in the coarsest unit that holds them all."""
+    divisor = math.gcd(*units) if units else 0
+    spare = 0
+    while spare < DIGITS and divisor % 10 ** (spare + 1) == 0:
+        spare += 1
+    scaled = [number // 10**spare for number in units] if spare else units
+    try:
+        return Column(array("q", scaled), DIGITS - spare)
+    except OverflowError:
+        return Column(list(scaled), DIGITS - spare)
+
+
+@dataclass(frozen=True, slots=True)
+class CandleColumns(Sequence[Candle]):
+    """Final candles of one market, one after the other without gaps; `length_ms` each."""
+
+    market: str
+    timeframe: str
+    first_ms: int
+    length_ms: int
+    open: Column
+    high: Column
+    low: Column
+    close: Column
+    volume: Column
+
+    def __len__(self) -> int:
+        return len(self.close.numbers)
+
+    @property
+    def last_ms(self) -> int:
+        """When the last candle closes."""
+        return self.first_ms + len(self) * self.length_ms
+
+    @overload
+    def __getitem__(self, index: int) -> Candle: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Candle]: ...
+    def __getitem__(self, index: int | slice) -> Candle | list[Candle]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        number = range(len(self))[index]
+        open_ms = self.first_ms + number * self.length_ms
+        return Candle(
+            market=self.market,
+            timeframe=self.timeframe,
+            open_ms=open_ms,
+            close_ms=open_ms + self.length_ms,
+            open=self.open[number],
+            high=self.high[number],
+            low=self.low[number],
+            close=self.close[number],
+            volume=self.volume[number],
+            final=True,
+        )
+
+    def __iter__(self) -> Iterator[Candle]:
+        market, timeframe, length_ms, open_ms = self.market, self.timeframe, self.length_ms, self.first_ms
+        columns = (self.open, self.high, self.low, self.close, self.volume)
+        for opened, high, low, close, volume in zip(*(c.decimals() for c in columns), strict=True):
+            close_ms = open_ms + length_ms
+            yield Candle(
+                market=market,
+                timeframe=timeframe,
+                open_ms=open_ms,
+                close_ms=close_ms,
+                open=opened,
+                high=high,
+                low=low,
+                close=close,
+                volume=volume,
+                final=True,
+            )
+            open_ms = close_ms
+
+
+Row = tuple[int, Decimal, Decimal, Decimal, Decimal, Decimal]
+"""Open time in ms, open, high, low, close, volume in base."""
+
+
+def build_candles(market: str, timeframe: str, length_ms: int, rows: Iterable[Row]) -> CandleColumns:
+    """Columns of rows in the order of time; of two rows of one interval the later counts.
+
+    An interval that is left out is flat at the close before it, without volume, as in live trading; a row
+    that does not begin on the grid of the first one is passed over. ConfigurationError for more than eight
+    decimals.
+    """
+    taken: tuple[list[int], ...] = ([], [], [], [], [])
+    first_ms = open_ms = -1
+    for row in rows:
+        if first_ms < 0:
+            first_ms = open_ms = row[0]
+        if row[0] < open_ms - length_ms or (row[0] - first_ms) % length_ms:
+            continue
+        values = _units(market, row)
+        if row[0] == open_ms - length_ms:
+            for column, value in zip(taken, values, strict=True):
+                column[-1] = value
+            continue
+        while open_ms < row[0]:
+            _append(taken, (taken[3][-1],) * 4 + (0,))
+            open_ms += length_ms
+        _append(taken, values)
+        open_ms += length_ms
+    columns = (build_column(column) for column in taken)
+    return CandleColumns(market, timeframe, first_ms, length_ms, *columns)
+
+
+def _append(columns: tuple[list[int], ...], values: tuple[int, ...]) -> None:
+    for column, value in zip(columns, values, strict=True):
+        column.append(value)
+
+
+def _units(market: str, row: Row) -> tuple[int, ...]:
+    try:
+        return tuple(to_units(value) for value in row[1:])
+    except ValueError as error:
+        raise ConfigurationError(f"{market}, candle of {row[0]}: {error}: round it") from error

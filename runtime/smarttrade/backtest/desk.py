@@ -1,0 +1,197 @@
+"""The execution core of a backtest: what it asks for happens on the virtual clock, after the latency.
+
+The log acknowledges at once and the lease never ends; everything else is what runs live: decisions, risk,
+states, order life, exchange time and deadlines.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import deque
+from collections.abc import Callable
+
+from smarttrade.api import TradingAccountSpec
+from smarttrade.backtest.exchange import CandleExchange
+from smarttrade.backtest.options import Assumptions
+from smarttrade.errors import SmartTradeError
+from smarttrade.exchange.errors import NothingToCancelError, OrderWithheldError, VenueRejectedError
+from smarttrade.exchange.venue import NewOrder
+from smarttrade.execution import effects as fx
+from smarttrade.execution.context import Tuning
+from smarttrade.execution.core import Core
+from smarttrade.identity import AccountIdentity
+from smarttrade.messages import AccountView, Answer, Candle, DecisionReply, Fill
+
+NEVER_MS = 1e18
+_SELDOM_MS = 3_600_000.0
+_CLOCK_EVERY_MS = 600_000.0
+# Nothing is lost here and no clock drifts, so what only guards against that happens seldom.
+_TUNING = Tuning(
+    hold_ms=0,
+    settle_ms=0,
+    reconcile_every_ms=_SELDOM_MS,
+    clock_every_ms=NEVER_MS,
+    filters_every_ms=NEVER_MS,
+    report_every_ms=NEVER_MS,
+    snapshot_every=2**62,
+)
+Publish = Callable[[Fill | AccountView | object], None]
+
+
+class Desk:
+    """One account. `publish` gets what execution tells the strategy, `refuse` what it refuses at the door."""
+
+    def __init__(
+        self,
+        identity: AccountIdentity,
+        start_ms: int,
+        assumptions: Assumptions,
+        publish: Publish,
+        refuse: Callable[[DecisionReply], None],
+    ) -> None:
+        self.core = Core(identity, "backtest", _TUNING)
+        self.now_ms = float(start_ms)
+        self.orders = 0
+        self.timer_ms = NEVER_MS
+        self.waiting: list[tuple[float, int, Callable[[], None]]] = []
+        self._publish, self._refuse = publish, refuse
+        self._draw, self._latency_ms = random.Random(assumptions.seed), assumptions.latency_ms
+        self._inputs: deque[fx.Input] = deque()
+        self._ordinal = 0
+        self._sequence = 0
+        self._clock_due_ms = 0.0
+        self._feeding = False
+
+    def open(self, spec: TradingAccountSpec, exchange: CandleExchange) -> None:
+        """Take the lead with an empty log and the capital that the specification names."""
+        self._exchange = exchange
+        self.keep_time()
+        self.feed(fx.ControlRead(generation=1, spec=spec))
+        self.feed(fx.FiltersRead(filters=tuple(exchange.filters.values())))
+        held = {p.symbol: p.quantity for p in spec.capital.initial_positions}
+        exchange.book.restore(spec.capital.currency, spec.capital.allocation, held, ())
+        self.feed(fx.LeaseGained(until_ms=NEVER_MS))
+
+    # --- the clock ---
+
+    def until(self, time_ms: float) -> None:
+        """Everything that happens up to an instant: orders that arrive, timers."""
+        while True:
+            next_ms = self.waiting[0][0] if self.waiting else NEVER_MS
+            if min(next_ms, self.timer_ms) > time_ms:
+                break
+            if next_ms <= self.timer_ms:
+                self.now_ms, _, act = heapq.heappop(self.waiting)
+                act()
+            else:
+                self.now_ms, self.timer_ms = max(self.timer_ms, self.now_ms), NEVER_MS
+                for market in self._exchange.filters:
+                    self.feed(fx.StreamSeen(market=market, fresh=True))
+                self.feed(fx.Tick())
+        self.now_ms = max(self.now_ms, float(time_ms))
+
+    def keep_time(self) -> None:
+        """Measure the exchange's clock, which is exact here, before its error bound has grown.
+
+        On a grid of time, so that it does not depend on how often one asks.
+        """
+        if self.now_ms >= self._clock_due_ms:
+            self._clock_due_ms = (self.now_ms // _CLOCK_EVERY_MS + 1) * _CLOCK_EVERY_MS
+            self._measure()
+
+    def _after(self, delay_ms: float, act: Callable[[], None]) -> None:
+        self._ordinal += 1
+        heapq.heappush(self.waiting, (self.now_ms + delay_ms, self._ordinal, act))
+
+    # --- the core ---
+
+    def move(self, candle: Candle) -> None:
+        """The market has moved: what it filled, and how it stands."""
+        for report in self._exchange.end(candle):
+            self.feed(fx.OrderSeen(report=report))
+        self.feed(fx.QuoteSeen(quote=self._exchange.quote(candle)))
+
+    def feed(self, event: fx.Input) -> None:
+        """One input and all that follows from it at once, in order."""
+        self._inputs.append(event)
+        if self._feeding:
+            return
+        self._feeding = True
+        try:
+            while self._inputs:
+                for effect in self.core.handle(self._inputs.popleft(), self.now_ms):
+                    self._perform(effect)
+        finally:
+            self._feeding = False
+
+    def _perform(self, effect: fx.Effect) -> None:
+        match effect:
+            case fx.Append():
+                self._sequence += 1
+                self.feed(fx.Appended(sequence=self._sequence))
+            case fx.SetTimer():
+                self.timer_ms = min(self.timer_ms, max(effect.at_ms, self.now_ms + 1))
+            case fx.Publish():
+                self._publish(effect.message)
+            case fx.Reply():
+                if effect.reply.answer is Answer.DENIED:
+                    self._refuse(effect.reply)
+            case fx.Send():
+                self._after(self._latency(), lambda: self._place(effect))
+            case fx.Cancel():
+                self._after(self._latency(), lambda: self._cancel(effect))
+            case fx.Query():
+                report = self._exchange.book.query(effect.cid)
+                self.feed(fx.QueryAnswered(cid=effect.cid, report=report, asked_ms=self.now_ms))
+            case fx.ReadAccount():
+                self._read_account()
+            case fx.MeasureClock():
+                self._measure()
+            case fx.ReleaseLease() | fx.Reload():
+                raise SmartTradeError(f"the backtest lost its lead: {effect.reason}")
+            case _:
+                pass
+
+    def _measure(self) -> None:
+        self.feed(fx.ClockSampled(sent_ms=self.now_ms, received_ms=self.now_ms, exchange_ms=self.now_ms))
+
+    # --- requests ---
+
+    def _latency(self) -> float:
+        return self._latency_ms * self._draw.uniform(0.5, 1.5)
+
+    def _place(self, effect: fx.Send) -> None:
+        order = NewOrder(
+            client_order_id=effect.cid,
+            market=effect.market,
+            side=effect.side,
+            kind=effect.kind,
+            price=effect.price,
+            quantity=effect.quantity,
+            deadline_ms=effect.deadline_ms,
+            window_ms=effect.window_ms,
+        )
+        self.orders += 1
+        for other in self._exchange.arrive(effect.market):
+            self.feed(fx.OrderSeen(report=other))
+        try:
+            report = self._exchange.book.place(order, lambda: True)
+        except OrderWithheldError:
+            self.feed(fx.SendWithheld(cid=effect.cid))
+        except VenueRejectedError as error:
+            self.feed(fx.SendRejected(cid=effect.cid, code=error.code, message=error.message))
+        else:
+            self.feed(fx.SendSucceeded(cid=effect.cid, report=report))
+
+    def _cancel(self, effect: fx.Cancel) -> None:
+        try:
+            report = self._exchange.book.cancel(effect.cid)
+        except NothingToCancelError as error:
+            self.feed(fx.CancelFailed(cid=effect.cid, gone=True, reason=str(error)))
+        else:
+            self.feed(fx.OrderSeen(report=report))
+
+    def _read_account(self) -> None:
+        orders, balances = self._exchange.book.read_account()
+        self.feed(fx.AccountRead(orders=orders, trades=(), balances=balances, asked_ms=self.now_ms))
