@@ -28,7 +28,7 @@ class Decisions:
         refusal = self._refusal(decision)
         if refusal is not None:
             if token:
-                self._ctx.emit(Reply(token=token, reply=refusal))
+                self._answer_known(Reply(token=token, reply=refusal))
             return False
         self.accept(decision, token)
         return True
@@ -48,6 +48,13 @@ class Decisions:
         for token, reply in self._unanswered.values():
             self._ctx.outbox.after(Reply(token=token, reply=reply))
         self._unanswered.clear()
+
+    def _answer_known(self, reply: Reply) -> None:
+        """Answer what needs no record of its own; "accepted before" is true when that record is durable."""
+        if reply.reply.answer is Answer.ACCEPTED and not self._ctx.outbox.idle:
+            self._ctx.outbox.after(reply)
+        else:
+            self._ctx.emit(reply)
 
     def close(self, decision: Decision, outcome: Outcome, code: str = "", message: str = "") -> None:
         """Give a decision its outcome, and tell the strategy."""

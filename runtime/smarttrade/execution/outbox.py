@@ -31,8 +31,9 @@ class Outbox:
         self._effects.extend(after)
 
     def after(self, *effects: Effect) -> None:
-        """Effects for when everything that was added so far is durable."""
-        self._effects.extend(effects)
+        """Effects for when everything that was added so far is durable; only while there is such a thing."""
+        waiting = self._effects if self._records or self._in_flight is None else self._in_flight
+        waiting.extend(effects)
 
     def flush(self, epoch: int, holder: str) -> Append | None:
         """The next append, unless one is in flight or there is nothing to say."""

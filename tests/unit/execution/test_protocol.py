@@ -251,6 +251,17 @@ def test_a_decision_that_comes_again_is_accepted_again_and_executed_once(desk: D
     assert sum(isinstance(record, DecisionAccepted) for record in desk.records()) == 1
 
 
+def test_a_decision_that_comes_again_is_not_called_accepted_before_the_log_has_it(desk: Desk) -> None:
+    desk.auto_ack = False
+    decision = desk.decision(_target(desk, "1"))
+    desk.send(decision)
+    desk.send(decision, token=5)
+    assert desk.take(fx.Reply) == []
+    [append] = desk.take(fx.Append)
+    desk.feed(fx.Appended(sequence=append.after + 1))
+    assert {reply.token for reply in desk.take(fx.Reply)} == {1, 5}
+
+
 def test_a_standby_refuses_decisions() -> None:
     desk = Desk()
     desk.decide("1")
