@@ -8,6 +8,7 @@ Every failure becomes a KubeError that tells what a caller must tell apart: not 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -69,7 +70,7 @@ class Kube:
         try:
             _config.load_incluster_config()
         except _config.ConfigException:
-            await _config.load_kube_config()
+            await _config.load_kube_config(os.environ.get("KUBECONFIG"))
         return cls(_client.ApiClient())
 
     async def __aenter__(self) -> Kube:

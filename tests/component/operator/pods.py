@@ -9,8 +9,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from smarttrade.bus import subjects
+from smarttrade.bus.accounts import core_key, strategy_key
 from smarttrade.bus.connection import Connection, connect
 from smarttrade.bus.control import ControlReader
+from smarttrade.bus.keys import OperatorKeys
+from smarttrade.bus.provision import Provisioner
+from smarttrade.bus.server import LocalServer
+from smarttrade.identity import AccountIdentity
 from smarttrade.messages import (
     AccountControl,
     Check,
@@ -110,3 +115,15 @@ def holding(quantity: str) -> Position:
         realized_pnl=Decimal(0),
         unrealized_pnl=Decimal("1.5"),
     )
+
+
+async def stored_accounts(server: LocalServer, keys: OperatorKeys, namespace: Namespace) -> list[bool]:
+    """Whether NATS holds the core and the strategy account of the account `alice`."""
+    identity = AccountIdentity(namespace.installation, namespace.name, "alice")
+    provisioner = Provisioner(server.url, keys)
+    await provisioner.connect()
+    try:
+        publics = [core_key(keys, identity).public, strategy_key(keys, identity).public]
+        return [await provisioner.lookup(public) is not None for public in publics]
+    finally:
+        await provisioner.close()

@@ -11,14 +11,11 @@ from pathlib import Path
 import pytest
 
 from cluster.controlplane import ControlPlane
-from smarttrade.bus.accounts import core_key, strategy_key
 from smarttrade.bus.keys import OperatorKeys
-from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
-from smarttrade.identity import AccountIdentity
 from tests.component.operator.conftest import MakeOperator
 from tests.component.operator.harness import Namespace, OperatorProcess, build_account, eventually
-from tests.component.operator.pods import Pod, holding
+from tests.component.operator.pods import Pod, holding, stored_accounts
 
 CHILDREN = (
     ("Deployment", "alice"),
@@ -26,18 +23,6 @@ CHILDREN = (
     ("PodDisruptionBudget", "alice"),
     ("Secret", "alice-nats"),
 )
-
-
-async def _stored(server: LocalServer, keys: OperatorKeys, namespace: Namespace) -> list[bool]:
-    """Whether NATS holds the core and the strategy account."""
-    identity = AccountIdentity(namespace.installation, namespace.name, "alice")
-    provisioner = Provisioner(server.url, keys)
-    await provisioner.connect()
-    try:
-        publics = [core_key(keys, identity).public, strategy_key(keys, identity).public]
-        return [await provisioner.lookup(public) is not None for public in publics]
-    finally:
-        await provisioner.close()
 
 
 def _is_gone(namespace: Namespace) -> bool:
@@ -55,11 +40,11 @@ async def test_an_account_that_never_traded_is_released_at_once(
 ) -> None:
     namespace.create("TradingAccount", build_account("alice"))
     await asyncio.to_thread(namespace.wait, "Deployment", "alice")
-    assert await _stored(nats, keys, namespace) == [True, True]
+    assert await stored_accounts(nats, keys, namespace) == [True, True]
     namespace.delete("TradingAccount", "alice")
     await asyncio.to_thread(eventually, lambda: _is_gone(namespace))
     await asyncio.to_thread(_assert_nothing_is_left, namespace)
-    assert await _stored(nats, keys, namespace) == [False, False]
+    assert await stored_accounts(nats, keys, namespace) == [False, False]
 
 
 async def test_pods_stay_until_their_orders_are_cancelled(
@@ -82,7 +67,7 @@ async def test_pods_stay_until_their_orders_are_cancelled(
         await asyncio.to_thread(eventually, lambda: _is_gone(namespace))
     assert namespace.events("Settled")
     await asyncio.to_thread(_assert_nothing_is_left, namespace)
-    assert await _stored(nats, keys, namespace) == [False, False]
+    assert await stored_accounts(nats, keys, namespace) == [False, False]
 
 
 async def test_flatten_waits_for_the_positions_too(
@@ -125,7 +110,7 @@ async def test_an_account_deleted_while_the_operator_is_away_is_settled_on_its_r
     assert not _is_gone(namespace)
     await asyncio.to_thread(own_operator.start)
     await asyncio.to_thread(eventually, lambda: _is_gone(namespace))
-    assert await _stored(nats, keys, namespace) == [False, False]
+    assert await stored_accounts(nats, keys, namespace) == [False, False]
 
 
 async def test_a_namespace_with_accounts_can_be_deleted(
@@ -157,7 +142,7 @@ async def test_a_recreated_account_is_built_anew(
             return [owner["uid"] for owner in owners] == [uid]
 
         await asyncio.to_thread(eventually, is_owned)
-        assert await _stored(nats, keys, namespace) == [True, True]
+        assert await stored_accounts(nats, keys, namespace) == [True, True]
         namespace.delete("TradingAccount", "alice")
         await asyncio.to_thread(eventually, lambda: _is_gone(namespace))
 
