@@ -14,7 +14,7 @@ PYTEST := $(BIN)/pytest -q --durations=15
 PARALLEL := -n 4 --dist loadgroup
 
 .PHONY: help setup check fix test test-unit test-component test-simulation test-e2e simulate demo demo-down \
-        cluster-up cluster-down images crds lock bench clean
+        chaos cluster-up cluster-down images crds lock bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,10 +48,13 @@ test-simulation: setup ## Fault histories of the execution protocol on virtual t
 	$(PYTEST) tests/simulation
 
 test-e2e: setup ## The whole platform on a real cluster (made when absent)
-	$(PYTEST) tests/e2e
+	$(PYTEST) -n 3 --dist loadgroup tests/e2e
 
 simulate: setup ## The long search for a fault history that breaks execution
 	$(PY) -m tests.simulation
+
+chaos: setup ## Real processes under kills, pauses, partitions and faults of the exchange, judged by its journal
+	$(PY) -m tests.chaos
 
 demo: export DATA := $(DATA)
 demo: setup ## Cluster, platform, simulated exchange and two accounts that trade; DATA=FILE replays a recording

@@ -10,17 +10,27 @@ import contextlib
 import os
 import random
 import signal
+import sys
+import time
 from collections.abc import Awaitable, Callable
 
+from smarttrade.errors import BusError
+from smarttrade.execution import commands_client
+from smarttrade.execution.commands_client import SOCKET_VARIABLE
+from smarttrade.execution.commands_wire import Halt, encode
 from smarttrade.simulator.faults import FaultKind
+from tests.chaos.judge import require
 from tests.chaos.pod import KILL_AFTER_ANSWER, KILL_BEFORE_SEND, STOP_BEFORE_SEND, trap_path
 from tests.chaos.proxy import Fate, Strike
 from tests.chaos.schedule import LASTING, ORDER, QUERY, Fault
 from tests.chaos.stage import NAMES, Stage
+from tests.component.execution.theatre import eventually
 
 _ORDER = ORDER.encode()
 _TRAP_S = 15.0
 _HALTED_S = 20.0
+# A request that a fault delays arrives by then, or its deadline has passed.
+_UNDER_WAY_S = 2.5
 _EXCHANGE = "exchange-"
 
 
@@ -55,6 +65,7 @@ class Faults:
             "partition-server": self._partition_server,
             "fill-disk": self._fill_disk,
             "halt": self._halt,
+            "halt-without-bus": self._halt_without_bus,
         }
 
     async def strike(self, fault: Fault) -> bool:
@@ -318,15 +329,48 @@ class Faults:
     # --- the operator ---
 
     async def _halt(self, fault: Fault) -> bool:
-        """Halted until no own order rests on the exchange, then Active again."""
+        """Halted by way of the object, then Active again."""
         await self._stage.control(state="Halted")
+        await self._stays_halted(fault)
+        await self._stage.control()
+        return True
+
+    async def _halt_without_bus(self, fault: Fault) -> bool:
+        """No server is left; each pod is told what `smarttrade halt` tells it by way of `kubectl exec`."""
+        servers, names = self._stage.bus.servers, [name for name in NAMES if self._stage.alive(name)]
+        await asyncio.gather(*(server.stop(kill=True) for server in servers))
+        await asyncio.gather(*(self._tell_halt(name) for name in names))
+        await self._stays_halted(fault)
+        await asyncio.gather(*(server.start() for server in servers))
+        await eventually(self._resumed, "the operator writes the specification", _TRAP_S * 4)
+        return True
+
+    async def _tell_halt(self, pod: str) -> None:
+        command = encode(Halt(generation=self._stage.generation + 1, by="chaos")).decode()
+        environment = {**os.environ, SOCKET_VARIABLE: str(self._stage.socket_of(pod))}
+        client = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", commands_client.__name__, command, env=environment
+        )
+        require(await client.wait() == 0, "a halt by hand is answered", pod)
+
+    async def _stays_halted(self, fault: Fault) -> None:
+        """Own orders go, and when what was under way has arrived, nothing new comes."""
+        stage, began = self._stage, time.monotonic()
+        while stage.open_orders():
+            waited = time.monotonic() - began
+            require(waited < _HALTED_S, "a halt cancels every own order", str(stage.open_orders()))
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(_UNDER_WAY_S)
+        before = stage.orders()
+        await asyncio.sleep(fault.for_ms / 1000)
+        new = stage.orders()[len(before) :] + stage.open_orders()
+        require(not new, "nothing is sent while halted", str(new))
+
+    async def _resumed(self) -> bool:
         try:
-            async with asyncio.timeout(_HALTED_S):
-                while self._stage.open_orders():  # noqa: ASYNC110 - the exchange does not tell
-                    await asyncio.sleep(0.05)
-            await asyncio.sleep(fault.for_ms / 1000)
-        finally:
             await self._stage.control()
+        except BusError:
+            return False
         return True
 
 

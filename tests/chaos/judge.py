@@ -65,9 +65,9 @@ def judge(
     intents = {r.cid: r for batch in batches for r in batch.records if isinstance(r, OrderIntended)}
     _read_journal(journal, evidence, checks, intents)
     lost = set(answered) - set(checks._decisions)
-    _require(not lost, "what was answered Accepted is in the log", str(sorted(lost)))
+    require(not lost, "what was answered Accepted is in the log", str(sorted(lost)))
     still_open = set(checks._decisions) - set(checks._outcomes)
-    _require(not still_open, "every decision ends in one outcome", f"open: {sorted(still_open)}")
+    require(not still_open, "every decision ends in one outcome", f"open: {sorted(still_open)}")
     book = checks._replayed()
     checks._agreement(book)
     checks._last_words(book)
@@ -89,7 +89,7 @@ def _read_journal(
     for entry in journal:
         if entry.kind == "NEW":
             intent = intents.get(entry.client_order_id)
-            _require(intent is not None, "an order leaves after its intent is durable", entry.client_order_id)
+            require(intent is not None, "an order leaves after its intent is durable", entry.client_order_id)
             resident = Resident(_sent(entry, cast(OrderIntended, intent)), str(entry.order_id), 0)
             _matches(entry, cast(OrderIntended, intent))
             checks.leaves(resident.sent)
@@ -120,9 +120,9 @@ def _matches(entry: JournalEntry, intent: OrderIntended) -> None:
     """The exchange got the order that was intended, within the time that was intended."""
     placed = (entry.symbol, _SIDES[entry.side], Decimal(entry.quantity), Decimal(entry.price))
     meant = (intent.market, intent.side, intent.quantity, intent.price)
-    _require(placed == meant, "an order is placed as it was intended", f"{placed} for {meant}")
+    require(placed == meant, "an order is placed as it was intended", f"{placed} for {meant}")
     age = entry.time_ms - intent.deadline_ms
-    _require(age <= intent.window_ms, "no order is accepted after its deadline", f"{intent.cid}: {age} ms")
+    require(age <= intent.window_ms, "no order is accepted after its deadline", f"{intent.cid}: {age} ms")
 
 
 def _sent(entry: JournalEntry, intent: OrderIntended) -> Send:
@@ -154,6 +154,7 @@ def _trade(entry: JournalEntry) -> TradeReport:
     )
 
 
-def _require(holds: bool, invariant: str, detail: str) -> None:
+def require(holds: bool, invariant: str, detail: str) -> None:
+    """ViolationError unless it holds."""
     if not holds:
         raise ViolationError(invariant, detail)

@@ -24,10 +24,12 @@ from tests.chaos.recorder import MissedError
 from tests.chaos.schedule import Fault, Schedule, write_schedule
 from tests.chaos.stage import NAMES, Stage
 from tests.chaos.trading import Trading
+from tests.component.execution.theatre import eventually
 from tests.simulation.checks import ViolationError
 
-PROGRESS_S = 45.0
-REST_S = 60.0
+START_S = 120.0
+PROGRESS_S = 90.0
+REST_S = 120.0
 _CRASH = "failed unexpectedly"
 
 Say = Callable[[str], None]
@@ -78,7 +80,7 @@ async def _play(schedule: Schedule, stage: Stage, result: Result, say: Say) -> N
         await stage.control()
         for name in NAMES:
             await stage.start(name)
-        await stage.leader()
+        await eventually(stage.leading, "somebody leads", START_S)
         trading = Trading(stage)
         kubelet = asyncio.create_task(_keep_running(stage))
         trading.start()

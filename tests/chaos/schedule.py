@@ -72,9 +72,10 @@ _WEIGHTS = {
     "drop-streams": 2,
     "kill-server": 3,
     "stop-server": 2,
-    "fill-disk": 1,
     "halt": 2,
+    "halt-without-bus": 2,
 }
+_ALONE_ONLY = {"fill-disk": 1}
 _CLUSTER_ONLY = {"partition-server": 5, "kill-stream-leader": 4}
 _ENDPOINTS = {
     FaultKind.LATE_VISIBILITY: ("*",),
@@ -92,7 +93,7 @@ def build_schedule(
 ) -> Schedule:
     """The whole schedule of a seed."""
     draw = random.Random(f"chaos {seed} {servers}")
-    weights = _WEIGHTS | (_CLUSTER_ONLY if servers > 1 else {})
+    weights = _WEIGHTS | (_CLUSTER_ONLY if servers > 1 else _ALONE_ONLY)
     kinds = draw.choices(list(weights), list(weights.values()), k=faults)
     return Schedule(
         seed=seed,
@@ -117,6 +118,8 @@ def _fault(draw: random.Random, kind: str) -> Fault:
             fields["for_ms"] = 7_000
         case "step-clock":
             fields["amount"] = draw.choice((-STEP_MS, -600, -250, 250, 600, STEP_MS))
+        case "halt" | "halt-without-bus":
+            fields["for_ms"] = 500
         case "fill-disk" | "kill-server" | "stop-server" | "kill-stream-leader":
             fields["for_ms"] = draw.choice((300, 1_000, 3_000))
         case "partition-server":

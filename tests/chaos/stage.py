@@ -54,6 +54,11 @@ class Stage(Theatre):
         self._told: dict[str, float] = {}
         self._draw = random.Random(f"market {schedule.seed}")
 
+    @property
+    def generation(self) -> int:
+        """Of the specification that was written last."""
+        return self._generation
+
     @staticmethod
     def build_exchange() -> Simulator:
         """Filters and fees as those of the simulated histories."""
