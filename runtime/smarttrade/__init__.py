@@ -10,6 +10,7 @@ from smarttrade._version import __version__
 
 if TYPE_CHECKING:
     from smarttrade.evaluation.strategy import (
+        Book,
         Candle,
         Fill,
         OrderStyle,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Book",
     "Candle",
     "Fill",
     "OrderStyle",

@@ -64,6 +64,21 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, tag="quote"):
     update_id: int = 0
 
 
+BOOK_LEVELS = (5, 10, 20)
+"""How many levels of an order book can be asked for."""
+
+
+class Book(msgspec.Struct, frozen=True, kw_only=True, tag="book"):
+    """The best levels of the order book, best first, each `(price, quantity)`. `update_id` grows; 0 where
+    the exchange has none."""
+
+    market: str
+    bids: list[tuple[Decimal, Decimal]]
+    asks: list[tuple[Decimal, Decimal]]
+    time_ms: int
+    update_id: int = 0
+
+
 class Candle(msgspec.Struct, frozen=True, kw_only=True, tag="candle"):
     """One candle. Decisions are made on `final` ones; the others show the running interval."""
 
@@ -105,7 +120,7 @@ class ControlChange(msgspec.Struct, frozen=True, kw_only=True, tag="control"):
     spec: dict[str, Any]
 
 
-MarketEvent = Trade | Quote | Candle | StreamStatus | ControlChange
+MarketEvent = Trade | Quote | Book | Candle | StreamStatus | ControlChange
 
 
 class MarketBatch(Message, frozen=True, kw_only=True, tag="market"):
@@ -286,7 +301,8 @@ class DescribeRequest(Message, frozen=True, kw_only=True, tag="describe"):
 
 
 class EvaluationStatus(Message, frozen=True, kw_only=True, tag="evaluation_status"):
-    """Evaluation's heartbeat, once a second: monitoring exports and reports it on its behalf."""
+    """Evaluation's heartbeat, once a second: monitoring exports and reports it on its behalf, and watches
+    the order book to `book_levels` on each side, 0 for not at all."""
 
     pod: str
     generation: int
@@ -295,6 +311,7 @@ class EvaluationStatus(Message, frozen=True, kw_only=True, tag="evaluation_statu
     decisions: int
     divergences: int
     error: str = ""
+    book_levels: int = 0
 
 
 ServiceRequest = HistoryRequest | DescribeRequest | EvaluationStatus
@@ -318,13 +335,19 @@ class DescribeReply(Message, frozen=True, kw_only=True, tag="describe_reply"):
 
 
 class AccountControl(Message, frozen=True, kw_only=True, tag="account_control"):
-    """The whole specification (camelCase, defaults filled in) as one last-value message."""
+    """The whole specification (camelCase, defaults filled in) as one last-value message.
+
+    `cleared` are fingerprints of exchange accounts that the operator found with no other TradingAccount;
+    `shared` names, for the user, the earlier one that uses the same; see `ExecutionReport.fingerprints`.
+    """
 
     generation: int
     spec: dict[str, Any]
     deleting: bool = False
     kill: bool = False
     written_ms: int = 0
+    cleared: tuple[str, ...] = ()
+    shared: str = ""
 
 
 # --- Reports: monitoring, execution -> operator ---------------------------------------------------------
@@ -340,7 +363,10 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExecutionReport(Message, frozen=True, kw_only=True, tag="execution_report"):
-    """Execution's own view; numbers hold as of `as_of_ms`. Sent on change and every 5 s as a heartbeat."""
+    """Execution's own view; numbers hold as of `as_of_ms`. Sent on change and every 5 s as a heartbeat.
+
+    `fingerprints` are keyed marks of API key and exchange account: two accounts with one in common share it.
+    """
 
     pod: str
     generation: int
@@ -359,6 +385,7 @@ class ExecutionReport(Message, frozen=True, kw_only=True, tag="execution_report"
     breach_id: str = ""
     breach_reason: str = ""
     breach_time_ms: int = 0
+    fingerprints: tuple[str, ...] = ()
 
 
 class MonitoringReport(Message, frozen=True, kw_only=True, tag="monitoring_report"):

@@ -19,7 +19,7 @@ LEASE_BUCKET = "LEASE"
 LEASE_STREAM = f"KV_{LEASE_BUCKET}"
 LEASE_KEY = f"$KV.{LEASE_BUCKET}.leader"
 
-MARKET_KINDS = ("trade", "quote", "candle", "status", "control")
+MARKET_KINDS = ("trade", "quote", "book", "candle", "status", "control")
 ROLES = ("monitoring", "evaluation", "execution")
 
 STRATEGY_STREAMS = ("market.>", "position.>", "fill.>")

@@ -24,7 +24,7 @@ from smarttrade.errors import SmartTradeError
 from smarttrade.evaluation.strategy import SHORT_VALIDITY_MS, Strategy, Wants, Wish
 from smarttrade.evaluation.timers import Timers
 from smarttrade.identity import AccountIdentity, decision_id
-from smarttrade.messages import AccountView, Candle, Decision, Fill, Quote, RestingOrders, Target, Trade
+from smarttrade.messages import AccountView, Book, Candle, Decision, Fill, Quote, RestingOrders, Target, Trade
 
 _LAST_LINES = 6
 _NEVER = (-1, 0, 0)
@@ -88,11 +88,11 @@ class Core:
         """Call `look` whenever the strategy is about to read the account: it may bring `on_view` first."""
         self.strategy._look = look
 
-    def on_event(self, event: Trade | Quote | Candle | Fill) -> list[Decision]:
+    def on_event(self, event: Trade | Quote | Book | Candle | Fill) -> list[Decision]:
         """The decisions that one event causes. MissingCandlesError, StrategyFailedError."""
         return [self.decide(draft) for draft in self.consider(event)]
 
-    def consider(self, event: Trade | Quote | Candle | Fill) -> list[Draft]:
+    def consider(self, event: Trade | Quote | Book | Candle | Fill) -> list[Draft]:
         """What one event makes the strategy want. MissingCandlesError, StrategyFailedError."""
         match event:
             case Candle():
@@ -105,6 +105,11 @@ class Core:
                 self.strategy._prices[event.market] = (event.bid + event.ask) / 2
                 key = str(event.update_id) if event.update_id else f"quote:{event.time_ms}"
                 return self._run(self.strategy.on_quote, event, key, event.time_ms, event.update_id)
+            case Book():
+                if event.bids and event.asks:
+                    self.strategy._prices[event.market] = (event.bids[0][0] + event.asks[0][0]) / 2
+                key = f"book:{event.update_id or event.time_ms}"
+                return self._run(self.strategy.on_book, event, key, event.time_ms, event.update_id)
             case Fill():
                 return self._run(self.strategy.on_fill, event, f"fill:{event.trade_id}", event.time_ms, 0)
 

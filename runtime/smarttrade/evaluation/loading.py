@@ -14,6 +14,7 @@ from smarttrade.api import Strategy as StrategySpec
 from smarttrade.api import TradingAccountSpec
 from smarttrade.errors import ConfigurationError
 from smarttrade.evaluation.strategy import AccountSetup, Strategy
+from smarttrade.messages import BOOK_LEVELS
 
 SOURCE_DIRECTORY = Path("/etc/smarttrade/strategy")
 
@@ -40,6 +41,11 @@ def strategy_name(spec: StrategySpec) -> str:
 def build_strategy(spec: TradingAccountSpec, directory: Path = SOURCE_DIRECTORY) -> Strategy:
     """A new instance; ConfigurationError says which parameter or name is wrong."""
     strategy_class = load_class(spec.strategy, directory)
+    if strategy_class.book_levels not in (0, *BOOK_LEVELS):
+        raise ConfigurationError(
+            f"strategy {strategy_class.__name__}: book_levels is {strategy_class.book_levels!r}: "
+            f"make it 0 or one of {', '.join(map(str, BOOK_LEVELS))}"
+        )
     try:
         return strategy_class(build_setup(spec), spec.strategy.parameters)
     except ConfigurationError:

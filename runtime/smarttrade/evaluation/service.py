@@ -206,4 +206,5 @@ class EvaluationService:
             decisions=self._decided,
             divergences=self._divergence.count,
             error=self._session.error,
+            book_levels=self._session.core.strategy.book_levels if self._session.core else 0,
         )

@@ -24,6 +24,7 @@ from smarttrade.errors import ConfigurationError, SmartTradeError
 from smarttrade.evaluation.parameters import Parameter, read_parameters
 from smarttrade.messages import (
     AccountView,
+    Book,
     Candle,
     Fill,
     OrderStyle,
@@ -37,6 +38,7 @@ from smarttrade.messages import (
 
 __all__ = [
     "AccountSetup",
+    "Book",
     "Candle",
     "Fill",
     "NoPriceError",
@@ -88,6 +90,8 @@ class Strategy:
 
     timeframes: tuple[str, ...] = ()
     """Timeframes needed besides the account's own."""
+    book_levels: int = 0
+    """How many levels of each side of the order book `on_book` is given: 5, 10 or 20; 0 for no books."""
     timers: Mapping[str, int] = MappingProxyType({})
     """Name -> seconds of event time between calls of `on_timer`, aligned to multiples since 1970. May be set
     in `start`."""
@@ -128,6 +132,10 @@ class Strategy:
 
     def on_quote(self, quote: Quote) -> Wants:
         """A change of best bid or ask."""
+
+    def on_book(self, book: Book) -> Wants:
+        """The best levels of the order book, as `book_levels` asks; several a second. Recorded candles and
+        trades have none, so a backtest on them never calls this."""
 
     def on_fill(self, fill: Fill) -> Wants:
         """One of the account's own orders traded. Only the leading pod's strategy sees it at once."""

@@ -3,7 +3,7 @@
 ccxt spends about 17 us on a trade that this takes in well under one tenth of that, and drops the flag that
 says a candle is closed. Whatever lies in the socket's buffer is taken in one turn of the event loop, so a
 burst becomes one batch. Payloads: "Web Socket Streams for Binance", sections Trade, Individual Symbol Book
-Ticker and Kline/Candlestick.
+Ticker, Partial Book Depth and Kline/Candlestick.
 
 What bites: a subscription holds from its acknowledgement on, not from the moment it was asked for, so
 `heard` waits for that; and Binance closes a connection that sends more than five messages a second, so the
@@ -24,13 +24,14 @@ from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_conn
 
 from smarttrade.errors import VenueError
 from smarttrade.exchange.candle import VenueCandle
-from smarttrade.messages import Quote, Side, Trade
+from smarttrade.messages import Book, Quote, Side, Trade
 
 _CONNECT_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 1.0
 _PING_S = 1.0
 _TRADE_PREFIX: Final = b'{"e":"trade"'
 _QUOTE_PREFIX: Final = b'{"u":'
+_BOOK_PREFIX: Final = b'{"lastUpdateId":'
 _DATA = (WSMsgType.TEXT, WSMsgType.CONTINUATION)
 
 
@@ -48,6 +49,12 @@ class _Quote(msgspec.Struct, gc=False):
     B: Decimal
     a: Decimal
     A: Decimal
+
+
+class _Book(msgspec.Struct, gc=False):
+    lastUpdateId: int  # noqa: N815 - the protocol's name
+    bids: list[tuple[Decimal, Decimal]]
+    asks: list[tuple[Decimal, Decimal]]
 
 
 class _Candle(msgspec.Struct, gc=False):
@@ -71,6 +78,7 @@ class _Other(msgspec.Struct):
 
     e: str = ""
     u: int | None = None
+    lastUpdateId: int | None = None  # noqa: N815
     k: _Candle | None = None
     id: int | None = None
     error: _Refusal | None = None
@@ -78,6 +86,7 @@ class _Other(msgspec.Struct):
 
 _decode_trade = msgspec.json.Decoder(_Trade).decode
 _decode_quote = msgspec.json.Decoder(_Quote).decode
+_decode_book = msgspec.json.Decoder(_Book).decode
 _decode_other = msgspec.json.Decoder(_Other).decode
 
 
@@ -110,6 +119,7 @@ class _Listener(WSListener):
         self._fragments = b""
         self.trades: _Arrivals[Trade] = _Arrivals()
         self.quotes: _Arrivals[Quote] = _Arrivals()
+        self.books: _Arrivals[Book] = _Arrivals()
         self.candles: dict[str, _Arrivals[VenueCandle]] = {}
         self.acknowledged = asyncio.Event()
         self.heard_at = 0.0
@@ -138,18 +148,18 @@ class _Listener(WSListener):
         """Wake everybody who waits; the first reason counts."""
         self.ended = self.ended or reason
         self.acknowledged.set()
-        for changed in (
-            self.trades.changed,
-            self.quotes.changed,
-            *(c.changed for c in self.candles.values()),
-        ):
-            changed.set()
+        for arrivals in (self.trades, self.quotes, self.books):
+            arrivals.changed.set()
+        for candles in self.candles.values():
+            candles.changed.set()
 
     def _take(self, payload: bytes) -> None:
         if payload.startswith(_TRADE_PREFIX):
             self._take_trade(_decode_trade(payload))
         elif payload.startswith(_QUOTE_PREFIX):
             self._take_quote(_decode_quote(payload))
+        elif payload.startswith(_BOOK_PREFIX):
+            self._take_book(_decode_book(payload))
         else:
             self._take_other(_decode_other(payload), payload)
 
@@ -181,6 +191,18 @@ class _Listener(WSListener):
             )
         )
 
+    def _take_book(self, book: _Book) -> None:
+        now_ms = self._now_ms()
+        self.books.put(
+            Book(
+                market=self._market,
+                bids=book.bids,
+                asks=book.asks,
+                time_ms=now_ms,
+                update_id=book.lastUpdateId,
+            )
+        )
+
     def _take_other(self, other: _Other, payload: bytes) -> None:
         if other.error:
             self.end(f"subscription refused: {other.error.code} {other.error.msg}")
@@ -195,6 +217,8 @@ class _Listener(WSListener):
             self._take_trade(_decode_trade(payload))
         elif not other.e and other.u is not None:
             self._take_quote(_decode_quote(payload))
+        elif other.lastUpdateId is not None:
+            self._take_book(_decode_book(payload))
 
 
 class BinanceFeed:
@@ -215,6 +239,7 @@ class BinanceFeed:
         self._connecting = asyncio.Lock()
         self._pinging: asyncio.Task[None] | None = None
         self._requests = 0
+        self._book_levels = 0
         self.symbol = symbol
 
     async def watch_trades(self) -> list[Trade]:
@@ -222,6 +247,14 @@ class BinanceFeed:
 
     async def watch_quotes(self) -> list[Quote]:
         return await self._next(self._listener.quotes, f"quotes of {self.symbol}")
+
+    async def watch_books(self, levels: int) -> list[Book]:
+        what = f"order book of {self.symbol}"
+        if not self._book_levels:
+            self._book_levels = levels
+            await self._connected(what)
+            self._subscribe(f"{self._name}@depth{levels}@100ms")
+        return await self._next(self._listener.books, what)
 
     async def watch_candles(self, timeframe: str) -> list[VenueCandle]:
         what = f"{timeframe} candles of {self.symbol}"

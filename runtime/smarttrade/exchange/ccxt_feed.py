@@ -15,7 +15,7 @@ from typing import Any
 
 from smarttrade.errors import VenueError
 from smarttrade.exchange.candle import VenueCandle
-from smarttrade.messages import Quote, Side, Trade
+from smarttrade.messages import Book, Quote, Side, Trade
 
 _LISTEN_S = 0.02
 
@@ -55,6 +55,11 @@ class CcxtFeed:
         tickers = await self._exchange.watch_bids_asks([self.symbol])
         ticker: dict[str, Any] = tickers.get(self.symbol, tickers)
         return ticker
+
+    async def watch_books(self, levels: int) -> list[Book]:
+        async with translated(f"order book of {self.symbol}"):
+            book = await self._exchange.watch_order_book(self.symbol)
+        return [book_from_ccxt(self.symbol, book, levels, self._now_ms())]
 
     async def watch_candles(self, timeframe: str) -> list[VenueCandle]:
         async with translated(f"{timeframe} candles of {self.symbol}"):
@@ -106,6 +111,21 @@ def quote_from_ccxt(market: str, ticker: dict[str, Any], now_ms: int) -> Quote:
         ask_quantity=exact(ticker.get("askVolume") or 0),
         time_ms=int(ticker.get("timestamp") or now_ms),
         update_id=update_id if isinstance(update_id, int) else 0,
+    )
+
+
+def book_from_ccxt(market: str, book: Any, levels: int, now_ms: int) -> Book:
+    bids, asks = (
+        [(exact(price), exact(quantity)) for price, quantity, *_ in book[side][:levels]]
+        for side in ("bids", "asks")
+    )
+    nonce = book.get("nonce")
+    return Book(
+        market=market,
+        bids=bids,
+        asks=asks,
+        time_ms=int(book.get("timestamp") or now_ms),
+        update_id=nonce if isinstance(nonce, int) else 0,
     )
 
 

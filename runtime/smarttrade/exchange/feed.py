@@ -11,7 +11,7 @@ import asyncio
 from typing import Any, Protocol
 
 from smarttrade.exchange.candle import VenueCandle
-from smarttrade.messages import Quote, Trade
+from smarttrade.messages import Book, Quote, Trade
 
 
 class MarketFeed(Protocol):
@@ -23,6 +23,10 @@ class MarketFeed(Protocol):
 
     async def watch_quotes(self) -> list[Quote]:
         """Best bid and ask; while a side of the book is empty there are none."""
+        ...
+
+    async def watch_books(self, levels: int) -> list[Book]:
+        """The best `levels` of each side, one of `messages.BOOK_LEVELS` and the same in every call."""
         ...
 
     async def watch_candles(self, timeframe: str) -> list[VenueCandle]: ...

@@ -10,18 +10,19 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Collection
+from decimal import Decimal
 
 import structlog
 
 from smarttrade.errors import VenueError
 from smarttrade.exchange.feed import MarketFeed
 from smarttrade.exchange.public import PublicVenue
-from smarttrade.messages import MarketEvent, Quote, StreamStatus, Verdict
+from smarttrade.messages import Book, MarketEvent, Quote, StreamStatus, Verdict
 from smarttrade.monitoring.clock import ExchangeClock, monotonic_ms
 from smarttrade.monitoring.metrics import Metrics
 from smarttrade.monitoring.staleness import Action, Judgement, StreamWatch
 from smarttrade.monitoring.tape import Tape
-from smarttrade.monitoring.ticks import impossible_quote
+from smarttrade.monitoring.ticks import best_prices, impossible_book, impossible_quote
 
 logger = structlog.get_logger()
 
@@ -56,12 +57,15 @@ class MarketMonitor:
     ) -> None:
         self.symbol = symbol
         self.stale_ms = stale_ms
+        self.book_levels = 0
+        self._books_wanted = asyncio.Event()
         self._venue = venue
         self._clock = clock
         self._publish = publish
         self._metrics = metrics
         self._log = logger.bind(market=symbol)
         self._quote: Quote | None = None
+        self._book: Book | None = None
         self._told: dict[str, tuple[Judgement, int, int]] = {}
         self._watches = self._new_watches()
         self.tape = Tape(venue, symbol, clock, publish, metrics, self._watch_of_trades)
@@ -70,6 +74,12 @@ class MarketMonitor:
         """The verdict on every stream, now."""
         now = int(monotonic_ms())
         return {stream: watch.judge(now) for stream, watch in self._watches.items()}
+
+    def want_books(self, levels: int) -> None:
+        """Watch the order book to so many levels of each side; once wanted, it is watched from then on."""
+        if levels:
+            self.book_levels = levels
+            self._books_wanted.set()
 
     def timeframes(self) -> Collection[str]:
         """Timeframes of which the exchange has candles."""
@@ -106,6 +116,7 @@ class MarketMonitor:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._trades(feed))
                 tasks.create_task(self._quotes(feed))
+                tasks.create_task(self._books(feed))
                 tasks.create_task(self._candles(feed, tasks))
                 tasks.create_task(self._supervise(feed, tasks))
         except* VenueError as errors:
@@ -118,9 +129,12 @@ class MarketMonitor:
         return reason
 
     def _new_watches(self) -> dict[str, StreamWatch]:
-        now = int(monotonic_ms())
-        limits = {"stale_ms": min(3_000, self.stale_ms), "probe_ms": max(1_000, self.stale_ms // 2)}
-        return {stream: StreamWatch(now, **limits) for stream in STREAMS}
+        return {stream: self._new_watch() for stream in STREAMS}
+
+    def _new_watch(self) -> StreamWatch:
+        return StreamWatch(
+            int(monotonic_ms()), stale_ms=min(3_000, self.stale_ms), probe_ms=max(1_000, self.stale_ms // 2)
+        )
 
     def _watch_of_trades(self) -> StreamWatch:
         return self._watches["trade"]
@@ -166,6 +180,30 @@ class MarketMonitor:
         self._quote = quote
         self._publish(quote)
 
+    async def _books(self, feed: MarketFeed) -> None:
+        """From the moment that somebody wants books; another depth needs another connection."""
+        await self._books_wanted.wait()
+        levels = self.book_levels
+        self._watches["book"] = self._new_watch()
+        while True:
+            books = await feed.watch_books(levels)
+            self._watches["book"].data(int(monotonic_ms()))
+            for book in books:
+                self._take_book(book)
+            if self.book_levels != levels:
+                raise FeedBrokenError(f"the order book is wanted to {self.book_levels} levels, not {levels}")
+
+    def _take_book(self, book: Book) -> None:
+        if self._book and book.update_id and book.update_id <= self._book.update_id:
+            return
+        reason = impossible_book(book)
+        if reason:
+            self._metrics.withheld.labels(self.symbol, "book").inc()
+            self._log.warning("impossible order book withheld", reason=reason)
+            return
+        self._book = book
+        self._publish(book)
+
     async def _candles(self, feed: MarketFeed, tasks: asyncio.TaskGroup) -> None:
         """Watch the exchange's own candles of every timeframe that somebody needs, also later ones."""
         watched: set[str] = set()
@@ -206,10 +244,20 @@ class MarketMonitor:
         behind = ""
         try:
             async with asyncio.timeout(_PROBE_TIMEOUT_S):
-                behind = await (self._missed_trade() if stream == "trade" else self._missed_quote())
+                behind = await self._missed(stream)
         except (VenueError, TimeoutError) as error:
             self._log.debug("probe without an answer", stream=stream, error=str(error))
         watch.probed(int(monotonic_ms()), behind)
+
+    async def _missed(self, stream: str) -> str:
+        """What the stream should have brought by now, or an empty string."""
+        if stream == "trade":
+            return await self._missed_trade()
+        if stream == "quote":
+            return await self._missed_best(
+                lambda: (self._quote.bid, self._quote.ask) if self._quote else None
+            )
+        return await self._missed_best(lambda: best_prices(self._book) if self._book else None)
 
     async def _missed_trade(self) -> str:
         """Ask by REST whether there is a trade that the stream should have brought."""
@@ -218,15 +266,14 @@ class MarketMonitor:
                 return f"trade {trade.id} did not come"
         return ""
 
-    async def _missed_quote(self) -> str:
+    async def _missed_best(self, ours: Callable[[], tuple[Decimal, Decimal] | None]) -> str:
         """Ask by REST, twice, whether best bid and ask have long been others than the stream brought."""
-        ours = self._quote
+        before = ours()
         seen = await self._venue.fetch_quote(self.symbol, self._clock.now_ms)
         await asyncio.sleep(_PROBE_GRACE_MS / 1000)
         again = await self._venue.fetch_quote(self.symbol, self._clock.now_ms)
         steady = (seen.bid, seen.ask) == (again.bid, again.ask)
-        differs = ours is None or (ours.bid, ours.ask) != (again.bid, again.ask)
-        if self._quote is ours and steady and differs:
+        if ours() == before and steady and before != (again.bid, again.ask):
             return f"best bid {again.bid} and ask {again.ask} did not come"
         return ""
 

@@ -15,6 +15,7 @@ import structlog
 
 from smarttrade.errors import BusError
 from smarttrade.messages import (
+    Book,
     Candle,
     ControlChange,
     MarketBatch,
@@ -29,7 +30,14 @@ logger = structlog.get_logger()
 
 Send = Callable[[str, bytes], Awaitable[None]]
 
-_KINDS = {Trade: "trade", Quote: "quote", Candle: "candle", StreamStatus: "status", ControlChange: "control"}
+_KINDS = {
+    Trade: "trade",
+    Quote: "quote",
+    Book: "book",
+    Candle: "candle",
+    StreamStatus: "status",
+    ControlChange: "control",
+}
 _LARGEST_BATCH = 500
 
 

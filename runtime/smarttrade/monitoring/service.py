@@ -21,6 +21,7 @@ from smarttrade.bus.connection import Connection, connect
 from smarttrade.bus.control import ControlReader
 from smarttrade.errors import BusError, ConfigurationError
 from smarttrade.messages import (
+    BOOK_LEVELS,
     AccountControl,
     Check,
     ControlChange,
@@ -179,6 +180,7 @@ class MonitoringService:
         self._metrics.evaluation_ready.set(status.ready)
         self._metrics.evaluation_decisions.set(status.decisions)
         self._metrics.evaluation_divergences.set(status.divergences)
+        self._watchers.want_books(status.book_levels if status.book_levels in BOOK_LEVELS else 0)
         # Execution hears evaluation's pulse this way: a pod whose evaluation hangs must not keep the lead.
         pulse = StreamStatus(
             market="", stream="evaluation", verdict=Verdict.FRESH, since_ms=self._watchers.clock.now_ms()

@@ -38,6 +38,7 @@ class Watchers:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._clock_task: asyncio.Task[None] | None = None
         self.clock = ExchangeClock()
+        self._book_levels = 0
         self.problem = ""
 
     async def follow(self, spec: TradingAccountSpec) -> None:
@@ -76,6 +77,12 @@ class Watchers:
         except SmartTradeError as error:
             return HistoryReply(candles=[], error=str(error))
 
+    def want_books(self, levels: int) -> None:
+        """Watch the order books of all markets, also of those that are added later."""
+        self._book_levels = levels
+        for monitor in self._markets.values():
+            monitor.want_books(levels)
+
     def judgements(self) -> Mapping[str, Mapping[str, Judgement]]:
         return {symbol: monitor.judgements() for symbol, monitor in self._markets.items()}
 
@@ -104,6 +111,7 @@ class Watchers:
 
     def _start(self, venue: PublicVenue, symbol: str, stale_ms: int) -> None:
         monitor = MarketMonitor(venue, symbol, self.clock, self._publish, self._metrics, stale_ms=stale_ms)
+        monitor.want_books(self._book_levels)
         self._markets[symbol] = monitor
         self._tasks[symbol] = asyncio.create_task(monitor.run())
 

@@ -16,6 +16,7 @@ from smarttrade.exchange.ccxt_feed import CcxtFeed
 from smarttrade.exchange.endpoints import create_exchange
 from smarttrade.exchange.feed import MarketFeed
 from smarttrade.exchange.public import PublicVenue, open_public
+from smarttrade.monitoring.ticks import impossible_book
 from smarttrade.simulator.simulator import Simulator
 from smarttrade.simulator.testing import manual_config
 
@@ -124,6 +125,25 @@ async def test_every_trade_of_a_burst_comes_once_and_in_order(
         assert [trade.price for trade in trades] == list(range(60_000, 60_050))
         numbers = [int(trade.id) for trade in trades]
         assert numbers == list(range(numbers[0], numbers[0] + 50))
+    finally:
+        await feed.close()
+
+
+async def test_the_book_is_told_to_the_levels_asked_for(exchange: Simulator, open_feed: OpenFeed) -> None:
+    exchange.set_price("BTC/USDT", "60000")
+    feed = open_feed()
+    watching = asyncio.create_task(feed.watch_books(5))
+    try:
+        await asyncio.wait_for(feed.heard(watching), 10)
+        while not watching.done():
+            exchange.set_price("BTC/USDT", "60001")
+            await asyncio.wait({watching}, timeout=0.2)
+        book = watching.result()[-1]
+        assert book.market == "BTC/USDT"
+        assert len(book.bids) <= 5 >= len(book.asks)
+        assert not impossible_book(book)
+        assert 59_990 < book.bids[0][0] < book.asks[0][0] < 60_010
+        assert book.update_id > 0
     finally:
         await feed.close()
 

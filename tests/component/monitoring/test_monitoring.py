@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from smarttrade.bus import subjects
 from smarttrade.messages import (
+    Book,
     Candle,
     ControlChange,
     DescribeReply,
@@ -235,6 +236,27 @@ async def test_the_operator_hears_of_stale_data_and_of_evaluation(scene: Scene) 
     await scene.exchange.stop()
     await eventually(lambda: not reports[-1].checks[0].ok, "stale data in a report")
     assert reports[-1].checks[0].reason in {"StreamBroken", "StreamStale"}
+
+
+async def test_order_books_are_watched_once_evaluation_wants_them(scene: Scene) -> None:
+    await trade_for(scene.exchange, 5)
+    assert not scene.listener.of(Book)
+    wish = EvaluationStatus(
+        pod=POD, generation=1, ready=True, leading=True, decisions=0, divergences=0, book_levels=5
+    )
+    await scene.ask(wish, None)
+
+    async def moving() -> None:
+        while True:
+            await trade_for(scene.exchange, 2)
+
+    moves = asyncio.create_task(moving())
+    await eventually(lambda: len(scene.listener.of(Book)) >= 3, "order books")
+    moves.cancel()
+    books = scene.listener.of(Book)
+    assert all(len(book.bids) <= 5 and len(book.asks) <= 5 for book in books)
+    assert [book.update_id for book in books] == sorted({book.update_id for book in books})
+    await eventually(lambda: scene.verdict("book") is Verdict.FRESH, "a fresh book")
 
 
 async def test_the_exchanges_clock_is_measured(scene: Scene) -> None:

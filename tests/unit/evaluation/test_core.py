@@ -8,7 +8,7 @@ import pytest
 from smarttrade.evaluation.core import MissingCandlesError, StrategyFailedError
 from smarttrade.evaluation.strategy import Strategy, Wants
 from smarttrade.identity import decision_id
-from smarttrade.messages import AccountView, Candle, EffectiveState, Position, Target
+from smarttrade.messages import AccountView, Book, Candle, EffectiveState, Position, Target
 from tests.unit.evaluation.strategies import IDENTITY, MARKET, MINUTE, OTHER, candle, core, setup, trade
 
 
@@ -71,6 +71,21 @@ def test_trades_of_one_millisecond_are_told_apart() -> None:
     [second] = made.on_event(trade(6, 1_000))
     assert first.order_key < second.order_key
     assert first.want.valid_until_ms == 6_000
+
+
+class Booked(Strategy):
+    book_levels = 5
+
+    def on_book(self, book: Book) -> Wants:
+        return self.target(book.market, book.bids[0][1], reason=str(self.price(book.market)))
+
+
+def test_an_order_book_is_decided_on_and_named_after_its_update() -> None:
+    bids, asks = [(Decimal(99), Decimal(3))], [(Decimal(101), Decimal(1))]
+    seen = Book(market=MARKET, bids=bids, asks=asks, time_ms=1_000, update_id=17)
+    [decision] = core(Booked(setup())).on_event(seen)
+    assert decision.want == Target(quantity=Decimal(3), valid_until_ms=6_000)
+    assert (decision.event_key, decision.event_ordinal, decision.reason) == ("book:17", 17, "100")
 
 
 class Several(Strategy):

@@ -44,6 +44,13 @@ def write(directory: Path, name: str, text: str) -> dict[str, Any]:
     return {"source": {"configMapRef": {"name": "mine"}, "class": f"{name}.Mine"}}
 
 
+def test_a_depth_that_no_exchange_has_is_refused(tmp_path: Path) -> None:
+    text = "from smarttrade import Strategy\nclass Mine(Strategy):\n    book_levels = 7\n"
+    source = write(tmp_path, "deep", text)
+    with pytest.raises(ConfigurationError, match="book_levels is 7: make it 0 or one of 5, 10, 20"):
+        build_strategy(spec(source), tmp_path)
+
+
 def test_a_users_own_class_is_loaded_from_the_mounted_directory(tmp_path: Path) -> None:
     source = write(tmp_path, "loaded_one", "from smarttrade import Strategy\nclass Mine(Strategy): pass\n")
     written = spec(source)

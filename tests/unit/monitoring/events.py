@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from smarttrade.exchange.candle import VenueCandle
-from smarttrade.messages import Candle, Quote, Side, Trade
+from smarttrade.messages import Book, Candle, Quote, Side, Trade
 
 MARKET = "BTC/USDT"
 MINUTE = 60_000
@@ -27,6 +27,16 @@ def quote(bid: str, ask: str, update_id: int = 1) -> Quote:
         bid_quantity=Decimal(1),
         ask=Decimal(ask),
         ask_quantity=Decimal(1),
+        time_ms=1,
+        update_id=update_id,
+    )
+
+
+def book(bids: list[str], asks: list[str], update_id: int = 1) -> Book:
+    return Book(
+        market=MARKET,
+        bids=[(Decimal(price), Decimal(1)) for price in bids],
+        asks=[(Decimal(price), Decimal(1)) for price in asks],
         time_ms=1,
         update_id=update_id,
     )
