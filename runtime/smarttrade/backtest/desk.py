@@ -16,21 +16,21 @@ from smarttrade.backtest.exchange import CandleExchange
 from smarttrade.backtest.options import Assumptions
 from smarttrade.errors import SmartTradeError
 from smarttrade.exchange.errors import NothingToCancelError, OrderWithheldError, VenueRejectedError
-from smarttrade.exchange.venue import NewOrder
+from smarttrade.exchange.reports import OrderReport
 from smarttrade.execution import effects as fx
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.core import Core
+from smarttrade.execution.exchange_link import build_order
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountView, Answer, Candle, DecisionReply, Fill
 
 NEVER_MS = 1e18
-_SELDOM_MS = 3_600_000.0
 _CLOCK_EVERY_MS = 600_000.0
-# Nothing is lost here and no clock drifts, so what only guards against that happens seldom.
+# Nothing is lost here and no clock drifts: what guards against that has nothing to do.
 _TUNING = Tuning(
     hold_ms=0,
     settle_ms=0,
-    reconcile_every_ms=_SELDOM_MS,
+    reconcile_every_ms=NEVER_MS,
     clock_every_ms=NEVER_MS,
     filters_every_ms=NEVER_MS,
     report_every_ms=NEVER_MS,
@@ -66,6 +66,7 @@ class Desk:
     def open(self, spec: TradingAccountSpec, exchange: CandleExchange) -> None:
         """Take the lead with an empty log and the capital that the specification names."""
         self._exchange = exchange
+        self._watches_wallet = spec.risk.minimum_balance > 0
         self.keep_time()
         self.feed(fx.ControlRead(generation=1, spec=spec))
         self.feed(fx.FiltersRead(filters=tuple(exchange.filters.values())))
@@ -109,8 +110,14 @@ class Desk:
     def move(self, candle: Candle) -> None:
         """The market has moved: what it filled, and how it stands."""
         for report in self._exchange.end(candle):
-            self.feed(fx.OrderSeen(report=report))
+            self._seen(fx.OrderSeen(report=report))
         self.feed(fx.QuoteSeen(quote=self._exchange.quote(candle)))
+
+    def _seen(self, event: fx.OrderSeen | fx.SendSucceeded) -> None:
+        """An order changed, and the wallet with it."""
+        self.feed(event)
+        if self._watches_wallet:
+            self._read_account()
 
     def feed(self, event: fx.Input) -> None:
         """One input and all that follows from it at once, in order."""
@@ -139,6 +146,8 @@ class Desk:
                     self._refuse(effect.reply)
             case fx.Send():
                 self._after(self._latency(), lambda: self._place(effect))
+            case fx.SendPair():
+                self._after(self._latency(), lambda: self._place_pair(effect))
             case fx.Cancel():
                 self._after(self._latency(), lambda: self._cancel(effect))
             case fx.Query():
@@ -162,27 +171,30 @@ class Desk:
         return self._latency_ms * self._draw.uniform(0.5, 1.5)
 
     def _place(self, effect: fx.Send) -> None:
-        order = NewOrder(
-            client_order_id=effect.cid,
-            market=effect.market,
-            side=effect.side,
-            kind=effect.kind,
-            price=effect.price,
-            quantity=effect.quantity,
-            deadline_ms=effect.deadline_ms,
-            window_ms=effect.window_ms,
-        )
-        self.orders += 1
-        for other in self._exchange.arrive(effect.market):
-            self.feed(fx.OrderSeen(report=other))
+        book = self._exchange.book
+        self._placed((effect,), lambda: (book.place(build_order(effect), lambda: True),))
+
+    def _place_pair(self, effect: fx.SendPair) -> None:
+        limit, stop = build_order(effect.limit), build_order(effect.stop)
+        book = self._exchange.book
+        self._placed(effect.legs, lambda: book.place_pair(effect.group, limit, stop, lambda: True))
+
+    def _placed(self, sends: tuple[fx.Send, ...], place: Callable[[], tuple[OrderReport, ...]]) -> None:
+        """One request reaches the exchange; what comes of each of its orders."""
+        self.orders += len(sends)
+        for other in self._exchange.arrive(sends[0].market):
+            self._seen(fx.OrderSeen(report=other))
         try:
-            report = self._exchange.book.place(order, lambda: True)
+            reports = place()
         except OrderWithheldError:
-            self.feed(fx.SendWithheld(cid=effect.cid))
+            for send in sends:
+                self.feed(fx.SendWithheld(cid=send.cid))
         except VenueRejectedError as error:
-            self.feed(fx.SendRejected(cid=effect.cid, code=error.code, message=error.message))
+            for send in sends:
+                self.feed(fx.SendRejected(cid=send.cid, code=error.code, message=error.message))
         else:
-            self.feed(fx.SendSucceeded(cid=effect.cid, report=report))
+            for report in reports:
+                self._seen(fx.SendSucceeded(cid=report.client_order_id, report=report))
 
     def _cancel(self, effect: fx.Cancel) -> None:
         try:
@@ -190,7 +202,7 @@ class Desk:
         except NothingToCancelError as error:
             self.feed(fx.CancelFailed(cid=effect.cid, gone=True, reason=str(error)))
         else:
-            self.feed(fx.OrderSeen(report=report))
+            self._seen(fx.OrderSeen(report=report))
 
     def _read_account(self) -> None:
         orders, balances = self._exchange.book.read_account()

@@ -19,6 +19,7 @@ from smarttrade.errors import ConfigurationError
 
 DEADLINE_MISSED = "DeadlineMissed"
 WOULD_MATCH = "WouldMatch"
+WOULD_TRIGGER = "WouldTrigger"
 SIMULATOR = "Simulator"
 _SIMULATOR_HOLD_MS = 2_000
 
@@ -49,7 +50,11 @@ class Evidence(StrEnum):
 class Capability:
     """One exchange. `codes`: its code, or `code|words`, to ours; an empty meaning says: proves nothing.
 
-    `options` are ccxt's, set so that an order makes no other request before its own.
+    `options` are ccxt's, set so that an order makes no other request before its own. `stop_orders`: a stop
+    rests there under a client id and is found, cancelled and listed like any order; `order_pairs`: two of
+    which one cancels the other. Where they do not, the leader watches the price. `dead_mans_switch`: a
+    count-down that cancels every order unless it is renewed. `pages_by`: the id by which the whole history
+    of orders is read, where there is one.
     """
 
     exchange: str
@@ -62,7 +67,11 @@ class Capability:
     unknown_order_codes: frozenset[str] = frozenset()
     credential_codes: frozenset[str] = frozenset()
     options: dict[str, Any] = field(default_factory=dict)
+    test_parameters: dict[str, Any] | None = None
+    stop_orders: bool = False
+    order_pairs: bool = False
     dead_mans_switch: bool = False
+    pages_by: str = ""
     window_ms: int = 800
     settle_ms: int = 500
     hold_ms: int = 10_000
@@ -82,6 +91,8 @@ _BINANCE = Capability(
         "-1021": DEADLINE_MISSED,
         "-2010|insufficient balance": "InsufficientBalance",
         "-2010|immediately match": WOULD_MATCH,
+        "-2010|trigger immediately": WOULD_TRIGGER,
+        "-2010|relationship of the prices": "PricesCrossed",
         "-2010|duplicate order": "",
         "-2010": "VenueRejected",
         "-1013": "FilterFailure",
@@ -99,6 +110,10 @@ _BINANCE = Capability(
     },
     unknown_order_codes=frozenset({"-2013", "-2011"}),
     credential_codes=frozenset({"-2014", "-2015", "-1022", "-2008"}),
+    test_parameters={"test": True},
+    stop_orders=True,
+    order_pairs=True,
+    pages_by="orderId",
     evidence=Evidence.VERIFIED,
 )
 
@@ -117,7 +132,6 @@ CAPABILITIES: dict[str, Capability] = {
             options={"enableUnifiedMargin": False, "enableUnifiedAccount": True},
             unknown_order_codes=frozenset({"170213", "110001"}),
             credential_codes=frozenset({"10003", "10004", "10005"}),
-            dead_mans_switch=True,
         ),
         Capability(
             exchange="okx",
@@ -145,7 +159,6 @@ CAPABILITIES: dict[str, Capability] = {
             options={"unifiedAccount": False},
             unknown_order_codes=frozenset({"ORDER_NOT_FOUND"}),
             credential_codes=frozenset({"INVALID_KEY", "INVALID_SIGNATURE", "FORBIDDEN"}),
-            dead_mans_switch=True,
         ),
         Capability(
             exchange="mexc",
@@ -164,7 +177,6 @@ CAPABILITIES: dict[str, Capability] = {
             options={"uta": False},
             unknown_order_codes=frozenset({"400100", "404000"}),
             credential_codes=frozenset({"400003", "400004", "400005"}),
-            dead_mans_switch=True,
         ),
         Capability(
             exchange="bitget",

@@ -74,6 +74,18 @@ class PaperVenue:
     async def place(self, order: NewOrder, may_leave: Callable[[], bool]) -> OrderReport:
         return self._book.place(order, may_leave)
 
+    async def place_pair(
+        self, group: str, limit: NewOrder, stop: NewOrder, may_leave: Callable[[], bool]
+    ) -> tuple[OrderReport, ...]:
+        return self._book.place_pair(group, limit, stop, may_leave)
+
+    async def read_history(self) -> tuple[tuple[OrderReport, ...], tuple[TradeReport, ...]]:
+        """Nothing: what paper knows is what the log has told it."""
+        return (), ()
+
+    async def arm_switch(self, timeout_ms: int) -> None:
+        """Paper orders die with the process that holds them."""
+
     async def query(self, client_order_id: str, market: str) -> OrderReport | None:
         return self._book.query(client_order_id)
 

@@ -6,7 +6,8 @@ bites: what the market fills is told by `on_market`; what a request itself fills
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ from smarttrade.matching import (
     Kind,
     Market,
     Order,
+    OrderListRequest,
     OrderRejected,
     OrderRequest,
     OrderType,
@@ -65,7 +67,8 @@ _STATUS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A resting order that the log knows, to be put back. `filled` is what the ledger has of it."""
+    """A resting order that the log knows, to be put back. `filled` is what the ledger has of it; orders of
+    one `group` cancel one another."""
 
     client_order_id: str
     order_id: str
@@ -74,6 +77,8 @@ class Standing:
     price: Decimal
     quantity: Decimal
     filled: Decimal
+    trigger: Decimal | None = None
+    group: str = ""
 
 
 @dataclass(slots=True)
@@ -114,8 +119,11 @@ class PaperBook:
         for state in self.engine.markets.values():
             state.next_trade_id = first
         self._placed.clear()
+        groups: dict[str, list[Standing]] = {}
         for order in orders:
-            self._put_back(order)
+            groups.setdefault(order.group or order.client_order_id, []).append(order)
+        for group, standing in groups.items():
+            self._put_back(group, standing)
         return [report for quote in list(self._quotes.values()) for report in self.on_market(quote)]
 
     # --- requests ---
@@ -129,19 +137,41 @@ class PaperBook:
 
     def place(self, order: NewOrder, may_leave: Callable[[], bool]) -> OrderReport:
         """Accept and match; OrderWithheldError, VenueRejectedError."""
+        self._admit(order, may_leave)
+        with self._refusals():
+            placed = self.engine.place(self._account, _request(order), self._now_ms())
+        self._placed[order.client_order_id] = _Placed(placed, str(placed.id), order.quantity, ZERO)
+        return self.take_reports().get(order.client_order_id) or self._report(order.client_order_id)
+
+    def place_pair(
+        self, group: str, limit: NewOrder, stop: NewOrder, may_leave: Callable[[], bool]
+    ) -> tuple[OrderReport, ...]:
+        """Accept two orders of which one cancels the other; errors as `place`."""
+        self._admit(limit, may_leave)
+        request = OrderListRequest(f"{group}L", (_request(limit, maker=True), _request(stop)))
+        with self._refusals():
+            placed = self.engine.place_list(self._account, request, self._now_ms())
+        for order, leg in zip(placed.orders, (limit, stop), strict=True):
+            self._placed[leg.client_order_id] = _Placed(order, str(order.id), leg.quantity, ZERO)
+        changed = self.take_reports()
+        cids = (limit.client_order_id, stop.client_order_id)
+        return tuple(changed.get(cid) or self._report(cid) for cid in cids)
+
+    def _admit(self, order: NewOrder, may_leave: Callable[[], bool]) -> None:
         if order.market not in self.engine.markets:
             raise OrderWithheldError(f"the filters of {order.market} were not read yet")
         if not may_leave():
             raise OrderWithheldError(f"order {order.client_order_id} did not leave")
         if self._now_ms() > order.deadline_ms + order.window_ms:
             raise VenueRejectedError(DEADLINE_MISSED, "the order came after its deadline")
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
         try:
-            placed = self.engine.place(self._account, _request(order), self._now_ms())
+            yield
         except OrderRejected as error:
             refusal = certain_refusal(_as_told(error), self._codes)
             raise refusal or VenueRejectedError("VenueRejected", str(error)) from None
-        self._placed[order.client_order_id] = _Placed(placed, str(placed.id), order.quantity, ZERO)
-        return self.take_reports().get(order.client_order_id) or self._report(order.client_order_id)
 
     def query(self, client_order_id: str) -> OrderReport | None:
         return self._report(client_order_id) if client_order_id in self._placed else None
@@ -223,22 +253,22 @@ class PaperBook:
             time_ms=event.time_ms,
         )
 
-    def _put_back(self, standing: Standing) -> None:
-        request = OrderRequest(
-            symbol=standing.market,
-            side=BUY if standing.side is Side.BUY else SELL,
-            type=OrderType.LIMIT,
-            client_order_id=standing.client_order_id,
-            quantity=standing.quantity - standing.filled,
-            price=standing.price,
-        )
+    def _put_back(self, group: str, standing: list[Standing]) -> None:
+        pair = len(standing) > 1
+        requests = [_standing_request(order, pair=pair) for order in standing]
         try:
-            order = self.engine.place(self._account, request, self._now_ms())
+            if pair:
+                pair_request = OrderListRequest(f"{group}L", tuple(requests))
+                orders = self.engine.place_list(self._account, pair_request, self._now_ms()).orders
+            else:
+                orders = [self.engine.place(self._account, requests[0], self._now_ms())]
         except (OrderRejected, KeyError):
             return  # it cannot rest any more: reconciliation finds it missing and asks
-        self._placed[standing.client_order_id] = _Placed(
-            order, standing.order_id, standing.quantity, standing.filled
-        )
+        by_cid = {order.client_order_id: order for order in orders}
+        for known in standing:
+            self._placed[known.client_order_id] = _Placed(
+                by_cid[known.client_order_id], known.order_id, known.quantity, known.filled
+            )
 
 
 def _side(side: int) -> Side:
@@ -257,15 +287,34 @@ def _market(filters: MarketFilters) -> Market:
     )
 
 
-def _request(order: NewOrder) -> OrderRequest:
-    maker = order.kind is OrderKind.POST_ONLY
+def _standing_request(order: Standing, *, pair: bool) -> OrderRequest:
     return OrderRequest(
         symbol=order.market,
         side=BUY if order.side is Side.BUY else SELL,
-        type=OrderType.LIMIT_MAKER if maker else OrderType.LIMIT,
+        type=_type(order.trigger, maker=pair),
+        client_order_id=order.client_order_id,
+        quantity=order.quantity - order.filled,
+        price=order.price,
+        stop_price=order.trigger,
+    )
+
+
+def _type(trigger: Decimal | None, *, maker: bool) -> OrderType:
+    if trigger is not None:
+        return OrderType.STOP_LOSS_LIMIT
+    return OrderType.LIMIT_MAKER if maker else OrderType.LIMIT
+
+
+def _request(order: NewOrder, *, maker: bool = False) -> OrderRequest:
+    """`maker`: the leg of a pair that takes profit never takes from the book."""
+    return OrderRequest(
+        symbol=order.market,
+        side=BUY if order.side is Side.BUY else SELL,
+        type=_type(order.trigger, maker=maker or order.kind is OrderKind.POST_ONLY),
         client_order_id=order.client_order_id,
         quantity=order.quantity,
         price=order.price,
+        stop_price=order.trigger,
         time_in_force=TimeInForce.IOC if order.kind is OrderKind.LIMIT_IOC else TimeInForce.GTC,
     )
 

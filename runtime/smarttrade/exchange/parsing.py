@@ -57,6 +57,7 @@ def parse_order(order: Mapping[str, Any], client_order_id: str = "") -> OrderRep
     if status is None:
         raise VenueError(f"order {order.get('id')} has status {order.get('status')!r}, which is not known")
     trades = [parse_trade(trade, order) for trade in order.get("trades") or []]
+    trigger = number(order.get("triggerPrice") or order.get("stopPrice"))
     return OrderReport(
         client_order_id=client_order_id or str(order.get("clientOrderId") or ""),
         order_id=str(order["id"]),
@@ -68,6 +69,7 @@ def parse_order(order: Mapping[str, Any], client_order_id: str = "") -> OrderRep
         filled=number(order.get("filled")),
         time_ms=int(order.get("lastUpdateTimestamp") or order.get("timestamp") or 0),
         trades=tuple(trade for trade in trades if trade.order_id),
+        trigger=trigger if trigger > 0 else None,
     )
 
 

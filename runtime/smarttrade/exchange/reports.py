@@ -50,7 +50,7 @@ class TradeReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One order as the exchange reports it, with the trades that came along."""
+    """One order as the exchange reports it, with the trades that came along; `trigger` is a stop's price."""
 
     client_order_id: str
     order_id: str
@@ -62,6 +62,7 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
     filled: Decimal
     time_ms: int
     trades: tuple[TradeReport, ...] = ()
+    trigger: Decimal | None = None
 
 
 class MarketFilters(msgspec.Struct, frozen=True, kw_only=True):

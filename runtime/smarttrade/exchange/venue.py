@@ -20,6 +20,7 @@ from smarttrade.errors import VenueError
 from smarttrade.exchange import errors
 from smarttrade.exchange.capabilities import Capability, Lookup
 from smarttrade.exchange.endpoints import create_exchange, load_own_markets
+from smarttrade.exchange.examination import Examination
 from smarttrade.exchange.pacing import TokenBucket
 from smarttrade.exchange.parsing import parse_balances, parse_filters, parse_order, parse_trade
 from smarttrade.exchange.pinning import deadline_parameters, pinned
@@ -38,7 +39,9 @@ _TYPES: dict[OrderKind, dict[str, Any]] = {
     OrderKind.LIMIT_IOC: {"timeInForce": "IOC"},
     OrderKind.LIMIT: {"timeInForce": "GTC"},
     OrderKind.POST_ONLY: {"postOnly": True},
+    OrderKind.STOP_LIMIT: {"timeInForce": "GTC"},
 }
+_PAGE, _PAGES = 1_000, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOrder:
-    """One order with the deadline that it must carry."""
+    """One order with the deadline that it must carry; `trigger` is the price of a stop."""
 
     client_order_id: str
     market: str
@@ -65,6 +68,26 @@ class NewOrder:
     quantity: Decimal
     deadline_ms: int
     window_ms: int
+    trigger: Decimal | None = None
+
+
+def build_pair(market_id: str, group: str, limit: NewOrder, stop: NewOrder) -> dict[str, str]:
+    """The parameters of Binance's OCO for a sale: the profit above the price, the stop below it."""
+    return {
+        "symbol": market_id,
+        "listClientOrderId": f"{group}L",
+        "side": str(limit.side).upper(),
+        "quantity": format(limit.quantity, "f"),
+        "aboveType": "LIMIT_MAKER",
+        "aboveClientOrderId": limit.client_order_id,
+        "abovePrice": format(limit.price, "f"),
+        "belowType": "STOP_LOSS_LIMIT",
+        "belowClientOrderId": stop.client_order_id,
+        "belowStopPrice": format(stop.trigger or stop.price, "f"),
+        "belowPrice": format(stop.price, "f"),
+        "belowTimeInForce": "GTC",
+        "newOrderRespType": "RESULT",
+    }
 
 
 class Venue:
@@ -83,6 +106,7 @@ class Venue:
             key["password"] = credentials.password
         quiet = {"enableRateLimit": False, "maxRetriesOnFailure": 0}
         self._row = row
+        self._sandbox = endpoint.sandbox
         self._symbols = sorted(symbols)
         self._orders = create_exchange(row.exchange, endpoint, {**key, **quiet, "timeout": _ORDER_TIMEOUT_MS})
         self._polling = create_exchange(row.exchange, endpoint, {**key, **quiet})
@@ -96,6 +120,10 @@ class Venue:
         for exchange in (self._orders, self._stream):
             exchange.set_markets(list(markets.values()))
         return tuple(parse_filters(market) for market in markets.values())
+
+    def examine(self) -> Examination:
+        """The questions before the first order."""
+        return Examination(self._polling, self._row, self._bucket, self._translated, sandbox=self._sandbox)
 
     def trade(self, symbols: Collection[str]) -> None:
         """Trade these markets from the next `read_filters` on."""
@@ -111,7 +139,7 @@ class Venue:
         `may_leave` is asked last before the request is made: OrderWithheldError if it says no.
         VenueRejectedError is certain, VenueUncertainError is everything else.
         """
-        await self._bucket.take()
+        await self._bucket.take(urgent=order.trigger is not None)
         parameters = {
             self._row.lookup_parameter: order.client_order_id,
             **_TYPES[order.kind],
@@ -119,6 +147,8 @@ class Venue:
         }
         if self._row.exchange == "binance":
             parameters["newOrderRespType"] = "FULL"
+        if order.trigger is not None:
+            parameters["stopLossPrice"] = format(order.trigger, "f")
         async with pinned(self._orders, self._lock, self._row, order.deadline_ms, order.window_ms):
             if not may_leave():
                 raise errors.OrderWithheldError(f"order {order.client_order_id} did not leave")
@@ -132,6 +162,25 @@ class Venue:
                     parameters,
                 )
                 return parse_order(answer, order.client_order_id)
+
+    async def place_pair(
+        self, group: str, limit: NewOrder, stop: NewOrder, may_leave: Callable[[], bool]
+    ) -> tuple[OrderReport, ...]:
+        """Send two orders of which one cancels the other, in one request, once; errors as `place`."""
+        await self._bucket.take(urgent=True)
+        async with pinned(self._orders, self._lock, self._row, limit.deadline_ms, limit.window_ms):
+            if not may_leave():
+                raise errors.OrderWithheldError(f"orders {group} did not leave")
+            async with self._translated():
+                market = self._orders.market(limit.market)
+                answer = await self._orders.private_post_orderlist_oco(
+                    {
+                        **build_pair(market["id"], group, limit, stop),
+                        **deadline_parameters(self._row, limit.deadline_ms, limit.window_ms),
+                    }
+                )
+                reports = [self._orders.parse_order(each, market) for each in answer["orderReports"]]
+                return tuple(parse_order(report) for report in reports)
 
     async def query(self, client_order_id: str, market: str) -> OrderReport | None:
         """The order by its client id; None if the exchange says that it knows none. VenueError: no answer."""
@@ -153,7 +202,16 @@ class Venue:
             answer = await self._polling.cancel_order(
                 order_id or None, market, {self._row.lookup_parameter: client_order_id}
             )
-            return parse_order(answer, client_order_id)
+            if answer.get("id") is not None:
+                return parse_order(answer, client_order_id)
+        return await self._one_of_a_cancelled_pair(client_order_id, market)
+
+    async def _one_of_a_cancelled_pair(self, client_order_id: str, market: str) -> OrderReport:
+        """The answer was about the pair as a whole."""
+        report = await self.query(client_order_id, market)
+        if report is None:
+            raise errors.VenueUncertainError(f"order {client_order_id} was cancelled and is not found")
+        return report
 
     async def trades_of(self, market: str, order_id: str) -> tuple[TradeReport, ...]:
         """Every trade of one order."""
@@ -176,6 +234,54 @@ class Venue:
                 trades += [parse_trade(trade) for trade in found]
             balance = await self._polling.fetch_balance()
         return tuple(orders), tuple(trades), parse_balances(balance)
+
+    async def read_history(self) -> tuple[tuple[OrderReport, ...], tuple[TradeReport, ...]]:
+        """Every order and trade of the account's markets that the exchange keeps, ended ones too."""
+        orders: dict[str, OrderReport] = {}
+        trades: dict[tuple[str, str], TradeReport] = {}
+        async with self._translated():
+            for market in self._symbols:
+                for order in await self._all_orders(market):
+                    report = parse_order(order)
+                    orders[report.order_id] = report
+                for own in await self._all_trades(market):
+                    trade = parse_trade(own)
+                    trades[market, trade.trade_id] = trade
+        return tuple(orders.values()), tuple(trades.values())
+
+    async def _all_orders(self, market: str) -> list[dict[str, Any]]:
+        if self._row.pages_by == "orderId":
+            return await self._pages(self._polling.fetch_orders, market, "orderId")
+        await self._bucket.take()
+        ended = await self._polling.fetch_closed_orders(market)
+        await self._bucket.take()
+        return [*ended, *await self._polling.fetch_open_orders(market)]
+
+    async def _all_trades(self, market: str) -> list[dict[str, Any]]:
+        if self._row.pages_by:
+            return await self._pages(self._polling.fetch_my_trades, market, "fromId")
+        await self._bucket.take()
+        found: list[dict[str, Any]] = await self._polling.fetch_my_trades(market)
+        return found
+
+    async def _pages(self, fetch: Callable[..., Any], market: str, cursor: str) -> list[dict[str, Any]]:
+        """Page by rising ids from the first that is kept."""
+        found: list[dict[str, Any]] = []
+        following = 0
+        for _ in range(_PAGES):
+            await self._bucket.take()
+            page = await fetch(market, None, _PAGE, {cursor: following})
+            found += page
+            if len(page) < _PAGE:
+                break
+            following = max(int(each["id"]) for each in page) + 1
+        return found
+
+    async def arm_switch(self, timeout_ms: int) -> None:
+        """Let the exchange cancel every order after this time unless told again; 0 disarms."""
+        await self._bucket.take(urgent=True)
+        async with self._translated():
+            await self._polling.cancel_all_orders_after(timeout_ms)
 
     async def clock(self) -> tuple[float, float, float]:
         """One sample of the exchange's clock: sent and received (monotonic ms), and what it said."""

@@ -12,6 +12,7 @@ from smarttrade.execution.equity import Valuation, acknowledge, mark, observe
 from smarttrade.execution.exposure import Exposure, WorkingOrder, build_exposure
 from smarttrade.execution.orders import Order, Purpose
 from smarttrade.execution.policy import state_while_deleting
+from smarttrade.execution.preflight import outstanding
 from smarttrade.execution.risk import Hold, View
 from smarttrade.execution.state import Effective, Source, build_demands, effective_state
 from smarttrade.execution.targets import middle
@@ -30,6 +31,8 @@ class Accounting:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._states: dict[str, Effective] = {}
+        self._previous: Valuation | None = None
+        self._unwatched = False
         self._follow_from: tuple[object, ...] = ()
 
     def state(self, market: str = "") -> Effective:
@@ -107,11 +110,14 @@ class Accounting:
         """Record new days, peaks, breaches and acknowledgements."""
         ctx, valuation = self._ctx, self.valuation()
         if not valuation.complete or ctx.clock.error_ms(ctx.now_ms) is None:
+            self._unwatched = True
             return
         for ended in acknowledge(ctx.book.losses, spec.acknowledged_breach, valuation, ctx.exchange_ms):
             ctx.record(ended)
-        for record in observe(ctx.book.losses, valuation, spec.risk, ctx.exchange_ms):
+        before = self._previous if self._unwatched else None
+        for record in observe(ctx.book.losses, valuation, spec.risk, ctx.exchange_ms, before):
             ctx.record(record)
+        self._previous, self._unwatched = valuation, False
 
     def view(self, spec: TradingAccountSpec, market: str, *, unguarded: bool = False) -> View:
         """Everything that the checks look at; `unguarded` as in `exposure`."""
@@ -133,6 +139,7 @@ class Accounting:
             resting=sum(_rests(o) for o in ctx.book.unsettled()),
             free_balance=balance.free if balance else None,
             holds=tuple(self.holds()),
+            first=ctx.tuning.preflight and ctx.book.intents == 0,
         )
 
     def holds(self) -> list[Hold]:
@@ -143,6 +150,7 @@ class Accounting:
             found.append(Hold("ClockSkew", "the exchange's clock is not known well enough to pin a deadline"))
         if not ctx.lead.reconciled:
             found.append(Hold("NotReconciled", "orders and trades were not yet compared with the exchange"))
+        found += outstanding(ctx)
         shortfall = ctx.problems.get("BalanceShortfall")
         if shortfall:
             found.append(Hold("BalanceShortfall", shortfall))

@@ -43,6 +43,8 @@ class Book:
         self.sent_ms: deque[int] = deque()
         self.restoring = False
         self.not_before_ms = 0
+        self.last_ms = 0
+        """When the log last knew what the exchange had done."""
         self._by_order_id: dict[tuple[str, str], str] = {}
         self._unsettled: dict[str, Order] = {}
         self._groups: dict[str, set[str]] = {}
@@ -96,6 +98,7 @@ class Book:
             batch_id=batch_id,
             restoring=self.restoring,
             not_before_ms=self.not_before_ms,
+            last_ms=self.last_ms,
             epoch=self.epoch,
             opened=self.opened,
             allocation=self.allocation,
@@ -114,6 +117,7 @@ class Book:
         book.epoch, book.opened, book.allocation = snapshot.epoch, snapshot.opened, snapshot.allocation
         book.intents, book.fills, book.losses = snapshot.intents, snapshot.fills, snapshot.losses
         book.restoring, book.not_before_ms = snapshot.restoring, snapshot.not_before_ms
+        book.last_ms = snapshot.last_ms
         book.markets = {market.market: market for market in snapshot.markets}
         book.ledger = Ledger(snapshot.ledger)
         book.halt = snapshot.halt
@@ -126,6 +130,7 @@ class Book:
 
     def _epoch_started(self, record: records.EpochStarted) -> None:
         self.epoch = max(self.epoch, record.epoch)
+        self.last_ms = max(self.last_ms, record.time_ms)
 
     def _ledger_opened(self, record: records.LedgerOpened) -> None:
         self.opened, self.allocation, self.restoring = True, record.allocation, record.restoring
@@ -136,6 +141,8 @@ class Book:
         self.restoring = False
         if record.lost:
             self.not_before_ms = record.time_ms
+            for market in self.markets.values():
+                market.standing = None
 
     def _decision_accepted(self, record: records.DecisionAccepted) -> None:
         decision = record.decision
@@ -168,6 +175,7 @@ class Book:
         if record.cid in self.orders:
             raise ReusedClientOrderIdError(f"client order id {record.cid} was used before")
         self.intents += 1
+        self.last_ms = max(self.last_ms, record.deadline_ms)
         self._note_sent(record.deadline_ms)
         market = self.market(record.market)
         if record.purpose is Purpose.PROTECTIVE:
@@ -251,15 +259,20 @@ class Book:
     def _order_adopted(self, record: records.OrderAdopted) -> None:
         if record.cid in self.orders:
             return
+        stop = record.trigger is not None
+        market = self.market(record.market)
+        if stop and market.plan is None:
+            market.plan = Plan(decision_id="", stop_loss=record.trigger)
         self._keep(
             Order(
                 cid=record.cid,
                 market=record.market,
                 side=record.side,
-                kind=OrderKind.LIMIT,
+                kind=OrderKind.STOP_LIMIT if stop else OrderKind.LIMIT,
                 price=record.price,
                 quantity=record.quantity,
-                purpose=Purpose.ADOPTED,
+                purpose=Purpose.PROTECTIVE if stop else Purpose.ADOPTED,
+                trigger=record.trigger,
                 decision_id="",
                 leg=0,
                 attempt=0,
@@ -267,7 +280,6 @@ class Book:
                 window_ms=0,
                 state=OrderState.NEW,
                 order_id=record.order_id,
-                group=record.group,
             )
         )
 

@@ -55,7 +55,9 @@ def is_reached(ctx: Context, market: str, want: Target) -> bool:
     spec, filters = ctx.spec, ctx.filters.get(market)
     if spec is None or filters is None or market not in ctx.quotes:
         return False
-    if want.stop_loss is not None or want.take_profit is not None:
+    if not want.stop_loss is want.take_profit is want.trailing_stop is None:
+        return False
+    if market in ctx.book.markets and ctx.book.markets[market].plan is not None:
         return False
     if all(listed.symbol != market for listed in spec.markets):
         return False
@@ -68,7 +70,7 @@ def _idle(ctx: Context) -> bool:
     """Nothing open, asked or about to change."""
     lead, book = ctx.lead, ctx.book
     steady = ctx.leading and lead.reconciled and not (lead.draining or ctx.deleting)
-    waits = ctx.bus_lost_ms is not None or ctx.probes or ctx.cancelling or ctx.effects
+    waits = ctx.bus_lost_ms is not None or ctx.probes or ctx.cancelling or ctx.effects or ctx.watched
     if not steady or waits or not ctx.outbox.idle or book.unsettled():
         return False
     if ctx.clock.error_ms(ctx.now_ms) is None:

@@ -18,6 +18,7 @@ from smarttrade.execution.clock import ExchangeClock
 from smarttrade.execution.effects import Effect, SetTimer
 from smarttrade.execution.outbox import Outbox
 from smarttrade.execution.records import AnyRecord, HaltOrdered, OrderIntended
+from smarttrade.execution.view import Hold
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import Quote
 
@@ -47,8 +48,12 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     exchange_lost_ms: float = 3_000
     replicas: int = 1
     trade_lookback_ms: int = 60_000
+    preflight: bool = False
     stop_orders: bool = True
     order_pairs: bool = True
+    switch_ms: int = 0
+    restores: bool = False
+    """Whether the exchange keeps a history that a new log can be compared with; paper's does not."""
 
 
 @dataclass(slots=True)
@@ -103,6 +108,11 @@ class Context:
     kill: bool = False
     refusal: str = ""
     halt: HaltOrdered | None = None
+    preflight: tuple[Hold, ...] | None = None
+    fingerprints: tuple[str, ...] = ()
+    cleared: tuple[str, ...] = ()
+    shared: str = ""
+    funded: Decimal | None = None
     quotes: dict[str, tuple[Quote, Milliseconds]] = field(default_factory=dict)
     streams: dict[str, tuple[bool, Milliseconds]] = field(default_factory=dict)
     filters: dict[str, MarketFilters] = field(default_factory=dict)
@@ -115,8 +125,12 @@ class Context:
     unprotected: dict[str, Unprotected] = field(default_factory=dict)
     watched: set[str] = field(default_factory=set)
     """Markets whose protection follows the quotes."""
+    exits: dict[str, str] = field(default_factory=dict)
+    """How the last exit of a market ended, where it did not end flat."""
     known_ms: dict[str, Milliseconds] = field(default_factory=dict)
     """When this process learned of an order that is not settled."""
+    fired: set[str] = field(default_factory=set)
+    """Markets in which the exchange cancelled what it was not asked to."""
     effects: list[Effect] = field(default_factory=list)
     bus_lost_ms: Milliseconds | None = None
     log_position: int = 0

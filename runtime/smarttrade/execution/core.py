@@ -30,11 +30,13 @@ from smarttrade.execution.guarding import Guarding
 from smarttrade.execution.lead import Leading
 from smarttrade.execution.orders import Order, OrderState, Purpose
 from smarttrade.execution.reconciliation import Reconciliation
-from smarttrade.execution.records import DecisionClosed, FillRecorded, OrderMoved
+from smarttrade.execution.records import DecisionClosed, FillRecorded, OrderIntended, OrderMoved
 from smarttrade.execution.reporting import Reporting
 from smarttrade.execution.resolution import Resolution
 from smarttrade.execution.resting import Resting
+from smarttrade.execution.restoring import Restoring
 from smarttrade.execution.snapshot import encode_snapshot
+from smarttrade.execution.switch import Switch
 from smarttrade.execution.working import Working
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import DecisionOutcome, Outcome
@@ -50,12 +52,14 @@ class Core:
     def __init__(self, identity: AccountIdentity, holder: str, tuning: Tuning) -> None:
         self.ctx = ctx = Context(identity=identity, holder=holder, tuning=tuning)
         self.accounting = Accounting(ctx)
-        self.fills = Fills(ctx)
+        self.switch = Switch(ctx)
+        self.fills = Fills(ctx, self.switch)
         self.decisions = Decisions(ctx)
         self.cancelling = Cancelling(ctx)
         self.resolution = Resolution(ctx, self.fills)
         self.leading = Leading(ctx, self.resolution)
-        self.reconciliation = Reconciliation(ctx, self.fills, self.leading)
+        self.restoring = Restoring(ctx, self.fills)
+        self.reconciliation = Reconciliation(ctx, self.fills, self.leading, self.restoring)
         self.resting = Resting(ctx, self.decisions, self.accounting, self.cancelling)
         self.guarding = Guarding(ctx, self.decisions, self.accounting, self.cancelling, self.resting)
         self.working = Working(
@@ -89,6 +93,8 @@ class Core:
             fx.OrderSeen: lambda event: self._absorb(event.report),
             fx.TradesSeen: self._trades,
             fx.AccountRead: self._account,
+            fx.HistoryRead: self._history,
+            fx.HistoryReadFailed: lambda event: self.reconciliation.failed(event.reason, credentials=False),
             fx.AccountReadFailed: lambda event: self.reconciliation.failed(event.reason, event.credentials),
             fx.ClockSampled: self._clock,
             fx.StreamBroke: lambda event: self.reconciliation.soon(),
@@ -96,6 +102,7 @@ class Core:
             fx.BusReconnected: self._bus_back,
             fx.Draining: self._drain,
             fx.PeersUnhealthy: self._peers,
+            fx.PreflightRead: self._preflight,
             fx.CommandReceived: self._command,
             fx.Tick: self._tick,
         }
@@ -123,7 +130,8 @@ class Core:
         new.ctx.quotes, new.ctx.streams, new.ctx.filters = ctx.quotes, ctx.streams, ctx.filters
         new.ctx.generation, new.ctx.spec = ctx.generation, ctx.spec
         new.ctx.deleting, new.ctx.kill, new.ctx.refusal = ctx.deleting, ctx.kill, ctx.refusal
-        new.ctx.halt = ctx.halt
+        new.ctx.halt, new.ctx.preflight, new.ctx.fingerprints = ctx.halt, ctx.preflight, ctx.fingerprints
+        new.ctx.cleared, new.ctx.shared, new.ctx.funded = ctx.cleared, ctx.shared, ctx.funded
         new.ctx.lead.draining, new.ctx.bus_lost_ms = ctx.lead.draining, ctx.bus_lost_ms
         new.decisions.counts = self.decisions.counts
         return new
@@ -144,6 +152,7 @@ class Core:
     def _periodic(self) -> None:
         ctx, tuning = self.ctx, self.ctx.tuning
         self.reconciliation.advance()
+        self.switch.advance()
         if ctx.now_ms >= self._clock_ms:
             self._clock_ms = ctx.now_ms + tuning.clock_every_ms
             ctx.emit(fx.MeasureClock())
@@ -153,7 +162,12 @@ class Core:
         if ctx.now_ms >= self._second_ms and ctx.spec is not None and ctx.leading:
             self._second_ms = ctx.now_ms + _EVERY_SECOND_MS
             self.cancelling.forget_ended()
+            self._forget_settled()
             self.accounting.observe(ctx.spec)
+
+    def _forget_settled(self) -> None:
+        open_ = {order.cid for order in self.ctx.book.unsettled()}
+        self.ctx.known_ms = {cid: at for cid, at in self.ctx.known_ms.items() if cid in open_}
 
     def _save(self, *, force: bool = False) -> None:
         """A snapshot is taken between two batches only, when book and log say the same."""
@@ -182,6 +196,7 @@ class Core:
         ctx.refusal = event.refusal
         ctx.generation, ctx.spec = event.generation, event.spec
         ctx.deleting, ctx.kill = event.deleting, event.kill
+        ctx.cleared, ctx.shared = event.cleared, event.shared
         self._second_ms = 0.0
         if ctx.lead.holding and not (ctx.lead.claimed or ctx.lead.claiming):
             self.leading.claim()
@@ -189,6 +204,7 @@ class Core:
 
     def _snapshot(self, event: fx.SnapshotRead) -> None:
         self.ctx.book = Book.restore(event.snapshot)
+        self.ctx.known_ms = {order.cid: self.ctx.now_ms for order in self.ctx.book.unsettled()}
         self.ctx.outbox.sequence = event.snapshot.sequence
 
     def _log(self, event: fx.LogRead) -> None:
@@ -198,6 +214,8 @@ class Core:
         self.ctx.outbox.sequence = event.sequence
         for record in event.batch.records:
             self.ctx.book.apply(record)
+            if isinstance(record, OrderIntended):
+                self.ctx.known_ms[record.cid] = self.ctx.now_ms
             if event.live:
                 self._pass_on(record)
 
@@ -326,6 +344,10 @@ class Core:
             self.reconciliation.read(event)
             self._all_dirty()
 
+    def _history(self, event: fx.HistoryRead) -> None:
+        self.reconciliation.restored(event)
+        self._all_dirty()
+
     def _clock(self, event: fx.ClockSampled) -> None:
         self.ctx.clock.sample(event.sent_ms, event.received_ms, event.exchange_ms)
         self._all_dirty()
@@ -344,6 +366,11 @@ class Core:
     def _peers(self, event: fx.PeersUnhealthy) -> None:
         if self.ctx.lead.claimed and self.ctx.tuning.replicas > 1:
             self.leading.hand_over(event.reason, backoff_ms=5_000)
+
+    def _preflight(self, event: fx.PreflightRead) -> None:
+        self.ctx.preflight = event.findings
+        self.ctx.fingerprints = event.fingerprints or self.ctx.fingerprints
+        self._all_dirty()
 
     def _command(self, event: fx.CommandReceived) -> None:
         self.commands.receive(event)

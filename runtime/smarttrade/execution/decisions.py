@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from smarttrade.execution.context import Context
 from smarttrade.execution.effects import Publish, Reply
+from smarttrade.execution.flatten import FLATTEN_STRATEGY
 from smarttrade.execution.records import DecisionAccepted, DecisionClosed
-from smarttrade.messages import Answer, Decision, DecisionOutcome, DecisionReply, Outcome, Target
+from smarttrade.messages import Answer, Decision, DecisionOutcome, DecisionReply, Outcome
 
 _AFTER_REFUSAL_MS = 1_000.0
 
@@ -86,6 +87,9 @@ class Decisions:
             self._unanswered[decision.id] = (token, self._deny(decision, code, message))
         if decision.id in self.watched:
             self.watched[decision.id] = (outcome, code, message)
+        if decision.strategy == FLATTEN_STRATEGY:
+            text = f"{outcome} {code} {message}".strip()
+            self._ctx.exits[decision.market] = "" if outcome is Outcome.REACHED else text
         key = (str(outcome), code)
         self.counts[key] = self.counts.get(key, 0) + 1
 
@@ -97,8 +101,17 @@ class Decisions:
             return self._deny(decision, "Draining", "this replica hands over")
         if ctx.spec is None or all(market.symbol != decision.market for market in ctx.spec.markets):
             return self._deny(decision, "UnknownMarket", f"{decision.market} is not in spec.markets")
-        if isinstance(decision.want, Target) and (decision.want.stop_loss or decision.want.take_profit):
-            return self._deny(decision, "ProtectionNotSupported", "stop-loss and take-profit are not offered")
+        if ctx.book.restoring:
+            return self._deny(
+                decision, "NotLeading", "the exchange is asked first what this account has done"
+            )
+        if decision.event_time_ms <= ctx.book.not_before_ms:
+            return DecisionReply(
+                id=decision.id,
+                answer=Answer.SUPERSEDED,
+                code="BeforeLogLoss",
+                message="the log was lost after this event: it may have been acted on already",
+            )
         mark = ctx.book.market(decision.market).high_water.get(decision.strategy)
         if mark is None or decision.order_key > mark.order_key:
             return None

@@ -16,6 +16,7 @@ from smarttrade.exchange.reports import Balance, MarketFilters, OrderKind, Order
 from smarttrade.execution.commands_wire import Answer, AnyCommand
 from smarttrade.execution.records import Batch
 from smarttrade.execution.snapshot import Snapshot
+from smarttrade.execution.view import Hold
 from smarttrade.messages import (
     AccountView,
     Decision,
@@ -42,6 +43,8 @@ class ControlRead(_Input, frozen=True, kw_only=True):
     deleting: bool = False
     kill: bool = False
     refusal: str = ""
+    cleared: tuple[str, ...] = ()
+    shared: str = ""
 
 
 class SnapshotRead(_Input, frozen=True, kw_only=True):
@@ -174,6 +177,17 @@ class AccountRead(_Input, frozen=True, kw_only=True):
     asked_ms: float
 
 
+class HistoryRead(_Input, frozen=True, kw_only=True):
+    """All that the exchange keeps of the account's orders, ended ones too, and of its trades."""
+
+    orders: tuple[OrderReport, ...]
+    trades: tuple[TradeReport, ...]
+
+
+class HistoryReadFailed(_Input, frozen=True, kw_only=True):
+    reason: str
+
+
 class AccountReadFailed(_Input, frozen=True, kw_only=True):
     reason: str
     credentials: bool = False
@@ -205,6 +219,13 @@ class PeersUnhealthy(_Input, frozen=True, kw_only=True):
     """This pod's monitoring or evaluation is silent, or the exchange unreachable from here."""
 
     reason: str
+
+
+class PreflightRead(_Input, frozen=True, kw_only=True):
+    """What the exchange's answers have against trading; empty: it passed."""
+
+    findings: tuple[Hold, ...]
+    fingerprints: tuple[str, ...] = ()
 
 
 class CommandReceived(_Input, frozen=True, kw_only=True):
@@ -241,6 +262,8 @@ Input = (
     | OrderSeen
     | TradesSeen
     | AccountRead
+    | HistoryRead
+    | HistoryReadFailed
     | AccountReadFailed
     | ClockSampled
     | StreamBroke
@@ -248,6 +271,7 @@ Input = (
     | BusReconnected
     | Draining
     | PeersUnhealthy
+    | PreflightRead
     | CommandReceived
     | Tick
 )
@@ -328,6 +352,16 @@ class ReadAccount(_Effect, frozen=True, kw_only=True):
     since_ms: int
 
 
+class ReadHistory(_Effect, frozen=True, kw_only=True):
+    """Ask for every order and trade of the account's markets that the exchange keeps."""
+
+
+class ArmSwitch(_Effect, frozen=True, kw_only=True):
+    """Let the exchange cancel every order unless it is told again in time; 0 disarms."""
+
+    timeout_ms: int
+
+
 class MeasureClock(_Effect, frozen=True, kw_only=True):
     """Sample the exchange's clock several times."""
 
@@ -388,6 +422,8 @@ Effect = (
     | Cancel
     | FetchTrades
     | ReadAccount
+    | ReadHistory
+    | ArmSwitch
     | MeasureClock
     | RefreshFilters
     | Reply

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping
 from typing import Any, Protocol
 
 import structlog
@@ -37,6 +37,10 @@ class Exchange(Protocol):
 
     async def place(self, order: NewOrder, may_leave: Callable[[], bool]) -> OrderReport: ...
 
+    async def place_pair(
+        self, group: str, limit: NewOrder, stop: NewOrder, may_leave: Callable[[], bool]
+    ) -> tuple[OrderReport, ...]: ...
+
     async def query(self, client_order_id: str, market: str) -> OrderReport | None: ...
 
     async def cancel(self, client_order_id: str, market: str, order_id: str) -> OrderReport: ...
@@ -47,6 +51,10 @@ class Exchange(Protocol):
         self, since_ms: int
     ) -> tuple[tuple[OrderReport, ...], tuple[TradeReport, ...], tuple[Balance, ...]]: ...
 
+    async def read_history(self) -> tuple[tuple[OrderReport, ...], tuple[TradeReport, ...]]: ...
+
+    async def arm_switch(self, timeout_ms: int) -> None: ...
+
     async def clock(self) -> tuple[float, float, float]: ...
 
     def watch_orders(self) -> AsyncIterator[OrderReport]: ...
@@ -54,6 +62,28 @@ class Exchange(Protocol):
     def watch_trades(self) -> AsyncIterator[TradeReport]: ...
 
     async def close(self) -> None: ...
+
+
+def build_order(send: fx.Send) -> NewOrder:
+    return NewOrder(
+        client_order_id=send.cid,
+        market=send.market,
+        side=send.side,
+        kind=send.kind,
+        price=send.price,
+        quantity=send.quantity,
+        deadline_ms=send.deadline_ms,
+        window_ms=send.window_ms,
+        trigger=send.trigger,
+    )
+
+
+def _told(send: fx.Send, reports: Mapping[str, OrderReport]) -> fx.Input:
+    """An order that the answer leaves out may exist nevertheless."""
+    report = reports.get(send.cid)
+    if report is None:
+        return fx.SendUncertain(cid=send.cid, reason="the answer does not tell of it")
+    return fx.SendSucceeded(cid=send.cid, report=report)
 
 
 def monotonic_ms() -> float:
@@ -90,6 +120,12 @@ class ExchangeLink:
         match effect:
             case fx.Send():
                 self._spawn(self._send(effect))
+            case fx.SendPair():
+                self._spawn(self._send_pair(effect))
+            case fx.ReadHistory():
+                self._spawn(self._read_history())
+            case fx.ArmSwitch():
+                self._spawn(self._arm_switch(effect))
             case fx.Query():
                 self._spawn(self._query(effect))
             case fx.Cancel():
@@ -107,39 +143,53 @@ class ExchangeLink:
         return True
 
     async def _send(self, effect: fx.Send) -> None:
-        order = NewOrder(
-            client_order_id=effect.cid,
-            market=effect.market,
-            side=effect.side,
-            kind=effect.kind,
-            price=effect.price,
-            quantity=effect.quantity,
-            deadline_ms=effect.deadline_ms,
-            window_ms=effect.window_ms,
-        )
-        logger = self._logger.bind(market=effect.market, order=effect.cid)
+        async def place() -> tuple[OrderReport, ...]:
+            return (await self._exchange.place(build_order(effect), lambda: self._may_leave(effect)),)
+
+        await self._placed((effect,), place())
+
+    async def _send_pair(self, effect: fx.SendPair) -> None:
+        limit, stop = build_order(effect.limit), build_order(effect.stop)
+        placing = self._exchange.place_pair(effect.group, limit, stop, lambda: self._may_leave(effect.limit))
+        await self._placed(effect.legs, placing)
+
+    def _may_leave(self, effect: fx.Send) -> bool:
+        return self._may_send() and monotonic_ms() < effect.leave_by_ms
+
+    async def _placed(
+        self, sends: tuple[fx.Send, ...], placing: Coroutine[Any, Any, tuple[OrderReport, ...]]
+    ) -> None:
+        """Wait for one request, and tell of each of its orders what its end proves."""
+        logger = self._logger.bind(market=sends[0].market, order=sends[0].cid)
         started = time.monotonic()
         try:
-            report = await self._exchange.place(
-                order, lambda: self._may_send() and monotonic_ms() < effect.leave_by_ms
-            )
+            reports = {report.client_order_id: report for report in await placing}
         except OrderWithheldError:
             logger.warning("order withheld: the lease or the deadline ran out before it left")
-            self._feed(fx.SendWithheld(cid=effect.cid))
+            self._tell(fx.SendWithheld(cid=send.cid) for send in sends)
         except VenueRejectedError as error:
             logger.warning("order rejected", code=error.code, reason=error.message)
-            self._feed(fx.SendRejected(cid=effect.cid, code=error.code, message=error.message))
+            code, message = error.code, error.message
+            self._tell(fx.SendRejected(cid=send.cid, code=code, message=message) for send in sends)
         except VenueCredentialsError as error:
             logger.error("order rejected: the exchange refuses the key", reason=str(error))
-            self._feed(fx.SendRejected(cid=effect.cid, code="CredentialsRefused", message=str(error)))
+            message = str(error)
+            self._tell(
+                fx.SendRejected(cid=send.cid, code="CredentialsRefused", message=message) for send in sends
+            )
         except (SmartTradeError, ArithmeticError) as error:
             logger.warning("order of unknown fate", reason=str(error))
             self._failed()
-            self._feed(fx.SendUncertain(cid=effect.cid, reason=str(error)))
+            reason = str(error)
+            self._tell(fx.SendUncertain(cid=send.cid, reason=reason) for send in sends)
         else:
             self.order_seconds(time.monotonic() - started)
             self.failing_since_ms = None
-            self._feed(fx.SendSucceeded(cid=effect.cid, report=report))
+            self._tell(_told(send, reports) for send in sends)
+
+    def _tell(self, events: Iterable[fx.Input]) -> None:
+        for event in events:
+            self._feed(event)
 
     async def _query(self, effect: fx.Query) -> None:
         asked_ms = monotonic_ms()
@@ -183,6 +233,22 @@ class ExchangeLink:
         else:
             self.failing_since_ms = None
             self._feed(fx.AccountRead(orders=orders, trades=trades, balances=balances, asked_ms=asked_ms))
+
+    async def _read_history(self) -> None:
+        try:
+            orders, trades = await self._exchange.read_history()
+        except SmartTradeError as error:
+            self._failed()
+            self._logger.warning("the exchange's history was not read", reason=str(error))
+            self._feed(fx.HistoryReadFailed(reason=str(error)))
+        else:
+            self._feed(fx.HistoryRead(orders=orders, trades=trades))
+
+    async def _arm_switch(self, effect: fx.ArmSwitch) -> None:
+        try:
+            await self._exchange.arm_switch(effect.timeout_ms)
+        except SmartTradeError as error:
+            self._logger.warning("the dead man's switch was not set", reason=str(error))
 
     async def _measure_clock(self) -> None:
         for _ in range(CLOCK_SAMPLES):

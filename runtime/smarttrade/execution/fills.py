@@ -22,6 +22,7 @@ from smarttrade.execution.orders import (
     state_from_venue,
 )
 from smarttrade.execution.records import FillRecorded, LossTaken, OrderMoved
+from smarttrade.execution.switch import Switch
 from smarttrade.messages import Fill
 
 _AGAIN_MS = 1_000.0
@@ -30,8 +31,9 @@ _AGAIN_MS = 1_000.0
 class Fills:
     """Order reports and trades into records."""
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, switch: Switch) -> None:
         self._ctx = ctx
+        self._switch = switch
         self._ask_ms: dict[str, float] = {}
 
     def absorb(self, report: OrderReport) -> Order | None:
@@ -87,6 +89,7 @@ class Fills:
             self._ctx.problems["VoidedOrderAppeared"] = (
                 f"order {order.cid} of {order.market} was held to be void and exists: its fills count"
             )
+        before = order.state
         self._ctx.record(
             OrderMoved(
                 cid=order.cid,
@@ -96,6 +99,7 @@ class Fills:
                 time_ms=report.time_ms,
             )
         )
+        self._switch.notice(order, before)
         if order.ended and order.filled < order.quantity and order.purpose is not Purpose.PROTECTIVE:
             self._back_off(order.market)
 

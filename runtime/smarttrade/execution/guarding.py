@@ -118,6 +118,10 @@ class Guarding:
     def accepted(self, order: Order) -> None:
         self._refused.pop(order.market, None)
 
+    def pending(self, market: str) -> bool:
+        """Whether a protective order was sent and its arrival is not known yet."""
+        return any(order.state in _IN_DOUBT for order in self._guards(market))
+
     # --- what should rest ---
 
     def _guards(self, market: str) -> list[Order]:

@@ -19,6 +19,7 @@ class Leading:
     def __init__(self, ctx: Context, resolution: Resolution) -> None:
         self._ctx = ctx
         self._resolution = resolution
+        self._known_until_ms = 0
 
     def gained(self, until_ms: float) -> None:
         """The lease is ours; claim the log."""
@@ -38,6 +39,7 @@ class Leading:
         if ctx.spec is None or not lead.holding or lead.released:
             return
         lead.claiming, lead.epoch = True, ctx.book.epoch + 1
+        self._known_until_ms = ctx.book.last_ms
         ctx.record(EpochStarted(epoch=lead.epoch, holder=ctx.holder, time_ms=ctx.exchange_ms))
         if not ctx.book.opened:
             self._open_ledger()
@@ -65,12 +67,15 @@ class Leading:
         self._ctx.emit(ReleaseLease(reason=reason, backoff_ms=backoff_ms), Reload(reason=reason))
 
     def trades_since_ms(self) -> int:
-        """From when on trades may be missing: the oldest order that is not settled, or a little while ago; 0
-        (the exchange's newest trades) while its clock is not known."""
+        """From when on trades may be missing: the oldest order that is not settled, or a little while ago, or
+        before the first comparison the end of the log that was taken over; 0 (the exchange's newest trades)
+        while its clock is not known."""
         ctx = self._ctx
         if ctx.clock.error_ms(ctx.now_ms) is None:
             return 0
         oldest = min((order.deadline_ms for order in ctx.book.unsettled()), default=ctx.exchange_ms)
+        if not ctx.lead.reconciled:
+            oldest = min(oldest, self._known_until_ms)
         return max(min(oldest, ctx.exchange_ms) - ctx.tuning.trade_lookback_ms, 0)
 
     def _open_ledger(self) -> None:
@@ -84,5 +89,6 @@ class Leading:
                 allocation=spec.capital.allocation,
                 positions=adopted,
                 time_ms=self._ctx.exchange_ms,
+                restoring=self._ctx.tuning.restores,
             )
         )

@@ -63,6 +63,10 @@ def _may_reduce(proposal: Proposal, view: View) -> bool:
             return False
 
 
+def first_order(proposal: Proposal, view: View) -> Finding:
+    return hold(proposal, view) if view.first else None
+
+
 def hold(proposal: Proposal, view: View) -> Finding:
     return next((hold.message for hold in holds(proposal, view)), None)
 

@@ -55,7 +55,12 @@ class Metrics(Collector):
         yield CounterMetricFamily(f"{_PREFIX}_fills", "Fills in the ledger", value=book.fills)
         yield CounterMetricFamily(f"{_PREFIX}_intents", "Orders intended", value=book.intents)
         yield CounterMetricFamily(
-            f"{_PREFIX}_adopted_orders", "Own orders unknown to the log", value=core.reconciliation.adopted
+            f"{_PREFIX}_adopted_orders", "Own orders unknown to the log", value=core.restoring.adopted
+        )
+        yield CounterMetricFamily(
+            f"{_PREFIX}_differences",
+            "Differences to the exchange found by comparing: orders, fills",
+            value=core.reconciliation.differences,
         )
         yield self._outcomes(core)
         yield self._problems(core)

@@ -1,8 +1,8 @@
 """Compares the log with the exchange: at the start, after every reconnect, and every half minute.
 
-Own orders that the log does not know are adopted and then cancelled, because no decision stands behind
-them; everything else that is not ours is counted and left alone. A wallet below the ledger is a fact to be
-reported, never to be corrected by trading.
+Own orders that the log does not know are adopted (`restoring`) and then cancelled, because no decision stands
+behind them, but for stops, which protect; everything else that is not ours is counted and left alone. A
+wallet below the ledger is a fact to be reported, never to be corrected by trading.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Iterable
 
 from smarttrade.exchange.reports import OrderReport
 from smarttrade.execution.context import Context
-from smarttrade.execution.effects import AccountRead, Query, ReadAccount
+from smarttrade.execution.effects import AccountRead, HistoryRead, Query, ReadAccount
 from smarttrade.execution.fills import Fills
 from smarttrade.execution.identifiers import is_own, is_tagged
 from smarttrade.execution.lead import Leading
 from smarttrade.execution.orders import Order, OrderState
-from smarttrade.execution.records import OrderAdopted
+from smarttrade.execution.restoring import Restoring
 
 _RETRY_MS = 1_000.0
 _ON_BOOK = (OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.PENDING_CANCEL)
@@ -25,17 +25,20 @@ _ON_BOOK = (OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.PENDING_CANC
 class Reconciliation:
     """Open orders, recent trades and wallet against the book."""
 
-    def __init__(self, ctx: Context, fills: Fills, leading: Leading) -> None:
+    def __init__(self, ctx: Context, fills: Fills, leading: Leading, restoring: Restoring) -> None:
         self._ctx = ctx
         self._fills = fills
         self._leading = leading
+        self._restoring = restoring
         self._next_ms = 0.0
-        self.adopted = 0
         self.foreign = 0
+        self.differences = 0
 
     def advance(self) -> None:
         """Read the account again when it is time."""
         ctx = self._ctx
+        if ctx.book.restoring:
+            self._restoring.begin()
         if ctx.now_ms >= self._next_ms:
             ctx.emit(ReadAccount(since_ms=self._leading.trades_since_ms()))
             self._next_ms = ctx.now_ms + ctx.tuning.reconcile_every_ms
@@ -57,12 +60,23 @@ class Reconciliation:
         ctx = self._ctx
         for problem in ("CredentialsRefused", "ExchangeUnreachable"):
             ctx.problems.pop(problem, None)
+        before = ctx.book.fills
+        ctx.balances = {balance.asset: balance for balance in account.balances}
+        if ctx.book.restoring:
+            return
         self._orders(account.orders)
         self._fills.take(account.trades)
+        strange = self._restoring.suspect(account.trades)
         self._missing(account)
-        ctx.balances = {balance.asset: balance for balance in account.balances}
+        self.differences += ctx.book.fills - before
         self._wallet()
-        ctx.lead.reconciled = True
+        ctx.lead.reconciled = ctx.lead.reconciled or not strange
+
+    def restored(self, event: HistoryRead) -> None:
+        """The exchange told what it keeps; the account is compared once more with what is known now."""
+        if self._ctx.lead.claimed:
+            self._restoring.read(event)
+            self.soon()
 
     def _orders(self, reports: Iterable[OrderReport]) -> None:
         self.foreign = 0
@@ -71,7 +85,8 @@ class Reconciliation:
             if self._fills.absorb(report) is not None:
                 continue
             if is_own(self._ctx.identity, report.client_order_id):
-                self._adopt(report)
+                self.differences += 1
+                self._restoring.adopt_open(report)
             else:
                 self.foreign += 1
                 stranger = report.client_order_id if is_tagged(report.client_order_id) else stranger
@@ -82,26 +97,12 @@ class Reconciliation:
         else:
             self._ctx.problems.pop("SharedExchangeAccount", None)
 
-    def _adopt(self, report: OrderReport) -> None:
-        self.adopted += 1
-        self._ctx.record(
-            OrderAdopted(
-                cid=report.client_order_id,
-                order_id=report.order_id,
-                market=report.market,
-                side=report.side,
-                price=report.price,
-                quantity=report.quantity,
-                time_ms=report.time_ms,
-            )
-        )
-        self._fills.absorb(report)
-
     def _missing(self, account: AccountRead) -> None:
         """Orders that the book holds for open and the exchange did not list have ended: ask how."""
         listed = {report.order_id for report in account.orders}
         for order in self._ctx.book.unsettled():
             if order.state in _ON_BOOK and order.order_id not in listed:
+                self.differences += 1
                 self._ctx.emit(Query(cid=order.cid, market=order.market, order_id=order.order_id))
 
     def _wallet(self) -> None:

@@ -119,7 +119,7 @@ class OrderAdopted(Record, frozen=True, kw_only=True, tag="adopted"):
     price: Decimal
     quantity: Decimal
     time_ms: int
-    group: str = ""
+    trigger: Decimal | None = None
 
 
 class FillRecorded(Record, frozen=True, kw_only=True, tag="fill"):
@@ -243,6 +243,8 @@ def _version(record: AnyRecord) -> int:
     match record:
         case HistoryRestored() | Instructed() | HaltOrdered() | HaltLifted():
             return 2
+        case OrderAdopted():
+            return 1 if record.trigger is None else 2
         case OrderIntended():
             return 2 if record.trigger is not None or record.group or record.purpose in _SINCE_2 else 1
         case DecisionAccepted(decision=Decision(want=Target() as want)):

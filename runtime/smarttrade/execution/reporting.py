@@ -12,6 +12,9 @@ from smarttrade.execution.context import Context
 from smarttrade.execution.effects import Publish
 from smarttrade.execution.equity import Valuation
 from smarttrade.execution.orders import OrderState
+from smarttrade.execution.preflight import build_check
+from smarttrade.execution.protection import smallest
+from smarttrade.execution.restoring import LOG_LOST
 from smarttrade.messages import AccountView, Check, EffectiveState, ExecutionReport, Position
 
 _VIEW_EVERY_MS = 1_000.0
@@ -35,7 +38,7 @@ class Reporting:
         if ctx.spec is None:
             return
         state = self._accounting.state().state
-        seen = (ctx.leading, ctx.lead.epoch, state, ctx.book.fills)
+        seen = (self._decides, ctx.lead.epoch, state, ctx.book.fills)
         view_due, report_due = ctx.now_ms >= self._view_due_ms, ctx.now_ms >= self._report_due_ms
         if not (view_due or report_due or seen != self._last_view):
             return
@@ -48,6 +51,11 @@ class Reporting:
         if report_due or essence != self._last_report:
             self._last_report, self._report_due_ms = essence, ctx.now_ms + ctx.tuning.report_every_ms
             ctx.emit(Publish(message=report))
+
+    @property
+    def _decides(self) -> bool:
+        """Whether the strategy of this pod is listened to: not before a new log was compared."""
+        return self._ctx.leading and not self._ctx.book.restoring
 
     def positions(self) -> list[Position]:
         ledger, quotes = self._ctx.book.ledger, self._ctx.quotes
@@ -88,14 +96,18 @@ class Reporting:
             breach_id=breach.id if breach else "",
             breach_reason=breach.reason if breach else "",
             breach_time_ms=breach.time_ms if breach else 0,
+            fingerprints=ctx.fingerprints,
         )
 
     def checks(self) -> list[Check]:
         """Verdicts that become conditions; a standby says only what it knows."""
         ctx = self._ctx
-        checks = [self._within_risk(), self._config()]
+        checks = [self._within_risk(), self._config(), *self._log_lost()]
         if ctx.lead.claimed:
-            checks += [self._reconciled(), self._credentials(), *self._unprotected()]
+            checks += [self._reconciled(), self._credentials(), *self._unprotected(), *self._flattened()]
+        preflight = build_check(ctx)
+        if preflight is not None:
+            checks.append(preflight)
         if ctx.deleting:
             checks.append(self._settled())
         return checks
@@ -106,6 +118,38 @@ class Reporting:
             return Check(type="WithinRisk", ok=True, reason="WithinLimits")
         message = f"{breach.id}: the account is {breach.effect} until spec.acknowledgedBreach names it"
         return Check(type="WithinRisk", ok=False, reason=breach.reason, message=message)
+
+    def _log_lost(self) -> Iterator[Check]:
+        breach = self._ctx.book.losses.breach
+        if breach is not None and breach.reason == LOG_LOST:
+            message = (
+                "the exchange keeps orders of this account that its log does not know: positions are as far "
+                "as the exchange remembers. Compare them with the exchange, then set spec.acknowledgedBreach "
+                f"to {breach.id}; losses count anew from there"
+            )
+            yield Check(type=LOG_LOST, ok=True, reason="Paused", message=message)
+
+    def _flattened(self) -> Iterator[Check]:
+        """What Flatten could not sell, and why."""
+        ctx = self._ctx
+        held = [market for market in ctx.book.ledger.held() if ctx.position(market) > 0]
+        if self._accounting.state().state is not EffectiveState.FLATTEN:
+            return
+        if not held:
+            yield Check(type="Flattened", ok=True, reason="Flat")
+            return
+        told = [f"{ctx.position(market):f} of {market}: {self._why_held(market)}" for market in held]
+        yield Check(type="Flattened", ok=False, reason="Holding", message="; ".join(told))
+
+    def _why_held(self, market: str) -> str:
+        ctx = self._ctx
+        filters, held = ctx.filters.get(market), ctx.quotes.get(market)
+        if filters is None or held is None:
+            return "the market has no price or no rules yet"
+        if ctx.position(market) < smallest(held[0].bid, filters):
+            return "less than the exchange takes in one order"
+        last = ctx.exits.get(market)
+        return last if last and ctx.book.market(market).current is None else "being sold"
 
     def _unprotected(self) -> Iterator[Check]:
         """A moment without protection belongs to every change of it; what lasts is told, since when."""
@@ -179,7 +223,7 @@ class Reporting:
         exposure = self._accounting.exposure()
         used = sum((p.quantity * p.average_price for p in positions), Decimal(0)) + exposure.buy_cost
         return AccountView(
-            leading=ctx.leading,
+            leading=self._decides,
             epoch=ctx.book.epoch,
             effective_state=state,
             currency=ctx.spec.capital.currency if ctx.spec else "",

@@ -2,7 +2,8 @@
 
 The order is asked for by its client id until it is found, or until the exchange's own clock has certainly
 passed the last instant at which the exchange could still have accepted it, the hold of the capability
-table included, and it was then missed several times. Only after that it is void, and what it was to do is
+table included, the hold has passed on our own clock since the order was known of, and it was then missed
+several times. Only after that it is void, and what it was to do is
 tried again under a new id. Meanwhile its whole quantity counts as exposure and its market waits; other
 markets go on.
 """
@@ -85,9 +86,12 @@ class Resolution:
         )
 
     def _could_not_arrive_any_more(self, order: Order, asked_ms: float) -> bool:
-        tuning = self._ctx.tuning
+        """The hold has passed on the exchange's clock and on this process's own: the first alone may step."""
+        ctx, tuning = self._ctx, self._ctx.tuning
         hold_ms = max(order.window_ms + tuning.settle_ms, tuning.hold_ms)
-        return self._ctx.clock.surely_past(asked_ms, order.deadline_ms + hold_ms)
+        known_ms = ctx.known_ms.setdefault(order.cid, ctx.now_ms)
+        held_here = asked_ms - known_ms >= hold_ms
+        return held_here and ctx.clock.surely_past(asked_ms, order.deadline_ms + hold_ms)
 
     def _again(self, probe: Probe) -> None:
         probe.asking = False

@@ -21,6 +21,7 @@ from smarttrade.bus.lease import Lease
 from smarttrade.errors import ConfigurationError, SmartTradeError
 from smarttrade.exchange.capabilities import Capability
 from smarttrade.exchange.paper import PaperVenue
+from smarttrade.exchange.venue import Venue
 from smarttrade.execution import effects as fx
 from smarttrade.execution.bus_link import BusLink
 from smarttrade.execution.commands_desk import CommandDesk, keep_halt, kept_halt
@@ -28,9 +29,17 @@ from smarttrade.execution.commands_socket import CommandSocket
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.core import Core
 from smarttrade.execution.exchange_link import Exchange, ExchangeLink, monotonic_ms
+from smarttrade.execution.fingerprint import build_fingerprints, read_secret
 from smarttrade.execution.leadership import Leadership
 from smarttrade.execution.metrics import Metrics
-from smarttrade.execution.setup import build_exchange, build_tuning, check_capability, restore_paper
+from smarttrade.execution.preflight_probe import PreflightProbe
+from smarttrade.execution.setup import (
+    build_exchange,
+    build_tuning,
+    check_capability,
+    read_credentials,
+    restore_paper,
+)
 from smarttrade.process import run as process
 from smarttrade.process.probes import Probes
 from smarttrade.process.settings import Settings
@@ -60,6 +69,7 @@ class ExecutionService:
         self._bus: BusLink | None = None
         self._leadership: Leadership | None = None
         self._link: ExchangeLink | None = None
+        self._probe: PreflightProbe | None = None
         self._exchange: Exchange | None = None
         self._symbols: list[str] = []
         self._started_ms = monotonic_ms()
@@ -220,6 +230,8 @@ class ExecutionService:
                 deleting=control.deleting,
                 kill=control.kill,
                 refusal=refusal,
+                cleared=control.cleared,
+                shared=control.shared,
             )
         )
 
@@ -237,10 +249,25 @@ class ExecutionService:
             self._link.perform(fx.MeasureClock())
             if isinstance(self._exchange, PaperVenue) and self._bus is not None:
                 self._bus.on_market.append(self._exchange.on_market)
+            if isinstance(self._exchange, Venue):
+                self._probe = self._build_probe(self._exchange, spec)
+                self._spawn(self._probe.run())
         elif symbols != self._symbols:
             self._exchange.trade(symbols)
             self._link.perform(fx.RefreshFilters())
         self._symbols = symbols
+        if self._probe is not None:
+            self._probe.use(spec)
+
+    def _build_probe(self, venue: Venue, spec: TradingAccountSpec) -> PreflightProbe:
+        settings = self._settings
+        secret, key = read_secret(settings.nats_credentials), read_credentials(settings.exchange_credentials)
+        return PreflightProbe(
+            venue.examine(),
+            self.feed,
+            lambda: self._core.ctx.filters,
+            lambda account: build_fingerprints(secret, spec, key.api_key, account),
+        )
 
     async def _heartbeat(self, nc: Connection) -> None:
         """Twice a second: time passes, and what this pod depends on is looked at."""

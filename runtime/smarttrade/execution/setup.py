@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
-from smarttrade.api import Mode, TradingAccountSpec
+from smarttrade.api import DeadMansSwitch, Mode, TradingAccountSpec
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.errors import ConfigurationError
 from smarttrade.exchange.capabilities import Capability, Deadline, Evidence, find_capability
@@ -16,6 +16,8 @@ from smarttrade.execution.book import Book
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.exchange_link import Exchange
 from smarttrade.process.settings import Settings
+
+SWITCH_MS = 30_000
 
 
 def read_credentials(directory: Path) -> Credentials:
@@ -29,14 +31,29 @@ def read_credentials(directory: Path) -> Credentials:
 
 def build_tuning(spec: TradingAccountSpec, row: Capability, replicas: int) -> Tuning:
     """The protocol's times. A paper order that the log does not show filled never was: no hold."""
-    hold_ms = 0 if spec.mode is Mode.PAPER else row.hold_ms
-    return Tuning(window_ms=row.window_ms, settle_ms=row.settle_ms, hold_ms=hold_ms, replicas=replicas)
+    paper = spec.mode is Mode.PAPER
+    return Tuning(
+        window_ms=row.window_ms,
+        settle_ms=row.settle_ms,
+        hold_ms=0 if paper else row.hold_ms,
+        replicas=replicas,
+        stop_orders=row.stop_orders,
+        order_pairs=row.order_pairs,
+        switch_ms=SWITCH_MS if row.dead_mans_switch and not paper else 0,
+        restores=not paper,
+        preflight=not paper,
+    )
 
 
 def check_capability(spec: TradingAccountSpec) -> Capability:
     """The exchange's row; ConfigurationError where Live may not use it."""
     exchange = spec.exchange
     row = find_capability(exchange.name, exchange.environment)
+    if exchange.dead_mans_switch is DeadMansSwitch.ARMED and not row.dead_mans_switch:
+        raise ConfigurationError(
+            f"{exchange.name} has no dead man's switch for spot orders: set spec.exchange.deadMansSwitch to "
+            "Disarmed; an account that falls silent is taken over by its other replica"
+        )
     if spec.mode is not Mode.LIVE:
         return row
     if row.deadline is Deadline.NONE:
@@ -89,6 +106,8 @@ def restore_paper(venue: PaperVenue, book: Book, spec: TradingAccountSpec) -> No
             price=order.price,
             quantity=order.quantity,
             filled=order.recorded,
+            trigger=order.trigger,
+            group=order.group,
         )
         for order in book.unsettled()
         if order.order_id and order.kind is not OrderKind.LIMIT_IOC

@@ -89,6 +89,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     batch_id: str = ""
     restoring: bool = False
     not_before_ms: int = 0
+    last_ms: int = 0
 
 
 _encoder = msgspec.json.Encoder(decimal_format="string")

@@ -77,7 +77,8 @@ class View:
     market. `fresh`: markets whose data monitoring calls fresh. `costs`: what the ledger's
     positions cost, per market. `last_losses_ms`: market to its last losing exit. `sent_ms`: times of the
     orders of the last minute, oldest first. `resting`: own orders that are or may be open.
-    `free_balance`: of capital.currency in the wallet, None if unknown.
+    `free_balance`: of capital.currency in the wallet, None if unknown. `first`: a live account that never
+    sent an order.
     """
 
     spec: TradingAccountSpec
@@ -94,6 +95,7 @@ class View:
     resting: int = 0
     free_balance: Decimal | None = None
     holds: tuple[Hold, ...] = ()
+    first: bool = False
 
     def of(self, market: str) -> MarketExposure:
         return self.exposure.of(market)

@@ -76,6 +76,8 @@ class Working:
         others = [order for order in working if order.purpose is not Purpose.PROTECTIVE]
         in_doubt = any(order.state in _IN_DOUBT for order in others)
         selling = False
+        if market in ctx.fired and self._protect_first(spec, market, state):
+            return
         if book.standing is not None:
             self._resting.advance(book.standing, state, in_doubt=in_doubt)
         elif in_doubt:
@@ -86,9 +88,25 @@ class Working:
             self._cancelling.request_all(others)
         self._guarding.maintain(spec, market, state, selling=selling)
 
+    def _protect_first(self, spec: TradingAccountSpec, market: str, state: EffectiveState) -> bool:
+        """After the exchange cancelled everything: protection comes before what adds to the position. Whether
+        it is still on its way."""
+        self._guarding.maintain(spec, market, state, selling=False)
+        if self._guarding.pending(market):
+            return True
+        self._ctx.fired.discard(market)
+        return False
+
     def _end_what_was_stopped(self, book: MarketBook) -> None:
-        """A protective fill ends the decision of the position: it must not buy back what was just sold."""
-        if book.current is not None and book.current.id == book.stopped:
+        """A protective fill ends the decision of the position: it must not buy back what was just sold. So
+        does a loss of the log."""
+        if book.current is None:
+            return
+        ours = book.current.strategy in _PURPOSES
+        if not ours and book.current.event_time_ms <= self._ctx.book.not_before_ms:
+            message = "the log was lost after this event: it may have been acted on already"
+            self._decisions.close(book.current, Outcome.PARKED, "BeforeLogLoss", message)
+        elif book.current.id == book.stopped:
             message = "a protective order sold; a new decision may enter again"
             self._decisions.close(book.current, Outcome.PARKED, "ProtectionFilled", message)
 

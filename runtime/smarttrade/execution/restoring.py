@@ -1,0 +1,134 @@
+"""Brings back from the exchange what the log does not know, and says that the log was lost.
+
+An order's intent is durable before it is sent. So an own order that the exchange knows and the log does not
+proves that the log lost something: all of it, where the log is new, or its end. What the exchange keeps of
+own orders and their fills is taken over; which decisions were acted on, what protected a position and what
+losses were counted is gone. So nothing that was decided on earlier events is executed, and the account is
+Paused, as if a limit were broken, until the owner has looked: losses then count from that moment.
+
+Trades carry no client id: whose they are is told by the order list, asked for when a trade has an order
+that nobody knows. What bites: ended orders are forgotten after a while, so only one that is open, or has a
+trade that was never counted, proves a loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from smarttrade.exchange.reports import OrderReport, TradeReport, VenueStatus
+from smarttrade.execution.context import Context
+from smarttrade.execution.effects import HistoryRead, ReadHistory
+from smarttrade.execution.equity import breach_id
+from smarttrade.execution.fills import Fills
+from smarttrade.execution.identifiers import is_own
+from smarttrade.execution.records import Breached, HistoryRestored, OrderAdopted
+from smarttrade.messages import EffectiveState
+
+LOG_LOST = "LogLost"
+_AGAIN_MS = 2_000.0
+_STRANGERS = 10_000
+
+
+class Restoring:
+    """Own orders unknown to the log."""
+
+    def __init__(self, ctx: Context, fills: Fills) -> None:
+        self._ctx = ctx
+        self._fills = fills
+        self._due_ms = 0.0
+        self._strangers: dict[str, None] = {}
+        self.adopted = 0
+
+    def begin(self) -> None:
+        """A new log: ask what the exchange remembers, until it has answered."""
+        ctx = self._ctx
+        if ctx.now_ms >= self._due_ms:
+            self._due_ms = ctx.now_ms + _AGAIN_MS
+            ctx.emit(ReadHistory())
+        ctx.wake_at(self._due_ms)
+
+    def suspect(self, trades: Iterable[TradeReport]) -> bool:
+        """Whether there are trades of orders that nobody knows: the user's own, or of a part of the log that
+        was lost. The order list is asked whose they are."""
+        book = self._ctx.book
+        strange = [
+            trade.order_id
+            for trade in trades
+            if trade.order_id not in self._strangers
+            and book.by_order_id(trade.market, trade.order_id) is None
+            and not book.ledger.knows(trade.market, trade.trade_id)
+        ]
+        if strange:
+            self.begin()
+        return bool(strange)
+
+    def adopt_open(self, report: OrderReport) -> None:
+        """An own order that is open, and that the log should know."""
+        self._adopt(report)
+        self._declare_lost(orders=1, fills=0)
+
+    def read(self, event: HistoryRead) -> None:
+        """Take over own orders that the log does not know, with their fills."""
+        ctx, fresh = self._ctx, self._ctx.book.restoring
+        self._remember_strangers(event)
+        trades: dict[tuple[str, str], list[TradeReport]] = {}
+        for trade in event.trades:
+            trades.setdefault((trade.market, trade.order_id), []).append(trade)
+        found = [
+            (report, trades.get((report.market, report.order_id), []))
+            for report in event.orders
+            if self._is_missing(report, trades.get((report.market, report.order_id), []), fresh=fresh)
+        ]
+        for report, _ in found:
+            self._adopt(report)
+        news = sorted((t for _, own in found for t in own), key=lambda trade: trade.time_ms)
+        self._fills.take(news)
+        if found:
+            self._declare_lost(orders=len(found), fills=len(news))
+        elif fresh:
+            ctx.record(HistoryRestored(lost=False, orders=0, fills=0, time_ms=ctx.exchange_ms))
+
+    def _is_missing(self, report: OrderReport, trades: Sequence[TradeReport], *, fresh: bool) -> bool:
+        ctx = self._ctx
+        if not is_own(ctx.identity, report.client_order_id) or report.client_order_id in ctx.book.orders:
+            return False
+        uncounted = any(not ctx.book.ledger.knows(trade.market, trade.trade_id) for trade in trades)
+        return fresh or report.status is VenueStatus.OPEN or uncounted
+
+    def _remember_strangers(self, event: HistoryRead) -> None:
+        own = {o.order_id for o in event.orders if is_own(self._ctx.identity, o.client_order_id)}
+        for trade in event.trades:
+            if trade.order_id not in own:
+                self._strangers[trade.order_id] = None
+        while len(self._strangers) > _STRANGERS:
+            del self._strangers[next(iter(self._strangers))]
+
+    def _adopt(self, report: OrderReport) -> None:
+        self.adopted += 1
+        self._ctx.record(
+            OrderAdopted(
+                cid=report.client_order_id,
+                order_id=report.order_id,
+                market=report.market,
+                side=report.side,
+                price=report.price,
+                quantity=report.quantity,
+                time_ms=report.time_ms,
+                trigger=report.trigger,
+            )
+        )
+        self._fills.absorb(report)
+
+    def _declare_lost(self, *, orders: int, fills: int) -> None:
+        ctx, now_ms = self._ctx, self._ctx.exchange_ms
+        ctx.record(HistoryRestored(lost=True, orders=orders, fills=fills, time_ms=now_ms))
+        breach = ctx.book.losses.breach
+        if breach is None or breach.reason != LOG_LOST:
+            ctx.record(
+                Breached(
+                    id=breach_id(LOG_LOST, now_ms),
+                    reason=LOG_LOST,
+                    effect=EffectiveState.PAUSED,
+                    time_ms=now_ms,
+                )
+            )
