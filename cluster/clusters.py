@@ -3,7 +3,7 @@
 from cluster import binaries, kind
 from cluster.commands import run, succeeds
 from cluster.errors import ClusterError
-from cluster.node import lifecycle
+from cluster.node import lifecycle, running
 from cluster.node.layout import Instance
 from cluster.target import Origin, Target
 
@@ -28,6 +28,13 @@ def down(where: Target) -> None:
         raise ClusterError(
             f"{where.context} was not made here, so it is not removed here; unset CONTEXT to mean ours"
         )
+
+
+def is_there(where: Target) -> bool:
+    """Whether anything can be on it: ours keeps but images when it ends, while kind's may only be stopped."""
+    if where.origin is Origin.LOCAL:
+        return bool(running.supervisors(Instance(where.context)))
+    return where.origin is Origin.GIVEN or where.context.removeprefix("kind-") in kind.clusters()
 
 
 def is_ready(where: Target) -> bool:

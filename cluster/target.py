@@ -43,23 +43,45 @@ class Target:
 
 
 def target() -> Target:
-    """The cluster to work on; it need not run yet (see `cluster.target.up`)."""
+    """The cluster to work on; it need not run yet (see `cluster.clusters.up`)."""
     return choose(os.environ, instance_name(), docker.answers)
 
 
 def choose(environment: Mapping[str, str], name: str, docker_answers: Callable[[], bool]) -> Target:
-    """The choice itself: `environment` before Docker before our own; ClusterError for half a choice."""
-    local = Target(Origin.LOCAL, Instance(name).kubeconfig, name)
-    with_kind = Target(Origin.KIND, kind.kubeconfig(name), f"kind-{name}")
+    """The choice itself: `environment` before Docker before our own; ClusterError for half a choice.
+
+    A KUBECONFIG that was made here names its cluster, as the README has it exported, but CLUSTER_NAME is
+    said on purpose and counts more.
+    """
     given, context = environment.get("KUBECONFIG"), environment.get("CONTEXT")
-    for ours in (local, with_kind):
-        if given == str(ours.kubeconfig) and context in (None, "", ours.context):
+    ours = _made_here(Path(given)) if given else None
+    if ours and context in (None, "", ours.context):
+        if environment.get("CLUSTER_NAME") in (None, "", _name(ours)):
             return ours
-    if context:
+    elif context:
         return Target(Origin.GIVEN, Path(given or Path.home() / ".kube" / "config"), context)
-    if given:
+    elif given:
         raise ClusterError(
             f"KUBECONFIG is {given}, which was not made here: name the context to use with CONTEXT=..., "
             "or unset KUBECONFIG to use a local cluster"
         )
-    return with_kind if docker_answers() else local
+    return _with_kind(name) if docker_answers() else _local(name)
+
+
+def _local(name: str) -> Target:
+    return Target(Origin.LOCAL, Instance(name).kubeconfig, name)
+
+
+def _with_kind(name: str) -> Target:
+    return Target(Origin.KIND, kind.kubeconfig(name), f"kind-{name}")
+
+
+def _name(ours: Target) -> str:
+    return ours.context.removeprefix("kind-") if ours.origin is Origin.KIND else ours.context
+
+
+def _made_here(kubeconfig: Path) -> Target | None:
+    """The cluster whose kubeconfig this is, if its place is one where we put them."""
+    folder = kubeconfig.parent.name
+    candidates = (_with_kind(folder.removeprefix("kind-")), _local(folder))
+    return next((each for each in candidates if each.kubeconfig == kubeconfig), None)

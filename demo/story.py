@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cluster import binaries
+from cluster import binaries, clusters
 from cluster.kubectl import Kubectl
+from cluster.target import target
 from demo import accounts, ground_truth, platform
 from demo.accounts import Seen
 from demo.environment import build_images, place_recording, ready_cluster
@@ -47,6 +48,9 @@ def up(data: Path | None) -> None:
 def down() -> None:
     """Remove the accounts and the platform; the cluster stays."""
     progress = Progress()
+    if not clusters.is_there(target()):
+        progress.step("nothing to remove: the cluster does not run, and it keeps nothing when it ends")
+        return
     kubectl = Kubectl(ready_cluster())
     progress.step("accounts: settle and remove")
     accounts.delete(kubectl)

@@ -1,32 +1,81 @@
 """The real cluster, shared by all end-to-end tests: what `cluster.target` chooses, under a name of its own.
 
 A demonstration that is left running has an operator that serves every namespace, so these tests never share
-its cluster. The cluster is removed afterwards if it was started here.
+its cluster. Several test processes share this one: the first starts it, and the last one removes it if it
+was not there before.
 """
 
+import fcntl
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from cluster import clusters
 from cluster.images import platform
 from cluster.kubectl import Kubectl, build_namespace
-from cluster.target import Origin, target
+from cluster.locks import exclusive
+from cluster.paths import cache_folder
+from cluster.target import Origin, Target, target
+from tests.e2e.proxy import Proxy
 
 os.environ.setdefault("CLUSTER_NAME", "smarttrade-test")
+_HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker a folder; on a cluster that was given, two installations would get in each other's way."""
+    for item in items:
+        if item.path.is_relative_to(_HERE):
+            folder = item.path.relative_to(_HERE).parts[0]
+            item.add_marker(pytest.mark.xdist_group("all" if os.environ.get("CONTEXT") else folder))
+
+
+@contextmanager
+def shared(where: Target) -> Iterator[None]:
+    """Hold the cluster up; a process that dies lets go of it too."""
+    gate = cache_folder() / "cluster" / f"{where.context}.tests.lock"
+    users = gate.with_suffix(".users")
+    gate.parent.mkdir(parents=True, exist_ok=True)
+    with users.open("a+") as file:
+        with exclusive(gate):
+            if _is_alone(file.fileno()):
+                users.write_text("keep" if clusters.is_ready(where) else "remove")
+                clusters.up(where)
+            fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+        with exclusive(gate):
+            last = _is_alone(file.fileno())
+            if last and users.read_text() == "remove" and where.origin is not Origin.GIVEN:
+                clusters.down(where)
+
+
+def _is_alone(descriptor: int) -> bool:
+    """Whether no other process holds the file; it is then held alone."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Kubectl]:
     """kubectl on the cluster, which is started when it does not run."""
     where = target()
-    was_there = clusters.is_ready(where)
-    clusters.up(where)
-    yield Kubectl(where)
-    if not was_there and where.origin is not Origin.GIVEN:
-        clusters.down(where)
+    with shared(where):
+        yield Kubectl(where)
+
+
+@pytest.fixture(scope="session")
+def proxy(cluster: Kubectl) -> Iterator[Proxy]:
+    """Plain HTTP to the API server, whatever the kubeconfig's way of logging in."""
+    with Proxy(cluster) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,14 @@
 
 import re
 import subprocess
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+from tests import readme
+
+ROOT, README = readme.ROOT, readme.TEXT
+END_TO_END = ROOT / "tests" / "e2e" / "demo"
 
 
 def test_every_linked_file_exists() -> None:
@@ -20,6 +21,17 @@ def test_every_linked_file_exists() -> None:
 def test_every_make_target_exists_and_is_listed(target: str) -> None:
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert re.search(rf"(?m)^\W*(\[1m)?{target}\b", listed), f"make help does not list {target}"
+
+
+def test_every_command_is_run_by_an_end_to_end_test() -> None:
+    tests = "".join((END_TO_END / name).read_text("utf-8") for name in ("test_demo.py", "conftest.py"))
+    (start,) = re.findall(r'FIRST_ACCOUNT = "(.*)"', tests)
+    as_a_block = {line.strip() for line in readme.block_with(start).splitlines()}
+    # These tests are themselves what `make test` runs, and .ci/run calls it by that name.
+    assert "exec make test\n" in (ROOT / ".ci" / "run").read_text("utf-8")
+    run = as_a_block | {"make test"} | set(re.findall(r'"((?:make|\.venv/bin/)[^"{]+)"', tests))
+    assert [command for command in readme.commands() if command not in run] == []
+    assert len(readme.commands()) >= 10
 
 
 def test_the_picture_is_well_formed() -> None:

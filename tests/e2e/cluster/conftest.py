@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from cluster.kubectl import Kubectl, build_namespace
+from cluster.kubectl import Document, Kubectl, build_namespace
 from tests.e2e.cluster.talking import Caller, address, build_caller, build_listener
+from tests.e2e.proxy import Proxy
+
+POLICIES = "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies"
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,7 @@ class Stage:
     """`home` has a listener and callers alice and bob; `away` (labelled `place: away`) has a caller carol."""
 
     cluster: Kubectl
+    proxy: Proxy
     home: str
     away: str
     listener: str
@@ -23,9 +27,30 @@ class Stage:
     carol: Caller
     addresses: dict[str, str]
 
+    @property
+    def callers(self) -> tuple[Caller, ...]:
+        return self.alice, self.bob, self.carol
+
+    def apply(self, policy: Document) -> None:
+        """Make or change a policy of `home`; the API server has it when this returns."""
+        path = f"{POLICIES.format(self.home)}/{policy['metadata']['name']}"
+        answer = self.proxy.apply(path, policy)
+        assert answer.status in (200, 201), answer.message
+
+    def remove(self, name: str = "") -> None:
+        """Delete one policy of `home`, or all; the API server has done it when this returns."""
+        answer = self.proxy.call("DELETE", f"{POLICIES.format(self.home)}/{name}".rstrip("/"))
+        assert answer.status == 200, answer.message
+
+    def label(self, pod: str, **labels: str | None) -> None:
+        """Change labels of a pod of `home`; None removes one."""
+        path = f"/api/v1/namespaces/{self.home}/pods/{pod}"
+        answer = self.proxy.merge(path, {"metadata": {"labels": labels}})
+        assert answer.status == 200, answer.message
+
 
 @pytest.fixture(scope="module")
-def stage(cluster: Kubectl, images: dict[str, str]) -> Iterator[Stage]:
+def stage(cluster: Kubectl, proxy: Proxy, images: dict[str, str]) -> Iterator[Stage]:
     """The pods are ready and no policy is in force."""
     suffix, image = uuid.uuid4().hex[:6], images["runtime"]
     home, away = f"home-{suffix}", f"away-{suffix}"
@@ -42,7 +67,9 @@ def stage(cluster: Kubectl, images: dict[str, str]) -> Iterator[Stage]:
     addresses = {name: address(cluster, home, name) for name in ("listener", "alice", "bob")}
     addresses["carol"] = address(cluster, away, "carol")
     callers = [Caller(cluster, home, "alice"), Caller(cluster, home, "bob"), Caller(cluster, away, "carol")]
-    yield Stage(cluster, home, away, addresses["listener"], *callers, addresses)
+    yield Stage(cluster, proxy, home, away, addresses["listener"], *callers, addresses)
+    for caller in callers:
+        caller.close()
     cluster("delete", "namespace", home, away, "--wait=false")
 
 
@@ -52,5 +79,6 @@ def no_policy_left(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "stage" in request.fixturenames:
         stage = request.getfixturevalue("stage")
-        for namespace in (stage.home, stage.away):
-            stage.cluster("delete", "networkpolicy", "--all", f"--namespace={namespace}")
+        stage.remove()
+        for caller in stage.callers:
+            caller.settles(stage.listener, reachable=True)

@@ -1,6 +1,7 @@
 """Pods that listen and pods that call, to see which traffic passes."""
 
-from subprocess import CompletedProcess
+import subprocess
+import time
 
 from cluster.kubectl import Document, Kubectl, build_pod, eventually
 
@@ -16,15 +17,21 @@ for port in ({TCP_PORT}, {OTHER_PORT}):
     server = socketserver.ThreadingTCPServer(("0.0.0.0", port), Answer)
     threading.Thread(target=server.serve_forever).start()
 """
-_CALL = """
+_PASSED, _DROPPED = "passed", "dropped"
+# Calls whom it is told to, one line a call: a process of its own for each would take longer than the call.
+_CALL = f"""
 import socket, sys
-try:
-    with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=float(sys.argv[3])) as connection:
-        sys.exit(0 if connection.recv(5) == b"hello" else 2)
-except TimeoutError:
-    sys.exit(3)
+for line in sys.stdin:
+    host, port, timeout = line.split()
+    try:
+        with socket.create_connection((host, int(port)), timeout=float(timeout)) as connection:
+            said = "{_PASSED}" if connection.recv(5) == b"hello" else "no greeting"
+    except TimeoutError:
+        said = "{_DROPPED}"
+    except OSError as error:
+        said = repr(error)
+    print(said, flush=True)
 """
-_TIMED_OUT = 3
 
 
 def build_listener(name: str, image: str, labels: dict[str, str]) -> Document:
@@ -42,41 +49,51 @@ def build_caller(name: str, image: str, labels: dict[str, str]) -> Document:
 
 
 class Caller:
-    """Calls from one pod."""
+    """Calls from one pod, through one session of `kubectl exec`, which no policy concerns."""
 
     def __init__(self, cluster: Kubectl, namespace: str, pod: str) -> None:
-        self._cluster, self._namespace, self._pod = cluster, namespace, pod
+        self._pod = pod
+        words = cluster.words("exec", "-i", f"--namespace={namespace}", pod, "--", "python", "-c", _CALL)
+        self._session = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def close(self) -> None:
+        self._session.communicate()
 
     def reaches(self, host: str, port: int = TCP_PORT, timeout_s: float = 3) -> bool:
         """Whether the greeting arrives; False only when packets were dropped, an error for anything else."""
-        done = self._call(host, port, timeout_s)
-        if done.returncode not in (0, _TIMED_OUT):
-            raise AssertionError(
-                f"calling {host}:{port} from {self._pod} failed otherwise: {done.stderr[-800:]}"
-            )
-        return done.returncode == 0
+        said = self._call(host, port, timeout_s)
+        if said not in (_PASSED, _DROPPED):
+            raise AssertionError(f"calling {host}:{port} from {self._pod} failed otherwise: {said}")
+        return said == _PASSED
+
+    def is_cut_off(self, host: str, port: int = TCP_PORT) -> bool:
+        """Whether packets are dropped; a call that is let through takes milliseconds."""
+        return not self.reaches(host, port, timeout_s=1)
 
     def reaches_soon(self, host: str, port: int, within_s: float = 30) -> float:
         """Seconds until a new service answers; until the node knows the pods behind it, it may refuse."""
         return eventually(
-            lambda: self._call(host, port, 0.4).returncode == 0,
-            f"{host}:{port} answers {self._pod}",
-            within_s,
+            lambda: self._call(host, port, 0.4) == _PASSED, f"{host}:{port} answers {self._pod}", within_s
         )
 
-    def _call(self, host: str, port: int, timeout_s: float) -> CompletedProcess[str]:
-        words = ["python", "-c", _CALL, host, str(port), str(timeout_s)]
-        return self._cluster.exec(self._namespace, self._pod, *words)
-
-    def settles(self, host: str, port: int, reachable: bool, within_s: float) -> float:
-        """Seconds until the answer to `reaches` is `reachable`."""
+    def settles(self, host: str, port: int = TCP_PORT, *, reachable: bool, within_s: float = 20) -> float:
+        """Seconds until the answer to `reaches` is `reachable`; silence counts once it lasts."""
+        began = time.monotonic()
+        while time.monotonic() < began + within_s:
+            if self.reaches(host, port, timeout_s=0.2) is reachable:
+                moment = time.monotonic()
+                if reachable or not self.reaches(host, port, timeout_s=0.6):
+                    return moment - began
         wanted = "reachable" if reachable else "unreachable"
-        return eventually(
-            lambda: self.reaches(host, port, timeout_s=0.4) is reachable,
-            f"{host}:{port} becomes {wanted} from {self._pod}",
-            within_s,
-            every_s=0,
-        )
+        raise AssertionError(f"not within {within_s} s: {host}:{port} becomes {wanted} from {self._pod}")
+
+    def _call(self, host: str, port: int, timeout_s: float) -> str:
+        assert self._session.stdin is not None
+        assert self._session.stdout is not None
+        print(host, port, timeout_s, file=self._session.stdin, flush=True)
+        said = self._session.stdout.readline().strip()
+        assert said, f"the session in {self._pod} has ended"
+        return said
 
 
 def address(cluster: Kubectl, namespace: str, pod: str) -> str:

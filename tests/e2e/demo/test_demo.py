@@ -1,42 +1,27 @@
-"""The demonstration as a newcomer runs it: from the command line, with recordings, killed and run again."""
+"""The demonstration as a newcomer runs it: the README's commands, with recordings, killed and run again.
+
+In this order: each test goes on with the cluster that the one before has left.
+"""
 
 import os
 import random
 import re
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cluster import clusters
 from cluster.kubectl import Kubectl
 from demo import accounts, platform
+from tests import readme
+from tests.e2e.demo.conftest import Shell
 
-ROOT = Path(__file__).parents[3]
-RECORDINGS = Path(os.environ.get("SMARTTRADE_DATA", ROOT.parent / "shared" / "data"))
-COMMAND = [sys.executable, "-m", "demo", "up"]
-TIMEOUT_S = 900
+RECORDINGS = Path(os.environ.get("SMARTTRADE_DATA", readme.ROOT.parent / "shared" / "data"))
+FIRST_ACCOUNT = "export KUBECONFIG="
 
 pytestmark = pytest.mark.timeout(1800)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cleared(cluster: Kubectl) -> Iterator[None]:
-    """The demonstration is gone afterwards: other tests install a platform of their own."""
-    yield
-    accounts.delete(cluster)
-    platform.uninstall(cluster)
-
-
-def run_demo(data: Path | None = None) -> str:
-    environment = {**os.environ, "DATA": str(data or "")}
-    done = subprocess.run(
-        COMMAND, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
-    assert done.returncode == 0, done.stderr[-4000:] + done.stdout[-2000:]
-    return done.stdout
 
 
 def assert_both_traded(printed: str) -> None:
@@ -75,41 +60,58 @@ def make_trades(path: Path) -> Path:
     return path
 
 
-def kill_when(reached: str) -> None:
+def kill_when(shell: Shell, reached: str) -> None:
     """Start the demonstration and kill it with everything that it started, in the middle of a step."""
-    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL}
-    with subprocess.Popen(COMMAND, cwd=ROOT, text=True, start_new_session=True, **pipes) as first:
+    with shell.start("make demo", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as first:
         assert first.stderr is not None
-        for line in first.stderr:
-            if f"{reached}:" in line:
-                break
+        assert any(f"{reached}:" in line for line in first.stderr), f"it ended without {reached}"
         os.killpg(first.pid, signal.SIGKILL)
 
 
-def test_killed_at_any_point_it_can_be_run_again(cluster: Kubectl) -> None:
-    for reached in ("images", "platform", "accounts", "fail-over"):
-        kill_when(reached)
-    assert_both_traded(run_demo())
-    listed = cluster("get", "ta", "-A")
+def test_killed_at_any_point_it_can_be_run_again(shell: Shell, kubectl: Kubectl) -> None:
+    for reached in ("cluster", "images", "platform", "accounts", "fail-over"):
+        kill_when(shell, reached)
+    assert_both_traded(shell.run("make demo").stdout)
+    listed = kubectl("get", "ta", "-A")
     assert re.search(r"alice +alice +Active +Live +True", listed), listed
 
 
-def test_it_replays_recorded_candles(tmp_path: Path) -> None:
+def test_the_first_account_of_the_readme(shell: Shell, kubectl: Kubectl) -> None:
+    assert "carol" in shell.run(readme.block_with(FIRST_ACCOUNT), timeout_s=300).stdout
+    kubectl("delete", "namespace", "carol", "--wait=false")
+
+
+def test_it_replays_recorded_candles(shell: Shell, tmp_path: Path) -> None:
     recorded = RECORDINGS / "btc-perp-2022-01-1m.csv"
-    assert_both_traded(run_demo(recorded if recorded.exists() else make_candles(tmp_path / "candles.csv")))
+    data = recorded if recorded.exists() else make_candles(tmp_path / "candles.csv")
+    assert_both_traded(shell.run("make demo DATA=candles.csv".replace("candles.csv", str(data))).stdout)
 
 
-def test_it_replays_recorded_trades(tmp_path: Path) -> None:
+def test_it_replays_recorded_trades(shell: Shell, tmp_path: Path) -> None:
     recorded = RECORDINGS / "binance-btcusdt-trades.parquet"
-    assert_both_traded(run_demo(recorded if recorded.exists() else make_trades(tmp_path / "trades.parquet")))
+    data = recorded if recorded.exists() else make_trades(tmp_path / "trades.parquet")
+    assert_both_traded(shell.run(f"make demo DATA={data}").stdout)
 
 
-def test_the_first_account_of_the_readme(cluster: Kubectl) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```sh\n(export KUBECONFIG.*?)```", readme, flags=re.S)
-    environment = {name: value for name, value in os.environ.items() if name not in ("KUBECONFIG", "CONTEXT")}
-    script = ["bash", "-euxc", block]
-    done = subprocess.run(script, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert "carol" in done.stdout
-    cluster("delete", "namespace", "carol", "--wait=false")
+def test_it_is_removed_from_the_cluster(shell: Shell, kubectl: Kubectl) -> None:
+    shell.run("make demo-down")
+    assert not kubectl.get("ta", "-A")["items"]
+    left = {item["metadata"]["name"] for item in kubectl.get("namespaces")["items"]}
+    assert not left & {*accounts.NAMES, platform.NAMESPACE}
+
+
+@pytest.mark.skipif(bool(os.environ.get("CONTEXT")), reason="the cluster is not ours to remove")
+def test_without_its_cluster_there_is_nothing_to_remove(shell: Shell) -> None:
+    shell.run("make cluster-down")
+    assert "nothing to remove" in shell.run("make demo-down").stderr
+    assert not clusters.is_there(shell.where)
+
+
+def test_an_example_runs_without_a_cluster(shell: Shell) -> None:
+    command = ".venv/bin/smarttrade run examples/alice.yaml"
+    with shell.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run:
+        assert run.stdout is not None
+        assert any(" fill: " in line for line in run.stdout), "it ended without a fill"
+        os.killpg(run.pid, signal.SIGINT)
+        rest = run.stdout.read()
+    assert run.returncode == 0, rest

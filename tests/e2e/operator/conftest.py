@@ -19,8 +19,8 @@ from cluster.kubectl import Kubectl, build_namespace
 from smarttrade.api import RISK_ACKNOWLEDGEMENT
 from smarttrade.api.crds.document import NAME, build_crd
 from smarttrade.bus.keys import OperatorKeys
-from tests.component.operator.harness import Manifest, Namespace, eventually
-from tests.e2e.operator.proxy import Proxy, free_port
+from tests.component.operator.harness import Manifest, Namespace, eventually, free_port
+from tests.e2e.proxy import Proxy
 
 CHART = Path(__file__).parents[3] / "charts" / "smarttrade"
 RELEASE = "smarttrade"
@@ -133,15 +133,8 @@ def build_live_account(name: str, **spec: object) -> Manifest:
 
 
 @pytest.fixture(scope="session")
-def proxy(cluster: Kubectl) -> Iterator[Proxy]:
-    """Plain HTTP to the API server, whatever the kubeconfig's way of logging in."""
-    with Proxy(cluster) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
 def platform(cluster: Kubectl, proxy: Proxy, images: dict[str, str]) -> Iterator[Platform]:
-    """The chart with simulator and one operator that serves one namespace of accounts."""
+    """The chart with simulator, three NATS servers and one operator that serves one namespace of accounts."""
     suffix = uuid.uuid4().hex[:6]
     system, users = f"platform-{suffix}", f"users-{suffix}"
     cluster.apply(build_namespace(system), build_namespace(users))
@@ -179,7 +172,7 @@ def _build_values(platform: Platform) -> Manifest:
         "crds": {"enabled": False},
         "operator": {"image": image("operator"), "replicas": 1},
         "runtime": {"image": image("runtime")},
-        "nats": {"image": image("nats"), "persistence": {"enabled": False}},
+        "nats": {"image": image("nats"), "replicas": 3, "persistence": {"enabled": False}},
         "simulator": {"enabled": True, "users": users},
     }
 
@@ -190,10 +183,16 @@ def _uninstall(platform: Platform) -> None:
         if platform.users.find("TradingAccount", name) is not None:
             platform.users.delete("TradingAccount", name)
     eventually(lambda: not platform.users.items("TradingAccount"), 180, "all accounts are gone")
-    helm = [str(binaries.ensure("helm")), *platform.cluster.target.helm_options]
-    run([*helm, "uninstall", RELEASE, f"--namespace={platform.system.name}", "--wait"], timeout_s=180)
+    uninstall_chart(platform)
     for name in (platform.users.name, platform.system.name):
         platform.cluster("delete", "namespace", name, "--wait=false")
+
+
+def uninstall_chart(platform: Platform) -> None:
+    """Remove the release, if it is still there."""
+    helm = [str(binaries.ensure("helm")), *platform.cluster.target.helm_options]
+    options = [f"--namespace={platform.system.name}", "--wait", "--ignore-not-found"]
+    run([*helm, "uninstall", RELEASE, *options], timeout_s=180)
 
 
 @pytest.fixture

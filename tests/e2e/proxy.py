@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import socket
 import subprocess
 from contextlib import closing
 from types import TracebackType
@@ -13,13 +12,6 @@ from typing import Self
 
 from cluster.kubectl import Kubectl
 from tests.component.api.client import Answer, Client
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Proxy(Client):
