@@ -6,7 +6,7 @@ enforces it, Documented is the exchange's own word. Live on a Documented row nee
 
 The hold is the time after an order's deadline during which it may still surface inside the exchange;
 Binance answers -1007 ("execution status unknown") after 10 s. The simulator has no queue of that kind, so its
-hold is short; chaos tests run with Binance's too.
+hold is short; chaos tests run with Binance's too. How fast we may ask is paced by each row's own rate.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ WOULD_MATCH = "WouldMatch"
 WOULD_TRIGGER = "WouldTrigger"
 SIMULATOR = "Simulator"
 _SIMULATOR_HOLD_MS = 2_000
+_SIMULATOR_RATE = 2_000.0
 
 
 class Deadline(StrEnum):
@@ -75,6 +76,8 @@ class Capability:
     window_ms: int = 800
     settle_ms: int = 500
     hold_ms: int = 10_000
+    requests_per_s: float = 40.0
+    burst: float = 80.0
     evidence: Evidence = Evidence.DOCUMENTED
 
     @property
@@ -200,4 +203,6 @@ def find_capability(exchange: str, environment: str) -> Capability:
             f"spec.exchange.name {exchange!r} has no row in the capability table: an order of unknown "
             f"fate could not be resolved there; there is: {known}"
         )
-    return replace(row, hold_ms=_SIMULATOR_HOLD_MS) if environment == SIMULATOR else row
+    if environment != SIMULATOR:
+        return row
+    return replace(row, hold_ms=_SIMULATOR_HOLD_MS, requests_per_s=_SIMULATOR_RATE, burst=_SIMULATOR_RATE)

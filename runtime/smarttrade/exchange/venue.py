@@ -34,7 +34,7 @@ from smarttrade.exchange.reports import (
 from smarttrade.messages import Side
 
 _ORDER_TIMEOUT_MS = 1_500
-_RATE, _BURST, _RESERVE = 40.0, 80.0, 20.0
+_RESERVE = 20.0
 _TYPES: dict[OrderKind, dict[str, Any]] = {
     OrderKind.LIMIT_IOC: {"timeInForce": "IOC"},
     OrderKind.LIMIT: {"timeInForce": "GTC"},
@@ -111,7 +111,7 @@ class Venue:
         self._orders = create_exchange(row.exchange, endpoint, {**key, **quiet, "timeout": _ORDER_TIMEOUT_MS})
         self._polling = create_exchange(row.exchange, endpoint, {**key, **quiet})
         self._stream = create_exchange(row.exchange, endpoint, {**key, "newUpdates": True})
-        self._bucket = TokenBucket(_RATE, _BURST, _RESERVE)
+        self._bucket = TokenBucket(row.requests_per_s, row.burst, _RESERVE)
         self._lock = asyncio.Lock()
 
     async def read_filters(self) -> tuple[MarketFilters, ...]:
