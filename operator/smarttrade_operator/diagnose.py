@@ -14,6 +14,7 @@ from smarttrade_operator.kinds import Manifest
 
 STUCK_S = 8.0
 _MESSAGE_LIMIT = 700
+_STRATEGY_FAILED = 4  # what evaluation exits with when the user's code raised or did not return
 _SAME_REASON = {"ErrImagePull": "ImagePullBackOff", "ErrImageNeverPull": "ImagePullBackOff"}
 _HARMLESS = ("ContainerCreating", "PodInitializing")
 
@@ -72,9 +73,8 @@ def _examine_container(pod: str, status: dict[str, Any]) -> Problem | None:
     reason = waiting.get("reason")
     crashed = _crash(status)
     if crashed and not status.get("ready"):
-        return Problem(
-            _crash_reason(crashed), f"{where}: {_describe_crash(crashed, status)}"[:_MESSAGE_LIMIT]
-        )
+        told = f"{where}: {_describe_crash(crashed, status)}"
+        return Problem(_crash_reason(status["name"], crashed), told[:_MESSAGE_LIMIT])
     if reason and reason not in _HARMLESS:
         return Problem(
             _SAME_REASON.get(reason, reason), f"{where}: {waiting.get('message', reason)}"[:_MESSAGE_LIMIT]
@@ -89,8 +89,11 @@ def _crash(status: dict[str, Any]) -> dict[str, Any] | None:
     return next((ended for ended in (now, last) if ended and ended.get("exitCode")), None)
 
 
-def _crash_reason(crashed: dict[str, Any]) -> str:
-    return "OOMKilled" if crashed.get("reason") == "OOMKilled" else "CrashLoopBackOff"
+def _crash_reason(container: str, crashed: dict[str, Any]) -> str:
+    if crashed.get("reason") == "OOMKilled":
+        return "OOMKilled"
+    failed = container == "evaluation" and crashed["exitCode"] == _STRATEGY_FAILED
+    return "StrategyFailed" if failed else "CrashLoopBackOff"
 
 
 def _describe_crash(crashed: dict[str, Any], status: dict[str, Any]) -> str:

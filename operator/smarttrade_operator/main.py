@@ -23,7 +23,6 @@ from smarttrade_operator.service import serve
 from smarttrade_operator.settings import Settings
 
 EXIT_FAILED = 1
-EXIT_CONFIGURATION = 2
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -75,7 +74,7 @@ def _run(work: Coroutine[Any, Any, None]) -> int:
         uvloop.run(work)
     except ConfigurationError as error:
         log.critical(str(error))
-        return EXIT_CONFIGURATION
+        return ConfigurationError.exit_code
     except SmartTradeError as error:
         log.critical(str(error))
         return EXIT_FAILED

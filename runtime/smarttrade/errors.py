@@ -13,13 +13,20 @@ wrong, with the value, and what to do about it.
 class SmartTradeError(Exception):
     """Base of every error that SmartTrade raises on purpose."""
 
+    exit_code = 1
+    """What a process exits with that this error ends."""
+
 
 class ConfigurationError(SmartTradeError):
     """An object, file, flag or environment variable cannot be used as it is."""
 
+    exit_code = 2
+
 
 class BusError(SmartTradeError):
     """NATS is unreachable, refuses, or a stream is not as it must be."""
+
+    exit_code = 3
 
 
 class VenueError(SmartTradeError):

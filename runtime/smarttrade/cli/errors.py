@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from smarttrade.errors import ConfigurationError, SmartTradeError
 
 EXIT_FAILED = 1
-EXIT_CONFIGURATION = 2
 EXIT_TIMEOUT = 4
 EXIT_UNKNOWN = 5
 """Something was asked for, and whether it was done is not known."""
@@ -23,7 +22,7 @@ def plainly() -> Iterator[None]:
         yield
     except ConfigurationError as error:
         print(f"Error: {error}", file=sys.stderr)
-        raise SystemExit(EXIT_CONFIGURATION) from None
+        raise SystemExit(ConfigurationError.exit_code) from None
     except SmartTradeError as error:
         print(f"Error: {error}", file=sys.stderr)
         raise SystemExit(EXIT_FAILED) from None

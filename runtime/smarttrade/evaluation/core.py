@@ -42,6 +42,8 @@ class MissingCandlesError(SmartTradeError):
 class StrategyFailedError(SmartTradeError):
     """The strategy's code raised: the message holds the exception and its last lines."""
 
+    exit_code = 4
+
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
     """Everything of a decision that does not follow from account and strategy; fields as in `Decision`."""

@@ -25,6 +25,7 @@ from smarttrade.evaluation.loading import SOURCE_DIRECTORY
 from smarttrade.evaluation.metrics import Metrics
 from smarttrade.evaluation.outbox import Outbox
 from smarttrade.evaluation.session import Session
+from smarttrade.evaluation.watchdog import Watchdog, end_process
 from smarttrade.messages import (
     AccountView,
     Decision,
@@ -56,6 +57,7 @@ class EvaluationService:
         self._metrics = Metrics(probes.metrics)
         self._queue: asyncio.Queue[tuple[Any, bytes]] = asyncio.Queue(_QUEUE)
         self._divergence = Divergence()
+        self._watchdog = Watchdog(end_process)
         self._leading = False
         self._draining = False
         self._view_at = 0.0
@@ -80,7 +82,9 @@ class EvaluationService:
             offer=self._offer,
             wanted=self._resend,
             ready=self._ready,
+            guard=self._watchdog,
         )
+        self._watchdog.start()
         reporting = asyncio.create_task(self._report_forever())
         try:
             await self._subscribe(nc)
@@ -92,6 +96,7 @@ class EvaluationService:
             await self._beat()
             raise
         finally:
+            self._watchdog.stop()
             reporting.cancel()
             self._outbox.close()
             await nc.close()
@@ -139,8 +144,7 @@ class EvaluationService:
             case AccountView():
                 self._on_view(message)
             case Fill():
-                if self._session.core:
-                    self._offer(self._session.core.on_event(message))
+                self._session.event(message)
             case DecisionOutcome():
                 self._divergence.outcome(message)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,13 +23,17 @@ from smarttrade.evaluation.intake import Intake, Verdict
 from smarttrade.evaluation.loading import build_strategy, strategy_name
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import (
+    Book,
     Candle,
     ControlChange,
     Decision,
     DescribeReply,
+    Fill,
     MarketBatch,
     MarketEvent,
+    Quote,
     StreamStatus,
+    Trade,
 )
 
 logger = structlog.get_logger()
@@ -42,7 +47,8 @@ _LEAST_HISTORY = 2
 
 class Session:
     """`offer` gets the decisions of each event, `wanted` is called when what is wanted now may be new to
-    execution, `ready` is told whether there is a strategy to decide, and why not."""
+    execution, `ready` is told whether there is a strategy to decide, and why not; every call into the
+    strategy's code is inside `guard`."""
 
     def __init__(
         self,
@@ -53,6 +59,7 @@ class Session:
         offer: Callable[[list[Decision]], None],
         wanted: Callable[[], None],
         ready: Tell,
+        guard: AbstractContextManager[None],
     ) -> None:
         self._identity = identity
         self._bus = bus
@@ -60,6 +67,7 @@ class Session:
         self._offer = offer
         self._wanted = wanted
         self._ready = ready
+        self._guard = guard
         self._intake = Intake()
         self._spec: TradingAccountSpec | None = None
         self.core: Core | None = None
@@ -101,10 +109,16 @@ class Session:
             await self._apply(event.generation, event.spec)
         elif self.core and not isinstance(event, StreamStatus):
             try:
-                decisions = self.core.on_event(event)
+                self.event(event)
             except MissingCandlesError as missing:
                 logger.warning("candles are missing, reading them", error=str(missing))
                 await self._read_history(self.core)
+                self.event(event)
+
+    def event(self, event: Trade | Quote | Book | Candle | Fill) -> None:
+        """Let the strategy, if there is one, see one event. MissingCandlesError, StrategyFailedError."""
+        if self.core:
+            with self._guard:
                 decisions = self.core.on_event(event)
             self._offer(decisions)
 
@@ -129,7 +143,8 @@ class Session:
         logger.info("specification applied", generation=generation)
 
     async def _replace(self, spec: TradingAccountSpec, generation: int) -> None:
-        strategy = build_strategy(spec, self._directory)
+        with self._guard:
+            strategy = build_strategy(spec, self._directory)
         core = Core(self._identity, strategy_name(spec.strategy), strategy, generation)
         await self._read_history(core, spec.strategy.warmup or strategy.warmup)
         if self.core:
@@ -150,7 +165,8 @@ class Session:
                     return self._bus.history(market, timeframe, wanted)
 
                 candles += await self._until(f"the history of {market} {timeframe} is there", read)
-        core.fill(candles)
+        with self._guard:
+            core.fill(candles)
 
     async def _until(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T:
         told = ""

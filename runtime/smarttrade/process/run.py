@@ -23,10 +23,6 @@ from smarttrade.process import logs, memory
 from smarttrade.process.probes import Probes
 from smarttrade.process.settings import Settings
 
-EXIT_UNEXPECTED = 1
-EXIT_CONFIGURATION = 2
-EXIT_BUS = 3
-
 # Less than the pod's grace period of 30 s, so that the process still says what it did not finish.
 DRAIN_S = 25.0
 
@@ -66,7 +62,7 @@ def main(role: str, service_factory: ServiceFactory) -> None:
     except ConfigurationError as error:
         logs.configure_with({"component": role})
         structlog.get_logger().critical(str(error))
-        sys.exit(EXIT_CONFIGURATION)
+        sys.exit(error.exit_code)
     logs.configure(settings, role)
     sys.exit(uvloop.run(_supervise(settings, service_factory)))
 
@@ -133,14 +129,8 @@ async def _drain(service: Service, probes: Probes, running: asyncio.Task[None]) 
 
 def _report(error: Exception) -> int:
     logger = structlog.get_logger()
-    if isinstance(error, ConfigurationError):
-        logger.critical(str(error))
-        return EXIT_CONFIGURATION
-    if isinstance(error, BusError):
-        logger.critical(str(error))
-        return EXIT_BUS
     if isinstance(error, SmartTradeError):
         logger.critical(str(error))
-        return EXIT_UNEXPECTED
+        return error.exit_code
     logger.critical(f"unexpected {type(error).__name__}: {error}", exc_info=error)
-    return EXIT_UNEXPECTED
+    return SmartTradeError.exit_code

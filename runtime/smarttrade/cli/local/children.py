@@ -13,8 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from smarttrade.bus.server import die_with_parent
-from smarttrade.errors import SmartTradeError
-from smarttrade.process.run import EXIT_CONFIGURATION
+from smarttrade.errors import ConfigurationError, SmartTradeError
 
 _FIRST_DELAY_S = 1.0
 _LONGEST_DELAY_S = 15.0
@@ -65,7 +64,7 @@ class Child:
             if self._stopping:
                 return
             failures = 1 if loop.time() - started > _STABLE_S else failures + 1
-            if self.exit_code == EXIT_CONFIGURATION or failures >= _PATIENCE:
+            if self.exit_code == ConfigurationError.exit_code or failures >= _PATIENCE:
                 raise ChildFailed(
                     f"{self.name} ended with code {self.exit_code}: {self._last_line or 'no word'}"
                 )
