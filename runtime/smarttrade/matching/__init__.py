@@ -5,10 +5,10 @@
 
 from smarttrade.matching.engine import Engine
 from smarttrade.matching.errors import OrderRejected
-from smarttrade.matching.events import Event, Execution, Kind, PublicTrade
+from smarttrade.matching.events import Event, Execution, Kind, ListChange, PreventedMatch, PublicTrade
 from smarttrade.matching.fees import FeeSchedule
 from smarttrade.matching.ledger import Account
-from smarttrade.matching.lists import OrderList, OrderListRequest
+from smarttrade.matching.lists import Contingency, OrderList, OrderListRequest
 from smarttrade.matching.market import Market
 from smarttrade.matching.orders import (
     BUY,
@@ -25,11 +25,13 @@ __all__ = [
     "BUY",
     "SELL",
     "Account",
+    "Contingency",
     "Engine",
     "Event",
     "Execution",
     "FeeSchedule",
     "Kind",
+    "ListChange",
     "Market",
     "Order",
     "OrderList",
@@ -37,6 +39,7 @@ __all__ = [
     "OrderRejected",
     "OrderRequest",
     "OrderType",
+    "PreventedMatch",
     "PublicTrade",
     "SelfTradePrevention",
     "Status",

@@ -17,13 +17,17 @@ Fill = tuple[Resting, int, int]
 
 
 class Level:
-    """The orders at one price, oldest first; `quantity` is the sum of their open quantities."""
+    """The orders at one price, oldest first; `quantity` and `hidden` are sums over them.
 
-    __slots__ = ("canceled", "orders", "price", "quantity")
+    A level with something hidden always shows something too, so `quantity` alone says whether it is empty.
+    """
+
+    __slots__ = ("canceled", "hidden", "orders", "price", "quantity")
 
     def __init__(self, price: int) -> None:
         self.price = price
         self.quantity = 0
+        self.hidden = 0
         self.canceled = 0
         self.orders: deque[Resting] = deque()
 
@@ -42,7 +46,7 @@ class OrderBook:
         self._in_ask_heap: set[int] = set()
 
     def add(self, order: Resting) -> None:
-        """Rest `order.open` at the back of the queue of its price."""
+        """Rest `order.open`, and unseen `order.hidden`, at the back of the queue of its price."""
         price = order.price
         levels = self.bids if order.side == BUY else self.asks
         level = levels.get(price)
@@ -50,6 +54,8 @@ class OrderBook:
             level = levels[price] = Level(price)
             self._surface(order.side, price)
         level.quantity += order.open
+        if order.hidden:
+            level.hidden += order.hidden
         level.orders.append(order)
 
     def _surface(self, side: int, price: int) -> None:
@@ -63,11 +69,14 @@ class OrderBook:
             heapq.heappush(self._ask_heap, price)
 
     def cancel(self, order: Resting) -> None:
-        """Take what is open of `order` out of the book."""
+        """Take what rests of `order` out of the book."""
         levels = self.bids if order.side == BUY else self.asks
         level = levels[order.price]
         rest = level.quantity - order.open
         order.open = 0
+        if order.hidden:
+            level.hidden -= order.hidden
+            order.hidden = 0
         if not rest:
             del levels[order.price]
             return
@@ -77,13 +86,16 @@ class OrderBook:
             _compact(level)
 
     def reduce(self, order: Resting, quantity: int) -> None:
-        """Lower the open quantity of a resting order, which keeps its place in the queue."""
-        if quantity == order.open:
+        """Lower the quantity of a resting order, hidden first; it keeps its place in the queue."""
+        if quantity == order.open + order.hidden:
             self.cancel(order)
             return
-        levels = self.bids if order.side == BUY else self.asks
-        order.open -= quantity
-        levels[order.price].quantity -= quantity
+        level = (self.bids if order.side == BUY else self.asks)[order.price]
+        unseen = min(quantity, order.hidden)
+        order.hidden -= unseen
+        level.hidden -= unseen
+        order.open -= quantity - unseen
+        level.quantity -= quantity - unseen
 
     def best(self, side: int) -> Level | None:
         """The best level of the bids (BUY) or the asks (SELL)."""
@@ -143,14 +155,14 @@ class OrderBook:
         for level in self.sorted_levels(-side):
             if total >= wanted or (level.price - limit) * side > 0:
                 break
-            total += level.quantity
+            total += level.quantity + level.hidden
         return min(total, wanted)
 
     def cost(self, side: int, quantity: int) -> tuple[int, int]:
         """(quantity, price x quantity) that a market order of `quantity` would take now."""
         left, product = quantity, 0
         for level in self.sorted_levels(-side):
-            taken = min(left, level.quantity)
+            taken = min(left, level.quantity + level.hidden)
             product += taken * level.price
             left -= taken
             if not left:
@@ -161,11 +173,11 @@ class OrderBook:
         """The largest multiple of `step` whose price x quantity is at most `product`, over the levels."""
         total = 0
         for level in self.sorted_levels(-side):
-            fits = product // level.price
-            taken = min(fits, level.quantity)
+            fits, offered = product // level.price, level.quantity + level.hidden
+            taken = min(fits, offered)
             total += taken
             product -= taken * level.price
-            if taken < level.quantity:
+            if taken < offered:
                 break
         return total - total % step
 
@@ -181,10 +193,23 @@ def _take_level(level: Level, quantity: int, fills: list[Fill]) -> int:
             return quantity
         orders.popleft()
         if rest:
-            maker.open = 0
             left -= rest
             fills.append((maker, price, rest))
+            if maker.hidden:
+                _show_next(level, maker)
+            else:
+                maker.open = 0
     return quantity - left
+
+
+def _show_next(level: Level, maker: Resting) -> None:
+    """The next slice of an iceberg joins the back of the queue."""
+    shown = min(maker.display, maker.hidden)
+    maker.open = shown
+    maker.hidden -= shown
+    level.hidden -= shown
+    level.quantity += shown
+    level.orders.append(maker)
 
 
 def _compact(level: Level) -> None:

@@ -111,7 +111,7 @@ def _fill_stop(
 
 
 def _fill_limit(engine: Engine, state: MarketState, order: Order, budget: int, now_ms: int) -> int:
-    quantity = min(order.open, budget // order.market.step_units * order.market.step_units)
+    quantity = min(order.open + order.hidden, budget // order.market.step_units * order.market.step_units)
     if quantity <= 0:
         return 0
     state.book.reduce(order, quantity)

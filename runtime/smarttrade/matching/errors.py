@@ -17,6 +17,7 @@ DUPLICATE_ORDER: Final = "Duplicate order sent."
 WOULD_TAKE: Final = "Order would immediately match and take."
 WOULD_TRIGGER: Final = "Stop price would trigger immediately."
 UNKNOWN_ORDER: Final = "Unknown order sent."
+ICEBERG_TOO_LARGE: Final = "IcebergQty exceeds QTY."
 NO_ORDER: Final = "Order does not exist."
 
 

@@ -2,17 +2,28 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from smarttrade.matching.market import Market
 from smarttrade.matching.orders import Order, Status
 
+if TYPE_CHECKING:
+    from smarttrade.matching.lists import OrderList
+
 
 class Kind(StrEnum):
+    """ACTIVATED: a pending order was placed; REPLACED: its quantity was lowered; PREVENTED: self-trade
+    prevention took part of it."""
+
     NEW = "NEW"
+    ACTIVATED = "ACTIVATED"
     TRADE = "TRADE"
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
     TRIGGERED = "TRIGGERED"
+    REPLACED = "REPLACED"
+    PREVENTED = "PREVENTED"
+    REJECTED = "REJECTED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,29 @@ class Execution:
     commission_asset: str | None = None
     is_maker: bool = False
     sequence: int = 0
+    reject_reason: str = "NONE"
+
+
+@dataclass(frozen=True, slots=True)
+class PreventedMatch:
+    """A match between two orders of one account that did not happen; quantities are what each lost by it."""
+
+    id: int
+    time_ms: int
+    taker: Order
+    maker: Order
+    price: int
+    taker_quantity: int
+    maker_quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListChange:
+    """An order list was accepted, or is done."""
+
+    order_list: "OrderList"
+    time_ms: int
+    is_done: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +83,4 @@ class PublicTrade:
     seller_order_id: int
 
 
-Event = Execution | PublicTrade
+Event = Execution | PublicTrade | PreventedMatch | ListChange

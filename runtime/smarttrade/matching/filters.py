@@ -1,10 +1,16 @@
 """The exchange's order filters, in the order in which it checks them; each failure has its code and text."""
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
-from smarttrade.matching.errors import TOO_MUCH_PRECISION, OrderRejected, filter_failure
+from smarttrade.matching.errors import (
+    ICEBERG_TOO_LARGE,
+    NEW_ORDER_REJECTED,
+    TOO_MUCH_PRECISION,
+    OrderRejected,
+    filter_failure,
+)
 from smarttrade.matching.market import Market
-from smarttrade.matching.orders import BUY, PRICED_TYPES, STOP_TYPES, OrderRequest, OrderType
+from smarttrade.matching.orders import BUY, PRICED_TYPES, STOP_TYPES, Order, OrderRequest, OrderType
 
 
 def check_filters(market: Market, request: OrderRequest, reference: Decimal | None) -> None:
@@ -19,15 +25,33 @@ def check_filters(market: Market, request: OrderRequest, reference: Decimal | No
     if request.stop_price is not None:
         check_price(market, request.stop_price)
     check_quantity(market, request)
+    if request.iceberg_quantity is not None:
+        check_iceberg(market, request, request.iceberg_quantity)
     check_notional(market, request, reference)
 
 
-def check_counts(market: Market, request: OrderRequest, open_orders: int, open_stops: int) -> None:
-    """Raise OrderRejected where an account has as many open orders or stops in a market as it may."""
-    if open_orders >= market.max_open_orders:
+def check_counts(market: Market, request: OrderRequest, mine: list[Order]) -> None:
+    """Raise OrderRejected where an account has as many open orders (`mine`) in a market as it may."""
+    if len(mine) >= market.max_open_orders:
         raise filter_failure("MAX_NUM_ORDERS")
-    if request.type in STOP_TYPES and open_stops >= market.max_stop_orders:
+    if request.type in STOP_TYPES and sum(o.type in STOP_TYPES for o in mine) >= market.max_stop_orders:
         raise filter_failure("MAX_NUM_ALGO_ORDERS")
+    if (
+        request.iceberg_quantity is not None
+        and sum(bool(o.display) for o in mine) >= market.max_iceberg_orders
+    ):
+        raise filter_failure("MAX_NUM_ICEBERG_ORDERS")
+
+
+def check_iceberg(market: Market, request: OrderRequest, shown: Decimal) -> None:
+    """What is shown obeys the lot size, and the order is not cut into too many parts."""
+    if request.quantity is None or shown > request.quantity:
+        raise OrderRejected(NEW_ORDER_REJECTED, ICEBERG_TOO_LARGE)
+    if shown < market.min_quantity or shown % market.step_size:
+        raise filter_failure("LOT_SIZE")
+    parts = (request.quantity / shown).to_integral_value(ROUND_CEILING)
+    if parts > market.max_iceberg_parts:
+        raise filter_failure("ICEBERG_PARTS")
 
 
 def check_precision(request: OrderRequest) -> None:
@@ -36,6 +60,7 @@ def check_precision(request: OrderRequest) -> None:
         "quantity": request.quantity,
         "quoteOrderQty": request.quote_quantity,
         "stopPrice": request.stop_price,
+        "icebergQty": request.iceberg_quantity,
     }
     for name, value in named.items():
         if value is not None and value != value.quantize(Decimal("1e-8")):

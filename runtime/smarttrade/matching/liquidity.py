@@ -31,7 +31,7 @@ def set_depth(
     left_asks = _cross(engine, state, SELL, asks, now_ms)
     show(state, BUY, left_bids)
     show(state, SELL, left_asks)
-    engine.settle_triggers(state, now_ms)
+    engine.settle_consequences(state, now_ms)
 
 
 def trade(engine: Engine, symbol: str, price: int, quantity: int, buyer_is_maker: bool, now_ms: int) -> None:
@@ -48,7 +48,7 @@ def trade(engine: Engine, symbol: str, price: int, quantity: int, buyer_is_maker
         maker = _world_order(-side, price, left)
         settlement.announce(engine, state, state.next_trade_id, taker, maker, price, left, now_ms)
         state.next_trade_id += 1
-    engine.settle_triggers(state, now_ms)
+    engine.settle_consequences(state, now_ms)
 
 
 def clear(state: MarketState) -> None:
@@ -91,7 +91,7 @@ def show(state: MarketState, side: int, shown: Mapping[int, int]) -> None:
         chunks = external.get(price)
         if chunks is None:
             chunks = external[price] = []
-        elif len(chunks) > 1 or not chunks[0].open:
+        elif len(chunks) != 1 or not chunks[0].open:
             chunks[:] = [chunk for chunk in chunks if chunk.open]
         difference = quantity - sum(chunk.open for chunk in chunks)
         if difference < 0:

@@ -29,6 +29,8 @@ class Market:
     ask_multiplier_down: Decimal = Decimal("0.2")
     max_open_orders: int = 200
     max_stop_orders: int = 5
+    max_iceberg_parts: int = 10
+    max_iceberg_orders: int = 10
 
     def __post_init__(self) -> None:
         if self.tick_size <= 0 or self.step_size <= 0:
@@ -59,7 +61,7 @@ class Market:
     @property
     def fewest_limited(self) -> int:
         """Fewer open orders than this never reach a limit."""
-        return min(self.max_open_orders, self.max_stop_orders)
+        return min(self.max_open_orders, self.max_stop_orders, self.max_iceberg_orders)
 
     def round_price(self, price: Decimal) -> int:
         """Units of the multiple of the tick nearest to `price`, at least one tick."""

@@ -45,12 +45,19 @@ class TimeInForce(StrEnum):
 
 
 class Status(StrEnum):
+    """PENDING_NEW waits for another order to fill; REJECTED waited, and then could not be placed."""
+
     NEW = "NEW"
+    PENDING_NEW = "PENDING_NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
     EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"
+    REJECTED = "REJECTED"
+
+
+OPEN_STATUSES: Final = frozenset((Status.NEW, Status.PENDING_NEW, Status.PARTIALLY_FILLED))
 
 
 class SelfTradePrevention(StrEnum):
@@ -58,11 +65,15 @@ class SelfTradePrevention(StrEnum):
     EXPIRE_TAKER = "EXPIRE_TAKER"
     EXPIRE_MAKER = "EXPIRE_MAKER"
     EXPIRE_BOTH = "EXPIRE_BOTH"
+    DECREMENT = "DECREMENT"
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What a user asks for; prices in quote, quantities in base, `quote_quantity` in quote."""
+    """What a user asks for; prices in quote, quantities in base, `quote_quantity` in quote.
+
+    `iceberg_quantity` is how much of a limit order the book shows at a time.
+    """
 
     symbol: str
     side: int
@@ -74,15 +85,17 @@ class OrderRequest:
     stop_price: Decimal | None = None
     time_in_force: TimeInForce = TimeInForce.GTC
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE
+    iceberg_quantity: Decimal | None = None
 
 
 class Resting:
     """What the book knows of an order: side (+1 buys, -1 sells), price and the quantity that rests.
 
-    Recorded liquidity is nothing more than this; `account` is then None.
+    `open` is shown; `hidden` follows behind the queue in slices of `display`. Recorded liquidity is nothing
+    more than this; `account` is then None.
     """
 
-    __slots__ = ("account", "id", "open", "price", "side")
+    __slots__ = ("account", "display", "hidden", "id", "open", "price", "side")
 
     def __init__(
         self, order_id: int, account: "Account | None", side: int, price: int, quantity: int
@@ -92,14 +105,21 @@ class Resting:
         self.side = side
         self.price = price
         self.open = quantity
+        self.hidden = 0
+        self.display = 0
 
 
 class Order(Resting):
-    """A user's order. `open` rests in the book; `quantity - filled` is what is left of the order."""
+    """A user's order. `open + hidden` rests in the book; `remaining` is what is left of the order.
+
+    `prevented` is what self-trade prevention took from it, `prevented_id` the last match that it kept from
+    happening, `cancel_id` the client's own id of the cancel that ended it.
+    """
 
     account: "Account"
 
     __slots__ = (
+        "cancel_id",
         "client_order_id",
         "created_ms",
         "fee_locked",
@@ -107,6 +127,8 @@ class Order(Resting):
         "list_id",
         "locked",
         "market",
+        "prevented",
+        "prevented_id",
         "quantity",
         "quote_filled",
         "quote_quantity",
@@ -137,6 +159,8 @@ class Order(Resting):
         self.market = market
         self.quantity = quantity
         self.filled = 0
+        self.prevented = 0
+        self.prevented_id = -1
         self.quote_filled = 0
         self.quote_quantity = 0
         self.stop_price = 0
@@ -144,6 +168,7 @@ class Order(Resting):
         self.type = kind
         self.time_in_force = time_in_force
         self.client_order_id = client_order_id
+        self.cancel_id = ""
         self.status = Status.NEW
         self.self_trade_prevention = SelfTradePrevention.NONE
         self.locked = 0
@@ -155,11 +180,16 @@ class Order(Resting):
 
     @property
     def remaining(self) -> int:
-        return self.quantity - self.filled
+        return self.quantity - self.filled - self.prevented
 
     @property
     def is_open(self) -> bool:
-        return self.status is Status.NEW or self.status is Status.PARTIALLY_FILLED
+        return self.status in OPEN_STATUSES
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it takes part in the market: neither a stop that waits nor an order that is pending."""
+        return self.status is not Status.PENDING_NEW and (self.type not in STOP_TYPES or self.triggered)
 
     @property
     def lock_asset(self) -> str:

@@ -5,7 +5,7 @@ The two halves of a fill always balance: what one side pays the other receives, 
 
 from typing import TYPE_CHECKING
 
-from smarttrade.matching import funds
+from smarttrade.matching import contingency, funds
 from smarttrade.matching.events import Execution, Kind, PublicTrade
 from smarttrade.matching.fees import BASE, QUOTE, commission
 from smarttrade.matching.ledger import Account
@@ -68,11 +68,13 @@ def _fill_order(
     _exchange(order, price, quantity, paid)
     order.filled += quantity
     order.quote_filled += paid
-    engine.resolve_list(order, now_ms)
+    if order.list_id >= 0:
+        contingency.on_fill(engine, order, now_ms)
     fee, asset = _charge(engine, order, quantity, paid, is_maker)
     order.updated_ms = now_ms
     order.status = Status.PARTIALLY_FILLED if order.remaining else Status.FILLED
-    if not order.remaining:
+    is_done = not order.remaining
+    if is_done:
         engine.close(order)
     engine.sequence += 1
     engine.emit(
@@ -93,6 +95,8 @@ def _fill_order(
             engine.sequence,
         )
     )
+    if is_done and order.list_id >= 0:
+        contingency.tell_if_done(engine, order, now_ms)
 
 
 def _exchange(order: Order, price: int, quantity: int, paid: int) -> None:

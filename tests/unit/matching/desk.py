@@ -12,6 +12,7 @@ from smarttrade.matching import (
     Kind,
     Market,
     Order,
+    OrderList,
     OrderListRequest,
     OrderRequest,
     OrderType,
@@ -61,6 +62,7 @@ class Desk:
         tif: str = "GTC",
         client_id: str | None = None,
         stp: str = "NONE",
+        iceberg: str | None = None,
     ) -> OrderRequest:
         self._next_client_id += 1
         return OrderRequest(
@@ -74,6 +76,7 @@ class Desk:
             optional(stop),
             TimeInForce(tif),
             SelfTradePrevention(stp),
+            optional(iceberg),
         )
 
     def place(
@@ -86,13 +89,24 @@ class Desk:
 
     def oco(
         self, account: Account, side: str, quantity: str, limit: str, stop: str, stop_limit: str | None = None
-    ):  # type: ignore[no-untyped-def]
+    ) -> OrderList:
+        return self.place_list(account, self.pair(side, quantity, limit, stop, stop_limit))
+
+    def pair(
+        self, side: str, quantity: str, limit: str, stop: str, stop_limit: str | None = None
+    ) -> tuple[OrderRequest, ...]:
+        """Profit and stop leg of a one-cancels-the-other list."""
         kind = "STOP_LOSS_LIMIT" if stop_limit else "STOP_LOSS"
-        legs = (
+        return (
             self.request(side, quantity, limit, kind="LIMIT_MAKER"),
             self.request(side, quantity, stop_limit, kind=kind, stop=stop),
         )
-        order_list = self.engine.place_list(account, OrderListRequest("list", *legs), self.now_ms)
+
+    def place_list(
+        self, account: Account, legs: tuple[OrderRequest, ...], working: OrderRequest | None = None
+    ) -> OrderList:
+        self.now_ms += 1
+        order_list = self.engine.place_list(account, OrderListRequest("list", legs, working), self.now_ms)
         self.collect()
         return order_list
 

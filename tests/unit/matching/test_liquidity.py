@@ -92,3 +92,12 @@ def test_the_world_pays_for_what_users_get(desk, alice):
     desk.place(alice, "buy", "3", "101", tif="IOC")
     assert free(alice, "BTC") == "103"
     assert (desk.total("BTC"), desk.total("USDT")) == (100, 1_000_000)
+
+
+def test_a_quote_that_is_used_up_by_crossing_may_be_shown_again(desk, alice):
+    order = desk.place(alice, "buy", "5", "100.5")
+    desk.quote("100", "5", "100.5", "5")
+    assert desk.fills(order) == [("100.5", "5")]
+    desk.quote("100", "5", "100.5", "3")
+    taker = desk.place(alice, "buy", "4", "100.5")
+    assert desk.fills(taker) == [("100.5", "3")]

@@ -4,7 +4,16 @@ from decimal import Decimal
 
 import pytest
 
-from smarttrade.matching import FeeSchedule, Kind, Market, OrderRejected, Status
+from smarttrade.matching import (
+    SELL,
+    FeeSchedule,
+    Kind,
+    ListChange,
+    Market,
+    OrderRejected,
+    PreventedMatch,
+    Status,
+)
 from smarttrade.matching.errors import DUPLICATE_ORDER, INSUFFICIENT_BALANCE, WOULD_TAKE, WOULD_TRIGGER
 from tests.unit.matching.desk import FREE, Desk, free, locked
 
@@ -252,6 +261,7 @@ def test_resting_buy_that_pays_fees_in_quote_holds_them_too(desk):
         ("EXPIRE_TAKER", Status.NEW, Status.EXPIRED_IN_MATCH),
         ("EXPIRE_MAKER", Status.EXPIRED_IN_MATCH, Status.FILLED),
         ("EXPIRE_BOTH", Status.EXPIRED_IN_MATCH, Status.EXPIRED_IN_MATCH),
+        ("DECREMENT", Status.EXPIRED_IN_MATCH, Status.EXPIRED_IN_MATCH),
         ("NONE", Status.FILLED, Status.FILLED),
     ],
 )
@@ -267,6 +277,151 @@ def test_self_trade_prevention_reaches_only_orders_that_would_match(desk, alice,
     own = desk.place(alice, "sell", "1", "101")
     order = desk.place(alice, "buy", "1", "101", stp="EXPIRE_BOTH")
     assert (own.status, order.status) == (Status.NEW, Status.FILLED)
+
+
+def test_decrement_takes_the_smaller_quantity_from_both_and_ends_the_smaller(desk, alice, bob):
+    own = desk.place(alice, "sell", "3", "100")
+    desk.place(bob, "sell", "5", "100")
+    order = desk.place(alice, "buy", "5", "100", stp="DECREMENT")
+    assert (own.status, order.status, desk.fills(order)) == (
+        Status.EXPIRED_IN_MATCH,
+        Status.FILLED,
+        [("100", "2")],
+    )
+    assert (order.prevented, own.prevented) == (3 * 10**8, 3 * 10**8)
+    assert (locked(alice, "BTC"), locked(alice, "USDT"), free(alice, "USDT")) == ("0", "0", "999800")
+
+
+def test_decremented_order_rests_with_what_is_left_and_holds_only_that(desk, alice):
+    own = desk.place(alice, "sell", "3", "100")
+    order = desk.place(alice, "buy", "5", "100", stp="DECREMENT")
+    assert (own.is_open, order.is_open, order.open, locked(alice, "USDT")) == (False, True, 2 * 10**8, "200")
+    [prevented] = [event for event in desk.events if isinstance(event, PreventedMatch)]
+    assert (prevented.taker, prevented.maker, prevented.taker_quantity) == (order, own, 3 * 10**8)
+
+
+def test_fok_that_would_meet_its_owner_expires_whole(desk, alice, bob):
+    desk.place(bob, "sell", "1", "100")
+    desk.place(alice, "sell", "1", "100")
+    order = desk.place(alice, "buy", "2", "100", tif="FOK", stp="EXPIRE_TAKER")
+    assert (order.status, desk.fills(order)) == (Status.EXPIRED, [])
+
+
+def test_market_buy_cannot_overspend_when_its_own_cheaper_orders_vanish(desk, bob):
+    poor = desk.user("poor", BTC="9", USDT="1100")
+    desk.place(poor, "sell", "9", "100")
+    desk.place(bob, "sell", "10", "1000")
+    order = desk.place(poor, "buy", "9.1", stp="EXPIRE_MAKER")
+    assert desk.fills(order) == [("1000", "1.1")]
+    assert free(poor, "USDT") == "0"
+
+
+# --- icebergs -----------------------------------------------------------------------------------------
+
+
+def test_iceberg_shows_a_slice_and_each_next_one_joins_the_back_of_the_queue(desk, alice, bob):
+    iceberg = desk.place(alice, "sell", "5", "100", iceberg="2")
+    plain = desk.place(bob, "sell", "1", "100")
+    assert desk.state.book.best(SELL).quantity == 3 * 10**8
+    taker = desk.place(desk.user("carol"), "buy", "4", "100")
+    assert [e.order for e in desk.executions(Kind.TRADE) if e.is_maker] == [iceberg, plain, iceberg]
+    assert desk.fills(taker) == [("100", "2"), ("100", "1"), ("100", "1")]
+    assert (iceberg.open, iceberg.hidden, locked(alice, "BTC")) == (10**8, 10**8, "2")
+
+
+def test_what_an_iceberg_hides_fills_before_a_worse_price(desk, alice, bob):
+    desk.place(alice, "sell", "5", "100", iceberg="1")
+    desk.place(bob, "sell", "5", "101")
+    taker = desk.place(desk.user("carol"), "buy", "6", "101", tif="FOK")
+    assert {price for price, _ in desk.fills(taker)} == {"100", "101"}
+    assert taker.status is Status.FILLED
+
+
+@pytest.mark.parametrize(
+    ("quantity", "shown", "text"),
+    [("11", "1", "ICEBERG_PARTS"), ("1", "0.0005", "LOT_SIZE"), ("1", "2", "IcebergQty exceeds")],
+)
+def test_iceberg_filters(desk, alice, quantity, shown, text):
+    with pytest.raises(OrderRejected, match=text):
+        desk.place(alice, "sell", quantity, "100", iceberg=shown)
+
+
+# --- one triggers the other ---------------------------------------------------------------------------
+
+
+def exit_after_entry(desk, alice, **more):
+    entry = desk.request("buy", "2", "100", **more)
+    return desk.place_list(alice, (desk.request("sell", "2", "110"),), entry)
+
+
+def test_pending_order_is_placed_when_the_working_one_has_filled(desk, bob):
+    dave = desk.user("dave", USDT="1000")
+    entry, leave = exit_after_entry(desk, dave).orders
+    assert (leave.status, locked(dave, "USDT"), locked(dave, "BTC")) == (Status.PENDING_NEW, "200", "0")
+    desk.place(bob, "sell", "1", "100")
+    assert leave.status is Status.PENDING_NEW
+    desk.place(bob, "sell", "1", "100")
+    assert (entry.status, leave.status, locked(dave, "BTC")) == (Status.FILLED, Status.NEW, "2")
+    desk.place(bob, "buy", "2", "110")
+    assert (leave.status, free(dave, "USDT")) == (Status.FILLED, "1020")
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_canceling_either_order_cancels_both(desk, alice, which):
+    order_list = exit_after_entry(desk, alice)
+    desk.cancel(order_list.orders[which])
+    assert [order.status for order in order_list.orders] == [Status.CANCELED] * 2
+    assert not alice.open_orders
+    done = [event for event in desk.events if isinstance(event, ListChange) and event.is_done]
+    assert [event.order_list for event in done] == [order_list]
+
+
+def test_pending_order_expires_with_a_working_one_that_did_not_fill(desk, alice):
+    entry, leave = exit_after_entry(desk, alice, tif="IOC").orders
+    assert (entry.status, leave.status) == (Status.EXPIRED, Status.EXPIRED)
+
+
+def test_pending_order_without_funds_is_rejected_with_the_reason(desk, bob):
+    dave = desk.user("dave", USDT="200", BTC="0")
+    order_list = desk.place_list(dave, (desk.request("sell", "3", "110"),), desk.request("buy", "2", "100"))
+    desk.place(bob, "sell", "2", "100")
+    assert order_list.orders[1].status is Status.REJECTED
+    assert [e.reject_reason for e in desk.executions(Kind.REJECTED)] == ["INSUFFICIENT_BALANCES"]
+    assert not order_list.is_open
+
+
+def test_released_pair_holds_its_quantity_once_and_one_leg_ends_the_other(desk, bob):
+    dave = desk.user("dave", USDT="200")
+    desk.trade("101", "1")
+    legs = desk.pair("sell", "2", "110", "90")
+    order_list = desk.place_list(dave, legs, desk.request("buy", "2", "100"))
+    desk.place(bob, "sell", "2", "100")
+    _, profit, stop = order_list.orders
+    assert (profit.status, stop.status, locked(dave, "BTC")) == (Status.NEW, Status.NEW, "2")
+    desk.quote("89", "5", "89.5", "5")
+    desk.trade("89", "1")
+    assert (profit.status, stop.status, free(dave, "USDT")) == (Status.EXPIRED, Status.FILLED, "178")
+
+
+def test_both_legs_of_a_pair_may_wait_for_their_price(desk, alice):
+    desk.quote("100", "50", "100.01", "50")
+    desk.trade("100", "1")
+    legs = (
+        desk.request("sell", "1", kind="TAKE_PROFIT", stop="110"),
+        desk.request("sell", "1", kind="STOP_LOSS", stop="90"),
+    )
+    profit, stop = desk.place_list(alice, legs).orders
+    desk.quote("111", "50", "111.01", "50")
+    desk.trade("111", "1")
+    assert (profit.status, stop.status, locked(alice, "BTC")) == (Status.FILLED, Status.EXPIRED, "0")
+
+
+def test_leg_that_self_trade_prevention_ends_takes_the_other_with_it(desk, alice):
+    desk.trade("100", "1")
+    oco = desk.oco(alice, "sell", "1", "110", "90")
+    desk.place(alice, "buy", "1", "110", stp="EXPIRE_MAKER")
+    assert [order.status for order in oco.orders] == [Status.EXPIRED_IN_MATCH, Status.EXPIRED]
+    assert locked(alice, "BTC") == "0"
 
 
 # --- filters ------------------------------------------------------------------------------------------
