@@ -5,6 +5,7 @@ On a listener of its own. Probes and metrics are open; everything under /admin/v
 """
 
 import hmac
+import secrets
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from smarttrade.errors import ConfigurationError
 from smarttrade.matching.units import to_text
-from smarttrade.simulator.config import UserConfig
+from smarttrade.simulator.config import UserConfig, check_user
 from smarttrade.simulator.faults import FaultSpec
 from smarttrade.simulator.metrics import build_registry
 from smarttrade.simulator.users import User
@@ -24,6 +25,18 @@ if TYPE_CHECKING:
     from smarttrade.simulator.simulator import Simulator
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class NewUser(UserConfig):
+    """A user to be made. Without `key` one is made here, and without a public key a secret too."""
+
+    key: str = ""
+
+
+class NewKey(msgspec.Struct, forbid_unknown_fields=True):
+    """Replaces a user's key: by this public key, or by a secret made here."""
+
+    public_key: str = ""
 
 
 class Deposit(msgspec.Struct, forbid_unknown_fields=True):
@@ -37,9 +50,10 @@ class ClockSkew(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SocketOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """`action`: drop, silence or speak."""
+    """`action`: drop, silence or speak; of one user's websockets, or all."""
 
     action: str
+    user: str | None = None
 
 
 class PriceOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,6 +78,8 @@ class Admin:
         app.router.add_get("/admin/v1/journal", self._journal)
         app.router.add_get("/admin/v1/users", self._users)
         app.router.add_post("/admin/v1/users", self._add_user)
+        app.router.add_delete("/admin/v1/users/{name}", self._remove_user)
+        app.router.add_post("/admin/v1/users/{name}/key", self._replace_key)
         app.router.add_post("/admin/v1/users/{name}/deposits", self._deposit)
         app.router.add_get("/admin/v1/faults", self._faults)
         app.router.add_post("/admin/v1/faults", self._add_fault)
@@ -104,10 +120,23 @@ class Admin:
         return _json([describe_user(user) for user in self.simulator.venue.users.values()])
 
     async def _add_user(self, request: web.Request) -> web.StreamResponse:
-        config = msgspec.json.decode(await request.read(), type=UserConfig, strict=False)
-        if bool(config.secret) == bool(config.public_key):
-            raise ConfigurationError("give either secret (HMAC) or public_key (Ed25519)")
-        return _json(describe_user(self.simulator.add_user(config)), 201)
+        config = with_key(msgspec.json.decode(await request.read(), type=NewUser, strict=False))
+        check_user(config)
+        return _json(describe_credentials(self.simulator.add_user(config)), 201)
+
+    async def _remove_user(self, request: web.Request) -> web.StreamResponse:
+        if self.simulator.venue.find_user(request.match_info["name"]) is None:
+            return _error(404, f"no user {request.match_info['name']!r}")
+        self.simulator.remove_user(request.match_info["name"])
+        return _json({})
+
+    async def _replace_key(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        if self.simulator.venue.find_user(name) is None:
+            return _error(404, f"no user {name!r}")
+        wanted = msgspec.json.decode(await request.read() or b"{}", type=NewKey)
+        config = with_key(NewUser(name=name, public_key=wanted.public_key))
+        return _json(describe_credentials(self.simulator.replace_key(config)))
 
     async def _deposit(self, request: web.Request) -> web.StreamResponse:
         account = self.simulator.venue.engine.accounts.get(request.match_info["name"])
@@ -142,12 +171,14 @@ class Admin:
         return _json({"skew_ms": self.simulator.clock.skew_ms})
 
     async def _sockets(self, request: web.Request) -> web.StreamResponse:
-        action = msgspec.json.decode(await request.read(), type=SocketOrder).action
+        wanted = msgspec.json.decode(await request.read(), type=SocketOrder)
+        action = wanted.action
         if action not in ("drop", "silence", "speak"):
             raise ConfigurationError(f"action {action!r} is not one of drop, silence, speak")
         if action == "drop":
-            return _json({"connections": self.simulator.drop_websockets()})
-        return _json({"connections": self.simulator.silence_websockets(action == "silence")})
+            return _json({"connections": self.simulator.drop_websockets(wanted.user)})
+        count = self.simulator.silence_websockets(action == "silence", wanted.user)
+        return _json({"connections": count})
 
     async def _price(self, request: web.Request) -> web.StreamResponse:
         order = msgspec.json.decode(await request.read(), type=PriceOrder, strict=False)
@@ -157,12 +188,25 @@ class Admin:
         return _json({})
 
 
+def with_key(user: NewUser) -> NewUser:
+    """The user with a key, and a secret unless it has a public key."""
+    key = user.key or secrets.token_hex(32)
+    secret = user.secret or ("" if user.public_key else secrets.token_hex(32))
+    return msgspec.structs.replace(user, key=key, secret=secret)
+
+
+def describe_credentials(user: User) -> dict[str, Any]:
+    """A new user or key, with the secret: shown this once."""
+    return {**describe_user(user), "secret": user.config.secret}
+
+
 def describe_user(user: User) -> dict[str, Any]:
     """A user without secrets."""
     account = user.account
     return {
         "name": user.name,
         "key": user.key,
+        "signs_with": user.signs_with,
         "balances": describe_balances(account.free, account.locked),
         "open_orders": len(account.open_orders),
     }

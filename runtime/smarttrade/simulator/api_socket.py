@@ -1,40 +1,39 @@
-"""The websocket API: the same operations as REST, sessions, and the user data stream.
+"""The websocket API: the same operations as REST, sessions, and subscriptions to user data.
 
-User events reach every subscription of the account in the order in which the exchange made them; faults may
-delay, double or swallow them. Spot listenKeys no longer exist: subscribing is a signed request.
+Spot listenKeys no longer exist: subscribing is a signed request, or one of a session that has logged on.
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from smarttrade.matching import Account, Execution
-from smarttrade.simulator import render_user_events
 from smarttrade.simulator.call import Call
 from smarttrade.simulator.connections import Connection, accept, frame, texts
-from smarttrade.simulator.dispatch import Answer, Dispatcher, Kill
+from smarttrade.simulator.dispatch import Answer, Dispatcher, Kill, build_refusal
 from smarttrade.simulator.errors import ApiError
-from smarttrade.simulator.faults import EVENT_FAULTS, SILENCE_FAULTS, FaultKind
-from smarttrade.simulator.market_operations import RATE_LIMITS
+from smarttrade.simulator.faults import SOCKET_FAULTS
+from smarttrade.simulator.limits import RATE_LIMITS, build_order_limits
 from smarttrade.simulator.operations import WEBSOCKET, Security
 from smarttrade.simulator.parameters import Parameters
 from smarttrade.simulator.security import Window, check_signed_parameters, find_user
+from smarttrade.simulator.user_streams import UserStreams
 from smarttrade.simulator.users import User
 
 _encoder = msgspec.json.Encoder()
+_SESSION_WEIGHT = 2
 
 
 @dataclass(eq=False)
 class Session:
-    """One connection: who has logged on, and which accounts' events it gets."""
+    """One connection, and who has logged on."""
 
     connection: Connection
+    connected_ms: int
     user: User | None = None
     logged_on_ms: int = 0
-    subscriptions: dict[int, User] = field(default_factory=dict)
 
 
 def to_text_value(value: Any) -> str:
@@ -50,13 +49,13 @@ class ApiSocket:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self.dispatcher = dispatcher
         self.venue = dispatcher.venue
+        self.streams = UserStreams(dispatcher.venue)
         self.sessions: set[Session] = set()
-        self._next_subscription = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        session = Session(await accept(request))
-        session.connection.silent = bool(self.venue.faults.take(SILENCE_FAULTS, "*", "ws-api"))
+        session = Session(await accept(request), self.venue.clock.now_ms())
+        session.connection.suffer(self.venue.faults.take(SOCKET_FAULTS, "*", "ws-api"))
         self.sessions.add(session)
         try:
             async for text in texts(session.connection):
@@ -65,15 +64,18 @@ class ApiSocket:
                 task.add_done_callback(self._tasks.discard)
         finally:
             self.sessions.discard(session)
+            self.streams.forget(session.connection)
         return session.connection.socket
 
     async def _handle(self, session: Session, text: str) -> None:
         request_id: Any = None
+        parameters, method = Parameters({}), ""
         try:
             message = msgspec.json.decode(text)
-            request_id = message.get("id")
-            values = {k: to_text_value(v) for k, v in (message.get("params") or {}).items() if v is not None}
-            answer = await self._run(session, str(message.get("method")), Parameters(values))
+            request_id, method = message.get("id"), str(message.get("method"))
+            given = message.get("params") or {}
+            parameters = Parameters({k: to_text_value(v) for k, v in given.items() if v is not None})
+            answer = await self._run(session, method, parameters)
         except ApiError as error:
             answer = Answer(error.status, error.body())
         except (msgspec.DecodeError, AttributeError):
@@ -82,17 +84,27 @@ class ApiSocket:
             if kill.reset:
                 session.connection.drop()
             return
-        session.connection.write(frame(_encoder.encode(build_reply(request_id, answer))))
+        reply = build_reply(request_id, answer)
+        if parameters.get("returnRateLimits") != "false":
+            reply["rateLimits"] = self._rate_limits(session, method)
+        ready = frame(_encoder.encode(reply))
+        session.connection.write(ready[: len(ready) // 2] if answer.truncated else ready)
+        if answer.truncated:
+            session.connection.drop_after_writing()
 
     async def _run(self, session: Session, method: str, parameters: Parameters) -> Answer:
-        if method.startswith(("session.", "userDataStream.")):
-            return Answer(200, self._session_method(session, method, parameters))
         operation = WEBSOCKET.get(method)
+        weight = operation.weigh(parameters) if operation else _SESSION_WEIGHT
+        _, refusal = self.dispatcher.weights.use(session.connection.address, weight)
+        if refusal is not None:
+            return build_refusal(refusal, self.venue.clock.now_ms())
         if operation is None:
-            raise ApiError(-1000, f"Unknown method '{method}'.")
+            return Answer(200, self._session_method(session, method, parameters))
         call = Call(self.venue, parameters, method)
-        if operation.security is Security.SIGNED:
+        if operation.security is not Security.NONE:
             call.user = self._identify(session, parameters)
+        self.dispatcher.skew(call)
+        if operation.security is Security.SIGNED:
             call.window = Window(parameters)
             call.check_deadline()
         return await self.dispatcher.run(operation, call)
@@ -104,26 +116,45 @@ class ApiSocket:
         check_signed_parameters(user, parameters)
         return user
 
+    def _rate_limits(self, session: Session, method: str) -> list[dict[str, Any]]:
+        operation = WEBSOCKET.get(method)
+        user = session.user
+        if operation is not None and operation.orders and user is not None:
+            return build_order_limits(self.venue.order_counts, user.name, self.venue.clock.now_ms())
+        return [{**RATE_LIMITS[0], "count": self.dispatcher.weights.used(session.connection.address)}]
+
     # --- sessions and subscriptions -----------------------------------------------------------------
 
     def _session_method(self, session: Session, method: str, parameters: Parameters) -> dict[str, Any]:
-        if method == "session.logon":
-            session.user = self._authenticate(parameters)
-            session.logged_on_ms = self.venue.clock.now_ms()
-        elif method == "session.logout":
-            session.user = None
-        elif method == "userDataStream.subscribe.signature":
-            return self._subscribe(session, self._authenticate(parameters))
-        elif method == "userDataStream.subscribe":
-            if session.user is None:
-                raise ApiError(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
-            return self._subscribe(session, session.user)
-        elif method == "userDataStream.unsubscribe":
-            self._unsubscribe(session, parameters.integer("subscriptionId"))
-            return {}
-        elif method != "session.status":
-            raise ApiError(-1000, f"Unknown method '{method}'.")
+        match method:
+            case "session.logon":
+                self._log_on(session, parameters)
+            case "session.logout":
+                session.user = None
+            case "session.status":
+                pass
+            case "userDataStream.subscribe.signature":
+                return self._subscribe(session, self._authenticate(parameters))
+            case "userDataStream.subscribe":
+                if session.user is None:
+                    raise ApiError(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
+                return self._subscribe(session, session.user)
+            case "userDataStream.unsubscribe":
+                self.streams.unsubscribe(session.connection, parameters.integer("subscriptionId"))
+                return {}
+            case "session.subscriptions":
+                numbers = self.streams.of(session.connection)
+                return {"subscriptions": [{"subscriptionId": number} for number in numbers]}
+            case _:
+                raise ApiError(-1000, f"Unknown method '{method}'.")
         return self._status(session)
+
+    def _log_on(self, session: Session, parameters: Parameters) -> None:
+        user = self._authenticate(parameters)
+        if not user.may_log_on:
+            raise ApiError(-4056, "Only Ed25519 API keys are supported for session.logon.")
+        session.user = user
+        session.logged_on_ms = self.venue.clock.now_ms()
 
     def _authenticate(self, parameters: Parameters) -> User:
         user = find_user(self.venue, parameters.need("apiKey"))
@@ -132,62 +163,30 @@ class ApiSocket:
         return user
 
     def _subscribe(self, session: Session, user: User) -> dict[str, Any]:
-        number = self._next_subscription
-        self._next_subscription += 1
-        session.subscriptions[number] = user
-        return {"subscriptionId": number}
-
-    def _unsubscribe(self, session: Session, number: int | None) -> None:
-        if number is None:
-            session.subscriptions.clear()
-        else:
-            session.subscriptions.pop(number, None)
+        faults = self.venue.faults.take(SOCKET_FAULTS, user.name, "userDataStream")
+        session.connection.suffer(faults)
+        return {"subscriptionId": self.streams.subscribe(session.connection, user)}
 
     def _status(self, session: Session) -> dict[str, Any]:
         user = session.user
         return {
             "apiKey": user.key if user else None,
             "authorizedSince": session.logged_on_ms if user else None,
-            "connectedSince": session.logged_on_ms,
+            "connectedSince": session.connected_ms,
             "returnRateLimits": True,
             "serverTime": self.venue.clock.now_ms(),
-            "userDataStream": bool(session.subscriptions),
+            "userDataStream": bool(self.streams.of(session.connection)),
         }
 
-    # --- user events --------------------------------------------------------------------------------
+    # --- ends ---------------------------------------------------------------------------------------
 
-    def on_execution(self, account: Account, execution: Execution) -> None:
-        if self._listens(account):
-            self._send(account, render_user_events.build_execution_report(execution), "executionReport")
-
-    def on_balance(self, account: Account, assets: list[str], now_ms: int) -> None:
-        if self._listens(account):
-            event = render_user_events.build_position_event(account, assets, now_ms)
-            self._send(account, event, "outboundAccountPosition")
-
-    def _listens(self, account: Account) -> bool:
-        return any(user.account is account for s in self.sessions for user in s.subscriptions.values())
-
-    def _send(self, account: Account, event: dict[str, Any], name: str) -> None:
-        copies, delay_ms = 1, 0
-        for fault in self.venue.faults.take(EVENT_FAULTS, account.name, name):
-            if fault.kind is FaultKind.EVENT_DROP:
-                return
-            copies += fault.kind is FaultKind.EVENT_DUPLICATE
-            delay_ms += fault.delay_ms
-        payload = _encoder.encode(event)
-        if delay_ms:
-            asyncio.get_running_loop().call_later(delay_ms / 1000, self._deliver, account, payload, copies)
-        else:
-            self._deliver(account, payload, copies)
-
-    def _deliver(self, account: Account, payload: bytes, copies: int) -> None:
-        for session in self.sessions:
-            for number, user in session.subscriptions.items():
-                if user.account is account:
-                    ready = frame(b'{"subscriptionId":%d,"event":%b}' % (number, payload))
-                    for _ in range(copies):
-                        session.connection.write(ready)
+    def forget_user(self, user: User) -> None:
+        """A key is void: its sessions and subscriptions end."""
+        for session in list(self.sessions):
+            if session.user is user:
+                session.connection.drop()
+        for connection in self.streams.connections(user.name):
+            connection.drop()
 
     async def close(self) -> None:
         for task in list(self._tasks):
@@ -197,6 +196,10 @@ class ApiSocket:
 
 def build_reply(request_id: Any, answer: Answer) -> dict[str, Any]:
     """The websocket API's envelope."""
-    content = {"result": answer.content} if answer.status == 200 else {"error": answer.content}
-    limits = [{**limit, "count": 1} for limit in RATE_LIMITS]
-    return {"id": request_id, "status": answer.status, **content, "rateLimits": limits}
+    reply = {"id": request_id, "status": answer.status}
+    if answer.status == 200:
+        return {**reply, "result": answer.content}
+    error = answer.content if isinstance(answer.content, dict) else {"code": -1000, "msg": answer.content}
+    if answer.retry_after_s is not None:
+        error = {**error, "data": {"retryAfter": answer.retry_after_s}}
+    return {**reply, "error": error}

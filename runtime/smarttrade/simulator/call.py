@@ -13,13 +13,20 @@ from smarttrade.simulator.venue import Venue
 
 @dataclass(slots=True)
 class Call:
-    """`user` and `window` are set where the operation is signed; `endpoint` is how faults name it."""
+    """`user` and `window` are set where the operation is signed; `endpoint` is how faults name it.
+
+    `skew_ms` is how far the exchange's idea of the time is off for this request, by a fault.
+    """
 
     venue: Venue
     parameters: Parameters
     endpoint: str
     user: User | None = None
     window: Window | None = None
+    skew_ms: int = 0
+
+    def now_ms(self) -> int:
+        return self.venue.clock.now_ms() + self.skew_ms
 
     @property
     def account(self) -> Account:
@@ -41,4 +48,4 @@ class Call:
         """The exchange's last look at the clock before the matching engine: a late order is refused here."""
         if self.window is None:
             raise missing("timestamp")
-        self.window.check(self.venue.clock.now_ms())
+        self.window.check(self.now_ms())

@@ -6,6 +6,7 @@ without a trade is a flat candle with no volume, as on the exchange.
 
 from collections import deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from smarttrade.matching.units import notional
@@ -29,6 +30,7 @@ INTERVALS: Final[dict[str, int]] = {
     "1d": _DAY,
     "3d": 3 * _DAY,
     "1w": 7 * _DAY,
+    "1M": 31 * _DAY,  # at most
 }
 _WEEK_OFFSET: Final = 4 * _DAY  # 1970-01-01 was a Thursday, weeks begin on Monday
 KEPT: Final = 5000
@@ -92,9 +94,25 @@ class Candle:
 
 
 def interval_start(interval: str, time_ms: int) -> int:
+    if interval == "1M":
+        return _month_ms(time_ms, 0)
     length = INTERVALS[interval]
     offset = _WEEK_OFFSET if interval == "1w" else 0
     return (time_ms - offset) // length * length + offset
+
+
+def interval_end(interval: str, start_ms: int) -> int:
+    """The last millisecond of the interval that begins at `start_ms`."""
+    if interval == "1M":
+        return _month_ms(start_ms, 1) - 1
+    return start_ms + INTERVALS[interval] - 1
+
+
+def _month_ms(time_ms: int, later: int) -> int:
+    """The beginning of the month (UTC) of `time_ms`, or of one `later`."""
+    when = datetime.fromtimestamp(time_ms / 1000, UTC)
+    year, month = divmod(when.year * 12 + when.month - 1 + later, 12)
+    return int(datetime(year, month + 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
 class CandleSeries:
@@ -122,16 +140,16 @@ class CandleSeries:
     def _close_second(self, second: Candle) -> None:
         self._series["1s"].append(second)
         self._closed.append(("1s", second))
-        for name, length in INTERVALS.items():
+        for name in INTERVALS:
             if name != "1s":
-                self._fold(name, length, second)
+                self._fold(name, second)
 
-    def _fold(self, name: str, length: int, second: Candle) -> None:
+    def _fold(self, name: str, second: Candle) -> None:
         running = self._folded.get(name)
         if running is None:
             running = self._folded[name] = second.copy()
             running.open_ms = interval_start(name, second.open_ms)
-            running.close_ms = running.open_ms + length - 1
+            running.close_ms = interval_end(name, running.open_ms)
         else:
             running.fold(second)
         if second.close_ms >= running.close_ms:
@@ -152,7 +170,7 @@ class CandleSeries:
         if folded is None:
             start = interval_start(name, second.open_ms)
             running = second.copy()
-            running.open_ms, running.close_ms = start, start + INTERVALS[name] - 1
+            running.open_ms, running.close_ms = start, interval_end(name, start)
             return running
         running = folded.copy()
         running.fold(second)

@@ -10,6 +10,7 @@ import yaml
 from smarttrade.errors import ConfigurationError
 from smarttrade.matching import FeeSchedule, Market
 
+MOST_LISTED = 10_000
 DEFAULT_PRICES = {
     "BTC": Decimal(60000),
     "ETH": Decimal(3000),
@@ -20,7 +21,7 @@ DEFAULT_PRICES = {
 
 
 class UserConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One user: `secret` for HMAC keys, or `public_key` (PEM) for Ed25519 keys; balances by asset."""
+    """One user: `secret` for HMAC keys, or `public_key` (PEM) for Ed25519 and RSA keys; balances by asset."""
 
     name: str
     key: str
@@ -53,7 +54,9 @@ class SimulatorConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """`compress`: market seconds a second. `market`: tape (recorded or synthetic) or manual (driven by hand).
 
     `port` and `admin_port` 0 take a free port. `history_s` is market time before the start that candles show.
-    `weight_limit` is the request weight a minute and address (6000 on the real exchange; 0: not enforced).
+    `weight_limit` is the request weight a minute and address (6000 on the real exchange; 0: not enforced, nor
+    are the limits of orders). `listed` is how many symbols exchangeInfo shows at least: those beyond the
+    configured ones are quiet markets, which have a quote and trade with whoever comes.
     """
 
     host: str = "127.0.0.1"
@@ -69,6 +72,7 @@ class SimulatorConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     compress: float = 1.0
     seed: int = 0
     market: str = "tape"
+    listed: int = 0
     history_s: float | None = None
     depth_levels: int = 20
     weight_limit: int = 0
@@ -106,16 +110,27 @@ def check_config(config: SimulatorConfig) -> None:
         parts = market.symbol.split("/")
         if len(parts) != 2 or not all(part.isalnum() and part.isupper() for part in parts):
             raise ConfigurationError(f"symbol {market.symbol!r} is not of the form BASE/QUOTE, as BTC/USDT")
+    if not 0 <= config.listed <= MOST_LISTED:
+        raise ConfigurationError(f"listed is {config.listed}; it must be between 0 and {MOST_LISTED}")
     _check_users(config.users)
 
 
 def _check_users(users: list[UserConfig]) -> None:
     for user in users:
-        if bool(user.secret) == bool(user.public_key):
-            raise ConfigurationError(f"user {user.name!r}: give either secret (HMAC) or public_key (Ed25519)")
+        check_user(user)
     for what, values in (("name", [u.name for u in users]), ("key", [u.key for u in users])):
         if len(set(values)) != len(values):
             raise ConfigurationError(f"two users have the same {what}; each needs its own")
+
+
+def check_user(user: UserConfig) -> None:
+    """Raise ConfigurationError where a user has no key, or two."""
+    if not user.name or not user.key:
+        raise ConfigurationError(f"user {user.name!r}: a user needs a name and a key")
+    if bool(user.secret) == bool(user.public_key):
+        raise ConfigurationError(
+            f"user {user.name!r}: give either secret (HMAC) or public_key (Ed25519 or RSA)"
+        )
 
 
 def build_market(config: MarketConfig, price: Decimal) -> Market:

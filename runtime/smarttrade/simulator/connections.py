@@ -10,7 +10,10 @@ from typing import Any, Final, cast
 
 from aiohttp import WSMsgType, web
 
+from smarttrade.simulator.faults import FaultKind, FaultSpec
+
 _TEXT: Final = 0x81
+_PING: Final = 0x89
 _MOST_BUFFERED: Final = 8 * 1024 * 1024
 
 
@@ -24,11 +27,18 @@ def frame(payload: bytes) -> bytes:
     return bytes((_TEXT, 127)) + size.to_bytes(8, "big") + payload
 
 
+def ping(now_ms: int) -> bytes:
+    """A ping frame, as the exchange sends one every 20 seconds."""
+    payload = str(now_ms).encode()
+    return bytes((_PING, len(payload))) + payload
+
+
 class Connection:
     """One client. `combined` wraps stream messages in their stream's name; `silent` says nothing any more."""
 
     def __init__(self, request: web.Request, socket: web.WebSocketResponse, combined: bool = False) -> None:
         self.request = request
+        self.address = request.remote or ""
         self.socket = socket
         self.transport = cast(asyncio.Transport, request.transport)
         self.combined = combined
@@ -43,6 +53,23 @@ class Connection:
             self.transport.abort()
             return
         self.transport.write(ready_frame)
+
+    def suffer(self, faults: list[FaultSpec]) -> None:
+        """Fall silent or break, at once or after the fault's delay."""
+        for fault in faults:
+            act = self.drop if fault.kind is FaultKind.WS_DROP else self.fall_silent
+            if fault.delay_ms or fault.kind is FaultKind.WS_DROP:
+                asyncio.get_running_loop().call_later(fault.delay_ms / 1000, act)
+            else:
+                act()
+
+    def fall_silent(self) -> None:
+        self.silent = True
+
+    def drop_after_writing(self) -> None:
+        """Close once what is queued has been sent."""
+        if self.transport is not None:
+            self.transport.close()
 
     def drop(self) -> None:
         """Break the connection without a closing handshake."""

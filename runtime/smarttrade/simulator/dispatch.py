@@ -10,7 +10,8 @@ from typing import Any
 
 from smarttrade.simulator.call import Call
 from smarttrade.simulator.errors import BACKEND_TIMEOUT, ApiError
-from smarttrade.simulator.faults import REQUEST_FAULTS, FaultKind, FaultSpec
+from smarttrade.simulator.faults import REQUEST_FAULTS, SKEW_FAULTS, FaultKind, FaultSpec
+from smarttrade.simulator.limits import Refusal, Weights
 from smarttrade.simulator.operations import Operation
 from smarttrade.simulator.venue import Venue
 
@@ -38,9 +39,16 @@ class Kill(Exception):  # noqa: N818 - not an error: the connection ends here
 class Dispatcher:
     """`requests` counts by endpoint and status, for metrics."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, weights: Weights) -> None:
         self.venue = venue
+        self.weights = weights
         self.requests: dict[tuple[str, int], int] = {}
+
+    def skew(self, call: Call) -> None:
+        """Let the exchange be wrong about the time for this request, where a fault says so."""
+        user = call.user.name if call.user else "*"
+        faults = self.venue.faults.take(SKEW_FAULTS, user, call.endpoint)
+        call.skew_ms = sum(fault.skew_ms for fault in faults)
 
     async def run(self, operation: Operation, call: Call) -> Answer:
         user = call.user.name if call.user else "*"
@@ -55,9 +63,19 @@ class Dispatcher:
 
     def _execute(self, operation: Operation, call: Call) -> Answer:
         try:
-            return Answer(200, operation.handle(call))
+            if operation.orders and call.user is not None:
+                self._check_order_count(call.user.name)
+            content = operation.handle(call)
         except ApiError as error:
             return Answer(error.status, error.body())
+        if operation.orders and call.user is not None:
+            self.venue.order_counts.add(call.user.name, operation.orders, self.venue.clock.now_ms())
+        return Answer(200, content)
+
+    def _check_order_count(self, account: str) -> None:
+        text = self.venue.order_counts.exceeded(account, self.venue.clock.now_ms())
+        if text is not None:
+            raise ApiError(-1015, text, status=429)
 
     async def _before(self, faults: list[FaultSpec]) -> Answer | None:
         for fault in faults:
@@ -69,7 +87,7 @@ class Dispatcher:
                 case FaultKind.RESET_BEFORE:
                     raise Kill(reset=True)
                 case FaultKind.SERVER_ERROR | FaultKind.MAINTENANCE | FaultKind.RATE_LIMIT:
-                    return build_refusal(fault)
+                    return build_fault_answer(fault)
                 case FaultKind.UNKNOWN_NOT_EXECUTED:
                     return Answer(504, ApiError(-1007, BACKEND_TIMEOUT).body())
         return None
@@ -92,7 +110,7 @@ class Dispatcher:
         raise Kill(reset=True)
 
 
-def build_refusal(fault: FaultSpec) -> Answer:
+def build_fault_answer(fault: FaultSpec) -> Answer:
     if fault.kind is FaultKind.RATE_LIMIT:
         status = fault.status if fault.status in (418, 429) else 429
         text = "Too much request weight used; please use WebSocket Streams for live updates."
@@ -101,3 +119,12 @@ def build_refusal(fault: FaultSpec) -> Answer:
         text = "System is under maintenance."
         return Answer(503, {"code": 0, "msg": text})
     return Answer(fault.status, "Service Unavailable")
+
+
+def build_refusal(refusal: Refusal, now_ms: int) -> Answer:
+    """The answer to a client that asks too much."""
+    return Answer(
+        refusal.status,
+        {"code": -1003, "msg": refusal.message},
+        retry_after_s=refusal.retry_after_s(now_ms),
+    )

@@ -28,11 +28,13 @@ class FaultKind(StrEnum):
     EVENT_DELAY = "event-delay"  # user events arrive delay_ms late
     EVENT_DUPLICATE = "event-duplicate"  # user events arrive twice
     EVENT_DROP = "event-drop"  # user events never arrive
-    WS_SILENCE = "ws-silence"  # websockets stay open and say nothing
+    WS_SILENCE = "ws-silence"  # a websocket stays open and, after delay_ms, says nothing any more
+    WS_DROP = "ws-drop"  # a websocket breaks after delay_ms
+    CLOCK_SKEW = "clock-skew"  # the exchange's clock is skew_ms off for the request
 
 
 class FaultSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A fault as asked for."""
+    """A fault as asked for. `probability` 0 to 1; `times`: how often at most (None: without end)."""
 
     kind: FaultKind
     user: str = "*"
@@ -40,8 +42,13 @@ class FaultSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     probability: float = 1.0
     times: int | None = None
     delay_ms: int = 0
+    skew_ms: int = 0
     status: int = 503
     id: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1 or self.delay_ms < 0 or (self.times is not None and self.times < 1):
+            raise ValueError("a fault needs probability 0 to 1, delay_ms from 0 and times from 1")
 
 
 class FaultPlan:
@@ -112,4 +119,5 @@ REQUEST_FAULTS = frozenset(
 )
 EVENT_FAULTS = frozenset((FaultKind.EVENT_DELAY, FaultKind.EVENT_DUPLICATE, FaultKind.EVENT_DROP))
 VISIBILITY_FAULTS = frozenset((FaultKind.LATE_VISIBILITY,))
-SILENCE_FAULTS = frozenset((FaultKind.WS_SILENCE,))
+SOCKET_FAULTS = frozenset((FaultKind.WS_SILENCE, FaultKind.WS_DROP))
+SKEW_FAULTS = frozenset((FaultKind.CLOCK_SKEW,))

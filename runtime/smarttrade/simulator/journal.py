@@ -5,6 +5,7 @@ JSON-lines file.
 """
 
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +19,7 @@ KEPT = 1_000_000
 
 
 class JournalEntry(msgspec.Struct, frozen=True):
-    """`kind`: NEW, TRADE, CANCELED, EXPIRED, TRIGGERED. Prices and quantities are decimal text, times ms."""
+    """`kind` as `matching.Kind`: NEW, TRADE, CANCELED. Prices and quantities are decimal text, times ms."""
 
     sequence: int
     time_ms: int
@@ -47,7 +48,7 @@ class Journal:
     """Append-only; `entries` filters by what is given."""
 
     def __init__(self, path: str | None = None) -> None:
-        self._entries: deque[JournalEntry] = deque(maxlen=KEPT)
+        self._entries: deque[JournalEntry] = deque(_read(path), maxlen=KEPT)
         self._file: IO[bytes] | None = Path(path).open("ab") if path else None  # noqa: SIM115
 
     def append(self, entry: JournalEntry) -> None:
@@ -91,6 +92,19 @@ class Journal:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _read(path: str | None) -> Iterator[JournalEntry]:
+    """What an earlier run has written; a line that a crash cut off is left out."""
+    if path is None or not Path(path).exists():
+        return
+    decode = msgspec.json.Decoder(JournalEntry).decode
+    with Path(path).open("rb") as lines:
+        for line in lines:
+            try:
+                yield decode(line)
+            except msgspec.DecodeError:
+                continue
 
 
 def build_entry(execution: Execution) -> JournalEntry:

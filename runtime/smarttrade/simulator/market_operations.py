@@ -4,18 +4,12 @@ import json
 from typing import Any
 
 from smarttrade.matching.units import to_text
-from smarttrade.simulator import render_market, render_rules
+from smarttrade.simulator import render_market
 from smarttrade.simulator.call import Call
 from smarttrade.simulator.candles import INTERVALS
 from smarttrade.simulator.errors import ApiError
+from smarttrade.simulator.limits import RATE_LIMITS
 from smarttrade.simulator.marketdata import MarketData
-
-RATE_LIMITS = [
-    {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
-    {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
-    {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 200000},
-    {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61000},
-]
 
 
 def ping(call: Call) -> Any:
@@ -24,7 +18,12 @@ def ping(call: Call) -> Any:
 
 
 def server_time(call: Call) -> Any:
-    return {"serverTime": call.venue.clock.now_ms()}
+    return {"serverTime": call.now_ms()}
+
+
+def system_status(call: Call) -> Any:
+    del call
+    return {"status": 0, "msg": "normal"}
 
 
 def selected_markets(call: Call) -> tuple[list[MarketData], bool]:
@@ -44,13 +43,14 @@ def selected_markets(call: Call) -> tuple[list[MarketData], bool]:
 
 
 def exchange_info(call: Call) -> Any:
+    """Rules of the markets asked for; each market's part is encoded once for good."""
     markets, _ = selected_markets(call)
     return {
         "timezone": "UTC",
-        "serverTime": call.venue.clock.now_ms(),
+        "serverTime": call.now_ms(),
         "rateLimits": RATE_LIMITS,
         "exchangeFilters": [],
-        "symbols": [render_rules.build_symbol(data.market) for data in markets],
+        "symbols": [data.rules for data in markets],
         "sors": [],
     }
 
@@ -105,22 +105,3 @@ def average_price(call: Call) -> Any:
     data = call.market()
     last = to_text(data.state.last_price)
     return {"mins": 0, "price": last, "closeTime": data.trades[-1].time_ms if data.trades else 0}
-
-
-def day_ticker(call: Call) -> Any:
-    markets, single = selected_markets(call)
-    now_ms = call.venue.clock.now_ms()
-    rows = [render_market.build_day_ticker(data, now_ms) for data in markets]
-    return rows[0] if single else rows
-
-
-def price_ticker(call: Call) -> Any:
-    markets, single = selected_markets(call)
-    rows = [{"symbol": data.market.id, "price": to_text(data.state.last_price)} for data in markets]
-    return rows[0] if single else rows
-
-
-def book_ticker(call: Call) -> Any:
-    markets, single = selected_markets(call)
-    rows = [render_market.build_book_ticker(data) for data in markets]
-    return rows[0] if single else rows

@@ -1,15 +1,20 @@
 """What the public can see of one market: trades, candles, best prices, depth changes, 24 h statistics."""
 
 from collections import deque
+from functools import cached_property
+
+import msgspec
 
 from smarttrade.matching import PublicTrade
 from smarttrade.matching.market import Market
 from smarttrade.matching.orders import BUY, SELL
 from smarttrade.matching.state import MarketState
+from smarttrade.simulator.book_changes import BookChanges, Levels, Sides
+from smarttrade.simulator.candles import KEPT as CANDLES_KEPT
 from smarttrade.simulator.candles import Candle, CandleSeries
+from smarttrade.simulator.render_rules import build_symbol
 
 TRADES_KEPT = 20_000
-Levels = dict[int, int]
 
 
 class MarketData:
@@ -20,13 +25,14 @@ class MarketData:
         self.market: Market = state.market
         self.candles = CandleSeries()
         self.trades: deque[PublicTrade] = deque(maxlen=TRADES_KEPT)
+        self.stream_name = self.market.id.lower()
         self.update_id = 1
-        self.published_id = 1
-        self._published: dict[int, Levels] = {BUY: {}, SELL: {}}
-        self._shown: dict[int, set[int]] = {BUY: set(), SELL: set()}
+        self._changes = {"fast": BookChanges(), "slow": BookChanges()}
+        self._ticked = True
 
     def add_trade(self, trade: PublicTrade) -> None:
         self.trades.append(trade)
+        self._ticked = True
         self.candles.add_trade(trade.time_ms, trade.price, trade.quantity, trade.buyer_is_maker, trade.id)
 
     def updated(self) -> None:
@@ -50,34 +56,32 @@ class MarketData:
     def depth(self, side: int, count: int | None) -> list[tuple[int, int]]:
         return [(level.price, level.quantity) for level in self.state.book.sorted_levels(side, count)]
 
+    def levels(self) -> Sides:
+        return {side: dict(self.depth(side, None)) for side in (BUY, SELL)}
+
     def note_snapshot(self) -> None:
-        """Somebody was shown the book between two differences: the next one says what became of every level.
+        """Somebody is shown the book."""
+        for side, levels in self.levels().items():
+            for changes in self._changes.values():
+                changes.note_snapshot(side, levels)
 
-        A level that came and went in between would otherwise stay in that reader's book for good.
-        """
-        for side in (BUY, SELL):
-            self._shown[side].update(price for price, _ in self.depth(side, None))
+    def take_changes(self, speed: str) -> tuple[int, int, Levels, Levels] | None:
+        """What the depth stream of a speed ("fast", "slow") has to tell; None: nothing."""
+        return self._changes[speed].take(self.update_id, self.levels())
 
-    def take_changes(self) -> tuple[int, int, Levels, Levels] | None:
-        """(first id, last id, bids, asks) changed since the last call; quantity 0 removes a level."""
-        if self.update_id == self.published_id:
-            return None
-        first, self.published_id = self.published_id + 1, self.update_id
-        changes = []
-        for side in (BUY, SELL):
-            now = dict(self.depth(side, None))
-            before, shown = self._published[side], self._shown[side]
-            changed = {
-                price: size for price, size in now.items() if before.get(price) != size or price in shown
-            }
-            changed.update({price: 0 for price in before.keys() | shown if price not in now})
-            self._published[side], self._shown[side] = now, set()
-            changes.append(changed)
-        return first, self.update_id, changes[0], changes[1]
+    def take_ticked(self) -> bool:
+        """Whether anything has traded since the last call."""
+        ticked, self._ticked = self._ticked, False
+        return ticked
 
-    def day(self, now_ms: int) -> Candle | None:
-        """The last 24 hours as one candle, to the minute."""
-        rows = self.candles.query("1m", now_ms - 86_400_000, None, 1441)
+    @cached_property
+    def rules(self) -> msgspec.Raw:
+        """The market's entry in exchangeInfo, which never changes, as JSON."""
+        return msgspec.Raw(msgspec.json.encode(build_symbol(self.market)))
+
+    def since(self, start_ms: int) -> Candle | None:
+        """Everything from `start_ms` on as one candle, to the minute; None without a candle there."""
+        rows = self.candles.query("1m", start_ms, None, CANDLES_KEPT)
         if not rows:
             return None
         total = rows[0].copy()

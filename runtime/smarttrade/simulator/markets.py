@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import cycle
 
 import msgspec
 
@@ -19,13 +20,18 @@ _RECORDED_HISTORY_CANDLES = 1000
 _TRADES_HISTORY_MS = 600_000.0
 _FINE_HISTORY_MS = 120_000.0
 _FEWEST_POINTS, _MOST_POINTS = 6, 60
+_QUIET_QUOTES = ("USDT", "BTC", "USDC")
 
 
 @dataclass(frozen=True)
 class Setup:
-    """`unit_ms` is the market time that must become whole candles; `history_ms` lies before the start."""
+    """`unit_ms` is the market time that must become whole candles; `history_ms` lies before the start.
+
+    `quiet`: prices of the markets that are listed and have no tape.
+    """
 
     markets: list[Market]
+    quiet: dict[str, Decimal]
     tape: Tape | None
     unit_ms: float
     history_ms: float
@@ -47,9 +53,20 @@ def build_setup(config: SimulatorConfig) -> Setup:
         histories.append(_history_ms(config, recording))
         tapes.append(_build_tape(config, row, market, price, recording, histories[-1]))
         units.append(float(recording.interval_ms) if recording and recording.candles else 60_000.0)
+    quiet = build_quiet_markets(config.listed, markets)
+    markets += [build_market(MarketConfig(symbol=symbol), price) for symbol, price in quiet.items()]
     if config.market == "manual":
-        return Setup(markets, None, 60_000.0, 0.0)
-    return Setup(markets, merge_tapes(tapes), max(units), max(histories))
+        return Setup(markets, quiet, None, 60_000.0, 0.0)
+    return Setup(markets, quiet, merge_tapes(tapes), max(units), max(histories))
+
+
+def build_quiet_markets(listed: int, markets: list[Market]) -> dict[str, Decimal]:
+    """Symbols and prices that bring the number of markets to `listed`: Q0000/USDT at 10 and so on."""
+    missing = max(0, listed - len(markets))
+    return {
+        f"Q{number // len(_QUIET_QUOTES):04d}/{quote}": Decimal(10) / DEFAULT_PRICES.get(quote, Decimal(1))
+        for number, quote in zip(range(missing), cycle(_QUIET_QUOTES), strict=False)
+    }
 
 
 def _build_tape(

@@ -30,7 +30,9 @@ class SimulatorCollector(Collector):
             faults.add_metric([kind], count)
         yield faults
         yield CounterMetricFamily(
-            "smarttrade_simulator_frames", "Market stream frames sent.", value=simulator.streams.frames_sent
+            "smarttrade_simulator_frames",
+            "Market stream frames sent.",
+            value=simulator.streams.subscriptions.frames_sent,
         )
         yield CounterMetricFamily(
             "smarttrade_simulator_executions",

@@ -1,4 +1,4 @@
-"""What the exchange can be asked: one table for REST and the websocket API, handlers in two modules.
+"""What the exchange can be asked: one table for REST and the websocket API.
 
 A handler takes the call and returns plain data. `Security` says what must be checked before it runs.
 """
@@ -8,9 +8,18 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from smarttrade.simulator import account_operations as account
+from smarttrade.simulator import list_operations as lists
 from smarttrade.simulator import market_operations as market
-from smarttrade.simulator import trade_operations as trade
+from smarttrade.simulator import order_operations as order
+from smarttrade.simulator import ticker_operations as ticker
+from smarttrade.simulator import weights
 from smarttrade.simulator.call import Call
+from smarttrade.simulator.parameters import Parameters
+from smarttrade.simulator.replace_operations import cancel_replace
+
+Handler = Callable[[Call], Any]
+Weight = int | Callable[[Parameters], int]
 
 
 class Security(Enum):
@@ -21,81 +30,115 @@ class Security(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`weight` counts against the limit per minute; `is_order` also against the limit of orders."""
+    """`weight` counts against the limit per minute; `orders` against the limits of new orders."""
 
-    handle: Callable[[Call], Any]
+    handle: Handler
     security: Security = Security.NONE
-    weight: int = 1
-    is_order: bool = False
+    weight: Weight = 1
+    orders: int = 0
+
+    def weigh(self, parameters: Parameters) -> int:
+        return self.weight if isinstance(self.weight, int) else self.weight(parameters)
 
 
-def _signed(handle: Callable[[Call], Any], weight: int = 1, is_order: bool = False) -> Operation:
-    return Operation(handle, Security.SIGNED, weight, is_order)
+def _signed(handle: Handler, weight: Weight = 1, orders: int = 0) -> Operation:
+    return Operation(handle, Security.SIGNED, weight, orders)
 
 
 REST: dict[tuple[str, str], Operation] = {
     ("GET", "/api/v3/ping"): Operation(market.ping),
     ("GET", "/api/v3/time"): Operation(market.server_time),
     ("GET", "/api/v3/exchangeInfo"): Operation(market.exchange_info, weight=20),
-    ("GET", "/api/v3/depth"): Operation(market.depth, weight=5),
+    ("GET", "/api/v3/depth"): Operation(market.depth, weight=weights.depth),
     ("GET", "/api/v3/trades"): Operation(market.trades, weight=25),
     ("GET", "/api/v3/historicalTrades"): Operation(market.historical_trades, weight=25),
     ("GET", "/api/v3/aggTrades"): Operation(market.aggregate_trades, weight=4),
     ("GET", "/api/v3/klines"): Operation(market.klines, weight=2),
     ("GET", "/api/v3/uiKlines"): Operation(market.klines, weight=2),
     ("GET", "/api/v3/avgPrice"): Operation(market.average_price, weight=2),
-    ("GET", "/api/v3/ticker/24hr"): Operation(market.day_ticker, weight=2),
-    ("GET", "/api/v3/ticker/price"): Operation(market.price_ticker, weight=2),
-    ("GET", "/api/v3/ticker/bookTicker"): Operation(market.book_ticker, weight=2),
-    ("POST", "/api/v3/order"): _signed(trade.place, is_order=True),
-    ("POST", "/api/v3/order/test"): _signed(trade.test),
-    ("GET", "/api/v3/order"): _signed(trade.query, weight=4),
-    ("DELETE", "/api/v3/order"): _signed(trade.cancel),
-    ("POST", "/api/v3/order/cancelReplace"): _signed(trade.cancel_replace, is_order=True),
-    ("PUT", "/api/v3/order/amend/keepPriority"): _signed(trade.amend, weight=4),
-    ("GET", "/api/v3/openOrders"): _signed(trade.open_orders, weight=6),
-    ("DELETE", "/api/v3/openOrders"): _signed(trade.cancel_all),
-    ("GET", "/api/v3/allOrders"): _signed(trade.all_orders, weight=20),
-    ("POST", "/api/v3/orderList/oco"): _signed(trade.place_oco, is_order=True),
-    ("GET", "/api/v3/orderList"): _signed(trade.query_list, weight=4),
-    ("DELETE", "/api/v3/orderList"): _signed(trade.cancel_list),
-    ("GET", "/api/v3/openOrderList"): _signed(trade.open_lists, weight=6),
-    ("GET", "/api/v3/myTrades"): _signed(trade.my_trades, weight=20),
-    ("GET", "/api/v3/account"): _signed(trade.account, weight=20),
-    ("GET", "/api/v3/account/commission"): _signed(trade.commission, weight=20),
+    ("GET", "/api/v3/ticker"): Operation(ticker.window, weight=weights.window_ticker),
+    ("GET", "/api/v3/ticker/24hr"): Operation(ticker.day, weight=weights.day_ticker),
+    ("GET", "/api/v3/ticker/tradingDay"): Operation(ticker.trading_day, weight=weights.window_ticker),
+    ("GET", "/api/v3/ticker/price"): Operation(ticker.price, weight=weights.quick_ticker),
+    ("GET", "/api/v3/ticker/bookTicker"): Operation(ticker.book, weight=weights.quick_ticker),
+    ("POST", "/api/v3/order"): _signed(order.place, orders=1),
+    ("POST", "/api/v3/order/test"): _signed(order.test, weights.test_order),
+    ("GET", "/api/v3/order"): _signed(order.query, 4),
+    ("DELETE", "/api/v3/order"): _signed(order.cancel),
+    ("POST", "/api/v3/order/cancelReplace"): _signed(cancel_replace, orders=1),
+    ("PUT", "/api/v3/order/amend/keepPriority"): _signed(order.amend, 4),
+    ("GET", "/api/v3/order/amendments"): _signed(order.amendments, 4),
+    ("GET", "/api/v3/openOrders"): _signed(account.open_orders, weights.open_orders),
+    ("DELETE", "/api/v3/openOrders"): _signed(order.cancel_all),
+    ("GET", "/api/v3/allOrders"): _signed(account.all_orders, 20),
+    ("POST", "/api/v3/order/oco"): _signed(lists.place_old_oco, orders=2),
+    ("POST", "/api/v3/orderList/oco"): _signed(lists.place_oco, orders=2),
+    ("POST", "/api/v3/orderList/oto"): _signed(lists.place_oto, orders=2),
+    ("POST", "/api/v3/orderList/otoco"): _signed(lists.place_otoco, orders=3),
+    ("GET", "/api/v3/orderList"): _signed(lists.query_list, 4),
+    ("DELETE", "/api/v3/orderList"): _signed(lists.cancel_list),
+    ("GET", "/api/v3/allOrderList"): _signed(lists.all_lists, 20),
+    ("GET", "/api/v3/openOrderList"): _signed(lists.open_lists, 6),
+    ("GET", "/api/v3/myTrades"): _signed(account.my_trades, weights.my_trades),
+    ("GET", "/api/v3/myPreventedMatches"): _signed(account.prevented_matches, weights.prevented_matches),
+    ("GET", "/api/v3/myAllocations"): _signed(account.allocations, 20),
+    ("GET", "/api/v3/account"): _signed(account.account, 20),
+    ("GET", "/api/v3/account/commission"): _signed(account.commission, 20),
+    ("GET", "/api/v3/rateLimit/order"): _signed(account.order_limits, 40),
+    ("POST", "/api/v3/userDataStream"): Operation(account.listen_key),
+    ("PUT", "/api/v3/userDataStream"): Operation(account.listen_key),
+    ("DELETE", "/api/v3/userDataStream"): Operation(account.listen_key),
+    ("GET", "/sapi/v1/system/status"): Operation(market.system_status),
+    ("GET", "/sapi/v1/capital/config/getall"): _signed(account.coins, 10),
+    ("GET", "/sapi/v1/asset/tradeFee"): _signed(account.trade_fees),
+    ("POST", "/sapi/v3/asset/getUserAsset"): _signed(account.user_assets, 5),
+    ("GET", "/sapi/v1/account/status"): _signed(account.account_status),
+    ("GET", "/sapi/v1/account/apiRestrictions"): _signed(account.key_permissions),
+    ("GET", "/sapi/v1/margin/allPairs"): Operation(account.margin_pairs, Security.KEY),
+    ("GET", "/sapi/v1/margin/isolated/allPairs"): _signed(account.margin_pairs, 10),
 }
 
 WEBSOCKET: dict[str, Operation] = {
-    name: REST[key]
-    for name, key in {
-        "ping": ("GET", "/api/v3/ping"),
-        "time": ("GET", "/api/v3/time"),
-        "exchangeInfo": ("GET", "/api/v3/exchangeInfo"),
-        "depth": ("GET", "/api/v3/depth"),
-        "trades.recent": ("GET", "/api/v3/trades"),
-        "trades.historical": ("GET", "/api/v3/historicalTrades"),
-        "trades.aggregate": ("GET", "/api/v3/aggTrades"),
-        "klines": ("GET", "/api/v3/klines"),
-        "uiKlines": ("GET", "/api/v3/klines"),
-        "avgPrice": ("GET", "/api/v3/avgPrice"),
-        "ticker.24hr": ("GET", "/api/v3/ticker/24hr"),
-        "ticker.price": ("GET", "/api/v3/ticker/price"),
-        "ticker.book": ("GET", "/api/v3/ticker/bookTicker"),
-        "order.place": ("POST", "/api/v3/order"),
-        "order.test": ("POST", "/api/v3/order/test"),
-        "order.status": ("GET", "/api/v3/order"),
-        "order.cancel": ("DELETE", "/api/v3/order"),
-        "order.cancelReplace": ("POST", "/api/v3/order/cancelReplace"),
-        "order.amend.keepPriority": ("PUT", "/api/v3/order/amend/keepPriority"),
-        "openOrders.status": ("GET", "/api/v3/openOrders"),
-        "openOrders.cancelAll": ("DELETE", "/api/v3/openOrders"),
-        "allOrders": ("GET", "/api/v3/allOrders"),
-        "orderList.place.oco": ("POST", "/api/v3/orderList/oco"),
-        "orderList.status": ("GET", "/api/v3/orderList"),
-        "orderList.cancel": ("DELETE", "/api/v3/orderList"),
-        "openOrderLists.status": ("GET", "/api/v3/openOrderList"),
-        "myTrades": ("GET", "/api/v3/myTrades"),
-        "account.status": ("GET", "/api/v3/account"),
-        "account.commission": ("GET", "/api/v3/account/commission"),
-    }.items()
+    name: REST[method, path]
+    for name, method, path in (
+        ("ping", "GET", "/api/v3/ping"),
+        ("time", "GET", "/api/v3/time"),
+        ("exchangeInfo", "GET", "/api/v3/exchangeInfo"),
+        ("depth", "GET", "/api/v3/depth"),
+        ("trades.recent", "GET", "/api/v3/trades"),
+        ("trades.historical", "GET", "/api/v3/historicalTrades"),
+        ("trades.aggregate", "GET", "/api/v3/aggTrades"),
+        ("klines", "GET", "/api/v3/klines"),
+        ("uiKlines", "GET", "/api/v3/uiKlines"),
+        ("avgPrice", "GET", "/api/v3/avgPrice"),
+        ("ticker", "GET", "/api/v3/ticker"),
+        ("ticker.24hr", "GET", "/api/v3/ticker/24hr"),
+        ("ticker.tradingDay", "GET", "/api/v3/ticker/tradingDay"),
+        ("ticker.price", "GET", "/api/v3/ticker/price"),
+        ("ticker.book", "GET", "/api/v3/ticker/bookTicker"),
+        ("order.place", "POST", "/api/v3/order"),
+        ("order.test", "POST", "/api/v3/order/test"),
+        ("order.status", "GET", "/api/v3/order"),
+        ("order.cancel", "DELETE", "/api/v3/order"),
+        ("order.cancelReplace", "POST", "/api/v3/order/cancelReplace"),
+        ("order.amend.keepPriority", "PUT", "/api/v3/order/amend/keepPriority"),
+        ("order.amendments", "GET", "/api/v3/order/amendments"),
+        ("openOrders.status", "GET", "/api/v3/openOrders"),
+        ("openOrders.cancelAll", "DELETE", "/api/v3/openOrders"),
+        ("allOrders", "GET", "/api/v3/allOrders"),
+        ("orderList.place", "POST", "/api/v3/order/oco"),
+        ("orderList.place.oco", "POST", "/api/v3/orderList/oco"),
+        ("orderList.place.oto", "POST", "/api/v3/orderList/oto"),
+        ("orderList.place.otoco", "POST", "/api/v3/orderList/otoco"),
+        ("orderList.status", "GET", "/api/v3/orderList"),
+        ("orderList.cancel", "DELETE", "/api/v3/orderList"),
+        ("openOrderLists.status", "GET", "/api/v3/openOrderList"),
+        ("allOrderLists", "GET", "/api/v3/allOrderList"),
+        ("myTrades", "GET", "/api/v3/myTrades"),
+        ("myPreventedMatches", "GET", "/api/v3/myPreventedMatches"),
+        ("myAllocations", "GET", "/api/v3/myAllocations"),
+        ("account.status", "GET", "/api/v3/account"),
+        ("account.commission", "GET", "/api/v3/account/commission"),
+        ("account.rateLimits.orders", "GET", "/api/v3/rateLimit/order"),
+    )
 }

@@ -11,7 +11,7 @@ from itertools import islice
 
 from smarttrade.matching import PublicTrade
 from smarttrade.simulator.clock import ExchangeClock
-from smarttrade.simulator.streams import MarketStreams
+from smarttrade.simulator.publisher import Publisher
 from smarttrade.simulator.tape import Tape, TapeEvent, TapeTrade
 from smarttrade.simulator.venue import Venue
 
@@ -31,13 +31,13 @@ class Pump:
     def __init__(
         self,
         venue: Venue,
-        streams: MarketStreams,
+        publisher: Publisher,
         tape: Tape | None,
         compress: float,
         origin_ms: float,
     ) -> None:
         self.venue = venue
-        self.streams = streams
+        self.publisher = publisher
         self.clock: ExchangeClock = venue.clock
         self.lag_ms = 0.0
         self._tape = tape
@@ -120,16 +120,13 @@ class Pump:
         return True
 
     def _close_candles(self, symbol: str, at_ms: int) -> None:
-        self.streams.closed_candles(self.venue.by_symbol[symbol], at_ms)
+        self.publisher.closed_candles(self.venue.by_symbol[symbol], at_ms)
 
     def _beat(self, now_ms: int) -> None:
         self._beats += 1
         for data in self.venue.data.values():
-            self.streams.closed_candles(data, now_ms)
-            self.streams.depth(data, now_ms)
-            if self._beats % 5 == 0:
-                self.streams.running_candles(data, now_ms)
-        if self._beats % 10 == 0:
-            self.streams.tickers(now_ms)
+            if data.trades:
+                self.publisher.closed_candles(data, now_ms)
+        self.publisher.beat(self._beats, now_ms)
         for action in self.on_beat:
             action()

@@ -58,7 +58,7 @@ def build_levels(levels: list[tuple[int, int]]) -> list[list[str]]:
 
 def build_depth(data: MarketData, count: int) -> Json:
     return {
-        "lastUpdateId": data.published_id,
+        "lastUpdateId": data.update_id,
         "bids": build_levels(data.depth(BUY, count)),
         "asks": build_levels(data.depth(SELL, count)),
     }
@@ -75,31 +75,55 @@ def build_book_ticker(data: MarketData) -> Json:
     }
 
 
-def build_day_ticker(data: MarketData, now_ms: int) -> Json:
-    bid, bid_size, ask, ask_size = data.best()
-    day = data.day(now_ms) or Candle(now_ms - 86_400_000, now_ms, 0, 0, 0, 0)
-    average = day.quote_volume * SCALE // day.volume if day.volume else 0
-    percent = (day.close - day.open) * 100_000 // day.open if day.open else 0
+def _window_candle(data: MarketData, start_ms: int, end_ms: int) -> Candle:
+    """The window's trades; without any, the last price stands still."""
+    last = data.state.last_price
+    return data.since(start_ms) or Candle(start_ms, end_ms, last, last, last, last)
+
+
+def build_mini_window(data: MarketData, start_ms: int, end_ms: int) -> Json:
+    return _build_mini(data, _window_candle(data, start_ms, end_ms), start_ms, end_ms)
+
+
+def build_window(data: MarketData, start_ms: int, end_ms: int) -> Json:
+    candle = _window_candle(data, start_ms, end_ms)
+    return _build_change(candle) | _build_mini(data, candle, start_ms, end_ms)
+
+
+def build_day_ticker(data: MarketData, start_ms: int, end_ms: int) -> Json:
+    """A window with the best quotes and the last trade beside it."""
+    candle = _window_candle(data, start_ms, end_ms)
     return {
-        "symbol": data.market.id,
-        "priceChange": to_text(day.close - day.open),
+        **_build_change(candle),
+        **_build_mini(data, candle, start_ms, end_ms),
+        "prevClosePrice": to_text(candle.open),
+        "lastQty": to_text(data.trades[-1].quantity if data.trades else 0),
+        **build_book_ticker(data),
+    }
+
+
+def _build_change(candle: Candle) -> Json:
+    average = candle.quote_volume * SCALE // candle.volume if candle.volume else 0
+    percent = (candle.close - candle.open) * 100_000 // candle.open if candle.open else 0
+    return {
+        "priceChange": to_text(candle.close - candle.open),
         "priceChangePercent": f"{percent / 1000:.3f}",
         "weightedAvgPrice": to_text(average),
-        "prevClosePrice": to_text(day.open),
-        "lastPrice": to_text(day.close),
-        "lastQty": to_text(data.trades[-1].quantity if data.trades else 0),
-        "bidPrice": to_text(bid),
-        "bidQty": to_text(bid_size),
-        "askPrice": to_text(ask),
-        "askQty": to_text(ask_size),
-        "openPrice": to_text(day.open),
-        "highPrice": to_text(day.high),
-        "lowPrice": to_text(day.low),
-        "volume": to_text(day.volume),
-        "quoteVolume": to_text(day.quote_volume),
-        "openTime": now_ms - 86_400_000,
-        "closeTime": now_ms,
-        "firstId": day.first_trade_id,
-        "lastId": day.last_trade_id,
-        "count": day.trades,
+    }
+
+
+def _build_mini(data: MarketData, candle: Candle, start_ms: int, end_ms: int) -> Json:
+    return {
+        "symbol": data.market.id,
+        "openPrice": to_text(candle.open),
+        "highPrice": to_text(candle.high),
+        "lowPrice": to_text(candle.low),
+        "lastPrice": to_text(candle.close),
+        "volume": to_text(candle.volume),
+        "quoteVolume": to_text(candle.quote_volume),
+        "openTime": start_ms,
+        "closeTime": end_ms,
+        "firstId": candle.first_trade_id,
+        "lastId": candle.last_trade_id,
+        "count": candle.trades,
     }

@@ -4,11 +4,19 @@ from typing import Any
 
 from smarttrade.matching import Market, PublicTrade
 from smarttrade.matching.units import to_text
+from smarttrade.simulator.book_changes import Levels
 from smarttrade.simulator.candles import Candle
-from smarttrade.simulator.marketdata import Levels, MarketData
-from smarttrade.simulator.render_market import build_aggregate_trade, build_day_ticker, build_levels
+from smarttrade.simulator.marketdata import MarketData
+from smarttrade.simulator.render_market import (
+    build_aggregate_trade,
+    build_day_ticker,
+    build_levels,
+    build_window,
+)
 
 Json = dict[str, Any]
+DAY_MS = 86_400_000
+WINDOWS_MS = {"1h": 3_600_000, "4h": 4 * 3_600_000, "1d": DAY_MS}
 
 
 def build_trade_event(trade: PublicTrade, now_ms: int) -> Json:
@@ -82,31 +90,57 @@ def build_depth_event(market: Market, changes: tuple[int, int, Levels, Levels], 
 
 
 def build_ticker_event(data: MarketData, now_ms: int) -> Json:
-    day = build_day_ticker(data, now_ms)
+    """The last 24 hours, with quotes."""
+    day = build_day_ticker(data, now_ms - DAY_MS, now_ms)
+    event = _build_window_event("24hrTicker", day, now_ms)
+    for short, name in (
+        ("x", "prevClosePrice"),
+        ("Q", "lastQty"),
+        ("b", "bidPrice"),
+        ("B", "bidQty"),
+        ("a", "askPrice"),
+        ("A", "askQty"),
+    ):
+        event[short] = day[name]
+    return event
+
+
+def build_window_event(data: MarketData, window: str, now_ms: int) -> Json:
+    """The last hour, four hours or day."""
+    start_ms = now_ms - WINDOWS_MS[window]
+    return _build_window_event(f"{window}Ticker", build_window(data, start_ms, now_ms), now_ms)
+
+
+def _build_window_event(name: str, shown: Json, now_ms: int) -> Json:
     return {
-        "e": "24hrTicker",
+        "e": name,
         "E": now_ms,
-        "s": day["symbol"],
-        "p": day["priceChange"],
-        "P": day["priceChangePercent"],
-        "w": day["weightedAvgPrice"],
-        "x": day["prevClosePrice"],
-        "c": day["lastPrice"],
-        "Q": day["lastQty"],
-        "b": day["bidPrice"],
-        "B": day["bidQty"],
-        "a": day["askPrice"],
-        "A": day["askQty"],
-        "o": day["openPrice"],
-        "h": day["highPrice"],
-        "l": day["lowPrice"],
-        "v": day["volume"],
-        "q": day["quoteVolume"],
-        "O": day["openTime"],
-        "C": day["closeTime"],
-        "F": day["firstId"],
-        "L": day["lastId"],
-        "n": day["count"],
+        "s": shown["symbol"],
+        "p": shown["priceChange"],
+        "P": shown["priceChangePercent"],
+        "w": shown["weightedAvgPrice"],
+        "o": shown["openPrice"],
+        "h": shown["highPrice"],
+        "l": shown["lowPrice"],
+        "c": shown["lastPrice"],
+        "v": shown["volume"],
+        "q": shown["quoteVolume"],
+        "O": shown["openTime"],
+        "C": shown["closeTime"],
+        "F": shown["firstId"],
+        "L": shown["lastId"],
+        "n": shown["count"],
+    }
+
+
+def build_average_price_event(data: MarketData, now_ms: int) -> Json:
+    return {
+        "e": "avgPrice",
+        "E": now_ms,
+        "s": data.market.id,
+        "i": "0m",
+        "w": to_text(data.state.last_price),
+        "T": data.trades[-1].time_ms if data.trades else now_ms,
     }
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from smarttrade.matching import Market
-from smarttrade.matching.orders import OrderType
+from smarttrade.matching.orders import OrderType, SelfTradePrevention
 
 Json = dict[str, Any]
 
@@ -21,9 +21,9 @@ def build_symbol(market: Market) -> Json:
         "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8,
         "orderTypes": [kind.value for kind in OrderType],
-        "icebergAllowed": False,
+        "icebergAllowed": True,
         "ocoAllowed": True,
-        "otoAllowed": False,
+        "otoAllowed": True,
         "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": False,
         "cancelReplaceAllowed": True,
@@ -34,7 +34,8 @@ def build_symbol(market: Market) -> Json:
         "permissions": [],
         "permissionSets": [["SPOT"]],
         "defaultSelfTradePreventionMode": "NONE",
-        "allowedSelfTradePreventionModes": ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
+        "allowedSelfTradePreventionModes": [mode.value for mode in SelfTradePrevention],
+        "pegInstructionsAllowed": False,
     }
 
 
@@ -74,6 +75,8 @@ def build_filters(market: Market) -> list[Json]:
             "applyMaxToMarket": False,
             "avgPriceMins": 0,
         },
+        {"filterType": "ICEBERG_PARTS", "limit": market.max_iceberg_parts},
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": market.max_open_orders},
         {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": market.max_stop_orders},
+        {"filterType": "MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders": market.max_iceberg_orders},
     ]

@@ -1,11 +1,14 @@
-"""Orders, fills, lists and balances as the exchange answers them; plain data."""
+"""Orders and fills as the exchange answers them; plain data.
+
+Fields that the documentation calls conditional appear only where they say something.
+"""
 
 from typing import Any
 
-from smarttrade.matching import BUY, Execution, Order, OrderList
-from smarttrade.matching.ledger import Account
-from smarttrade.matching.orders import SIDE_NAMES, STOP_TYPES
-from smarttrade.matching.units import SCALE, to_text
+from smarttrade.matching import BUY, Execution, Order, PreventedMatch
+from smarttrade.matching.orders import SIDE_NAMES
+from smarttrade.matching.units import to_text
+from smarttrade.simulator.amendment import Amendment
 
 Json = dict[str, Any]
 
@@ -16,18 +19,18 @@ def build_order(order: Order) -> Json:
     shown.update(
         {
             "stopPrice": to_text(order.stop_price),
-            "icebergQty": "0.00000000",
+            "icebergQty": to_text(order.display),
             "time": order.created_ms,
             "updateTime": order.updated_ms,
-            "isWorking": order.type not in STOP_TYPES or order.triggered,
-            "workingTime": order.working_ms if order.type not in STOP_TYPES or order.triggered else -1,
+            "isWorking": order.is_working,
+            "workingTime": order.working_ms if order.is_working else -1,
         }
     )
     return shown
 
 
 def build_order_state(order: Order) -> Json:
-    return {
+    shown = {
         "symbol": order.market.id,
         "orderId": order.id,
         "orderListId": order.list_id,
@@ -43,6 +46,10 @@ def build_order_state(order: Order) -> Json:
         "side": SIDE_NAMES[order.side],
         "selfTradePreventionMode": order.self_trade_prevention.value,
     }
+    if order.prevented_id >= 0:
+        shown["preventedMatchId"] = order.prevented_id
+        shown["preventedQuantity"] = to_text(order.prevented)
+    return shown
 
 
 def build_ack(order: Order) -> Json:
@@ -62,11 +69,19 @@ def build_placed(order: Order, fills: list[Execution], response: str) -> Json:
         return shown
     shown.update(build_order_state(order))
     shown["transactTime"] = order.updated_ms
-    shown["workingTime"] = order.working_ms
-    if order.stop_price:
-        shown["stopPrice"] = to_text(order.stop_price)
+    shown["workingTime"] = order.working_ms if order.is_working else -1
+    shown.update(build_conditional(order))
     if response == "FULL":
         shown["fills"] = [build_fill(fill) for fill in fills]
+    return shown
+
+
+def build_conditional(order: Order) -> Json:
+    shown = {}
+    if order.stop_price:
+        shown["stopPrice"] = to_text(order.stop_price)
+    if order.display:
+        shown["icebergQty"] = to_text(order.display)
     return shown
 
 
@@ -80,12 +95,49 @@ def build_fill(fill: Execution) -> Json:
     }
 
 
-def build_canceled(order: Order, new_client_id: str) -> Json:
+def build_canceled(order: Order) -> Json:
     return {
         **build_order_state(order),
+        **build_conditional(order),
         "origClientOrderId": order.client_order_id,
-        "clientOrderId": new_client_id,
+        "clientOrderId": order.cancel_id or order.client_order_id,
         "transactTime": order.updated_ms,
+    }
+
+
+def build_amended(order: Order) -> Json:
+    """The order in the answer to an amendment, whose fields have names of their own."""
+    return {
+        "symbol": order.market.id,
+        "orderId": order.id,
+        "orderListId": order.list_id,
+        "origClientOrderId": order.client_order_id,
+        "clientOrderId": order.client_order_id,
+        "price": to_text(order.price),
+        "qty": to_text(order.quantity),
+        "executedQty": to_text(order.filled),
+        "preventedQty": to_text(order.prevented),
+        "quoteOrderQty": to_text(order.quote_quantity),
+        "cumulativeQuoteQty": to_text(order.quote_filled),
+        "status": order.status.value,
+        "timeInForce": order.time_in_force.value,
+        "type": order.type.value,
+        "side": SIDE_NAMES[order.side],
+        "workingTime": order.working_ms,
+        "selfTradePreventionMode": order.self_trade_prevention.value,
+    }
+
+
+def build_amendment(order: Order, row: Amendment) -> Json:
+    return {
+        "symbol": order.market.id,
+        "orderId": order.id,
+        "executionId": row.execution_id,
+        "origClientOrderId": order.client_order_id,
+        "newClientOrderId": order.client_order_id,
+        "origQty": to_text(row.before),
+        "newQty": to_text(row.after),
+        "time": row.time_ms,
     }
 
 
@@ -108,51 +160,17 @@ def build_my_trade(fill: Execution) -> Json:
     }
 
 
-def build_order_list(order_list: OrderList) -> Json:
-    orders = order_list.orders
-    is_open = order_list.is_open
+def build_prevented_match(row: PreventedMatch) -> Json:
     return {
-        "orderListId": order_list.id,
-        "contingencyType": "OCO",
-        "listStatusType": "EXEC_STARTED" if is_open else "ALL_DONE",
-        "listOrderStatus": "EXECUTING" if is_open else "ALL_DONE",
-        "listClientOrderId": order_list.client_list_id,
-        "transactionTime": order_list.created_ms,
-        "symbol": orders[0].market.id,
-        "orders": [
-            {"symbol": o.market.id, "orderId": o.id, "clientOrderId": o.client_order_id} for o in orders
-        ],
-    }
-
-
-def build_account(account: Account, now_ms: int, omit_zero: bool) -> Json:
-    maker, taker = account.fees.rate_units(True), account.fees.rate_units(False)
-    names = sorted(set(account.free) | set(account.locked))
-    rows = [(name, account.free.get(name, 0), account.locked.get(name, 0)) for name in names]
-    return {
-        "makerCommission": maker * 10_000 // SCALE,
-        "takerCommission": taker * 10_000 // SCALE,
-        "buyerCommission": 0,
-        "sellerCommission": 0,
-        "commissionRates": {
-            "maker": to_text(maker),
-            "taker": to_text(taker),
-            "buyer": "0.00000000",
-            "seller": "0.00000000",
-        },
-        "canTrade": True,
-        "canWithdraw": False,
-        "canDeposit": False,
-        "brokered": False,
-        "requireSelfTradePrevention": False,
-        "preventSor": False,
-        "updateTime": now_ms,
-        "accountType": "SPOT",
-        "balances": [
-            {"asset": name, "free": to_text(free), "locked": to_text(locked)}
-            for name, free, locked in rows
-            if free or locked or not omit_zero
-        ],
-        "permissions": ["SPOT"],
-        "uid": abs(hash(account.name)) % 10**9,
+        "symbol": row.taker.market.id,
+        "preventedMatchId": row.id,
+        "takerOrderId": row.taker.id,
+        "makerSymbol": row.maker.market.id,
+        "makerOrderId": row.maker.id,
+        "tradeGroupId": -1,
+        "selfTradePreventionMode": row.taker.self_trade_prevention.value,
+        "price": to_text(row.price),
+        "takerPreventedQuantity": to_text(row.taker_quantity),
+        "makerPreventedQuantity": to_text(row.maker_quantity),
+        "transactTime": row.time_ms,
     }

@@ -2,35 +2,43 @@
 
 from typing import Any
 
-from smarttrade.matching import Execution, Kind
+from smarttrade.matching import Execution, Kind, ListChange, Status
 from smarttrade.matching.ledger import Account
-from smarttrade.matching.orders import SIDE_NAMES, STOP_TYPES
+from smarttrade.matching.orders import SIDE_NAMES
 from smarttrade.matching.units import to_text
+from smarttrade.simulator.render_lists import build_order_list
 
 Json = dict[str, Any]
+_EXECUTION_TYPES = {Kind.ACTIVATED: "NEW", Kind.PREVENTED: "TRADE_PREVENTION"}
+
+
+def execution_type(execution: Execution) -> str:
+    if execution.status is Status.EXPIRED_IN_MATCH:
+        return "TRADE_PREVENTION"
+    return _EXECUTION_TYPES.get(execution.kind, execution.kind.value)
 
 
 def build_execution_report(execution: Execution) -> Json:
-    """executionReport of the user data stream."""
+    """executionReport of the user data stream; a cancel has an id of its own in `c`."""
     order = execution.order
-    canceled = execution.kind in (Kind.CANCELED,)
+    cancel_id = order.cancel_id if execution.kind is Kind.CANCELED else ""
     report: Json = {
         "e": "executionReport",
         "E": execution.time_ms,
         "s": order.market.id,
-        "c": order.client_order_id,
+        "c": cancel_id or order.client_order_id,
         "S": SIDE_NAMES[order.side],
         "o": order.type.value,
         "f": order.time_in_force.value,
         "q": to_text(order.quantity),
         "p": to_text(order.price),
         "P": to_text(order.stop_price),
-        "F": "0.00000000",
+        "F": to_text(order.display),
         "g": order.list_id,
-        "C": order.client_order_id if canceled else "",
-        "x": "TRADE_PREVENTION" if execution.status.value == "EXPIRED_IN_MATCH" else execution.kind.value,
+        "C": order.client_order_id if execution.kind is Kind.CANCELED else "",
+        "x": execution_type(execution),
         "X": execution.status.value,
-        "r": "NONE",
+        "r": execution.reject_reason,
         "i": order.id,
         "l": to_text(execution.quantity),
         "z": to_text(execution.filled),
@@ -49,8 +57,11 @@ def build_execution_report(execution: Execution) -> Json:
         "Q": to_text(order.quote_quantity),
         "V": order.self_trade_prevention.value,
     }
-    if order.type not in STOP_TYPES or order.triggered:
+    if order.is_working:
         report["W"] = order.working_ms
+    if order.prevented_id >= 0:
+        report["v"] = order.prevented_id
+        report["A"] = to_text(order.prevented)
     return report
 
 
@@ -69,3 +80,33 @@ def build_position_event(account: Account, assets: list[str], now_ms: int) -> Js
             for name in assets
         ],
     }
+
+
+def build_balance_update(asset: str, units: int, now_ms: int) -> Json:
+    """balanceUpdate: a deposit, or (negative) a withdrawal."""
+    return {"e": "balanceUpdate", "E": now_ms, "a": asset, "d": to_text(units), "T": now_ms}
+
+
+def build_list_event(change: ListChange) -> Json:
+    """listStatus: an order list was accepted, or is done."""
+    shown = build_order_list(change.order_list, is_open=not change.is_done)
+    return {
+        "e": "listStatus",
+        "E": change.time_ms,
+        "s": shown["symbol"],
+        "g": shown["orderListId"],
+        "c": shown["contingencyType"],
+        "l": shown["listStatusType"],
+        "L": shown["listOrderStatus"],
+        "r": "NONE",
+        "C": shown["listClientOrderId"],
+        "T": change.time_ms,
+        "O": [
+            {"s": row["symbol"], "i": row["orderId"], "c": row["clientOrderId"]} for row in shown["orders"]
+        ],
+    }
+
+
+def build_end_event(now_ms: int) -> Json:
+    """eventStreamTerminated: a subscription has ended."""
+    return {"e": "eventStreamTerminated", "E": now_ms}

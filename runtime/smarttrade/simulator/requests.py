@@ -1,11 +1,16 @@
-"""Order parameters to engine requests, with the exchange's rules about which belongs to which type."""
+"""Order parameters to engine requests, with the exchange's rules about which belongs to which type.
+
+A list's parameters carry a prefix for each of its orders (`workingPrice`, `pendingAboveStopPrice`): `Named`
+reads all of them through one set of rules.
+"""
 
 import uuid
+from dataclasses import dataclass
+from decimal import Decimal
 
 from smarttrade.matching import (
     BUY,
     SELL,
-    OrderListRequest,
     OrderRequest,
     OrderType,
     SelfTradePrevention,
@@ -17,10 +22,43 @@ from smarttrade.simulator.errors import ApiError, missing, not_required
 from smarttrade.simulator.parameters import Parameters
 
 _FULL_TYPES = (OrderType.LIMIT, OrderType.MARKET)
+_UNSUPPORTED = {
+    "trailingDelta": "Trailing stop orders are not supported for this symbol.",
+    "pegPriceType": "Pegged orders are not supported for this symbol.",
+}
 
 
-def side_of(parameters: Parameters) -> int:
-    side = parameters.need("side").upper()
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The parameters of one order: `prefix` before their names, `client_id` as the name of its id."""
+
+    parameters: Parameters
+    prefix: str = ""
+    client_id: str = "newClientOrderId"
+
+    def name(self, plain: str) -> str:
+        return f"{self.prefix}{plain[0].upper()}{plain[1:]}" if self.prefix else plain
+
+    def get(self, plain: str) -> str | None:
+        return self.parameters.get(self.name(plain))
+
+    def decimal(self, plain: str) -> Decimal | None:
+        return self.parameters.decimal(self.name(plain))
+
+    def missing(self, plain: str) -> ApiError:
+        return missing(self.name(plain))
+
+    def not_required(self, plain: str) -> ApiError:
+        return not_required(self.name(plain))
+
+
+def new_client_id() -> str:
+    """An id as the exchange makes one where the client gave none."""
+    return uuid.uuid4().hex[:22]
+
+
+def side_of(parameters: Parameters, name: str = "side") -> int:
+    side = parameters.need(name).upper()
     if side not in ("BUY", "SELL"):
         raise ApiError(-1117, "Invalid side.")
     return BUY if side == "BUY" else SELL
@@ -35,94 +73,65 @@ def response_type(call: Call, kind: OrderType) -> str:
 
 def build_request(call: Call) -> OrderRequest:
     """The order of a request; ApiError where parameters are missing, superfluous or malformed."""
-    parameters = call.parameters
     symbol = call.market().market.symbol
-    side = side_of(parameters)
-    parameters.need("type")
-    kind = parameters.choice("type", OrderType, -1116, "Invalid orderType.")
+    return build_named(symbol, Named(call.parameters), side_of(call.parameters))
+
+
+def build_named(symbol: str, named: Named, side: int, quantity: Decimal | None = None) -> OrderRequest:
+    """The order that `named` describes; `quantity` where a list gives it once for several."""
+    parameters = named.parameters
+    parameters.need(named.name("type"))
+    kind = parameters.choice(named.name("type"), OrderType, -1116, "Invalid orderType.")
     assert kind is not None
-    _check_needed(parameters, kind)
+    _check_needed(named, kind)
+    if quantity is None:
+        _check_quantities(named, kind)
+        quantity = named.decimal("quantity")
+    timing = parameters.choice(named.name("timeInForce"), TimeInForce, -1115, "Invalid timeInForce.")
+    timing = timing or TimeInForce.GTC
+    iceberg = named.decimal("icebergQty")
+    if iceberg is not None and (kind not in PRICED_TYPES or timing is not TimeInForce.GTC):
+        raise named.not_required("icebergQty")
     return OrderRequest(
         symbol=symbol,
         side=side,
         type=kind,
-        client_order_id=parameters.client_id("newClientOrderId") or uuid.uuid4().hex[:22],
-        quantity=parameters.decimal("quantity"),
-        quote_quantity=parameters.decimal("quoteOrderQty"),
-        price=parameters.decimal("price"),
-        stop_price=parameters.decimal("stopPrice"),
-        time_in_force=_time_in_force(parameters),
-        self_trade_prevention=_self_trade_prevention(parameters),
+        client_order_id=parameters.client_id(named.client_id) or new_client_id(),
+        quantity=quantity,
+        quote_quantity=named.decimal("quoteOrderQty"),
+        price=named.decimal("price"),
+        stop_price=named.decimal("stopPrice"),
+        time_in_force=timing,
+        self_trade_prevention=self_trade_prevention(parameters),
+        iceberg_quantity=iceberg,
     )
 
 
-def _time_in_force(parameters: Parameters) -> TimeInForce:
-    value = parameters.choice("timeInForce", TimeInForce, -1115, "Invalid timeInForce.")
-    return value or TimeInForce.GTC
-
-
-def _self_trade_prevention(parameters: Parameters) -> SelfTradePrevention:
+def self_trade_prevention(parameters: Parameters) -> SelfTradePrevention:
     message = "Data sent for parameter 'selfTradePreventionMode' is not valid."
     value = parameters.choice("selfTradePreventionMode", SelfTradePrevention, -1130, message)
     return value or SelfTradePrevention.NONE
 
 
-def _check_needed(parameters: Parameters, kind: OrderType) -> None:
-    if kind in TIMED_TYPES and parameters.get("timeInForce") is None:
-        raise missing("timeInForce")
-    if kind not in TIMED_TYPES and parameters.get("timeInForce") is not None:
-        raise not_required("timeInForce")
-    if kind in PRICED_TYPES and parameters.decimal("price") is None:
-        raise missing("price")
-    if kind not in PRICED_TYPES and parameters.get("price") is not None:
-        raise not_required("price")
-    if kind in STOP_TYPES and parameters.decimal("stopPrice") is None:
-        raise missing("stopPrice")
-    if kind not in STOP_TYPES and parameters.get("stopPrice") is not None:
-        raise not_required("stopPrice")
-    _check_quantities(parameters, kind)
+def _check_needed(named: Named, kind: OrderType) -> None:
+    for name, text in _UNSUPPORTED.items():
+        if named.get(name) is not None:
+            raise ApiError(-2010, text)
+    for name, kinds in (("timeInForce", TIMED_TYPES), ("price", PRICED_TYPES), ("stopPrice", STOP_TYPES)):
+        if kind in kinds and named.get(name) is None:
+            raise named.missing(name)
+        if kind not in kinds and named.get(name) is not None:
+            raise named.not_required(name)
+    for name, kinds in (("price", PRICED_TYPES), ("stopPrice", STOP_TYPES)):
+        if kind in kinds and named.decimal(name) is None:
+            raise named.missing(name)
 
 
-def _check_quantities(parameters: Parameters, kind: OrderType) -> None:
-    quantity, quote = parameters.get("quantity"), parameters.get("quoteOrderQty")
+def _check_quantities(named: Named, kind: OrderType) -> None:
+    quantity, quote = named.get("quantity"), named.get("quoteOrderQty")
     if quote is not None and (kind is not OrderType.MARKET or quantity is not None):
-        raise not_required("quoteOrderQty")
-    if quote is None and parameters.decimal("quantity") is None:
+        raise named.not_required("quoteOrderQty")
+    if quote is None and named.decimal("quantity") is None:
         if quantity is not None:
             raise ApiError(-1013, "Invalid quantity.")
-        raise missing("quantity")
-
-
-def build_oco_request(call: Call) -> OrderListRequest:
-    """Above and below legs of an OCO: one LIMIT_MAKER (or take-profit limit), one stop."""
-    legs = [_leg(call, "above"), _leg(call, "below")]
-    limits = [leg for leg in legs if leg.type is OrderType.LIMIT_MAKER]
-    stops = [leg for leg in legs if leg.type in (OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT)]
-    if len(limits) != 1 or len(stops) != 1:
-        raise ApiError(
-            -1158,
-            "The combination of aboveType and belowType is invalid: use LIMIT_MAKER and STOP_LOSS(_LIMIT).",
-        )
-    client_id = call.parameters.client_id("listClientOrderId") or uuid.uuid4().hex[:22]
-    return OrderListRequest(client_id, limits[0], stops[0])
-
-
-def _leg(call: Call, name: str) -> OrderRequest:
-    parameters = call.parameters
-    parameters.need(f"{name}Type")
-    kind = parameters.choice(f"{name}Type", OrderType, -1116, "Invalid orderType.")
-    assert kind is not None
-    timing = parameters.choice(f"{name}TimeInForce", TimeInForce, -1115, "Invalid timeInForce.")
-    if parameters.decimal("quantity") is None:
-        raise missing("quantity")
-    return OrderRequest(
-        symbol=call.market().market.symbol,
-        side=side_of(parameters),
-        type=kind,
-        client_order_id=parameters.client_id(f"{name}ClientOrderId") or uuid.uuid4().hex[:22],
-        quantity=parameters.decimal("quantity"),
-        price=parameters.decimal(f"{name}Price"),
-        stop_price=parameters.decimal(f"{name}StopPrice"),
-        time_in_force=timing or TimeInForce.GTC,
-        self_trade_prevention=_self_trade_prevention(parameters),
-    )
+        raise named.missing("quantity")

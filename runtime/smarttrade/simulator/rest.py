@@ -1,14 +1,13 @@
 """The REST edge: aiohttp requests in, exchange answers out."""
 
 import asyncio
-import time
 from urllib.parse import unquote_plus
 
 import msgspec
 from aiohttp import web
 
 from smarttrade.simulator.call import Call
-from smarttrade.simulator.dispatch import Answer, Dispatcher, Kill
+from smarttrade.simulator.dispatch import Answer, Dispatcher, Kill, build_refusal
 from smarttrade.simulator.errors import ApiError
 from smarttrade.simulator.operations import REST, Operation, Security
 from smarttrade.simulator.parameters import Parameters
@@ -27,65 +26,42 @@ def parse_pairs(text: str) -> dict[str, str]:
     return values
 
 
-class Weights:
-    """Request weight by source address and minute; above `limit` (0: none) 429, and 418 for who goes on."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._minute = 0
-        self._used: dict[str, int] = {}
-
-    def use(self, address: str, weight: int) -> int:
-        """Add `weight`; returns what the address has used this minute."""
-        minute = int(time.time()) // 60
-        if minute != self._minute:
-            self._minute, self._used = minute, {}
-        self._used[address] = self._used.get(address, 0) + weight
-        return self._used[address]
-
-    def refusal(self, used: int) -> Answer | None:
-        if not self.limit or used <= self.limit:
-            return None
-        retry_after_s = 60 - int(time.time()) % 60
-        if used > self.limit * 2:
-            return Answer(
-                418, {"code": -1003, "msg": "Way too much request weight used; IP banned."}, retry_after_s=120
-            )
-        text = f"Too much request weight used; current limit is {self.limit} request weight per 1 MINUTE."
-        return Answer(429, {"code": -1003, "msg": text}, retry_after_s=retry_after_s)
-
-
 class RestEdge:
     """Serves every (method, path) of `operations.REST`."""
 
-    def __init__(self, dispatcher: Dispatcher, weights: Weights) -> None:
+    def __init__(self, dispatcher: Dispatcher) -> None:
         self.dispatcher = dispatcher
         self.venue = dispatcher.venue
-        self.weights = weights
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         operation = REST.get((request.method, request.path))
         if operation is None:
             known = any(path == request.path for _, path in REST)
             return web.Response(status=405 if known else 404, text="")
-        used = self.weights.use(request.remote or "", operation.weight)
-        answer = self.weights.refusal(used)
-        if answer is None:
-            try:
-                answer = await self._answer(request, operation)
-            except Kill:
-                return await _end(request)
+        call = await self._read(request)
+        weight = operation.weigh(call.parameters)
+        used, refusal = self.dispatcher.weights.use(request.remote or "", weight)
+        if refusal is not None:
+            return build_response(build_refusal(refusal, self.venue.clock.now_ms()), used)
+        try:
+            answer = await self._answer(request, operation, call)
+        except Kill:
+            return await _end(request)
         response = build_response(answer, used)
+        if operation.orders and call.user is not None and answer.status == 200:
+            response.headers.update(
+                self.venue.order_counts.headers(call.user.name, self.venue.clock.now_ms())
+            )
         return await _send_half(request, response) if answer.truncated else response
 
-    async def _answer(self, request: web.Request, operation: Operation) -> Answer:
-        query = request.raw_path.partition("?")[2] if "?" in request.raw_path else request.query_string
+    async def _read(self, request: web.Request) -> Call:
+        values = parse_pairs((await request.read()).decode("utf-8", "replace")) | parse_pairs(_query(request))
+        return Call(self.venue, Parameters(values), f"{request.method} {request.path}")
+
+    async def _answer(self, request: web.Request, operation: Operation, call: Call) -> Answer:
         body = (await request.read()).decode("utf-8", "replace")
-        call = Call(
-            self.venue, Parameters(parse_pairs(body) | parse_pairs(query)), f"{request.method} {request.path}"
-        )
         try:
-            self._authorise(request, operation, call, query, body)
+            self._authorise(request, operation, call, _query(request), body)
         except ApiError as error:
             return Answer(error.status, error.body())
         return await self.dispatcher.run(operation, call)
@@ -93,13 +69,18 @@ class RestEdge:
     def _authorise(
         self, request: web.Request, operation: Operation, call: Call, query: str, body: str
     ) -> None:
-        if operation.security is Security.NONE:
-            return
-        call.user = find_user(self.venue, request.headers.get("X-MBX-APIKEY"))
-        if operation.security is Security.SIGNED:
+        if operation.security is not Security.NONE:
+            call.user = find_user(self.venue, request.headers.get("X-MBX-APIKEY"))
+        self.dispatcher.skew(call)
+        if operation.security is Security.SIGNED and call.user is not None:
             check_signature(call.user, query, body)
             call.window = Window(call.parameters)
             call.check_deadline()
+
+
+def _query(request: web.Request) -> str:
+    """The query as it was sent: signatures cover these bytes."""
+    return request.raw_path.partition("?")[2] if "?" in request.raw_path else request.query_string
 
 
 def build_response(answer: Answer, used: int) -> web.Response:

@@ -16,17 +16,21 @@ from types import TracebackType
 
 from aiohttp import web
 
+from smarttrade.errors import ConfigurationError
 from smarttrade.matching import Account
 from smarttrade.simulator.admin import Admin
 from smarttrade.simulator.api_socket import ApiSocket
 from smarttrade.simulator.clock import ExchangeClock
 from smarttrade.simulator.config import SimulatorConfig, UserConfig, check_config
+from smarttrade.simulator.connections import Connection, ping
 from smarttrade.simulator.dispatch import Dispatcher
 from smarttrade.simulator.faults import FaultPlan
 from smarttrade.simulator.journal import Journal
+from smarttrade.simulator.limits import Weights
 from smarttrade.simulator.markets import build_setup
-from smarttrade.simulator.pump import Pump, build_origin
-from smarttrade.simulator.rest import RestEdge, Weights
+from smarttrade.simulator.publisher import Publisher
+from smarttrade.simulator.pump import HEARTBEAT_MS, Pump, build_origin
+from smarttrade.simulator.rest import RestEdge
 from smarttrade.simulator.state import StateStore
 from smarttrade.simulator.streams import MarketStreams
 from smarttrade.simulator.tape import TapeQuote, TapeTrade
@@ -34,6 +38,8 @@ from smarttrade.simulator.users import User
 from smarttrade.simulator.venue import Listeners, Venue
 
 _DEFAULT_SIZE = Decimal(1000)
+_BEATS_A_QUOTE = 10_000 // HEARTBEAT_MS
+_BEATS_A_PING = 20_000 // HEARTBEAT_MS
 
 
 class Simulator:
@@ -46,18 +52,22 @@ class Simulator:
         self.faults = FaultPlan(self.config.seed)
         self.admin_token = self.config.admin_token or secrets.token_urlsafe(24)
         setup = build_setup(self.config)
+        self._quiet = setup.quiet
         self.journal = Journal(self.config.journal)
         self.venue = Venue(setup.markets, self.clock, self.journal, self.faults, self.config.depth_levels)
-        self.dispatcher = Dispatcher(self.venue)
+        self.venue.order_counts.is_enforced = bool(self.config.weight_limit)
+        self.dispatcher = Dispatcher(self.venue, Weights(self.config.weight_limit, self.clock.now_ms))
         self.streams = MarketStreams(self.venue)
+        self.publisher = Publisher(self.venue, self.streams.subscriptions)
         self.api_socket = ApiSocket(self.dispatcher)
         self.state = StateStore(self.config.state, self.venue)
         origin = build_origin(self.clock.now_ms(), setup.history_ms, setup.unit_ms, self.config.compress)
-        self.pump = Pump(self.venue, self.streams, setup.tape, self.config.compress, origin)
+        self.pump = Pump(self.venue, self.publisher, setup.tape, self.config.compress, origin)
         self.admin = Admin(self)
         self.rest_url = self.ws_url = self.admin_url = ""
         self._runners: list[web.AppRunner] = []
         self._task: asyncio.Task[None] | None = None
+        self._beats = 0
 
     @property
     def websocket_api_url(self) -> str:
@@ -67,19 +77,23 @@ class Simulator:
 
     async def start(self) -> None:
         """Restore state, catch up with the tape's history, listen."""
-        self.state.restore()
+        self.state.open()
         if self.config.market == "tape":
             self._number_above_earlier_runs()
         for user in self.config.users:
             if user.name not in self.venue.engine.accounts:
                 self.venue.add_user(user)
         self.pump.fast_forward()
+        self.venue.quote_quietly(self._quiet)
         self.venue.engine.take_events()
+        user_streams = self.api_socket.streams
         self.venue.listeners = Listeners(
-            self.streams.on_trade,
-            self.streams.on_book,
-            self.api_socket.on_execution,
-            self.api_socket.on_balance,
+            self.publisher.on_trade,
+            self.publisher.on_book,
+            user_streams.on_execution,
+            user_streams.on_balance,
+            user_streams.on_list,
+            user_streams.on_deposit,
         )
         port = await self._listen(build_public_app(self), self.config.host, self.config.port)
         self.rest_url, self.ws_url = f"http://{self.config.host}:{port}", f"ws://{self.config.host}:{port}"
@@ -87,7 +101,7 @@ class Simulator:
             self.admin.build_app(), self.config.admin_host, self.config.admin_port
         )
         self.admin_url = f"http://{self.config.admin_host}:{admin_port}"
-        self.pump.on_beat.append(self.state.save_if_due)
+        self.pump.on_beat += [self.state.save, self._on_beat]
         self._task = asyncio.create_task(self.pump.run(), name="market")
 
     def _number_above_earlier_runs(self) -> None:
@@ -114,13 +128,12 @@ class Simulator:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        for connection in [*self.streams.connections, *(s.connection for s in self.api_socket.sessions)]:
-            connection.drop()
+        self.drop_websockets()
         await self.api_socket.close()
         for runner in self._runners:
             await runner.cleanup()
         self._runners.clear()
-        self.state.save()
+        self.state.close()
         self.journal.close()
 
     async def failed(self) -> None:
@@ -174,7 +187,7 @@ class Simulator:
 
     def _apply(self, event: TapeQuote | TapeTrade) -> None:
         now_ms = self.clock.now_ms()
-        self.streams.closed_candles(self.venue.by_symbol[event.symbol], now_ms)
+        self.publisher.closed_candles(self.venue.by_symbol[event.symbol], now_ms)
         self.venue.apply(event, now_ms)
 
     # --- users and looks ----------------------------------------------------------------------------
@@ -197,19 +210,60 @@ class Simulator:
             total += sign * Decimal(fill.last_quantity)
         return total
 
-    def drop_websockets(self) -> int:
-        """Break every websocket; returns how many."""
-        connections = [*self.streams.connections, *(s.connection for s in self.api_socket.sessions)]
+    def remove_user(self, name: str) -> None:
+        """Cancel what is open, forget the account, end its connections; ConfigurationError if unknown."""
+        user = self._user(name)
+        self.api_socket.forget_user(user)
+        self.venue.remove_user(user)
+
+    def replace_key(self, config: UserConfig) -> User:
+        """Give a user another key; connections of the old one end."""
+        user = self._user(config.name)
+        newer = self.venue.replace_key(user, config)
+        self.api_socket.forget_user(user)
+        return newer
+
+    def _user(self, name: str) -> User:
+        user = self.venue.find_user(name)
+        if user is None:
+            raise ConfigurationError(f"no user {name!r}; `smarttrade simulator users list` shows all")
+        return user
+
+    # --- connections --------------------------------------------------------------------------------
+
+    def websockets(self, user: str | None = None) -> list[Connection]:
+        """Open websockets: all, or those that a user has logged on or subscribed with."""
+        if user is not None:
+            logged_on = {
+                session.connection
+                for session in self.api_socket.sessions
+                if session.user is not None and session.user.name == user
+            }
+            return list(logged_on | self.api_socket.streams.connections(user))
+        return [*self.streams.connections, *(s.connection for s in self.api_socket.sessions)]
+
+    def drop_websockets(self, user: str | None = None) -> int:
+        """Break websockets; returns how many."""
+        connections = self.websockets(user)
         for connection in connections:
             connection.drop()
         return len(connections)
 
-    def silence_websockets(self, silent: bool = True) -> int:
-        """Let every open websocket live on without a message (or speak again)."""
-        connections = [*self.streams.connections, *(s.connection for s in self.api_socket.sessions)]
+    def silence_websockets(self, silent: bool = True, user: str | None = None) -> int:
+        """Let open websockets live on without a message (or speak again)."""
+        connections = self.websockets(user)
         for connection in connections:
             connection.silent = silent
         return len(connections)
+
+    def _on_beat(self) -> None:
+        self._beats += 1
+        if self._beats % _BEATS_A_QUOTE == 0:
+            self.venue.quote_quietly(self._quiet)
+        if self._beats % _BEATS_A_PING == 0:
+            ready = ping(self.clock.now_ms())
+            for connection in self.websockets():
+                connection.write(ready)
 
     def skew(self, milliseconds: int) -> None:
         """Set the exchange clock ahead (or, negative, behind)."""
@@ -218,10 +272,11 @@ class Simulator:
 
 def build_public_app(simulator: Simulator) -> web.Application:
     """REST and websockets on one port."""
-    rest = RestEdge(simulator.dispatcher, Weights(simulator.config.weight_limit))
+    rest = RestEdge(simulator.dispatcher)
     app = web.Application(client_max_size=1 << 20)
     app.router.add_get("/ws-api/v3", simulator.api_socket.serve)
     for path in ("/ws", "/ws/{tail:.*}", "/stream", "/stream/{tail:.*}"):
         app.router.add_get(path, simulator.streams.serve)
-    app.router.add_route("*", "/api/v3/{tail:.*}", rest.serve)
+    for path in ("/api/{tail:.*}", "/sapi/{tail:.*}"):
+        app.router.add_route("*", path, rest.serve)
     return app

@@ -1,212 +1,143 @@
-"""Balances, open orders and recent history on disk, so that a restart keeps them.
+"""Balances, orders, fills and lists on disk, so that a restart keeps them.
 
-Written as one JSON file, replaced atomically, at most once a second when something has changed, and on the
-way out. Orders that were open rest again in their old order; the market has moved on meanwhile, so what it
-would have filled is not filled.
+One SQLite file; ten times a second what has changed is written in one transaction, so whatever is found after
+a crash is one moment of the exchange, at most a tenth of a second old. Orders that were open rest again in
+their old order; the market has moved on meanwhile, and what it would have filled is not filled.
 """
 
 import os
-import time
-from decimal import Decimal
+import sqlite3
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from smarttrade.errors import ConfigurationError
-from smarttrade.matching import Account, FeeSchedule, Order, OrderType, Status, TimeInForce, triggers
-from smarttrade.matching.orders import STOP_TYPES, SelfTradePrevention
-from smarttrade.simulator.config import UserConfig
-from smarttrade.simulator.users import User, build_user
+from smarttrade.errors import ConfigurationError, SmartTradeError
+from smarttrade.matching import Execution, Kind, Order, OrderList
+from smarttrade.simulator import state_rows as rows
+from smarttrade.simulator.state_restore import restore
 from smarttrade.simulator.venue import Venue
 
-_SAVE_EVERY_S = 1.0
-_ORDERS_KEPT = 10_000
-_ORDER_FIELDS = (
-    "id",
-    "side",
-    "price",
-    "quantity",
-    "filled",
-    "quote_filled",
-    "quote_quantity",
-    "stop_price",
-    "triggered",
-    "client_order_id",
-    "locked",
-    "fee_locked",
-    "created_ms",
-    "updated_ms",
-    "working_ms",
-)
-
-
-class OrderState(msgspec.Struct):
-    """One order; `symbol` as BASE/QUOTE, numbers in units."""
-
-    symbol: str
-    type: str
-    time_in_force: str
-    status: str
-    self_trade_prevention: str
-    fields: dict[str, Any]
-
-
-class UserState(msgspec.Struct):
-    """One user with key and balances in units."""
-
-    name: str
-    key: str
-    secret: str
-    public_key: str
-    maker_fee: str
-    taker_fee: str
-    fee_asset: str
-    free: dict[str, int]
-    locked: dict[str, int]
-    orders: list[OrderState]
-
-
-class ExchangeState(msgspec.Struct):
-    """Everything that is kept; `version` guards the shape."""
-
-    users: list[UserState]
-    next_order_id: int
-    next_trade_ids: dict[str, int]
-    sequence: int
-    world: dict[str, int]
-    fees: dict[str, int]
-    version: int = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS exchange (id INTEGER PRIMARY KEY CHECK (id = 1), row BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS users (name TEXT PRIMARY KEY, row BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS orders (
+    id INTEGER PRIMARY KEY, user TEXT NOT NULL, is_open INTEGER NOT NULL, row BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS orders_of_user ON orders (user, id);
+CREATE TABLE IF NOT EXISTS fills (
+    trade_id INTEGER, order_id INTEGER, user TEXT NOT NULL, row BLOB NOT NULL,
+    PRIMARY KEY (order_id, trade_id));
+CREATE INDEX IF NOT EXISTS fills_of_user ON fills (user, trade_id);
+CREATE TABLE IF NOT EXISTS lists (id INTEGER PRIMARY KEY, user TEXT NOT NULL, row BLOB NOT NULL);
+"""
+_encode = msgspec.json.encode
 
 
 class StateStore:
-    """Without a directory it does nothing."""
+    """Without a directory it keeps nothing."""
 
     def __init__(self, directory: str | None, venue: Venue) -> None:
-        self.path = Path(directory) / "exchange.json" if directory else None
+        self.path = Path(directory) / "exchange.db" if directory else None
         self.venue = venue
-        self._saved_sequence = -1
-        self._saved_at = 0.0
+        self._database: sqlite3.Connection | None = None
+        self._orders: dict[int, Order] = {}
+        self._lists: dict[int, OrderList] = {}
+        self._fills: list[Execution] = []
+        self._users: set[str] = set()
 
-    def save_if_due(self) -> None:
-        now = time.monotonic()
-        changed = self.venue.engine.sequence != self._saved_sequence
-        if self.path is not None and changed and now - self._saved_at >= _SAVE_EVERY_S:
-            self.save()
-            self._saved_at = now
-
-    def save(self) -> None:
-        if self.path is None:
-            return
-        temporary = self.path.with_suffix(".new")
-        temporary.write_bytes(msgspec.json.encode(build_state(self.venue)))
-        os.replace(temporary, self.path)
-        self._saved_sequence = self.venue.engine.sequence
-
-    def restore(self) -> None:
+    def open(self) -> None:
         """Load what an earlier run saved; ConfigurationError where the file cannot be used."""
         if self.path is None:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            content = self.path.read_bytes() if self.path.exists() else None
-            state = msgspec.json.decode(content, type=ExchangeState) if content else None
-        except (OSError, msgspec.DecodeError) as error:
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds users' secrets
+            self._database = sqlite3.connect(self.path)
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=NORMAL")
+            self._database.executescript(_SCHEMA)
+            restore(self.venue, self._database)
+        except (OSError, sqlite3.Error, msgspec.DecodeError) as error:
             raise ConfigurationError(
-                f"state {self.path} cannot be read ({error}); remove it to start anew"
+                f"state {self.path} cannot be used ({error}); remove it to start anew"
             ) from error
-        if state is not None:
-            restore_state(self.venue, state)
-            self._saved_sequence = self.venue.engine.sequence
+        self.venue.recorder = self
 
+    # --- what changes -------------------------------------------------------------------------------
 
-def build_state(venue: Venue) -> ExchangeState:
-    engine = venue.engine
-    return ExchangeState(
-        users=[_build_user_state(venue, user) for user in venue.users.values()],
-        next_order_id=engine.next_order_id,
-        next_trade_ids={symbol: state.next_trade_id for symbol, state in engine.markets.items()},
-        sequence=engine.sequence,
-        world=engine.world.free,
-        fees=engine.house.free,
-    )
+    def on_account(self, name: str) -> None:
+        self._users.add(name)
 
+    def on_execution(self, execution: Execution) -> None:
+        order = execution.order
+        self._orders[order.id] = order
+        self._users.add(order.account.name)
+        if execution.kind is Kind.TRADE:
+            self._fills.append(execution)
+        if order.list_id in self.venue.engine.order_lists:
+            self.on_list(self.venue.engine.order_lists[order.list_id])
 
-def _build_user_state(venue: Venue, user: User) -> UserState:
-    fees = user.account.fees
-    orders = list(venue.orders[user.name].values())
-    kept = {order.id: order for order in orders[-_ORDERS_KEPT:]} | user.account.open_orders
-    return UserState(
-        name=user.name,
-        key=user.key,
-        secret=user.config.secret,
-        public_key=user.config.public_key,
-        maker_fee=str(fees.maker),
-        taker_fee=str(fees.taker),
-        fee_asset=fees.asset,
-        free=user.account.free,
-        locked=user.account.locked,
-        orders=[_build_order_state(kept[order_id]) for order_id in sorted(kept)],
-    )
+    def on_list(self, order_list: OrderList) -> None:
+        self._lists[order_list.id] = order_list
 
+    # --- writing ------------------------------------------------------------------------------------
 
-def _build_order_state(order: Order) -> OrderState:
-    return OrderState(
-        order.market.symbol,
-        order.type.value,
-        order.time_in_force.value,
-        order.status.value,
-        order.self_trade_prevention.value,
-        {name: getattr(order, name) for name in _ORDER_FIELDS},
-    )
+    def save(self) -> None:
+        """Write what has changed; SmartTradeError where that fails, because nothing may be lost silently."""
+        if self._database is None or not (self._users or self._orders or self._lists):
+            return
+        try:
+            self._write(self._database)
+        except sqlite3.Error as error:
+            raise SmartTradeError(f"state {self.path} cannot be written: {error}") from error
+        for changed in (self._orders, self._lists, self._fills, self._users):
+            changed.clear()
 
+    def _write(self, database: sqlite3.Connection) -> None:
+        with database:
+            self._write_users(database)
+            database.executemany(
+                "REPLACE INTO orders VALUES (?, ?, ?, ?)",
+                [
+                    (order.id, order.account.name, order.is_open, _encode(rows.build_order(order)))
+                    for order in self._orders.values()
+                ],
+            )
+            database.executemany(
+                "REPLACE INTO fills VALUES (?, ?, ?, ?)",
+                [
+                    (fill.trade_id, fill.order.id, fill.order.account.name, _encode(rows.build_fill(fill)))
+                    for fill in self._fills
+                ],
+            )
+            database.executemany(
+                "REPLACE INTO lists VALUES (?, ?, ?)",
+                [(row.id, row.account.name, _encode(rows.build_list(row))) for row in self._lists.values()],
+            )
+            exchange = _encode(rows.build_exchange(self.venue))
+            database.execute("REPLACE INTO exchange VALUES (1, ?)", (exchange,))
 
-def restore_state(venue: Venue, state: ExchangeState) -> None:
-    """Fill an empty venue; orders of markets that no longer exist are left out."""
-    engine = venue.engine
-    engine.next_order_id, engine.sequence = state.next_order_id, state.sequence
-    for symbol in engine.markets.keys() & state.next_trade_ids.keys():
-        engine.markets[symbol].next_trade_id = state.next_trade_ids[symbol]
-    engine.world.free, engine.house.free = state.world, state.fees
-    resting: list[Order] = []
-    for saved in state.users:
-        user = _restore_user(venue, saved)
-        for row in saved.orders:
-            if row.symbol in engine.markets:
-                order = _restore_order(venue, user.account, row)
-                if order.is_open:
-                    resting.append(order)
-    for order in sorted(resting, key=lambda o: (o.working_ms, o.id)):
-        _rest_again(venue, order)
+    def _write_users(self, database: sqlite3.Connection) -> None:
+        known = {user.name: user for user in self.venue.users.values()}
+        for name in self._users:
+            user = known.get(name)
+            if user is not None:
+                database.execute(
+                    "REPLACE INTO users VALUES (?, ?)", (name, _encode(rows.build_user_row(user)))
+                )
+                continue
+            for table, column in (
+                ("users", "name"),
+                ("orders", "user"),
+                ("fills", "user"),
+                ("lists", "user"),
+            ):
+                database.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))  # noqa: S608 - ours
+            self._orders = {k: o for k, o in self._orders.items() if o.account.name != name}
+            self._fills = [fill for fill in self._fills if fill.order.account.name != name]
+            self._lists = {k: row for k, row in self._lists.items() if row.account.name != name}
 
-
-def _restore_user(venue: Venue, saved: UserState) -> User:
-    user = build_user(
-        UserConfig(name=saved.name, key=saved.key, secret=saved.secret, public_key=saved.public_key)
-    )
-    user.account.fees = FeeSchedule(Decimal(saved.maker_fee), Decimal(saved.taker_fee), saved.fee_asset)
-    user.account.free, user.account.locked = dict(saved.free), dict(saved.locked)
-    venue.register(user)
-    return user
-
-
-def _restore_order(venue: Venue, account: Account, row: OrderState) -> Order:
-    market = venue.engine.markets[row.symbol].market
-    order = Order(0, account, market, 1, 0, 0, OrderType(row.type), TimeInForce(row.time_in_force))
-    for name, value in row.fields.items():
-        setattr(order, name, value)
-    order.status = Status(row.status)
-    order.self_trade_prevention = SelfTradePrevention(row.self_trade_prevention)
-    venue.remember(order)
-    return order
-
-
-def _rest_again(venue: Venue, order: Order) -> None:
-    state = venue.engine.markets[order.market.symbol]
-    order.account.open_orders[order.id] = order
-    order.account.open_client_ids[(order.market.symbol, order.client_order_id)] = order
-    if order.type in STOP_TYPES and not order.triggered:
-        triggers.register(state, order)
-    else:
-        order.open = order.remaining
-        state.book.add(order)
+    def close(self) -> None:
+        if self._database is not None:
+            self.save()
+            self._database.close()
+            self._database = None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
+from typing import Any, Protocol
 
 from smarttrade.errors import ConfigurationError
 from smarttrade.matching import (
@@ -16,44 +17,61 @@ from smarttrade.matching import (
     Engine,
     Execution,
     Kind,
+    ListChange,
     Market,
     Order,
     OrderListRequest,
     OrderRequest,
+    PreventedMatch,
     PublicTrade,
     liquidity,
 )
 from smarttrade.matching.lists import OrderList
 from smarttrade.matching.orders import BUY, SELL
+from smarttrade.matching.units import to_units
+from smarttrade.simulator.amendment import Amendment
 from smarttrade.simulator.clock import ExchangeClock
 from smarttrade.simulator.config import UserConfig
 from smarttrade.simulator.depth import deepen
 from smarttrade.simulator.faults import VISIBILITY_FAULTS, FaultPlan
 from smarttrade.simulator.journal import Journal, build_entry
+from smarttrade.simulator.limits import OrderCounts
 from smarttrade.simulator.marketdata import MarketData
 from smarttrade.simulator.tape import TapeEvent, TapeQuote, TapeTrade, quote_around
-from smarttrade.simulator.users import User, build_user
+from smarttrade.simulator.users import User, build_key, build_user
 
 FILLS_KEPT = 100_000
 ORDERS_KEPT = 50_000
+LISTS_KEPT = 10_000
+
+
+def _ignore(*_: Any) -> None: ...
 
 
 @dataclass(slots=True)
 class Listeners:
-    """Called synchronously, in the order of events."""
+    """Called synchronously, in the order of events. `on_deposit` gets asset, units and time."""
 
-    on_trade: Callable[[MarketData, PublicTrade], None]
-    on_book: Callable[[MarketData], None]
-    on_execution: Callable[[Account, Execution], None]
-    on_balance: Callable[[Account, list[str], int], None]
+    on_trade: Callable[[MarketData, PublicTrade], None] = _ignore
+    on_book: Callable[[MarketData], None] = _ignore
+    on_execution: Callable[[Account, Execution], None] = _ignore
+    on_balance: Callable[[Account, list[str], int], None] = _ignore
+    on_list: Callable[[ListChange], None] = _ignore
+    on_deposit: Callable[[Account, str, int, int], None] = _ignore
 
 
-def _silent() -> Listeners:
-    return Listeners(lambda _m, _t: None, lambda _m: None, lambda _a, _e: None, lambda _a, _n, _t: None)
+class Recorder(Protocol):
+    """Who keeps what changes: see `state`."""
+
+    def on_account(self, name: str) -> None: ...
+
+    def on_execution(self, execution: Execution) -> None: ...
+
+    def on_list(self, order_list: OrderList) -> None: ...
 
 
 class Venue:
-    """`orders` and `fills` keep what queries answer from; both by account."""
+    """`orders`, `fills`, `lists` and `prevented` keep what queries answer from; all by account."""
 
     def __init__(
         self,
@@ -68,13 +86,18 @@ class Venue:
         self.journal = journal
         self.faults = faults
         self.depth_levels = depth_levels
-        self.listeners = _silent()
+        self.listeners = Listeners()
+        self.recorder: Recorder | None = None
+        self.order_counts = OrderCounts()
         self.data = {state.market.id: MarketData(state) for state in self.engine.markets.values()}
         self.by_symbol = {data.market.symbol: data for data in self.data.values()}
         self.users: dict[str, User] = {}
         self.orders: dict[str, dict[int, Order]] = {}
         self._newest: dict[tuple[str, str, str], Order] = {}
         self.fills: dict[str, deque[Execution]] = {}
+        self.lists: dict[str, dict[int, OrderList]] = {}
+        self.prevented: dict[str, deque[PreventedMatch]] = {}
+        self.amendments: dict[int, list[Amendment]] = {}
         self.hidden_until_ms: dict[int, int] = {}
 
     # --- users --------------------------------------------------------------------------------------
@@ -92,10 +115,43 @@ class Venue:
         self.users[user.key] = user
         self.orders[user.name] = {}
         self.fills[user.name] = deque(maxlen=FILLS_KEPT)
+        self.lists[user.name] = {}
+        self.prevented[user.name] = deque(maxlen=FILLS_KEPT)
+        if self.recorder is not None:
+            self.recorder.on_account(user.name)
+
+    def find_user(self, name: str) -> User | None:
+        return next((user for user in self.users.values() if user.name == name), None)
+
+    def remove_user(self, user: User) -> None:
+        """Cancel what is open and forget the account, balances included."""
+        for order in list(user.account.open_orders.values()):
+            if order.is_open:
+                self.cancel(order)
+        del self.users[user.key], self.engine.accounts[user.name]
+        for kept in (self.orders, self.fills, self.lists, self.prevented):
+            del kept[user.name]
+        for key in [key for key in self._newest if key[0] == user.name]:
+            del self._newest[key]
+        if self.recorder is not None:
+            self.recorder.on_account(user.name)
+
+    def replace_key(self, user: User, config: UserConfig) -> User:
+        """Give an account another key; the old one is refused from now on."""
+        if config.key in self.users and config.key != user.key:
+            raise ConfigurationError(f"the key of user {user.name!r} is another user's; choose another")
+        newer = build_key(config, user.account)
+        del self.users[user.key]
+        self.users[newer.key] = newer
+        if self.recorder is not None:
+            self.recorder.on_account(user.name)
+        return newer
 
     def deposit(self, account: Account, asset: str, amount: Decimal) -> None:
         account.deposit(asset, amount)
-        self._publish_balances(self.clock.now_ms())
+        now_ms = self.clock.now_ms()
+        self.listeners.on_deposit(account, asset, to_units(amount), now_ms)
+        self._publish_balances(now_ms)
 
     # --- trading ------------------------------------------------------------------------------------
 
@@ -107,18 +163,29 @@ class Venue:
         self._hide(account, order, endpoint)
         return order, [e for e in self.flush() if e.order is order and e.kind is Kind.TRADE]
 
-    def place_list(self, account: Account, request: OrderListRequest) -> OrderList:
+    def place_list(
+        self, account: Account, request: OrderListRequest, endpoint: str = "orderList"
+    ) -> OrderList:
         order_list = self.engine.place_list(account, request, self.clock.now_ms())
+        for order in order_list.orders:
+            self._hide(account, order, endpoint)
         self.flush()
         return order_list
 
-    def cancel(self, order: Order) -> None:
+    def cancel(self, order: Order, cancel_id: str = "") -> None:
+        """Cancel an order; `cancel_id` is how the client calls this cancel."""
+        order.cancel_id = cancel_id
         self.engine.cancel(order, self.clock.now_ms())
         self.flush()
 
-    def reduce(self, order: Order, quantity: Decimal) -> None:
+    def reduce(self, order: Order, quantity: Decimal) -> Amendment:
+        """Lower the quantity of an order, which keeps its place."""
+        before = order.quantity
         self.engine.reduce(order, quantity, self.clock.now_ms())
+        amendment = Amendment(self.engine.sequence, order.updated_ms, before, order.quantity)
+        self.amendments.setdefault(order.id, []).append(amendment)
         self.flush()
+        return amendment
 
     def _hide(self, account: Account, order: Order, endpoint: str) -> None:
         for fault in self.faults.take(VISIBILITY_FAULTS, account.name, endpoint):
@@ -143,6 +210,7 @@ class Venue:
         for order in list(islice(finished, count)):
             del self.orders[name][order.id]
             self.hidden_until_ms.pop(order.id, None)
+            self.amendments.pop(order.id, None)
             key = (name, order.market.symbol, order.client_order_id)
             if self._newest.get(key) is order:
                 del self._newest[key]
@@ -155,6 +223,19 @@ class Venue:
         """Visible orders of one market, oldest first."""
         mine = self.orders[account.name].values()
         return [order for order in mine if order.market.symbol == symbol and self.is_visible(order)]
+
+    def lists_of(self, account: Account) -> list[OrderList]:
+        """Oldest first."""
+        return list(self.lists[account.name].values())
+
+    def remember_list(self, order_list: OrderList) -> None:
+        kept = self.lists[order_list.account.name]
+        kept[order_list.id] = order_list
+        if len(kept) > LISTS_KEPT:
+            done = (row for row in kept.values() if not row.is_open)
+            for row in list(islice(done, len(kept) - LISTS_KEPT * 9 // 10)):
+                del kept[row.id]
+                self.engine.order_lists.pop(row.id, None)
 
     # --- market -------------------------------------------------------------------------------------
 
@@ -171,6 +252,20 @@ class Venue:
             self._show(data, event, at_ms)
         self.flush(data)
 
+    def quote_quietly(self, prices: dict[str, Decimal]) -> None:
+        """Show one wide level on each side of markets that have no tape, where somebody has taken it away."""
+        now_ms = self.clock.now_ms()
+        for symbol, price in prices.items():
+            data = self.by_symbol[symbol]
+            if not data.is_one_sided:
+                continue
+            market, middle = data.market, data.market.round_price(price)
+            spread = max(market.tick_units, middle // 1000 // market.tick_units * market.tick_units)
+            size = market.round_quantity(market.min_notional * 1000 / price)
+            liquidity.set_depth(self.engine, symbol, {middle: size}, {middle + spread: size}, now_ms)
+            data.state.last_price = data.state.last_price or middle
+            self.flush(data)
+
     def _show(self, data: MarketData, quote: TapeQuote, at_ms: int) -> None:
         bids = deepen(data.market, quote.bid, quote.bid_size, BUY, self.depth_levels)
         asks = deepen(data.market, quote.ask, quote.ask_size, SELL, self.depth_levels)
@@ -181,14 +276,19 @@ class Venue:
         executions: list[Execution] = []
         touched = {changed.market.id: changed} if changed else {}
         for event in self.engine.take_events():
-            if isinstance(event, Execution):
-                executions.append(event)
-                self._record(event)
-                touched[event.order.market.id] = self.data[event.order.market.id]
-            else:
-                data = self.data[event.market.id]
-                data.add_trade(event)
-                self.listeners.on_trade(data, event)
+            match event:
+                case Execution():
+                    executions.append(event)
+                    self._record(event)
+                    touched[event.order.market.id] = self.data[event.order.market.id]
+                case PublicTrade():
+                    data = self.data[event.market.id]
+                    data.add_trade(event)
+                    self.listeners.on_trade(data, event)
+                case ListChange():
+                    self._record_list(event)
+                case PreventedMatch():
+                    self.prevented[event.taker.account.name].append(event)
         self._publish_balances(executions[-1].time_ms if executions else None)
         for data in touched.values():
             data.updated()
@@ -202,11 +302,21 @@ class Venue:
             self.remember(order)
         elif execution.kind is Kind.TRADE:
             self.fills[order.account.name].append(execution)
+        if self.recorder is not None:
+            self.recorder.on_execution(execution)
         if execution.kind is not Kind.TRIGGERED:
             self.listeners.on_execution(order.account, execution)
+
+    def _record_list(self, change: ListChange) -> None:
+        self.remember_list(change.order_list)
+        if self.recorder is not None:
+            self.recorder.on_list(change.order_list)
+        self.listeners.on_list(change)
 
     def _publish_balances(self, now_ms: int | None) -> None:
         for account in self.engine.accounts.values():
             if account.touched:
                 assets = account.take_touched()
+                if self.recorder is not None:
+                    self.recorder.on_account(account.name)
                 self.listeners.on_balance(account, assets, now_ms or self.clock.now_ms())

@@ -56,7 +56,7 @@ async def until(condition, timeout_s: float = 10.0) -> None:
 
 async def subscribed(exchange: Simulator, count: int = 1) -> None:
     """Wait until `count` user data streams are subscribed."""
-    await until(lambda: sum(len(s.subscriptions) for s in exchange.api_socket.sessions) >= count)
+    await until(lambda: len(exchange.api_socket.streams) >= count)
 
 
 async def streaming(exchange: Simulator, *names: str) -> None:

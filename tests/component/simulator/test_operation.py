@@ -136,8 +136,8 @@ async def test_state_survives_a_restart(tmp_path):
 
 
 async def test_broken_state_is_named(tmp_path):
-    (tmp_path / "exchange.json").write_text("{")
-    with pytest.raises(ConfigurationError, match=r"exchange\.json"):
+    (tmp_path / "exchange.db").write_text("no database")
+    with pytest.raises(ConfigurationError, match=r"exchange\.db"):
         await Simulator(manual_config(state=str(tmp_path))).start()
 
 

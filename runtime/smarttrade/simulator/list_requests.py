@@ -1,0 +1,116 @@
+"""Parameters of order lists to engine requests: OCO (new and old form), OTO and OTOCO."""
+
+from decimal import Decimal
+
+from smarttrade.matching import BUY, OrderListRequest, OrderRequest, OrderType, TimeInForce
+from smarttrade.simulator.call import Call
+from smarttrade.simulator.errors import ApiError, missing
+from smarttrade.simulator.requests import (
+    Named,
+    build_named,
+    new_client_id,
+    self_trade_prevention,
+    side_of,
+)
+
+_PROFIT_TYPES = (OrderType.LIMIT_MAKER, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT)
+_STOP_TYPES = (OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT)
+_WORKING_TYPES = (OrderType.LIMIT, OrderType.LIMIT_MAKER)
+
+
+def build_oco(call: Call) -> OrderListRequest:
+    """Above and below legs of one side and quantity."""
+    side, quantity = side_of(call.parameters), _quantity(call, "quantity")
+    return OrderListRequest(_list_id(call), _pair(call, "above", "below", side, quantity))
+
+
+def build_old_oco(call: Call) -> OrderListRequest:
+    """`price` is the limit maker's, `stopPrice` (and `stopLimitPrice`) the stop's."""
+    parameters, symbol = call.parameters, call.market().market.symbol
+    side, quantity = side_of(parameters), _quantity(call, "quantity")
+    for name in ("price", "stopPrice"):
+        if parameters.decimal(name) is None:
+            raise missing(name)
+    stop_limit = parameters.decimal("stopLimitPrice")
+    timing = parameters.choice("stopLimitTimeInForce", TimeInForce, -1115, "Invalid timeInForce.")
+    if stop_limit is not None and timing is None:
+        raise missing("stopLimitTimeInForce")
+    mode = self_trade_prevention(parameters)
+    limit = OrderRequest(
+        symbol,
+        side,
+        OrderType.LIMIT_MAKER,
+        parameters.client_id("limitClientOrderId") or new_client_id(),
+        quantity,
+        price=parameters.decimal("price"),
+        self_trade_prevention=mode,
+        iceberg_quantity=parameters.decimal("limitIcebergQty"),
+    )
+    stop = OrderRequest(
+        symbol,
+        side,
+        OrderType.STOP_LOSS if stop_limit is None else OrderType.STOP_LOSS_LIMIT,
+        parameters.client_id("stopClientOrderId") or new_client_id(),
+        quantity,
+        price=stop_limit,
+        stop_price=parameters.decimal("stopPrice"),
+        time_in_force=timing or TimeInForce.GTC,
+        self_trade_prevention=mode,
+        iceberg_quantity=parameters.decimal("stopIcebergQty"),
+    )
+    return OrderListRequest(_list_id(call), (limit, stop))
+
+
+def build_oto(call: Call) -> OrderListRequest:
+    """A working limit order, and one order of any type that is placed when it has filled."""
+    symbol = call.market().market.symbol
+    side = side_of(call.parameters, "pendingSide")
+    quantity = _quantity(call, "pendingQuantity")
+    pending = build_named(symbol, Named(call.parameters, "pending", "pendingClientOrderId"), side, quantity)
+    return OrderListRequest(_list_id(call), (pending,), _working(call))
+
+
+def build_otoco(call: Call) -> OrderListRequest:
+    """A working limit order, and a pair that is placed when it has filled."""
+    side = side_of(call.parameters, "pendingSide")
+    legs = _pair(call, "pendingAbove", "pendingBelow", side, _quantity(call, "pendingQuantity"))
+    return OrderListRequest(_list_id(call), legs, _working(call))
+
+
+def _working(call: Call) -> OrderRequest:
+    named = Named(call.parameters, "working", "workingClientOrderId")
+    side = side_of(call.parameters, "workingSide")
+    request = build_named(call.market().market.symbol, named, side, _quantity(call, "workingQuantity"))
+    if request.type not in _WORKING_TYPES:
+        raise ApiError(-1116, "Invalid orderType.")
+    return request
+
+
+def _pair(
+    call: Call, above: str, below: str, side: int, quantity: Decimal
+) -> tuple[OrderRequest, OrderRequest]:
+    """(profit, stop): a seller takes profit above the market, a buyer below."""
+    symbol = call.market().market.symbol
+    legs = [
+        build_named(symbol, Named(call.parameters, prefix, f"{prefix}ClientOrderId"), side, quantity)
+        for prefix in (above, below)
+    ]
+    profit, stop = reversed(legs) if side == BUY else legs
+    if profit.type not in _PROFIT_TYPES or stop.type not in _STOP_TYPES:
+        raise ApiError(
+            -1158,
+            f"The combination of {above}Type and {below}Type is invalid: the leg that takes profit is "
+            "LIMIT_MAKER or TAKE_PROFIT(_LIMIT), the other STOP_LOSS(_LIMIT).",
+        )
+    return profit, stop
+
+
+def _list_id(call: Call) -> str:
+    return call.parameters.client_id("listClientOrderId") or new_client_id()
+
+
+def _quantity(call: Call, name: str) -> Decimal:
+    quantity = call.parameters.decimal(name)
+    if quantity is None:
+        raise missing(name)
+    return quantity
