@@ -12,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 from nats.aio.client import Client, RawCredentials
@@ -37,11 +38,15 @@ class Connection(Client):
         self._credentials_task: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
-        """Close on purpose: `on_closed` is not called."""
+        """Close on purpose: `on_closed` is not called, and a socket that is broken already is no error."""
         self.closing = True
         if self._credentials_task:
             self._credentials_task.cancel()
-        await super().close()
+        if not self.is_connected:
+            # The library would write what is pending to the broken socket, and stop half-way.
+            self._pending, self._pending_data_size = [], 0
+        with suppress(OSError):
+            await super().close()
 
     def follow(self, credentials: Path, known: bytes) -> None:
         """Reconnect with the new credentials whenever the mounted file is no longer what is known."""

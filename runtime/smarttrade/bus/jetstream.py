@@ -74,6 +74,9 @@ async def request(
         raise BusUnavailableError(f"not connected to NATS: nothing was sent on {subject}") from error
     except NatsError as error:
         raise BusError(f"request on {subject} failed: {error or type(error).__name__}") from error
+    except OSError as error:
+        # The client's own errors do not cover a socket that breaks while it is written to.
+        raise BusTimeoutError(f"the connection to NATS broke under a request on {subject}") from error
 
 
 async def api(

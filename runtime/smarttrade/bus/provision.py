@@ -16,7 +16,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from nats.aio.msg import Msg
-from nats.errors import TimeoutError as NatsTimeout
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
 
 from smarttrade import messages
 from smarttrade.bus import accounts, assets, jetstream, jwt, subjects
@@ -75,12 +76,8 @@ class Provisioner:
 
     async def lookup(self, public: str) -> str | None:
         """The JWT that the servers have stored for an account; None when they have none."""
-        try:
-            message = await self._required.request(
-                f"$SYS.REQ.ACCOUNT.{public}.CLAIMS.LOOKUP", b"", timeout=self._timeout_s
-            )
-        except NatsTimeout as error:
-            raise BusError(f"no NATS server answers the look-up of account {public}") from error
+        subject = f"$SYS.REQ.ACCOUNT.{public}.CLAIMS.LOOKUP"
+        message = await jetstream.request(self._required, subject, timeout_s=self._timeout_s)
         return message.data.decode() or None
 
     async def stored_accounts(self) -> set[str]:
@@ -130,8 +127,11 @@ class Provisioner:
             if message.reply:
                 await message.respond(b"")
 
-        await self._platform.subscribe(subjects.platform_report("*", "*"), cb=received)
-        await self._platform.flush()
+        try:
+            await self._platform.subscribe(subjects.platform_report("*", "*"), cb=received)
+            await self._platform.flush()
+        except NatsError as error:
+            raise BusError(f"cannot listen to reports: {error or type(error).__name__}") from error
 
     @asynccontextmanager
     async def _inside(self, identity: AccountIdentity) -> AsyncIterator[Connection]:
@@ -184,23 +184,30 @@ class Provisioner:
         system = self._required
         expected = await self._count_servers()
         inbox = system.new_inbox()
-        subscription = await system.subscribe(inbox)
         answers: list[dict[str, Any]] = []
         try:
-            await system.publish(subject, payload, reply=inbox)
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self._timeout_s), _listening(system, inbox) as subscription:
+                await system.publish(subject, payload, reply=inbox)
                 while len(answers) < expected:
                     answers.append(json.loads((await subscription.next_msg(timeout=self._timeout_s)).data))
-        except (TimeoutError, NatsTimeout) as error:
-            raise BusError(f"{len(answers)} of {expected} NATS servers answered {subject}") from error
-        finally:
-            await subscription.unsubscribe()
+        except (NatsError, OSError) as error:
+            said = error or type(error).__name__
+            raise BusError(f"{len(answers)} of {expected} NATS servers answered {subject}: {said}") from error
         return answers
 
     async def _count_servers(self) -> int:
         answer = await jetstream.request(self._required, "$SYS.REQ.SERVER.PING", timeout_s=self._timeout_s)
         count: int = json.loads(answer.data)["statsz"].get("active_servers", 1)
         return max(1, count)
+
+
+@asynccontextmanager
+async def _listening(nc: Connection, subject: str) -> AsyncIterator[Subscription]:
+    subscription = await nc.subscribe(subject)
+    try:
+        yield subscription
+    finally:
+        await subscription.unsubscribe()
 
 
 def _same(stored: str | None, wanted: str) -> bool:

@@ -156,6 +156,25 @@ async def test_missing_server_is_one_clear_error(keys: OperatorKeys, server: Loc
         await Provisioner(url, keys).connect()
 
 
+async def test_losing_the_server_is_an_error_of_the_bus_whatever_is_asked(tenants: Tenants):
+    pair = build_accounts(tenants.keys, identity("alice"))
+    provisioner = tenants.provisioner
+    await tenants.server.stop(kill=True)
+    for asked in (
+        provisioner.lookup(pair.core_public),
+        provisioner.push(pair),
+        provisioner.stored_accounts(),
+        provisioner.delete(identity("alice")),
+        provisioner.ensure_assets(identity("alice")),
+    ):
+        with pytest.raises(BusError):
+            await asked
+    await provisioner.close()
+    with pytest.raises(BusError):
+        await provisioner.lookup(pair.core_public)
+    await tenants.server.start()
+
+
 async def test_a_wrong_binary_is_one_clear_error(keys: OperatorKeys, tmp_path):
     with pytest.raises(BusError, match="Give the path of nats-server"):
         await LocalServer(keys, tmp_path, binary="/no/nats-server").start()
