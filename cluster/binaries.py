@@ -97,6 +97,8 @@ def ensure(name: str) -> Path:
 
 
 def _build(program: Program) -> None:
+    for left in program.folder.parent.glob(f"{program.folder.name}.unfinished-*"):
+        shutil.rmtree(left, ignore_errors=True)
     unfinished = program.folder.with_name(f"{program.folder.name}.unfinished-{os.getpid()}")
     environment = toolchain.build_environment()
     go = toolchain.go()

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from cluster.errors import ClusterError
+from cluster.errors import ClusterError, MissingRequirement
 from demo import story
 from demo.progress import WaitExpiredError
 
@@ -22,6 +22,9 @@ def main(arguments: list[str]) -> int:
             case _:
                 print("usage: python -m demo up|down", file=sys.stderr)
                 return 2
+    except MissingRequirement as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
     except (ClusterError, WaitExpiredError) as error:
         print(f"demo: {error}\nRun it again to go on from here.", file=sys.stderr)
         return 1

@@ -12,7 +12,7 @@ from typing import Any
 from cluster import binaries
 from cluster.commands import run
 from cluster.kubectl import Kubectl
-from cluster.paths import REPOSITORY, cache_folder
+from cluster.paths import REPOSITORY, cache_folder, write_at_once
 
 NAMESPACE = "smarttrade-system"
 RELEASE = "smarttrade"
@@ -36,9 +36,7 @@ def make_exchange_keys(users: list[str]) -> dict[str, ExchangeKey]:
     keys: dict[str, ExchangeKey] = json.loads(kept.read_text()) if kept.exists() else {}
     for user in users:
         keys.setdefault(user, {"apiKey": secrets.token_hex(32), "secret": secrets.token_hex(32)})
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.touch(mode=0o600)
-    kept.write_text(json.dumps(keys))
+    write_at_once(kept, json.dumps(keys))
     return {user: keys[user] for user in users}
 
 
@@ -106,9 +104,7 @@ def install(kubectl: Kubectl, values: Mapping[str, Any], *, timeout_s: int = 300
     """Install or upgrade the chart and wait until its pods are ready."""
     _unlock(kubectl)
     file = cache_folder() / "demo" / "values.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(values))
+    write_at_once(file, json.dumps(values))
     _helm(
         kubectl,
         "upgrade",

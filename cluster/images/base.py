@@ -4,14 +4,12 @@ It stands in for `python:3.13-slim`, with Debian's Python 3.11 and without what 
 """
 
 import shutil
-import tempfile
-from pathlib import Path
 
 from cluster.commands import run
 from cluster.errors import ClusterError
 from cluster.images import buildah
 from cluster.locks import exclusive
-from cluster.paths import cache_folder
+from cluster.paths import cache_folder, scratch_folder
 from cluster.progress import step
 
 SUITE = "bookworm"
@@ -39,8 +37,8 @@ def ensure() -> str:
 
 
 def _make() -> None:
-    with tempfile.TemporaryDirectory(prefix="smarttrade-base-", dir=cache_folder()) as name:
-        root, context = Path(name) / "root", Path(name) / "context"
+    with scratch_folder("base") as folder:
+        root, context = folder / "root", folder / "context"
         context.mkdir()
         # A mount namespace of its own: a killed debootstrap would leave /proc mounted in the folder.
         words = ["--variant=minbase", f"--include={_PACKAGES}", SUITE, str(root), *mirror()]

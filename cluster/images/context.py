@@ -10,12 +10,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cluster.commands import succeeds
-from cluster.paths import REPOSITORY, cache_folder
+from cluster.paths import REPOSITORY, cache_folder, scratch_folder
 
 SOURCES = ("Dockerfile", "LICENSE", "README.md", "pyproject.toml", "requirements", "operator", "runtime")
 _AUTHORITY_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
@@ -79,8 +78,8 @@ def pip_wheels(repository: Path = REPOSITORY) -> list[Path]:
         return []
     folder = cache_folder() / "images" / f"pip-{hashlib.sha256(match[0].encode()).hexdigest()[:12]}"
     if not folder.exists():
-        with tempfile.TemporaryDirectory(dir=cache_folder()) as name:
-            wanted, unfinished = Path(name) / "pip.txt", Path(name) / "wheels"
+        with scratch_folder("pip") as scratch:
+            wanted, unfinished = scratch / "pip.txt", scratch / "wheels"
             wanted.write_text(match[0])
             words = [
                 "download",

@@ -6,7 +6,7 @@ Every change of the code makes new tags. The newest few stay, because pods may s
 import json
 from pathlib import Path
 
-from cluster.paths import cache_folder
+from cluster.paths import cache_folder, write_at_once
 
 KEPT = 6
 
@@ -22,6 +22,5 @@ def outdated(references: list[str], file: Path | None = None) -> list[str]:
         for repository in repositories
         for reference in [each for each in ordered if each.rpartition(":")[0] == repository][-KEPT:]
     }
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps([reference for reference in ordered if reference in newest]))
+    write_at_once(file, json.dumps([reference for reference in ordered if reference in newest]))
     return [reference for reference in ordered if reference not in newest]

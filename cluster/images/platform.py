@@ -5,7 +5,6 @@ and a pod's image never changes under its name.
 """
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from cluster.images import base, buildah, context, docker, history, system
 from cluster.locks import exclusive
 from cluster.node import containerd, system_packages
 from cluster.node.layout import Instance
-from cluster.paths import cache_folder
+from cluster.paths import cache_folder, scratch_folder
 from cluster.progress import say, step
 from cluster.target import Origin, Target
 
@@ -142,8 +141,8 @@ def _build_on_base(folder: Path, image: Image) -> None:
 
 
 def _send(instance: Instance, reference: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="smarttrade-image-", dir=cache_folder()) as folder:
-        archive = Path(folder) / "image.tar"
+    with scratch_folder("image") as folder:
+        archive = folder / "image.tar"
         buildah.save(reference, archive)
         containerd.load(instance, {reference: archive})
 
@@ -161,6 +160,6 @@ def _pushed(reference: str, short: str, push: Callable[[str, str], None]) -> str
 
 @contextmanager
 def _context() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="smarttrade-context-", dir=cache_folder()) as name:
-        context.fill(Path(name))
-        yield Path(name)
+    with scratch_folder("context") as folder:
+        context.fill(folder)
+        yield folder

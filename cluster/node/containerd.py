@@ -1,6 +1,5 @@
 """The cluster's containerd, spoken to from outside."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from cluster.images import layers
 from cluster.node import running
 from cluster.node.configuration import CONTAINERD_SOCKET
 from cluster.node.layout import Instance
-from cluster.paths import cache_folder
+from cluster.paths import scratch_folder
 from cluster.progress import step
 
 
@@ -58,8 +57,7 @@ def load(instance: Instance, archives: Mapping[str, Path]) -> None:
 def _send(instance: Instance, reference: str, archive: Path) -> None:
     """Send the layers that the node lacks; the rest of a whole image would take many times longer."""
     blobs = set(ctr(instance, "content", "list", "-q").split())
-    with tempfile.NamedTemporaryFile(
-        prefix="smarttrade-image-", suffix=".tar", dir=cache_folder()
-    ) as reduced:
-        layers.cut_down(archive, Path(reduced.name), reference, blobs)
-        ctr(instance, "images", "import", reduced.name)
+    with scratch_folder("layers") as folder:
+        reduced = folder / "image.tar"
+        layers.cut_down(archive, reduced, reference, blobs)
+        ctr(instance, "images", "import", str(reduced))

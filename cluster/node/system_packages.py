@@ -29,6 +29,7 @@ IMAGE_PACKAGES = {
 }
 _OTHERWISE = "or give another cluster with KUBECONFIG=... CONTEXT=..., or start a Docker engine"
 _NO_START = Path("/usr/sbin/policy-rc.d")
+_NO_START_TEXT = "#!/bin/sh\n# Made while packages are installed for a local cluster.\nexit 101\n"
 
 
 def require_system() -> None:
@@ -60,10 +61,10 @@ def install_missing(packages: dict[str, str] = PACKAGES) -> None:
         )
     with step(f"install {' '.join(wanted)}"), _without_starting_services():
         _update_lists()
-        run(
-            ["apt-get", "install", "-y", "-q", "--no-install-recommends", *wanted],
-            environment={"DEBIAN_FRONTEND": "noninteractive"},
-        )
+        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+        # An installation that was killed half way would otherwise stop every later one.
+        run(["dpkg", "--configure", "-a"], environment=quiet)
+        run(["apt-get", "install", "-y", "-q", "--no-install-recommends", *wanted], environment=quiet)
     if still := missing(packages):
         raise MissingRequirement(f"apt installed {', '.join(still)} but their programs are not in PATH")
 
@@ -79,9 +80,10 @@ class _without_starting_services:  # noqa: N801 - reads as a statement
     """Debian starts a service when it installs it; this cluster brings its own containerd up."""
 
     def __enter__(self) -> None:
-        self.ours = not _NO_START.exists()
+        # By its text one is known that a killed command has left.
+        self.ours = not _NO_START.exists() or _NO_START.read_text() == _NO_START_TEXT
         if self.ours:
-            _NO_START.write_text("#!/bin/sh\nexit 101\n")
+            _NO_START.write_text(_NO_START_TEXT)
             _NO_START.chmod(0o755)
 
     def __exit__(self, *_: object) -> None:
