@@ -82,9 +82,11 @@ class Accounting:
 
     def valuation(self) -> Valuation:
         ctx = self._ctx
-        quotes = {market: quote for market, (quote, _) in ctx.quotes.items()}
+        held = [market for market in ctx.book.ledger.held() if market in ctx.quotes]
+        quotes = {market: ctx.quotes[market][0] for market in held}
+        fresh = [market for market in held if ctx.quote(market) is not None]
         allocation = ctx.spec.capital.allocation if ctx.spec else ctx.book.allocation
-        return mark(allocation, ctx.book.ledger, quotes, self.fresh(), ctx.exchange_ms)
+        return mark(allocation, ctx.book.ledger, quotes, fresh, ctx.exchange_ms)
 
     def exposure(self, unguarded: str = "") -> Exposure:
         """Worst case per market; of the market `unguarded` without its protective orders, which make way for

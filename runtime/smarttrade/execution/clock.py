@@ -16,8 +16,12 @@ RESOLUTION_MS = 1.0
 
 @dataclass(slots=True)
 class ExchangeClock:
-    """`exchange = monotonic + offset`, both in ms; `error_ms` is None before the first sample."""
+    """`exchange = monotonic + offset`, both in ms; `error_ms` is None before the first sample.
 
+    `drift` is how far the two clocks may part, ms in a ms.
+    """
+
+    drift: float = DRIFT
     _samples: list[tuple[float, float, float]] = field(default_factory=list)
     _suspect: bool = False
     _least: tuple[float, float, float] | None = None
@@ -30,7 +34,7 @@ class ExchangeClock:
             self._samples, self._suspect = [], False
         self._samples = [*self._samples[-(KEPT - 1) :], (received_ms, round_trip / 2 + RESOLUTION_MS, offset)]
         # All errors grow alike, so which sample is the best one changes only with a new sample.
-        self._least = min(self._samples, key=lambda kept: (kept[1] - kept[0] * DRIFT, kept[2]))
+        self._least = min(self._samples, key=lambda kept: (kept[1] - kept[0] * self.drift, kept[2]))
 
     def distrust(self) -> None:
         """The exchange refused a timestamp: the next sample replaces all that were taken before it."""
@@ -55,4 +59,4 @@ class ExchangeClock:
         if self._least is None:
             return None
         received_ms, error, offset = self._least
-        return error + (now_ms - received_ms) * DRIFT, offset
+        return error + (now_ms - received_ms) * self.drift, offset

@@ -26,7 +26,10 @@ Milliseconds = float
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
-    """Times of the protocol, in ms. The holds come from the exchange's row of the capability table."""
+    """Times of the protocol, in ms. The holds come from the exchange's row of the capability table.
+
+    `reports`: views and reports are published; otherwise who wants one asks (`Reporting.look`).
+    """
 
     window_ms: int = 800
     settle_ms: int = 500
@@ -42,6 +45,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     clock_every_ms: float = 30_000
     filters_every_ms: float = 3_600_000
     report_every_ms: float = 5_000
+    reports: bool = True
     snapshot_every: int = 5_000
     unknown_alarm_ms: float = 30_000
     trades_wait_ms: float = 200

@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -158,25 +159,30 @@ def trading_day(reset: DailyReset, now_ms: int) -> str:
     A reset time that the clocks skip in spring comes as long after the one of the day before as ever, 24 h;
     one that they show twice in autumn counts the first time only.
     """
-    zone = _zone(reset)
-    local = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone).date()
+    local = datetime.fromtimestamp(now_ms / 1000, _zone(reset.time_zone)).date()
     begins = reset_instant_ms(reset, local.isoformat())
     return (local if now_ms >= begins else local - timedelta(days=1)).isoformat()
 
 
 def reset_instant_ms(reset: DailyReset, day: str) -> int:
     """When the trading day of that date begins, in ms of UTC."""
-    zone = _zone(reset)
-    wall = datetime.combine(datetime.fromisoformat(day).date(), time.fromisoformat(reset.time), tzinfo=zone)
+    return _instant_ms(reset.time, reset.time_zone, day)
+
+
+@lru_cache(maxsize=64)
+def _instant_ms(wall_time: str, time_zone: str, day: str) -> int:
+    zone = _zone(time_zone)
+    wall = datetime.combine(datetime.fromisoformat(day).date(), time.fromisoformat(wall_time), tzinfo=zone)
     return int(wall.timestamp() * 1000)
 
 
-def _zone(reset: DailyReset) -> ZoneInfo:
+@lru_cache(maxsize=64)
+def _zone(time_zone: str) -> ZoneInfo:
     try:
-        return ZoneInfo(reset.time_zone)
+        return ZoneInfo(time_zone)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ConfigurationError(
-            f"risk.dailyReset.timeZone {reset.time_zone!r} is not a known IANA time zone: "
+            f"risk.dailyReset.timeZone {time_zone!r} is not a known IANA time zone: "
             "write one such as UTC or Europe/Berlin"
         ) from error
 

@@ -86,6 +86,16 @@ class Exposure:
     def of(self, market: str) -> MarketExposure:
         return self.markets.get(market) or MarketExposure()
 
+    def with_order(self, market: str, side: Side, quantity: Decimal, price: Decimal) -> Exposure:
+        """As if an order were out."""
+        known = self.of(market)
+        buys, sells, cost = known.buys, known.sells, known.buy_cost
+        if side is Side.BUY:
+            buys, cost = buys + quantity, cost + quantity * price
+        else:
+            sells += quantity
+        return Exposure({**self.markets, market: MarketExposure(known.position, buys, sells, cost)})
+
     def notional(self, marks: Mapping[str, Decimal]) -> Decimal:
         """Worst case of all markets together, in the quote asset; KeyError names a market without a mark."""
         return sum((each.worst * marks[market] for market, each in self.markets.items() if each.worst), ZERO)

@@ -138,12 +138,12 @@ def market_notional(proposal: Proposal, view: View) -> Finding:
     limit = market.max_position_notional
     if limit is None:
         name, limit = "risk.maxPositionNotional", view.spec.risk.max_position_notional
-    exposure = view.with_order(proposal).of(proposal.market)
+    exposure = view.after(proposal).of(proposal.market)
     return _above("the market could hold", exposure.worst * view.marks[proposal.market], name, limit)
 
 
 def total_notional(proposal: Proposal, view: View) -> Finding:
-    after = view.with_order(proposal).exposure
+    after = view.after(proposal)
     unpriced = [m for m, each in after.markets.items() if each.worst and m not in view.marks]
     if unpriced:
         return f"{', '.join(unpriced)} has no price to count towards risk.maxPositionNotional"
@@ -154,12 +154,12 @@ def total_notional(proposal: Proposal, view: View) -> Finding:
 def capital(proposal: Proposal, view: View) -> Finding:
     if proposal.side is Side.SELL:
         return None
-    after, capital = view.with_order(proposal), view.spec.capital
+    after, capital = view.after(proposal), view.spec.capital
     whole = capital.allocation + min(view.valuation.realized, Decimal(0))
     share = capital.per_market or capital.allocation / len(view.spec.markets)
-    used = after.capital_in_use
+    used = sum(view.costs.values(), after.buy_cost)
     finding = _above("capital in use would be", used, "capital.allocation less realised losses", whole)
-    used = after.capital_in(proposal.market)
+    used = view.costs.get(proposal.market, Decimal(0)) + after.of(proposal.market).buy_cost
     return finding or _above(f"capital in {proposal.market} would be", used, "capital.perMarket", share)
 
 

@@ -35,7 +35,7 @@ class Reporting:
     def advance(self) -> None:
         """Publish what changed, or what is due."""
         ctx = self._ctx
-        if ctx.spec is None:
+        if ctx.spec is None or not ctx.tuning.reports:
             return
         state = self._accounting.state().state
         seen = (self._decides, ctx.lead.epoch, state, ctx.book.fills)
@@ -51,6 +51,11 @@ class Reporting:
         if report_due or essence != self._last_report:
             self._last_report, self._report_due_ms = essence, ctx.now_ms + ctx.tuning.report_every_ms
             ctx.emit(Publish(message=report))
+
+    def look(self) -> AccountView:
+        """The account as it is now, for who asks instead of being told (`Tuning.reports` off)."""
+        state = self._accounting.state().state
+        return self._view(state, self._accounting.valuation(), self.positions())
 
     @property
     def _decides(self) -> bool:

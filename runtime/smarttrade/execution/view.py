@@ -100,22 +100,10 @@ class View:
     def of(self, market: str) -> MarketExposure:
         return self.exposure.of(market)
 
-    @property
-    def capital_in_use(self) -> Decimal:
-        """Quote spent on positions held and that all working buys may still spend."""
-        return sum(self.costs.values(), self.exposure.buy_cost)
-
-    def capital_in(self, market: str) -> Decimal:
-        """The same, of one market."""
-        return self.costs.get(market, ZERO) + self.of(market).buy_cost
+    def after(self, proposal: Proposal) -> Exposure:
+        """The exposure as if the order were out."""
+        return self.exposure.with_order(proposal.market, proposal.side, proposal.quantity, proposal.price)
 
     def with_order(self, proposal: Proposal) -> View:
         """The view as if the order were out."""
-        known, quantity = self.of(proposal.market), proposal.quantity
-        if proposal.side is Side.BUY:
-            cost = known.buy_cost + quantity * proposal.price
-            after = replace(known, buys=known.buys + quantity, buy_cost=cost)
-        else:
-            after = replace(known, sells=known.sells + quantity)
-        exposure = Exposure({**self.exposure.markets, proposal.market: after})
-        return replace(self, exposure=exposure, resting=self.resting + proposal.rests)
+        return replace(self, exposure=self.after(proposal), resting=self.resting + proposal.rests)
