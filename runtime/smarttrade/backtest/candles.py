@@ -11,6 +11,8 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import repeat
+from operator import mul
 from typing import overload
 
 from smarttrade.errors import ConfigurationError
@@ -28,8 +30,12 @@ class Column:
     places: int
 
     def decimals(self) -> Iterator[Decimal]:
-        places = -self.places
-        return (Decimal(number).scaleb(places) for number in self.numbers)
+        return map(mul, map(Decimal, self.numbers), repeat(Decimal(1).scaleb(-self.places)))
+
+    def units(self, begin: int, end: int) -> list[int]:
+        """Units of 10^-8 of a part."""
+        factor = 10 ** (DIGITS - self.places)
+        return [number * factor for number in self.numbers[begin:end]]
 
     def __getitem__(self, index: int) -> Decimal:
         return Decimal(self.numbers[index]).scaleb(-self.places)
@@ -69,6 +75,22 @@ class CandleColumns(Sequence[Candle]):
     def last_ms(self) -> int:
         """When the last candle closes."""
         return self.first_ms + len(self) * self.length_ms
+
+    def closes(self, first_ms: int, last_ms: int) -> list[int]:
+        """Closes, in units, of the candles that close within; before the data its first, after it its last."""
+        begin, end = (
+            (time_ms - self.first_ms) // self.length_ms for time_ms in (first_ms - self.length_ms, last_ms)
+        )
+        if end - begin == 1:
+            return self.close.units(*self._within(begin))
+        known = self.close.units(max(begin, 0), max(end, 0))
+        head = [self.close.units(0, 1)[0]] * (min(0, end) - min(0, begin))
+        tail = self.close.units(len(self) - 1, len(self)) * (end - begin - len(known) - len(head))
+        return [*head, *known, *tail]
+
+    def _within(self, index: int) -> tuple[int, int]:
+        index = min(max(index, 0), len(self) - 1)
+        return index, index + 1
 
     @overload
     def __getitem__(self, index: int) -> Candle: ...

@@ -53,14 +53,15 @@ class EquityCurve(Sequence[Point]):
             return
         self.times.append(time_ms)
 
-    def add_units(self, time_ms: int, equity: int, invested: int) -> bool:
-        """One mark in units of 1e-8; False if these are too small a unit for the column."""
-        if self._places != _PLACES or not -_LARGEST < equity < _LARGEST or invested >= _LARGEST:
-            return False
-        self.times.append(time_ms)
-        self.equity.append(equity)
-        self.invested.append(invested)
-        return True
+    def extend(self, times: Sequence[int], equity: Sequence[int], invested: Sequence[int]) -> None:
+        """Many marks at once, money in units of 1e-8."""
+        if self._places == _PLACES and max(map(abs, equity)) < _LARGEST and max(invested) < _LARGEST:
+            self.times.extend(times)
+            self.equity.extend(equity)
+            self.invested.extend(invested)
+            return
+        for time_ms, worth, held in zip(times, equity, invested, strict=True):
+            self.add(time_ms, Decimal(worth).scaleb(-_PLACES), Decimal(held).scaleb(-_PLACES))
 
     def _count(self, money: Decimal) -> int:
         return int(money.scaleb(self._places).to_integral_value(ROUND_HALF_EVEN))

@@ -18,14 +18,14 @@ from smarttrade.errors import SmartTradeError
 from smarttrade.exchange.errors import NothingToCancelError, OrderWithheldError, VenueRejectedError
 from smarttrade.exchange.reports import OrderReport
 from smarttrade.execution import effects as fx
+from smarttrade.execution.clock import ExchangeClock
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.core import Core
 from smarttrade.execution.exchange_link import build_order
 from smarttrade.identity import AccountIdentity
-from smarttrade.messages import AccountView, Answer, Candle, DecisionReply, Fill
+from smarttrade.messages import Answer, Candle, DecisionReply, Fill
 
 NEVER_MS = 1e18
-_CLOCK_EVERY_MS = 600_000.0
 # Nothing is lost here and no clock drifts: what guards against that has nothing to do.
 _TUNING = Tuning(
     hold_ms=0,
@@ -33,10 +33,10 @@ _TUNING = Tuning(
     reconcile_every_ms=NEVER_MS,
     clock_every_ms=NEVER_MS,
     filters_every_ms=NEVER_MS,
-    report_every_ms=NEVER_MS,
+    reports=False,
     snapshot_every=2**62,
 )
-Publish = Callable[[Fill | AccountView | object], None]
+Publish = Callable[[Fill | object], None]
 
 
 class Desk:
@@ -51,6 +51,7 @@ class Desk:
         refuse: Callable[[DecisionReply], None],
     ) -> None:
         self.core = Core(identity, "backtest", _TUNING)
+        self.core.ctx.clock = ExchangeClock(drift=0.0)
         self.now_ms = float(start_ms)
         self.orders = 0
         self.timer_ms = NEVER_MS
@@ -60,14 +61,13 @@ class Desk:
         self._inputs: deque[fx.Input] = deque()
         self._ordinal = 0
         self._sequence = 0
-        self._clock_due_ms = 0.0
         self._feeding = False
 
     def open(self, spec: TradingAccountSpec, exchange: CandleExchange) -> None:
         """Take the lead with an empty log and the capital that the specification names."""
         self._exchange = exchange
         self._watches_wallet = spec.risk.minimum_balance > 0
-        self.keep_time()
+        self._measure()
         self.feed(fx.ControlRead(generation=1, spec=spec))
         self.feed(fx.FiltersRead(filters=tuple(exchange.filters.values())))
         held = {p.symbol: p.quantity for p in spec.capital.initial_positions}
@@ -91,15 +91,6 @@ class Desk:
                     self.feed(fx.StreamSeen(market=market, fresh=True))
                 self.feed(fx.Tick())
         self.now_ms = max(self.now_ms, float(time_ms))
-
-    def keep_time(self) -> None:
-        """Measure the exchange's clock, which is exact here, before its error bound has grown.
-
-        On a grid of time, so that it does not depend on how often one asks.
-        """
-        if self.now_ms >= self._clock_due_ms:
-            self._clock_due_ms = (self.now_ms // _CLOCK_EVERY_MS + 1) * _CLOCK_EVERY_MS
-            self._measure()
 
     def _after(self, delay_ms: float, act: Callable[[], None]) -> None:
         self._ordinal += 1

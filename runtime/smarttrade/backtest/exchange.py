@@ -18,6 +18,7 @@ from smarttrade.matching.units import to_units
 from smarttrade.messages import Candle, Quote
 
 _PLENTY = Decimal(10**12)
+_NOTHING = Decimal(0)
 FILL_MODEL = (
     "candles; a marketable order fills at the open of the candle in which it arrives, half the spread and "
     "the slippage worse; a limit fills at its price when a candle trades beyond it, a touch is not enough; "
@@ -46,6 +47,7 @@ class CandleExchange:
             market: Spread(half + assumptions.slippage, rules.tick) for market, rules in self.filters.items()
         }
         self._lowered = 1 - half
+        self._ended: dict[str, Candle] = {}
         self._running: dict[str, Candle] = {}
 
     def begin(self, candle: Candle) -> None:
@@ -55,27 +57,38 @@ class CandleExchange:
     def end(self, candle: Candle) -> list[OrderReport]:
         """The candle is over: the orders that it changed."""
         self._running.pop(candle.market, None)
+        if not self.book.has_orders:
+            self._ended[candle.market] = candle
+            return []
+        return self._apply(candle)
+
+    def _apply(self, candle: Candle) -> list[OrderReport]:
+        self._ended.pop(candle.market, None)
         prices = CandlePrices(*map(to_units, (candle.open, candle.high, candle.low, candle.close)))
         apply_candle(self.book.engine, candle.market, prices, self._clock(), self._model)
         return list(self.book.take_reports().values())
 
     def arrive(self, market: str) -> list[OrderReport]:
         """An order reaches this market now and meets the running candle's open; orders that this changed."""
-        candle = self._running.pop(market, None)
-        return [] if candle is None else self.book.on_market(self._open(candle))
+        ended, candle = self._ended.pop(market, None), self._running.pop(market, None)
+        if candle is None:
+            return [] if ended is None else self._apply(ended)
+        if ended is not None:
+            self.book.engine.markets[market].last_price = to_units(ended.close)
+        return self.book.on_market(self._open(candle))
 
     def quote(self, candle: Candle) -> Quote:
         """What the account sees at the end of a candle."""
         return self._shown[candle.market].quote(candle.market, candle.close, candle.close_ms)
 
-    def is_within(self, candle: Candle, low: Decimal, high: Decimal) -> bool:
-        """Whether the bid of `quote` surely lies between two prices."""
-        bid, tick = candle.close * self._lowered, self.filters[candle.market].tick
-        return low < bid - tick and max(bid, tick) < high
+    def closes_within(self, market: str, low: Decimal, high: Decimal) -> tuple[Decimal, Decimal]:
+        """Between which closes, both excluded, the bid of `quote` surely lies between two bids."""
+        tick = self.filters[market].tick
+        return (low + tick) / self._lowered, high / self._lowered if high > tick else _NOTHING
 
-    def shown_bid(self, market: str, close: int) -> int:
-        """The bid of `quote` at a close, both in units."""
-        return self._shown[market].bid(close)
+    def shown_bids(self, market: str, closes: Iterable[int]) -> list[int]:
+        """The bids of `quote` at closes, all in units."""
+        return self._shown[market].bids(closes)
 
     def _open(self, candle: Candle) -> Quote:
         return self._met[candle.market].quote(candle.market, candle.open, self._clock())
@@ -89,14 +102,14 @@ class Spread:
         self._below, self._above = self._whole - part, self._whole + part
         self._tick, self._tick_units = tick, to_units(tick)
 
-    def bid(self, price: int) -> int:
-        """In units, as the price."""
-        tick = self._tick_units
-        return max(tick, price * self._below // (self._whole * tick) * tick)
+    def bids(self, prices: Iterable[int]) -> list[int]:
+        """In units, as the prices."""
+        tick, below, steps = self._tick_units, self._below, self._whole * self._tick_units
+        return [max(tick, price * below // steps * tick) for price in prices]
 
     def quote(self, market: str, price: Decimal, time_ms: int) -> Quote:
         units, tick = to_units(price), self._tick_units
-        bid = self.bid(units) // tick
+        bid = self.bids((units,))[0] // tick
         ask = max(bid + 1, -(-units * self._above // (self._whole * tick)))
         return Quote(
             market=market,

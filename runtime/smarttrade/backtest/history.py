@@ -144,6 +144,8 @@ def build_history(recordings: dict[str, Recording]) -> History:
         told = ", ".join(f"{market} {interval / 1000:g} s" for market, interval in intervals.items())
         raise ConfigurationError(f"the markets' candles are of different lengths ({told}): give equal ones")
     interval_ms = next(iter(intervals.values()))
+    if len({recording.candles[0].open_ms % interval_ms for recording in recordings.values()}) > 1:
+        raise ConfigurationError("the markets' candles do not begin at the same instants: align them")
     name = _timeframe(interval_ms)
     return History(
         {

@@ -1,18 +1,20 @@
-"""Marks an account's equity, step by step.
+"""Marks an account's equity at the end of every base candle.
 
-While the position stays what it is, equity follows from the bids alone. It is counted then in whole numbers
-of 10^-18, exactly what the ledger's decimals give; where it would not be exact the ledger is asked.
+While the position stays what it is, equity follows from the closes alone: such steps are only counted, and
+marked together when the position changes. Worth is counted then in whole numbers of 10^-18, exactly what the
+ledger's decimals give; where it would not be exact the ledger is asked step by step.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from smarttrade.backtest.curve import EquityCurve
 from smarttrade.backtest.exchange import CandleExchange
+from smarttrade.backtest.history import History
 from smarttrade.execution.core import Core
-from smarttrade.matching.units import DIGITS, SCALE, to_units
-from smarttrade.messages import Candle
+from smarttrade.matching.units import DIGITS, SCALE
 
 _FINE, _LARGEST = 18, 10**27
 _COIN = 10 ** (_FINE - 2 * DIGITS)
@@ -22,54 +24,56 @@ _FROM_FINE = 10 ** (_FINE - DIGITS)
 class Marks:
     """Appends to `curve`."""
 
-    def __init__(self, curve: EquityCurve, core: Core, exchange: CandleExchange) -> None:
-        self._curve, self._core, self._exchange = curve, core, exchange
-        self._closes: dict[str, Decimal] = {}
-        self._fixed: int | None = None
-        self._held: dict[str, tuple[int, int, int]] = {}
-
-    def see(self, candle: Candle) -> None:
-        self._closes[candle.market] = candle.close
+    def __init__(self, curve: EquityCurve, core: Core, exchange: CandleExchange, history: History) -> None:
+        self._curve, self._core, self._exchange, self._history = curve, core, exchange, history
+        self._fixed = 0
+        self._held: dict[str, int] = {}
+        self._since_ms = 0
 
     def settle(self, time_ms: int) -> None:
         """Mark what the ledger says."""
         equity, invested = self._core.accounting.valuation().equity, Decimal(0)
         ledger = self._core.ctx.book.ledger
         for market in ledger.held():
-            invested += abs(ledger.quantity(market)) * self._closes[market]
+            close = self._history.candles[market].closes(time_ms, time_ms)[0]
+            invested += abs(ledger.quantity(market)) * Decimal(close).scaleb(-DIGITS)
         self._curve.add(time_ms, equity, invested)
 
-    def hold(self) -> None:
-        """From now on the position stays."""
+    def hold(self, time_ms: int) -> bool:
+        """After this instant the position stays, until `release`; False if that cannot be counted exactly."""
         valuation, ledger = self._core.accounting.valuation(), self._core.ctx.book.ledger
-        costs = sum((ledger.holding(market).cost for market in ledger.held()), Decimal(0))
-        self._fixed = _exactly(valuation.allocation + valuation.realized - costs, _FINE)
-        self._held = {}
+        fixed = valuation.allocation + valuation.realized
+        self._held.clear()
         for market in ledger.held():
-            quantity, close = _exactly(ledger.quantity(market), DIGITS), to_units(self._closes[market])
+            holding = ledger.holding(market)
+            quantity = _exactly(holding.quantity, DIGITS)
             if quantity is None or quantity < 0:
-                self._fixed = None
-                return
-            self._held[market] = (quantity, self._exchange.shown_bid(market, close), close)
+                return False
+            self._held[market] = quantity
+            fixed -= holding.cost
+        exact = _exactly(fixed, _FINE)
+        if exact is None or not -_LARGEST < exact < _LARGEST:
+            return False
+        self._fixed, self._since_ms = exact, time_ms
+        return True
 
-    def drift(self, time_ms: int, candles: tuple[Candle, ...]) -> bool:
-        """Mark a step in which the position stayed; False if the ledger must be asked instead."""
-        equity, invested = self._fixed, 0
-        if equity is None:
-            return False
-        held = self._held
-        if held:
-            for candle in candles:
-                known = held.get(candle.market)
-                if known is not None:
-                    close = to_units(candle.close)
-                    held[candle.market] = (known[0], self._exchange.shown_bid(candle.market, close), close)
-            for quantity, bid, close in held.values():
-                equity += quantity * bid * _COIN
-                invested += quantity * close
-        if not -_LARGEST < equity < _LARGEST:
-            return False
-        return self._curve.add_units(time_ms, _rounded(equity, _FROM_FINE), _rounded(invested, SCALE))
+    def release(self, until_ms: int) -> None:
+        """Mark every step after `hold` up to an instant."""
+        length_ms = self._history.interval_ms
+        count = (until_ms - self._since_ms) // length_ms
+        first_ms = until_ms - (count - 1) * length_ms
+        if count <= 0:
+            return
+        equity, invested = [self._fixed] * count, [0] * count
+        for market, quantity in self._held.items():
+            closes = self._history.candles[market].closes(first_ms, until_ms)
+            bids = self._exchange.shown_bids(market, closes)
+            finely = quantity * _COIN
+            equity = [worth + finely * bid for worth, bid in zip(equity, bids, strict=True)]
+            invested = [sum_ + quantity * close for sum_, close in zip(invested, closes, strict=True)]
+        times = range(first_ms, until_ms + 1, length_ms)
+        self._curve.extend(times, _rounded(equity, _FROM_FINE), _rounded(invested, SCALE))
+        self._since_ms = until_ms
 
 
 def _exactly(value: Decimal, places: int) -> int | None:
@@ -78,7 +82,13 @@ def _exactly(value: Decimal, places: int) -> int | None:
     return whole if whole == scaled else None
 
 
-def _rounded(number: int, divisor: int) -> int:
+def _rounded(numbers: Sequence[int], divisor: int) -> list[int]:
     """To the nearest, halves to even."""
-    whole, rest = divmod(number, divisor)
-    return whole + (2 * rest > divisor or (2 * rest == divisor and whole % 2 == 1))
+    if len(numbers) > 1 and numbers[0] == numbers[-1] and numbers.count(numbers[0]) == len(numbers):
+        return _rounded(numbers[:1], divisor) * len(numbers)
+    found = []
+    for number in numbers:
+        whole, rest = divmod(number, divisor)
+        rest += rest
+        found.append(whole + 1 if rest > divisor or (rest == divisor and whole & 1) else whole)
+    return found

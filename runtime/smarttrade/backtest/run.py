@@ -30,9 +30,9 @@ from smarttrade.evaluation.core import Draft
 from smarttrade.evaluation.loading import SOURCE_DIRECTORY, build_strategy, strategy_name
 from smarttrade.exchange.capabilities import find_capability
 from smarttrade.execution import effects as fx
-from smarttrade.execution.calm import Calm, find_calm, is_reached
+from smarttrade.execution.calm import find_calm, is_reached
 from smarttrade.identity import AccountIdentity
-from smarttrade.messages import AccountView, Candle, Decision, DecisionOutcome, Fill, Target
+from smarttrade.messages import Candle, Decision, DecisionOutcome, Fill, Target
 
 _LEAST_WARMUP = 2
 
@@ -61,7 +61,7 @@ class Backtest:
         check_timeframes(history, self._frames)
         self.start_ms = self._first_traded_ms(from_ms)
         self._evaluation = Evaluation(identity, strategy_name(spec.strategy), self._strategy, 1)
-        self._evaluation.look_with(self._catch_up)
+        self._evaluation.look_with(self._look)
         row = find_capability(spec.exchange.name, spec.exchange.environment)
         filters = build_filters(history.prices())
         decisions = Decisions(self._evaluation.decide)
@@ -74,9 +74,12 @@ class Backtest:
         )
         self.desk = Desk(identity, self.start_ms, assumptions, self._told, self.recorded.denied)
         self._exchange = CandleExchange(filters, dict(row.codes), lambda: int(self.desk.now_ms), assumptions)
-        self._marks = Marks(self.recorded.points, self.desk.core, self._exchange)
-        self._calm: Calm | None = None
+        self._marks = Marks(self.recorded.points, self.desk.core, self._exchange, history)
+        self._calm_ms = 0.0
+        self._glided_ms = 0
+        self._closes: dict[str, tuple[Decimal, Decimal]] = {}
         self._kept_back: list[tuple[Step, Step | None]] = []
+        self._opened = False
         self._reached: dict[str, Decimal] = {}
 
     def run(self) -> Recorded:
@@ -93,9 +96,7 @@ class Backtest:
         self._open(warm, coming)
         while coming is not None:
             step, coming = coming, next(steps, None)
-            if self._calm is None or not self._stays_calm(step):
-                self._look_around(step.time_ms)
-            if self._calm is not None and self._stays_calm(step):
+            if self._stays_calm(step) or self._becomes_calm(step):
                 self._glide(step, coming)
             else:
                 self._step(step, coming)
@@ -119,14 +120,14 @@ class Backtest:
 
     def _open(self, warm: dict[str, Candle], first: Step) -> None:
         self.desk.open(self._spec, self._exchange)
+        self._opened = True
         for candle in warm.values():
-            self._marks.see(candle)
             self.desk.move(candle)
         for candle in first.moved:
             self._exchange.begin(candle)
 
     def _step(self, step: Step, coming: Step | None) -> None:
-        self._calm = None
+        self._calm_ms = 0.0
         self._move(step, coming)
         for candle in step.final:
             for draft in self._evaluation.consider(candle):
@@ -135,9 +136,7 @@ class Backtest:
 
     def _move(self, step: Step, coming: Step | None) -> None:
         for candle in step.moved:
-            self._marks.see(candle)
             self.desk.move(candle)
-        self.desk.keep_time()
         for candle in coming.moved if coming else ():
             self._exchange.begin(candle)
 
@@ -149,10 +148,14 @@ class Backtest:
         self.recorded.decisions.append(decision)
         self.desk.feed(fx.DecisionReceived(decision=decision, token=len(self.recorded.decisions)))
 
-    def _told(self, message: Fill | AccountView | object) -> None:
-        if isinstance(message, AccountView):
-            self._evaluation.on_view(message)
-        elif isinstance(message, Fill):
+    def _look(self) -> None:
+        """The strategy is about to read the account."""
+        self._catch_up()
+        if self._opened:
+            self._evaluation.on_view(self.desk.core.reporting.look())
+
+    def _told(self, message: Fill | object) -> None:
+        if isinstance(message, Fill):
             self.recorded.fills.append(message)
             for decision in self._evaluation.on_event(message):
                 self._decide(decision)
@@ -161,45 +164,49 @@ class Backtest:
 
     # --- steps that change nothing ---
 
-    def _look_around(self, time_ms: int) -> None:
-        """Bring the core up to an instant, and see whether it is calm then."""
-        self._catch_up()
-        self.desk.until(time_ms)
-        if self._skip and not self.desk.waiting:
-            self._calm = find_calm(self.desk.core.ctx, self.desk.core.accounting)
-            if self._calm is not None:
-                self._marks.hold()
-
     def _stays_calm(self, step: Step) -> bool:
         """Whether the core, if told of this step, could do nothing about it."""
-        calm, time_ms = self._calm, step.time_ms
-        if calm is None or time_ms >= calm.until_ms or time_ms >= self.desk.timer_ms:
+        if step.time_ms >= self._calm_ms:
             return False
         if self._kept_back and len(self._kept_back[-1][0].moved) != len(step.moved):
             return False
         for candle in step.moved:
-            bounds = calm.bids.get(candle.market)
-            if bounds is not None and not self._exchange.is_within(candle, *bounds):
+            bounds = self._closes.get(candle.market)
+            if bounds is not None and not bounds[0] < candle.close < bounds[1]:
                 return False
         return True
+
+    def _becomes_calm(self, step: Step) -> bool:
+        """Bring the core up to a step, and see whether it has anything to do with it then."""
+        self._catch_up()
+        self.desk.until(step.time_ms)
+        calm, self._glided_ms = None, step.time_ms - self._history.interval_ms
+        if self._skip and not self.desk.waiting:
+            calm = find_calm(self.desk.core.ctx, self.desk.core.accounting)
+        if calm is None or not self._marks.hold(self._glided_ms):
+            return False
+        self._calm_ms = min(calm.until_ms, self.desk.timer_ms)
+        self._closes = {
+            market: self._exchange.closes_within(market, *bids) for market, bids in calm.bids.items()
+        }
+        return self._stays_calm(step)
 
     def _glide(self, step: Step, coming: Step | None) -> None:
         """A step of which the core need not know, unless it turns out that something depends on it."""
         self.desk.now_ms = float(step.time_ms)
-        # With several markets the core sees the quotes of one instant one by one, beside older ones of others.
+        # Of several markets the core sees the quotes of one instant one by one, beside older ones of others.
         self._kept_back = [*(self._kept_back[-1:] if len(step.moved) > 1 else ()), (step, coming)]
         for candle in step.final:
             for draft in self._evaluation.consider(candle):
-                if self._calm is not None and self._already_is(draft, step.time_ms):
+                if self._calm_ms and self._already_is(draft, step.time_ms):
                     self.recorded.decisions.repeat(draft)
                     self.recorded.outcomes.reached()
                 else:
                     self._catch_up()
                     self._decide(self._evaluation.decide(draft))
-        if self._calm is None:
-            self._finish(step)
-        elif not self._marks.drift(step.time_ms, step.moved):
-            self._catch_up()
+        if self._calm_ms:
+            self._glided_ms = step.time_ms
+        else:
             self._finish(step)
 
     def _already_is(self, draft: Draft, now_ms: int) -> bool:
@@ -215,7 +222,9 @@ class Backtest:
 
     def _catch_up(self) -> None:
         """Tell the core what was kept back."""
-        self._calm = None
+        if self._calm_ms:
+            self._marks.release(self._glided_ms)
+        self._calm_ms = 0.0
         self._reached.clear()
         kept_back, self._kept_back = self._kept_back, []
         for step, coming in kept_back:

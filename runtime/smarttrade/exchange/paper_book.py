@@ -126,6 +126,11 @@ class PaperBook:
             self._put_back(group, standing)
         return [report for quote in list(self._quotes.values()) for report in self.on_market(quote)]
 
+    @property
+    def has_orders(self) -> bool:
+        """Whether any order rests or waits."""
+        return bool(self._account.open_orders)
+
     # --- requests ---
 
     def use(self, filters: Mapping[str, MarketFilters]) -> None:
