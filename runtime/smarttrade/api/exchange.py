@@ -31,6 +31,11 @@ class Unverified(StrEnum):
     ACCEPT = "Accept"
 
 
+class Withdrawals(StrEnum):
+    REFUSE = "Refuse"
+    ACCEPT = "Accept"
+
+
 class DeadMansSwitch(StrEnum):
     DISARMED = "Disarmed"
     ARMED = "Armed"
@@ -64,6 +69,8 @@ class Exchange(Model):
     unverified: Unverified = Unverified.REFUSE
     """Whether Live may use an exchange whose order deadline and rejection codes are known from its
     documentation only."""
+    withdrawals: Withdrawals = Withdrawals.REFUSE
+    """Whether Live may use a key that can withdraw, or of which the exchange does not tell whether it can."""
     dead_mans_switch: DeadMansSwitch = DeadMansSwitch.DISARMED
     """Armed lets the exchange cancel every order of the exchange account when this one falls silent: only
     for a (sub-)account that nothing else uses."""

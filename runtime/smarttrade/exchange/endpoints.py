@@ -90,6 +90,10 @@ def _point(exchange: Any, name: str, urls: Mapping[str, str]) -> None:
     api = exchange.urls["api"]
     if "rest" in urls:
         api["public"] = api["private"] = urls["rest"]
+        for name in [name for name in api if name.startswith("sapi")]:
+            # Their versions differ, their host may not: a key must not reach the real exchange.
+            version = urlsplit(api[name]).path
+            api[name] = urls["rest"].removesuffix("/api/v3") + version
     if "websocket" in urls:
         api["ws"]["spot"] = urls["websocket"]
     if "websocket_api" in urls:

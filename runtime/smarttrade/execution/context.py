@@ -53,6 +53,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     replicas: int = 1
     trade_lookback_ms: int = 60_000
     preflight: bool = False
+    preflight: bool = False
     stop_orders: bool = True
     order_pairs: bool = True
     switch_ms: int = 0
@@ -112,6 +113,11 @@ class Context:
     kill: bool = False
     refusal: str = ""
     halt: HaltOrdered | None = None
+    preflight: tuple[Hold, ...] | None = None
+    fingerprints: tuple[str, ...] = ()
+    cleared: tuple[str, ...] = ()
+    shared: str = ""
+    funded: Decimal | None = None
     preflight: tuple[Hold, ...] | None = None
     fingerprints: tuple[str, ...] = ()
     cleared: tuple[str, ...] = ()

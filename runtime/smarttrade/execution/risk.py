@@ -77,6 +77,12 @@ CHECKS: tuple[Check, ...] = (
     Check("DailyLoss", _OPENING, limits.daily_loss, "risk.maxDailyLoss"),
     Check("Drawdown", _OPENING, limits.drawdown, "risk.maxDrawdown"),
     Check("State", _COVERED, limits.state, "the effective state; the code is State and its name"),
+    Check(
+        "FirstOrder",
+        _COVERED,
+        limits.first_order,
+        "nothing is sent before the preflight has passed; its code",
+    ),
     Check("Hold", _OPENING, limits.hold, "conditions that forbid new exposure; the code is theirs"),
     Check("AllowedSides", _DECIDED, limits.allowed_sides, "risk.allowedSides"),
     Check("PriceCollar", _DECIDED, limits.collar, "risk.priceCollar, towards a worse price"),
@@ -124,6 +130,6 @@ def _slice(kind: Kind, proposal: Proposal, view: View) -> Decimal:
 
 
 def _code(failed: Check, proposal: Proposal, view: View) -> str:
-    if failed.code == "Hold":
+    if failed.code in ("FirstOrder", "Hold"):
         return next(hold.code for hold in limits.holds(proposal, view))
     return f"State{view.state.state}" if failed.code == "State" else failed.code
