@@ -13,6 +13,8 @@ BUILT_IN = {
     "bollinger": "smarttrade.strategies.bollinger:BollingerReversion",
     "donchian": "smarttrade.strategies.donchian:DonchianBreakout",
     "grid": "smarttrade.strategies.grid:Grid",
+    "avellaneda-stoikov": "smarttrade.strategies.avellaneda_stoikov:AvellanedaStoikov",
+    "pairs": "smarttrade.strategies.pairs:Pairs",
     "dca": "smarttrade.strategies.dca:DollarCostAverage",
 }
 

@@ -40,13 +40,15 @@ class MovingAverageCross(Strategy):
     def start(self) -> None:
         mean: type[EMA] | type[SMA] = EMA if self.kind == "ema" else SMA
         self._averages = {market: (mean(self.fast), mean(self.slow)) for market in self.markets}
+        fast, slow = f"{self.kind}({self.fast})", f"{self.kind}({self.slow})"
+        self._reasons = {True: f"{fast} above {slow}", False: f"{fast} below {slow}"}
 
     def on_candle(self, candle: Candle) -> Wish | None:
         if candle.timeframe != self.timeframe:
             return None
-        fast, slow = (average.update(candle.close) for average in self._averages[candle.market])
+        averages = self._averages[candle.market]
+        fast, slow = averages[0].update(candle.close), averages[1].update(candle.close)
         if fast is None or slow is None:
             return None
         above = fast > slow
-        reason = f"{self.kind}({self.fast}) {'above' if above else 'below'} {self.kind}({self.slow})"
-        return self.hold(candle.market, self.fraction if above else Decimal(0), reason=reason)
+        return self.hold(candle.market, self.fraction if above else Decimal(0), reason=self._reasons[above])

@@ -7,10 +7,11 @@ import pytest
 
 from smarttrade import messages
 from smarttrade.api.load import parse_account
+from smarttrade.backtest.history import build_history
 from smarttrade.backtest.options import Assumptions
 from smarttrade.backtest.result import Recorded, build_document
 from smarttrade.backtest.run import Backtest
-from smarttrade.simulator.recorded import RecordedCandle
+from smarttrade.simulator.recorded import RecordedCandle, Recording
 from smarttrade.strategies import BUILT_IN
 from tests.unit.backtest.recordings import MINUTE_MS, START_MS, account, history, random_walk
 
@@ -21,12 +22,22 @@ PARAMETERS = {
     "donchian": {"period": 10},
     "grid": {"levels": 3, "step": "0.004"},
     "dca": {"interval": 1800},
+    "avellaneda-stoikov": {"refresh": 60},
+    "pairs": {"period": 20, "entry": "1"},
 }
+PAIR = ["BTC/USDT", "ETH/USDT"]
 COUNT, CUT = 400, 300
 
 
 def run(name: str, candles: list[RecordedCandle]) -> Recorded:
-    return Backtest(account(name, PARAMETERS[name]), history(candles), Assumptions()).run()
+    if name != "pairs":
+        return Backtest(account(name, PARAMETERS[name]), history(candles), Assumptions()).run()
+    declared = account(name, PARAMETERS[name], markets=[{"symbol": market} for market in PAIR])
+    other = random_walk(len(candles), seed=5, price=3_000)
+    recordings = {
+        market: Recording(each, [], []) for market, each in zip(PAIR, (candles, other), strict=True)
+    }
+    return Backtest(declared, build_history(recordings), Assumptions()).run()
 
 
 def until(recorded: Recorded, time_ms: int) -> bytes:

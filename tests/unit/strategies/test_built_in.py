@@ -19,7 +19,7 @@ from smarttrade.messages import (
     Target,
 )
 from smarttrade.strategies import BUILT_IN, load_built_in
-from tests.unit.evaluation.strategies import MARKET, candle, core, setup, trade
+from tests.unit.evaluation.strategies import MARKET, OTHER, candle, core, setup, trade
 
 CLOSES = [
     str(round(100 + 10 * math.sin(i / 17) + 3 * math.sin(i / 3.1) + 2 * math.sin(i * i), 2))
@@ -142,10 +142,81 @@ def test_dca_adds_to_what_is_held_at_its_times_and_stops_at_its_share() -> None:
     assert subject.on_event(trade(4, 180_500)) == []
 
 
+def pair(**parameters: Any) -> Core:
+    return core(load_built_in("pairs")(setup(MARKET, OTHER), parameters))
+
+
+def wanted(subject: Core, minute: int, first: str, second: str) -> dict[str, bool]:
+    """Which of the two is wanted, after the candles of one minute."""
+    subject.on_event(candle(minute, first))
+    decisions = subject.on_event(candle(minute, second, OTHER))
+    return {decision.market: decision.want.quantity > 0 for decision in decisions}
+
+
+def test_pairs_hold_the_cheap_one_until_the_ratio_is_back() -> None:
+    subject = pair(period=10, entry="1.5", leave="0.5")
+    for minute in range(10):
+        wanted(subject, minute, str(100 + minute % 2), "50")
+    assert wanted(subject, 10, "90", "50") == {MARKET: True, OTHER: False}
+    assert wanted(subject, 11, "96", "50") == {MARKET: True, OTHER: False}
+    assert wanted(subject, 12, "99.5", "50") == {MARKET: False, OTHER: False}
+    assert wanted(subject, 13, "120", "50") == {MARKET: False, OTHER: True}
+
+
+def test_pairs_decide_only_when_both_candles_are_there() -> None:
+    subject = pair(period=10)
+    for minute in range(12):
+        assert subject.on_event(candle(minute, "100")) == []
+        subject.on_event(candle(minute, "50", OTHER))
+
+
+def quotes(subject: Core, number: int) -> dict[str, tuple[Decimal, Decimal]]:
+    [decision] = subject.on_event(trade(number, number * 5_000 + 1))
+    assert isinstance(decision.want, RestingOrders)
+    return {order.key: (order.price, order.quantity) for order in decision.want.orders}
+
+
+def test_the_market_maker_quotes_around_the_mid_and_sells_only_what_it_has() -> None:
+    subject = made("avellaneda-stoikov", least_spread="0.01")
+    assert subject.on_event(trade(1, 5_001)) == []
+    assert set(quotes(subject, 2)) == {"buy"}
+    subject.on_view(view("22.5"))  # half of what it may hold: the inventory is on its target
+    assert quotes(subject, 3) == {"buy": (Decimal("99.5"), 5), "sell": (Decimal("100.5"), 5)}
+
+
+def test_the_market_maker_leans_against_its_inventory() -> None:
+    middles = []
+    for held in ("0", "22.5", "45"):
+        subject = made("avellaneda-stoikov", risk_aversion="20", horizon=600)
+        for number in range(1, 40):
+            subject.on_event(trade(number, number * 5_000 + 1, str(100 + number % 2)))
+        subject.on_view(view(held))
+        [decision] = subject.on_event(trade(40, 200_001, "100"))
+        prices = [order.price for order in decision.want.orders]
+        middles.append((held, min(prices), max(prices)))
+    assert middles[0][1] > middles[1][1]  # holds nothing: buys dearer than on target
+    assert middles[2][2] < middles[1][2]  # holds too much: sells cheaper than on target
+
+
+def test_the_market_maker_never_spends_more_than_its_share() -> None:
+    subject = made("avellaneda-stoikov", fraction="0.5", order_size="0.3")
+    subject.on_event(trade(1, 5_001))
+    subject.on_view(view("20"))
+    assert quotes(subject, 2)["buy"][1] == 5  # of 25 that it may hold
+    subject.on_view(view("25"))
+    assert set(quotes(subject, 3)) == {"sell"}
+
+
 @pytest.mark.parametrize(
     ("name", "parameters", "message"),
     [
         ("rsi-reversion", {"oversold": 60}, r"oversold \(60\) must be below recovered \(55\)"),
+        ("pairs", {}, r"pairs needs exactly two markets, not 1: correct spec\.markets"),
+        (
+            "avellaneda-stoikov",
+            {"order_size": "0.4", "fraction": "0.3"},
+            r"must not exceed fraction \(0\.3\)",
+        ),
         ("grid", {"levels": 20, "step": "0.1"}, r"levels \(20\) times step \(0\.1\) must be below 1"),
     ],
 )
