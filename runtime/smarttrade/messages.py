@@ -348,8 +348,6 @@ class AccountControl(Message, frozen=True, kw_only=True, tag="account_control"):
     written_ms: int = 0
     cleared: tuple[str, ...] = ()
     shared: str = ""
-    cleared: tuple[str, ...] = ()
-    shared: str = ""
 
 
 # --- Reports: monitoring, execution -> operator ---------------------------------------------------------

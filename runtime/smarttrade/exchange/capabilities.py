@@ -69,7 +69,6 @@ class Capability:
     credential_codes: frozenset[str] = frozenset()
     options: dict[str, Any] = field(default_factory=dict)
     test_parameters: dict[str, Any] | None = None
-    test_parameters: dict[str, Any] | None = None
     stop_orders: bool = False
     order_pairs: bool = False
     dead_mans_switch: bool = False
@@ -114,7 +113,6 @@ _BINANCE = Capability(
     },
     unknown_order_codes=frozenset({"-2013", "-2011"}),
     credential_codes=frozenset({"-2014", "-2015", "-1022", "-2008"}),
-    test_parameters={"test": True},
     test_parameters={"test": True},
     stop_orders=True,
     order_pairs=True,

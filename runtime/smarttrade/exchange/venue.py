@@ -125,10 +125,6 @@ class Venue:
         """The questions before the first order."""
         return Examination(self._polling, self._row, self._bucket, self._translated, sandbox=self._sandbox)
 
-    def examine(self) -> Examination:
-        """The questions before the first order."""
-        return Examination(self._polling, self._row, self._bucket, self._translated, sandbox=self._sandbox)
-
     def trade(self, symbols: Collection[str]) -> None:
         """Trade these markets from the next `read_filters` on."""
         self._symbols = sorted(symbols)

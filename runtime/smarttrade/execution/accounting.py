@@ -142,7 +142,6 @@ class Accounting:
             free_balance=balance.free if balance else None,
             holds=tuple(self.holds()),
             first=ctx.tuning.preflight and ctx.book.intents == 0,
-            first=ctx.tuning.preflight and ctx.book.intents == 0,
         )
 
     def holds(self) -> list[Hold]:
@@ -153,7 +152,6 @@ class Accounting:
             found.append(Hold("ClockSkew", "the exchange's clock is not known well enough to pin a deadline"))
         if not ctx.lead.reconciled:
             found.append(Hold("NotReconciled", "orders and trades were not yet compared with the exchange"))
-        found += outstanding(ctx)
         found += outstanding(ctx)
         shortfall = ctx.problems.get("BalanceShortfall")
         if shortfall:

@@ -53,7 +53,6 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     replicas: int = 1
     trade_lookback_ms: int = 60_000
     preflight: bool = False
-    preflight: bool = False
     stop_orders: bool = True
     order_pairs: bool = True
     switch_ms: int = 0
@@ -113,11 +112,6 @@ class Context:
     kill: bool = False
     refusal: str = ""
     halt: HaltOrdered | None = None
-    preflight: tuple[Hold, ...] | None = None
-    fingerprints: tuple[str, ...] = ()
-    cleared: tuple[str, ...] = ()
-    shared: str = ""
-    funded: Decimal | None = None
     preflight: tuple[Hold, ...] | None = None
     fingerprints: tuple[str, ...] = ()
     cleared: tuple[str, ...] = ()

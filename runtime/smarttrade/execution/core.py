@@ -103,7 +103,6 @@ class Core:
             fx.Draining: self._drain,
             fx.PeersUnhealthy: self._peers,
             fx.PreflightRead: self._preflight,
-            fx.PreflightRead: self._preflight,
             fx.CommandReceived: self._command,
             fx.Tick: self._tick,
         }
@@ -197,7 +196,6 @@ class Core:
         ctx.refusal = event.refusal
         ctx.generation, ctx.spec = event.generation, event.spec
         ctx.deleting, ctx.kill = event.deleting, event.kill
-        ctx.cleared, ctx.shared = event.cleared, event.shared
         ctx.cleared, ctx.shared = event.cleared, event.shared
         self._second_ms = 0.0
         if ctx.lead.holding and not (ctx.lead.claimed or ctx.lead.claiming):
@@ -368,11 +366,6 @@ class Core:
     def _peers(self, event: fx.PeersUnhealthy) -> None:
         if self.ctx.lead.claimed and self.ctx.tuning.replicas > 1:
             self.leading.hand_over(event.reason, backoff_ms=5_000)
-
-    def _preflight(self, event: fx.PreflightRead) -> None:
-        self.ctx.preflight = event.findings
-        self.ctx.fingerprints = event.fingerprints or self.ctx.fingerprints
-        self._all_dirty()
 
     def _preflight(self, event: fx.PreflightRead) -> None:
         self.ctx.preflight = event.findings

@@ -45,8 +45,6 @@ class ControlRead(_Input, frozen=True, kw_only=True):
     refusal: str = ""
     cleared: tuple[str, ...] = ()
     shared: str = ""
-    cleared: tuple[str, ...] = ()
-    shared: str = ""
 
 
 class SnapshotRead(_Input, frozen=True, kw_only=True):
@@ -230,13 +228,6 @@ class PreflightRead(_Input, frozen=True, kw_only=True):
     fingerprints: tuple[str, ...] = ()
 
 
-class PreflightRead(_Input, frozen=True, kw_only=True):
-    """What the exchange's answers have against trading; empty: it passed."""
-
-    findings: tuple[Hold, ...]
-    fingerprints: tuple[str, ...] = ()
-
-
 class CommandReceived(_Input, frozen=True, kw_only=True):
     """A person's command; `token` comes back in the CommandAnswered."""
 
@@ -280,7 +271,6 @@ Input = (
     | BusReconnected
     | Draining
     | PeersUnhealthy
-    | PreflightRead
     | PreflightRead
     | CommandReceived
     | Tick

@@ -67,10 +67,6 @@ def first_order(proposal: Proposal, view: View) -> Finding:
     return hold(proposal, view) if view.first else None
 
 
-def first_order(proposal: Proposal, view: View) -> Finding:
-    return hold(proposal, view) if view.first else None
-
-
 def hold(proposal: Proposal, view: View) -> Finding:
     return next((hold.message for hold in holds(proposal, view)), None)
 

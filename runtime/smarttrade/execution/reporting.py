@@ -102,7 +102,6 @@ class Reporting:
             breach_reason=breach.reason if breach else "",
             breach_time_ms=breach.time_ms if breach else 0,
             fingerprints=ctx.fingerprints,
-            fingerprints=ctx.fingerprints,
         )
 
     def checks(self) -> list[Check]:
@@ -111,9 +110,6 @@ class Reporting:
         checks = [self._within_risk(), self._config(), *self._log_lost()]
         if ctx.lead.claimed:
             checks += [self._reconciled(), self._credentials(), *self._unprotected(), *self._flattened()]
-        preflight = build_check(ctx)
-        if preflight is not None:
-            checks.append(preflight)
         preflight = build_check(ctx)
         if preflight is not None:
             checks.append(preflight)

@@ -70,7 +70,6 @@ class ExecutionService:
         self._leadership: Leadership | None = None
         self._link: ExchangeLink | None = None
         self._probe: PreflightProbe | None = None
-        self._probe: PreflightProbe | None = None
         self._exchange: Exchange | None = None
         self._symbols: list[str] = []
         self._started_ms = monotonic_ms()
@@ -250,9 +249,6 @@ class ExecutionService:
             self._link.perform(fx.MeasureClock())
             if isinstance(self._exchange, PaperVenue) and self._bus is not None:
                 self._bus.on_market.append(self._exchange.on_market)
-            if isinstance(self._exchange, Venue):
-                self._probe = self._build_probe(self._exchange, spec)
-                self._spawn(self._probe.run())
             if isinstance(self._exchange, Venue):
                 self._probe = self._build_probe(self._exchange, spec)
                 self._spawn(self._probe.run())
