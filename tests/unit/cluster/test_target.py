@@ -12,6 +12,7 @@ from cluster.target import Origin, Target, choose
 NAME = "smarttrade-local"
 LOCAL = Target(Origin.LOCAL, Instance(NAME).kubeconfig, NAME)
 KIND = Target(Origin.KIND, kind.kubeconfig(NAME), f"kind-{NAME}")
+OTHER = Target(Origin.LOCAL, Instance("other").kubeconfig, "other")
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,14 @@ KIND = Target(Origin.KIND, kind.kubeconfig(NAME), f"kind-{NAME}")
         ({"KUBECONFIG": str(LOCAL.kubeconfig)}, False, LOCAL),
         ({"KUBECONFIG": str(LOCAL.kubeconfig)}, True, LOCAL),
         ({"KUBECONFIG": str(KIND.kubeconfig)}, True, KIND),
+        ({"KUBECONFIG": str(OTHER.kubeconfig)}, True, OTHER),
+        ({"KUBECONFIG": str(OTHER.kubeconfig), "CONTEXT": "other"}, True, OTHER),
+        ({"KUBECONFIG": str(OTHER.kubeconfig), "CLUSTER_NAME": NAME}, False, LOCAL),
+        (
+            {"KUBECONFIG": str(OTHER.kubeconfig), "CONTEXT": "theirs"},
+            False,
+            Target(Origin.GIVEN, OTHER.kubeconfig, "theirs"),
+        ),
         (
             {"KUBECONFIG": "/their/config", "CONTEXT": "theirs"},
             True,
