@@ -58,9 +58,9 @@ def run_backtest(options: Options) -> None:
     document = build_document(recorded, assumptions)
     print_result(document)
     if options.json_file is not None:
-        _write(options.json_file, json.dumps(document, indent=1) + "\n")
+        write_text(options.json_file, json.dumps(document, indent=1) + "\n")
     if options.report_file is not None:
-        _write(options.report_file, build_page(recorded, history, document))
+        write_text(options.report_file, build_page(recorded, history, document))
 
 
 def read_history(path: Path, account: TradingAccount, volume: str = "base") -> History:
@@ -111,7 +111,8 @@ def _fraction(text: str, name: str) -> Decimal:
         raise ConfigurationError(f"{name} {text!r} is no number: write a fraction, 0.001 is 0.1 %") from None
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """ConfigurationError if the file cannot be written."""
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -19,6 +19,7 @@ from smarttrade.backtest.report.html import Html, element
 from smarttrade.backtest.report.months import build_months
 from smarttrade.backtest.result import Recorded, build_document
 from smarttrade.backtest.run import Backtest
+from smarttrade.messages import Side
 from tests.unit.backtest.recordings import account, history, random_walk
 
 RISK = {"maxOrderNotional": "10000", "maxPositionNotional": "10000", "maxDailyLoss": "700"}
@@ -86,7 +87,7 @@ def test_trades_and_denials_of_the_page_are_those_of_the_result(
     assert sum(group["count"] for group in document["denied"]) == len(recorded.denials()) > 0
     buys = re.search(r'<path d="([^"]*)" class="buy">', page)
     assert buys is not None
-    assert buys.group(1).count("M") == sum(fill.side == "buy" for fill in recorded.fills)
+    assert buys.group(1).count("M") == sum(fill.side is Side.BUY for fill in recorded.fills)
 
 
 def test_what_people_wrote_is_escaped(run: tuple[Recorded, History, dict[str, Any]]) -> None:

@@ -22,7 +22,7 @@ def value_ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Round values within the range, about `count` of them."""
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(n * power for n in (1, 2, 2.5, 5, 10) if n * power >= rough)
+    step = next(n * power for n in (1, 2, 5, 10) if n * power >= rough)
     first = math.ceil(low / step)
     return [n * step for n in range(first, math.floor(high / step + 1e-9) + 1)]
 

@@ -215,8 +215,16 @@ def _figures(document: dict[str, Any]) -> Html:
 
 
 def _assumptions(recorded: Recorded, document: dict[str, Any]) -> Html:
-    assumed = document["assumptions"]
-    rows = [
+    manifest = recorded.account.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True)
+    shown = element("details", element("summary", "The manifest"), element("pre", text))
+    rows = build_assumption_rows(document["assumptions"])
+    return _section("What was assumed", table(["", ""], rows, class_="figures"), shown)
+
+
+def build_assumption_rows(assumed: dict[str, Any]) -> list[list[str]]:
+    """Name and value of everything that the manifest does not say."""
+    return [
         ["fill model", assumed["fill_model"]],
         ["fees", f"{assumed['maker_fee']} maker, {assumed['taker_fee']} taker, of the notional"],
         ["spread", f"{assumed['spread']} of the price"],
@@ -226,10 +234,6 @@ def _assumptions(recorded: Recorded, document: dict[str, Any]) -> Html:
             f"{assumed['latency_ms']} ms from decision to exchange, drawn with seed {assumed['seed']}",
         ],
     ]
-    manifest = recorded.account.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True)
-    shown = element("details", element("summary", "The manifest"), element("pre", text))
-    return _section("What was assumed", table(["", ""], rows, class_="figures"), shown)
 
 
 def _section(title: str, *content: Html) -> Html:

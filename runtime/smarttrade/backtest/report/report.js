@@ -44,7 +44,7 @@
 
   function valueTicks(low, high, count) {
     const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 2.5, 5, 10].map((n) => n * power).find((n) => n >= rough);
+    const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough);
     const ticks = [];
     for (let n = Math.ceil(low / step); n * step <= high + step * 1e-9; n++) ticks.push(n * step);
     return ticks;
