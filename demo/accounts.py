@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import yaml
@@ -24,8 +25,9 @@ class Seen:
     leader: str
     state: str
     ready: bool
-    equity: str
-    realized_pnl: str
+    equity: Decimal
+    realized_pnl: Decimal
+    unrealized_pnl: Decimal
     reasons: str
 
     def __str__(self) -> str:
@@ -70,8 +72,9 @@ def look(kubectl: Kubectl, name: str) -> Seen:
         leader=status.get("leader") or "",
         state=status.get("effectiveState") or "",
         ready=conditions.get("Ready", {}).get("status") == "True",
-        equity=status.get("equity") or "",
-        realized_pnl=status.get("realizedPnl") or "",
+        equity=Decimal(status.get("equity") or 0),
+        realized_pnl=Decimal(status.get("realizedPnl") or 0),
+        unrealized_pnl=Decimal(status.get("unrealizedPnl") or 0),
         reasons=", ".join(wrong),
     )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from demo.progress import Progress
 
 FIRST_FILL_TIMEOUT_S = 300
 FAIL_OVER_TIMEOUT_S = 120
+LAST_FILLS = 5
 
 
 def up(data: Path | None) -> None:
@@ -91,12 +94,12 @@ def _summarise(kubectl: Kubectl, progress: Progress) -> None:
     progress.step("done; the cluster stays up\n")
     print(kubectl("get", "ta", "-A"))
     for name in accounts.NAMES:
-        print(f"last fills of {name}")
-        for trade in ground_truth.trades(kubectl, name)[-5:]:
-            print(f"  {_describe(trade)}")
-        seen = accounts.look(kubectl, name)
-        print(f"  equity {seen.equity}, realised PnL {seen.realized_pnl}\n")
+        print(f"last fills of {name}, from the exchange's own journal")
+        for trade in ground_truth.trades(kubectl, name)[-LAST_FILLS:]:
+            print(f"  {describe_trade(trade)}")
+        print(f"  {describe_result(accounts.look(kubectl, name))}\n")
     print(
+        "The strategies act on seconds, so that something happens soon; their fees eat what they earn.\n"
         "Try next:\n"
         f"  export KUBECONFIG={kubectl.target.kubeconfig} PATH={binaries.ensure('kubectl').parent}:$PATH\n"
         "  kubectl get ta -A -w\n"
@@ -108,6 +111,14 @@ def _summarise(kubectl: Kubectl, progress: Progress) -> None:
     sys.stdout.flush()
 
 
-def _describe(trade: dict[str, Any]) -> str:
+def describe_trade(trade: Mapping[str, Any]) -> str:
+    """One line for an execution as the journal keeps it; times are UTC."""
     time = datetime.fromtimestamp(trade["time_ms"] / 1000, UTC).strftime("%H:%M:%S")
-    return f"{time} {trade['side']:4} {trade['last_quantity']} {trade['symbol']} at {trade['last_price']}"
+    quantity, price = (f"{Decimal(trade[name]).normalize():f}" for name in ("last_quantity", "last_price"))
+    return f"{time} {trade['side']:4} {quantity} {trade['symbol']} at {price}"
+
+
+def describe_result(seen: Seen) -> str:
+    """What the account's status says of its money, in the account's currency and to the hundredth."""
+    parts = f"realised {seen.realized_pnl:+.2f}, unrealised {seen.unrealized_pnl:+.2f}"
+    return f"{seen.fills} fills; equity {seen.equity:.2f}; PnL {parts}"
