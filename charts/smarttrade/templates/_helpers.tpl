@@ -147,6 +147,9 @@ topologySpreadConstraints:
 {{- if and .Values.nats.enabled .Values.nats.url }}
 {{- fail "nats.url is set: set nats.enabled to false, or remove the url" }}
 {{- end }}
+{{- if and (not .Values.nats.enabled) (not .Values.nats.externalCidrs) }}
+{{- fail "nats.enabled is false: set nats.externalCidrs to the networks of those servers, since the accounts' policies open no other way" }}
+{{- end }}
 {{- if and .Values.nats.persistence.existingVolume (gt (int .Values.nats.replicas) 1) }}
 {{- fail "nats.persistence.existingVolume would be shared by several servers: set nats.replicas to 1, or use claims" }}
 {{- end }}

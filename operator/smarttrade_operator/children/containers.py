@@ -95,6 +95,10 @@ def _build_environment(blueprint: Blueprint, role: str) -> list[Part]:
         )
     if role == "execution" and trades_live(blueprint):
         variables["SMARTTRADE_EXCHANGE_CREDENTIALS"] = EXCHANGE_DIRECTORY
+    source = blueprint.spec.strategy.source
+    if role == "evaluation" and source is not None:
+        variables["SMARTTRADE_STRATEGY_SOURCE"] = STRATEGY_DIRECTORY
+        variables["SMARTTRADE_STRATEGY_CONFIG_MAP"] = source.config_map_ref.name
     pod = {"name": "SMARTTRADE_POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
     return [pod, *({"name": name, "value": value} for name, value in variables.items())]
 

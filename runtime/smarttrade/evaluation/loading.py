@@ -56,6 +56,19 @@ def build_strategy(spec: TradingAccountSpec, directory: Path = SOURCE_DIRECTORY)
         ) from error
 
 
+def check_mounted(spec: StrategySpec, config_map: str) -> None:
+    """ConfigurationError when the strategy's ConfigMap is not the one that this pod has (empty: unknown).
+
+    A pod has the same one all its life. While pods with another are rolled out, the old ones must not run old
+    modules under the new specification's number.
+    """
+    if spec.source and config_map and spec.source.config_map_ref.name != config_map:
+        raise ConfigurationError(
+            f"this pod has the strategy of ConfigMap {config_map}: one with "
+            f"{spec.source.config_map_ref.name} replaces it"
+        )
+
+
 def load_class(spec: StrategySpec, directory: Path = SOURCE_DIRECTORY) -> type[Strategy]:
     """The class behind `strategy.name` or `strategy.source`."""
     if spec.source is None:

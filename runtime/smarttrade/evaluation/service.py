@@ -79,6 +79,7 @@ class EvaluationService:
             self._settings.identity,
             self._bus,
             self._directory,
+            config_map=self._settings.strategy_config_map,
             offer=self._offer,
             wanted=self._resend,
             ready=self._ready,

@@ -20,7 +20,7 @@ from smarttrade.errors import BusError, ConfigurationError
 from smarttrade.evaluation.bus import PodBus
 from smarttrade.evaluation.core import Core, MissingCandlesError
 from smarttrade.evaluation.intake import Intake, Verdict
-from smarttrade.evaluation.loading import build_strategy, strategy_name
+from smarttrade.evaluation.loading import build_strategy, check_mounted, strategy_name
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import (
     Book,
@@ -56,6 +56,7 @@ class Session:
         bus: PodBus,
         directory: Path,
         *,
+        config_map: str = "",
         offer: Callable[[list[Decision]], None],
         wanted: Callable[[], None],
         ready: Tell,
@@ -64,6 +65,7 @@ class Session:
         self._identity = identity
         self._bus = bus
         self._directory = directory
+        self._config_map = config_map
         self._offer = offer
         self._wanted = wanted
         self._ready = ready
@@ -143,6 +145,7 @@ class Session:
         logger.info("specification applied", generation=generation)
 
     async def _replace(self, spec: TradingAccountSpec, generation: int) -> None:
+        check_mounted(spec.strategy, self._config_map)
         with self._guard:
             strategy = build_strategy(spec, self._directory)
         core = Core(self._identity, strategy_name(spec.strategy), strategy, generation)

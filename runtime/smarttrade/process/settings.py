@@ -37,6 +37,7 @@ class Settings:
     replicas: int
     log_level: str
     strategy_source: Path = Path("/etc/smarttrade/strategy")
+    strategy_config_map: str = ""
     command_socket: Path = Path("/tmp/execution.sock")  # noqa: S108 - the container's own emptyDir
 
     @classmethod
@@ -62,6 +63,7 @@ class Settings:
                 read.text("SMARTTRADE_EXCHANGE_CREDENTIALS", "/etc/smarttrade/exchange")
             ),
             strategy_source=Path(read.text("SMARTTRADE_STRATEGY_SOURCE", "/etc/smarttrade/strategy")),
+            strategy_config_map=read.text("SMARTTRADE_STRATEGY_CONFIG_MAP", ""),
             command_socket=Path(read.text("SMARTTRADE_COMMAND_SOCKET", "/tmp/execution.sock")),  # noqa: S108
             port=read.integer("SMARTTRADE_PORT", DEFAULT_PORTS[role], 0, 65535),
             host=environment.get("SMARTTRADE_HOST") or None,

@@ -85,6 +85,10 @@ NONSENSE: dict[str, tuple[dict[str, Any], str]] = {
         "nats/url",
     ),
     "no servers at all": ({"nats.enabled": False}, "set nats.url"),
+    "external servers that nobody may reach": (
+        {"nats.enabled": False, "nats.url": "nats://a", "keys.existingSecret": "our-keys"},
+        "set nats.externalCidrs",
+    ),
     "own servers and external ones": ({"nats.url": "nats://a"}, "set nats.enabled to false"),
     "one volume for three servers": (
         {"nats.replicas": 3, "nats.persistence.existingVolume": {"hostPath": {"path": "/x"}}},

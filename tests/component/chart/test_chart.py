@@ -178,6 +178,19 @@ def test_the_operator_understands_its_environment(values: dict[str, Any]) -> Non
     assert settings.network.cluster_cidrs == tuple(values.get("network.clusterCidrs", ()))
 
 
+def test_external_servers_leave_nothing_of_nats_in_the_chart() -> None:
+    values = TOGGLES["external servers"] | {"nats.replicas": 3}
+    rendering = helm.template(values)
+    names = [each["metadata"]["name"] for each in rendering.manifests]
+    assert [name for name in names if "nats" in name] == []
+    assert "smarttrade-keys" not in {each["metadata"]["name"] for each in rendering.kind("Job")}
+    settings = Settings.from_environment(_environment(rendering))
+    assert settings.network.nats_url == values["nats.url"]
+    assert settings.nats_replicas == 3
+    volumes = rendering.one("Deployment", "smarttrade-operator")["spec"]["template"]["spec"]["volumes"]
+    assert [each["secret"]["secretName"] for each in volumes if "secret" in each] == ["our-keys"]
+
+
 def test_the_accounts_way_to_nats_leads_to_its_pods() -> None:
     rendering = helm.template()
     settings = Settings.from_environment(_environment(rendering))

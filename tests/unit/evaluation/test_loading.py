@@ -7,7 +7,7 @@ import pytest
 
 from smarttrade.api import TradingAccountSpec
 from smarttrade.errors import ConfigurationError
-from smarttrade.evaluation.loading import build_strategy, strategy_name
+from smarttrade.evaluation.loading import build_strategy, check_mounted, strategy_name
 from smarttrade.strategies.ma_cross import MovingAverageCross
 
 
@@ -83,3 +83,14 @@ def test_a_missing_module_is_named(tmp_path: Path) -> None:
     source = {"source": {"configMapRef": {"name": "mine"}, "class": "absent.Mine"}}
     with pytest.raises(ConfigurationError, match=r"no key absent\.py"):
         build_strategy(spec(source), tmp_path)
+
+
+def test_a_pod_does_not_run_its_old_modules_under_a_new_config_map(tmp_path: Path) -> None:
+    written = spec(
+        write(tmp_path, "mounted", "from smarttrade import Strategy\nclass Mine(Strategy): pass\n")
+    )
+    check_mounted(written.strategy, "mine")
+    check_mounted(written.strategy, "")
+    check_mounted(spec({"name": "ma-cross"}).strategy, "mine")
+    with pytest.raises(ConfigurationError, match="ConfigMap mine-1: one with mine replaces it"):
+        check_mounted(written.strategy, "mine-1")

@@ -96,6 +96,13 @@ def test_only_evaluation_sees_the_users_own_strategy() -> None:
     assert (Path(mount["mountPath"]), mount["readOnly"]) == (SOURCE_DIRECTORY, True)
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     assert volumes["strategy"]["configMap"]["name"] == "mine"
+    told = {c["name"]: {e["name"]: e.get("value") for e in c["env"]} for c in pod["containers"]}
+    name = "SMARTTRADE_STRATEGY_CONFIG_MAP"
+    assert {role: env.get(name) for role, env in told.items()} == {
+        "monitoring": None,
+        "evaluation": "mine",
+        "execution": None,
+    }
 
 
 def test_another_config_map_rolls_the_pods_and_another_class_does_not() -> None:
