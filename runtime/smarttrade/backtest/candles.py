@@ -77,7 +77,7 @@ class CandleColumns(Sequence[Candle]):
         return self.first_ms + len(self) * self.length_ms
 
     def closes(self, first_ms: int, last_ms: int) -> list[int]:
-        """Closes, in units, of the candles that close within; before the data its first, after it its last."""
+        """Closes, in units, of the candles that close within; where there is no data the nearest."""
         begin, end = (
             (time_ms - self.first_ms) // self.length_ms for time_ms in (first_ms - self.length_ms, last_ms)
         )

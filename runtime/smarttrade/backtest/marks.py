@@ -22,15 +22,34 @@ _FROM_FINE = 10 ** (_FINE - DIGITS)
 
 
 class Marks:
-    """Appends to `curve`."""
+    """Appends to `curve`. `counting`: steps in which the position stays need not be told of."""
 
-    def __init__(self, curve: EquityCurve, core: Core, exchange: CandleExchange, history: History) -> None:
+    def __init__(
+        self, curve: EquityCurve, core: Core, exchange: CandleExchange, history: History, *, counting: bool
+    ) -> None:
         self._curve, self._core, self._exchange, self._history = curve, core, exchange, history
         self._fixed = 0
         self._held: dict[str, int] = {}
         self._since_ms = 0
+        self._fills = -1
+        self._counting = counting
 
-    def settle(self, time_ms: int) -> None:
+    def at(self, time_ms: int) -> None:
+        """A step has ended of which the core was told."""
+        if not self.follow(time_ms):
+            self._settle(time_ms)
+
+    def follow(self, time_ms: int) -> bool:
+        """From the step that ends at this instant on, count with the position that is held now; False if that
+        would not be exact."""
+        fills = self._core.ctx.book.fills
+        if fills != self._fills:
+            before_ms = time_ms - self._history.interval_ms
+            self.release(before_ms)
+            self._fills = fills if self._counting and self._hold(before_ms) else -1
+        return self._fills == fills
+
+    def _settle(self, time_ms: int) -> None:
         """Mark what the ledger says."""
         equity, invested = self._core.accounting.valuation().equity, Decimal(0)
         ledger = self._core.ctx.book.ledger
@@ -39,8 +58,8 @@ class Marks:
             invested += abs(ledger.quantity(market)) * Decimal(close).scaleb(-DIGITS)
         self._curve.add(time_ms, equity, invested)
 
-    def hold(self, time_ms: int) -> bool:
-        """After this instant the position stays, until `release`; False if that cannot be counted exactly."""
+    def _hold(self, time_ms: int) -> bool:
+        """After this instant the position stays; False if that cannot be counted exactly."""
         valuation, ledger = self._core.accounting.valuation(), self._core.ctx.book.ledger
         fixed = valuation.allocation + valuation.realized
         self._held.clear()
@@ -58,7 +77,9 @@ class Marks:
         return True
 
     def release(self, until_ms: int) -> None:
-        """Mark every step after `hold` up to an instant."""
+        """Mark every step that was not marked yet, up to an instant."""
+        if self._fills < 0:
+            return
         length_ms = self._history.interval_ms
         count = (until_ms - self._since_ms) // length_ms
         first_ms = until_ms - (count - 1) * length_ms

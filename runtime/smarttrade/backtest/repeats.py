@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
-from typing import overload
+from typing import TypeGuard, overload
 
 import msgspec
 
@@ -22,9 +22,33 @@ _extras = attrgetter(*_EXTRAS)
 _NO_EXTRAS = (None,) * len(_EXTRAS)
 
 
-def is_bare(want: Target | RestingOrders) -> bool:
+def is_bare(want: Target | RestingOrders) -> TypeGuard[Target]:
     """Whether a target asks for nothing but a quantity."""
     return isinstance(want, Target) and _extras(want) == _NO_EXTRAS
+
+
+class _Template:
+    """What repeats: `draft` is the first of its kind, `kind` its number."""
+
+    def __init__(self, kind: int, draft: Draft, want: Target) -> None:
+        timeframe, _, opened = draft.event_key.partition(":")
+        self.kind = kind
+        self._prefix = f"{timeframe}:"
+        self._opened_before_ms = draft.event_time_ms - int(opened) if opened.isdigit() else -1
+        self._quantity, self._style = want.quantity, want.style
+        self._valid_for_ms = want.valid_until_ms - draft.event_time_ms
+        self._mark = (draft.event_ordinal, draft.index)
+
+    def fits(self, draft: Draft, want: Target) -> bool:
+        """Whether a draft for a bare target is the first one at another candle."""
+        time_ms = draft.event_time_ms
+        return (
+            want.quantity is self._quantity
+            and want.valid_until_ms - time_ms == self._valid_for_ms
+            and want.style is self._style
+            and draft.event_key == f"{self._prefix}{time_ms - self._opened_before_ms}"
+            and (draft.event_ordinal, draft.index) == self._mark
+        )
 
 
 class Decisions(Sequence[Decision]):
@@ -35,30 +59,26 @@ class Decisions(Sequence[Decision]):
         self._kinds: list[Decision | Draft] = []
         self._kind = array("q")
         self._times = array("q")
-        self._newest: dict[str, tuple[int, Draft, str, int]] = {}
+        self._newest: dict[str, _Template] = {}
         self._reasons: list[str] = []
 
     def append(self, decision: Decision) -> None:
-        self._add(self._new(decision), decision.event_time_ms, "")
+        self._kind.append(self._new(decision))
+        self._times.append(decision.event_time_ms)
+        self._reasons.append("")
 
-    def repeat(self, draft: Draft) -> None:
-        """A decision for a bare target that is made of `draft` when it is looked at."""
+    def repeat(self, draft: Draft, want: Target) -> None:
+        """A decision for the bare target `want` of a draft, made of it when it is looked at."""
         newest = self._newest.get(draft.market)
-        if newest is None or not _follows(draft, *newest[1:]):
-            timeframe, _, opened = draft.event_key.partition(":")
-            newest = (self._new(draft), draft, timeframe, int(opened) if opened.isdigit() else -1)
-            self._newest[draft.market] = newest
-        self._add(newest[0], draft.event_time_ms, draft.reason)
+        if newest is None or not newest.fits(draft, want):
+            newest = self._newest[draft.market] = _Template(self._new(draft), draft, want)
+        self._kind.append(newest.kind)
+        self._times.append(draft.event_time_ms)
+        self._reasons.append(draft.reason)
 
     def _new(self, kind: Decision | Draft) -> int:
         self._kinds.append(kind)
         return len(self._kinds) - 1
-
-    def _add(self, kind: int, time_ms: int, reason: str) -> None:
-        reasons = self._reasons
-        self._kind.append(kind)
-        self._times.append(time_ms)
-        reasons.append(reasons[-1] if reasons and reasons[-1] == reason else reason)
 
     def _at(self, row: int) -> Decision:
         kind = self._kinds[self._kind[row]]
@@ -138,18 +158,3 @@ class Outcomes(Sequence[DecisionOutcome]):
     def __getitem__(self, index: int | slice) -> DecisionOutcome | list[DecisionOutcome]:
         rows = range(len(self))[index]
         return self._at(rows) if isinstance(rows, int) else [self._at(row) for row in rows]
-
-
-def _follows(draft: Draft, first: Draft, timeframe: str, opened_ms: int) -> bool:
-    """Whether a draft is `first` at a later candle; both want a bare target."""
-    want, wanted, later_ms = draft.want, first.want, draft.event_time_ms - first.event_time_ms
-    if not isinstance(want, Target) or not isinstance(wanted, Target) or opened_ms < 0:
-        return False
-    return (
-        want.quantity is wanted.quantity
-        and want.valid_until_ms - wanted.valid_until_ms == later_ms
-        and want.style is wanted.style
-        and draft.index == first.index
-        and draft.event_ordinal == first.event_ordinal
-        and draft.event_key == f"{timeframe}:{opened_ms + later_ms}"
-    )

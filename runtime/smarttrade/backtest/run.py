@@ -26,7 +26,6 @@ from smarttrade.backtest.repeats import Decisions, Outcomes, is_bare
 from smarttrade.backtest.result import Recorded
 from smarttrade.errors import ConfigurationError
 from smarttrade.evaluation.core import Core as Evaluation
-from smarttrade.evaluation.core import Draft
 from smarttrade.evaluation.loading import SOURCE_DIRECTORY, build_strategy, strategy_name
 from smarttrade.exchange.capabilities import find_capability
 from smarttrade.execution import effects as fx
@@ -74,9 +73,8 @@ class Backtest:
         )
         self.desk = Desk(identity, self.start_ms, assumptions, self._told, self.recorded.denied)
         self._exchange = CandleExchange(filters, dict(row.codes), lambda: int(self.desk.now_ms), assumptions)
-        self._marks = Marks(self.recorded.points, self.desk.core, self._exchange, history)
+        self._marks = Marks(self.recorded.points, self.desk.core, self._exchange, history, counting=skip)
         self._calm_ms = 0.0
-        self._glided_ms = 0
         self._closes: dict[str, tuple[Decimal, Decimal]] = {}
         self._kept_back: list[tuple[Step, Step | None]] = []
         self._opened = False
@@ -94,13 +92,16 @@ class Backtest:
         if coming is None:
             raise ConfigurationError("nothing is left to trade on after the warm-up: give more data")
         self._open(warm, coming)
+        last_ms = self.start_ms
         while coming is not None:
             step, coming = coming, next(steps, None)
             if self._stays_calm(step) or self._becomes_calm(step):
                 self._glide(step, coming)
             else:
                 self._step(step, coming)
+            last_ms = step.time_ms
         self._catch_up()
+        self._marks.release(last_ms)
         self.recorded.orders = self.desk.orders
         return self.recorded
 
@@ -142,7 +143,7 @@ class Backtest:
 
     def _finish(self, step: Step) -> None:
         self.desk.until(step.time_ms)
-        self._marks.settle(step.time_ms)
+        self._marks.at(step.time_ms)
 
     def _decide(self, decision: Decision) -> None:
         self.recorded.decisions.append(decision)
@@ -180,10 +181,10 @@ class Backtest:
         """Bring the core up to a step, and see whether it has anything to do with it then."""
         self._catch_up()
         self.desk.until(step.time_ms)
-        calm, self._glided_ms = None, step.time_ms - self._history.interval_ms
+        calm = None
         if self._skip and not self.desk.waiting:
             calm = find_calm(self.desk.core.ctx, self.desk.core.accounting)
-        if calm is None or not self._marks.hold(self._glided_ms):
+        if calm is None or not self._marks.follow(step.time_ms):
             return False
         self._calm_ms = min(calm.until_ms, self.desk.timer_ms)
         self._closes = {
@@ -198,32 +199,28 @@ class Backtest:
         self._kept_back = [*(self._kept_back[-1:] if len(step.moved) > 1 else ()), (step, coming)]
         for candle in step.final:
             for draft in self._evaluation.consider(candle):
-                if self._calm_ms and self._already_is(draft, step.time_ms):
-                    self.recorded.decisions.repeat(draft)
+                want = draft.want
+                if self._calm_ms and is_bare(want) and self._already_is(draft.market, want, step.time_ms):
+                    self.recorded.decisions.repeat(draft, want)
                     self.recorded.outcomes.reached()
                 else:
                     self._catch_up()
                     self._decide(self._evaluation.decide(draft))
-        if self._calm_ms:
-            self._glided_ms = step.time_ms
-        else:
+        if not self._calm_ms:
             self._finish(step)
 
-    def _already_is(self, draft: Draft, now_ms: int) -> bool:
-        want = draft.want
-        if not isinstance(want, Target) or want.valid_until_ms <= now_ms or not is_bare(want):
+    def _already_is(self, market: str, want: Target, now_ms: int) -> bool:
+        if want.valid_until_ms <= now_ms:
             return False
-        if self._reached.get(draft.market) is want.quantity:
+        if self._reached.get(market) is want.quantity:
             return True
-        reached = is_reached(self.desk.core.ctx, draft.market, want)
+        reached = is_reached(self.desk.core.ctx, market, want)
         if reached:
-            self._reached[draft.market] = want.quantity
+            self._reached[market] = want.quantity
         return reached
 
     def _catch_up(self) -> None:
         """Tell the core what was kept back."""
-        if self._calm_ms:
-            self._marks.release(self._glided_ms)
         self._calm_ms = 0.0
         self._reached.clear()
         kept_back, self._kept_back = self._kept_back, []

@@ -135,10 +135,10 @@ class Core:
         return [self.decide(draft) for draft in self.newest.values() if draft.want.valid_until_ms > now_ms]
 
     def _on_candle(self, candle: Candle) -> list[Draft]:
-        if not candle.final or not self._is_new(candle):
+        last = self._opened.get((candle.market, candle.timeframe), -1)
+        if not candle.final or candle.open_ms <= last:
             return []
-        last = self._opened.get((candle.market, candle.timeframe))
-        if last is not None and candle.open_ms > last + (candle.close_ms - candle.open_ms):
+        if last >= 0 and candle.open_ms > last + (candle.close_ms - candle.open_ms):
             raise MissingCandlesError(candle.market, candle.timeframe, last, candle.open_ms)
         return self._candle(candle)
 
@@ -146,11 +146,11 @@ class Core:
         return candle.open_ms > self._opened.get((candle.market, candle.timeframe), -1)
 
     def _candle(self, candle: Candle) -> list[Draft]:
-        self._opened[candle.market, candle.timeframe] = candle.open_ms
-        self.strategy._prices[candle.market] = candle.close
-        length = candle.close_ms - candle.open_ms
-        key = f"{candle.timeframe}:{candle.open_ms}"
-        return self._run(self.strategy.on_candle, candle, key, candle.close_ms, 0, length)
+        market, timeframe, open_ms, close_ms = candle.market, candle.timeframe, candle.open_ms, candle.close_ms
+        self._opened[market, timeframe] = open_ms
+        self.strategy._prices[market] = candle.close
+        key = f"{timeframe}:{open_ms}"
+        return self._run(self.strategy.on_candle, candle, key, close_ms, 0, close_ms - open_ms)
 
     def _run(
         self,
@@ -162,7 +162,7 @@ class Core:
         validity_ms: int = SHORT_VALIDITY_MS,
     ) -> list[Draft]:
         drafts: list[Draft] = []
-        for name, due_ms in self._timers.due(time_ms):
+        for name, due_ms in self._timers.due(time_ms) if self._timers else ():
             wishes = self._call(self.strategy.on_timer, (name, due_ms), due_ms, SHORT_VALIDITY_MS)
             self._draft(wishes, f"timer:{name}:{due_ms}", due_ms, 0, drafts)
         wishes = self._call(handler, (event,), time_ms, validity_ms)
@@ -187,14 +187,14 @@ class Core:
         for wish in wishes:
             market, want = wish.market, wish.want
             highest = self._highest.get(market, _NEVER)
-            index = highest[2] + 1 if highest[0] == time_ms and highest[1] == ordinal else 0
-            mark = (time_ms, ordinal, index)
+            same = highest[0] == time_ms and highest[1] == ordinal
+            mark = (time_ms, ordinal, highest[2] + 1 if same else 0)
             if mark <= highest:
                 self.late += 1
                 continue
             if isinstance(want, Target) and not isinstance(want.quantity, Decimal):
                 raise StrategyFailedError(f"a target's quantity must be a Decimal, not {want.quantity!r}")
             self._highest[market] = mark
-            draft = Draft(market, want, wish.reason, key, time_ms, ordinal, index)
+            draft = Draft(market, want, wish.reason, key, *mark)
             self.newest[market] = draft
             drafts.append(draft)

@@ -17,6 +17,9 @@ class Timers:
         self._intervals_ms = {name: seconds * 1000 for name, seconds in intervals_s.items()}
         self._fired_ms: dict[str, int] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._intervals_ms)
+
     def due(self, time_ms: int) -> Iterator[tuple[str, int]]:
         """Timers that became due up to `time_ms`, each once with its newest due time."""
         for name, interval_ms in self._intervals_ms.items():

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from smarttrade.api import Risk, TradingAccountSpec
 from smarttrade.execution.accounting import Accounting
@@ -106,5 +107,10 @@ def _bids(ctx: Context, fall: Decimal, rise: Decimal) -> dict[str, tuple[Decimal
 
 
 def _day_ends_ms(ctx: Context, spec: TradingAccountSpec) -> float:
-    following = (date.fromisoformat(ctx.book.losses.day) + timedelta(days=1)).isoformat()
-    return ctx.now_ms + reset_instant_ms(spec.risk.daily_reset, following) - ctx.exchange_ms
+    ends_ms = reset_instant_ms(spec.risk.daily_reset, _day_after(ctx.book.losses.day))
+    return ctx.now_ms + ends_ms - ctx.exchange_ms
+
+
+@lru_cache(maxsize=8)
+def _day_after(day: str) -> str:
+    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
