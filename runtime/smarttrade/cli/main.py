@@ -13,6 +13,7 @@ from smarttrade.cli import hand_commands
 from smarttrade.cli.data_commands import data_app
 from smarttrade.cli.errors import plainly
 from smarttrade.cli.hand_commands import Context, Name, Namespace
+from smarttrade.cli.strategy_commands import strategy_app
 from smarttrade.cli.sweep_command import sweep
 
 app = typer.Typer(
@@ -218,6 +219,7 @@ def simulator(context: typer.Context) -> None:
 
 hand_commands.register(app)
 app.add_typer(data_app, name="data")
+app.add_typer(strategy_app, name="strategy")
 app.command()(sweep)
 
 
