@@ -70,8 +70,9 @@ def fill(trade_id: str) -> Fill:
 # --- plan ---------------------------------------------------------------------------------------------------
 
 
-def containers(**environment: str) -> dict[str, plan.Container]:
+def containers(source: Path | None = None, **environment: str) -> dict[str, plan.Container]:
     world = plan.World(
+        source=source,
         nats_url="nats://127.0.0.1:1",
         endpoint=plan.build_simulator_endpoint("http://127.0.0.1:2", "ws://127.0.0.1:2"),
         credentials=Path("/c"),
@@ -97,6 +98,16 @@ def test_only_execution_is_told_where_the_exchange_key_is_and_evaluation_nothing
         json.loads(told["alice-0/execution"].environment["SMARTTRADE_ENDPOINT"])["rest"]
         == "http://127.0.0.1:2"
     )
+
+
+def test_only_evaluation_is_told_where_the_users_own_strategy_is():
+    told = containers(source=Path("/mine"))
+    with_source = {
+        name: c.environment["SMARTTRADE_STRATEGY_SOURCE"]
+        for name, c in told.items()
+        if "SMARTTRADE_STRATEGY_SOURCE" in c.environment
+    }
+    assert with_source == {"alice-0/evaluation": "/mine", "alice-1/evaluation": "/mine"}
 
 
 def test_secrets_of_the_users_shell_stay_there():
