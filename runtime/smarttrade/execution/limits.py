@@ -68,11 +68,18 @@ def first_order(proposal: Proposal, view: View) -> Finding:
 
 
 def hold(proposal: Proposal, view: View) -> Finding:
-    return next((hold.message for hold in holds(proposal, view)), None)
+    return next((hold.message for hold in holds(proposal, view) if not hold.waits), None)
 
 
 def holds(proposal: Proposal, view: View) -> Iterator[Hold]:
     return (hold for hold in view.holds if hold.market in ("", proposal.market))
+
+
+def waiting(proposal: Proposal, view: View, kind: Kind) -> Hold | None:
+    """What the order has to wait for."""
+    if kind is not Kind.OPENING and not view.first:
+        return None
+    return next((hold for hold in holds(proposal, view) if hold.waits), None)
 
 
 def allowed_sides(proposal: Proposal, view: View) -> Finding:

@@ -41,7 +41,7 @@ class Facts:
 
 def judge(spec: TradingAccountSpec, facts: Facts) -> tuple[Hold, ...]:
     """Everything that the exchange's answers have against trading, the gravest first."""
-    return tuple([*_judge_key(spec, facts.key), *_judge_markets(spec, facts), *_judge_silence(facts)])
+    return (*_judge_key(spec, facts.key), *_judge_markets(spec, facts), *_judge_silence(facts))
 
 
 def _judge_key(spec: TradingAccountSpec, key: KeyReport | None) -> Iterator[Hold]:
@@ -90,7 +90,7 @@ def _judge_filters(spec: TradingAccountSpec, filters: MarketFilters) -> Iterator
     if least > limit:
         yield Hold(
             "MinimumAboveLimit",
-            f"the smallest order of {market} is worth {least:f}, risk.maxOrderNotional is {limit:f}: raise it",
+            f"the smallest order of {market} is worth {least:f}; raise risk.maxOrderNotional {limit:f}",
             market,
         )
 
@@ -98,7 +98,8 @@ def _judge_filters(spec: TradingAccountSpec, filters: MarketFilters) -> Iterator
 def _judge_silence(facts: Facts) -> Iterator[Hold]:
     if facts.unanswered:
         told = "; ".join(f"{what}: {why}" for what, why in facts.unanswered.items())
-        yield Hold("PreflightUnanswered", f"the exchange did not answer, it is asked again: {told}")
+        text = f"the exchange did not answer, it is asked again: {told}"
+        yield Hold("PreflightUnanswered", text, waits=True)
 
 
 # --- what the core knows itself ---------------------------------------------------------------------------
@@ -109,8 +110,8 @@ def outstanding(ctx: Context) -> list[Hold]:
     if not ctx.tuning.preflight:
         return []
     if ctx.preflight is None:
-        pending = Hold("PreflightPending", "key, fees, filters and a trial order are being checked")
-        return [pending, *_exclusive(ctx)]
+        text = "key, fees, filters and a trial order are being checked"
+        return [Hold("PreflightPending", text, waits=True), *_exclusive(ctx)]
     return [*ctx.preflight, *_exclusive(ctx), *_funded(ctx)]
 
 
@@ -118,13 +119,14 @@ def _exclusive(ctx: Context) -> Iterator[Hold]:
     if ctx.shared:
         yield Hold(
             "ExchangeAccountShared",
-            f"{ctx.shared} used this exchange account before: give each TradingAccount a sub-account and a key "
-            "of its own",
+            f"{ctx.shared} used this exchange account before: give each TradingAccount a sub-account and a "
+            "key of its own",
         )
     elif ctx.fingerprints and not set(ctx.fingerprints) <= set(ctx.cleared):
         yield Hold(
             "ExchangeAccountUnchecked",
             "the operator has not yet said that no other TradingAccount uses this exchange account",
+            waits=True,
         )
 
 
@@ -134,7 +136,7 @@ def _funded(ctx: Context) -> Iterator[Hold]:
     if spec is None or ctx.funded == spec.capital.allocation:
         return
     if not ctx.lead.reconciled:
-        yield Hold("BalanceUnread", "the wallet was not read yet")
+        yield Hold("BalanceUnread", "the wallet was not read yet", waits=True)
         return
     currency, needed = spec.capital.currency, needed_balance(ctx)
     balance = ctx.balances.get(currency)

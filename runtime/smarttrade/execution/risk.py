@@ -25,6 +25,7 @@ __all__ = ["CHECKS", "Answer", "Check", "Hold", "Kind", "Proposal", "Verdict", "
 MINUTE_MS = 60_000
 LEAST_RESERVE = 5
 THROTTLE = "MaxOrdersPerMinute"
+_LOOK_AGAIN_MS = 250
 
 _Test = Callable[[Proposal, View], Finding]
 
@@ -40,7 +41,8 @@ class Check:
 
 
 def check(proposal: Proposal, view: View) -> Verdict:
-    """Judge one order: the first check that fails denies it, then the throttle may make it wait.
+    """Judge one order: the first check that fails denies it, then what is not known yet, or the throttle,
+    may make it wait.
 
     A reducing order is cut to maxOrderNotional instead of denied.
     """
@@ -50,6 +52,10 @@ def check(proposal: Proposal, view: View) -> Verdict:
             finding = each.test(proposal, view)
             if finding:
                 return Verdict(Answer.DENIED, code=_code(each, proposal, view), message=finding)
+    pending = limits.waiting(proposal, view, kind)
+    if pending:
+        until_ms = view.now_ms + _LOOK_AGAIN_MS
+        return Verdict(Answer.WAIT, code=pending.code, message=pending.message, until_ms=until_ms)
     until_ms = throttled_until(kind, view)
     if until_ms:
         return Verdict(Answer.WAIT, code=THROTTLE, message=_throttle_message(view), until_ms=until_ms)
@@ -131,5 +137,5 @@ def _slice(kind: Kind, proposal: Proposal, view: View) -> Decimal:
 
 def _code(failed: Check, proposal: Proposal, view: View) -> str:
     if failed.code in ("FirstOrder", "Hold"):
-        return next(hold.code for hold in limits.holds(proposal, view))
+        return next(hold.code for hold in limits.holds(proposal, view) if not hold.waits)
     return f"State{view.state.state}" if failed.code == "State" else failed.code

@@ -62,11 +62,13 @@ class Verdict:
 class Hold:
     """A condition found elsewhere that forbids new exposure, such as ClockSkew or BalanceShortfall.
 
-    An empty `market` means the whole account."""
+    An empty `market` means the whole account. `waits`: it is about to be known, so orders wait for it
+    instead of being denied."""
 
     code: str
     message: str
     market: str = ""
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,10 +107,14 @@ def denied(desk: Desk, market: str = BTC) -> str:
     return code
 
 
-def test_nothing_is_sent_while_the_preflight_is_pending() -> None:
+def test_orders_wait_while_the_preflight_is_pending_and_leave_when_it_has_passed() -> None:
     desk = live()
-    assert denied(desk) == "PreflightPending"
+    desk.decide("1")
     assert condition(desk).reason == "PreflightPending"
+    assert desk.sends() == []
+    passed(desk)
+    desk.advance(300)
+    assert len(desk.sends()) == 1
 
 
 def test_orders_go_out_once_it_has_passed() -> None:
@@ -199,13 +203,13 @@ def clearance(desk: Desk, cleared: tuple[str, ...] = (), shared: str = "") -> No
 def test_an_exchange_account_that_the_operator_has_not_cleared_is_not_used() -> None:
     desk = live()
     passed(desk, fingerprints=("k", "a"))
-    assert denied(desk) == "ExchangeAccountUnchecked"
-    clearance(desk, cleared=("k",))
-    desk.advance(1_100)
-    assert denied(desk) == "ExchangeAccountUnchecked"
-    clearance(desk, cleared=("k", "a"))
-    desk.advance(1_100)
     desk.decide("1")
+    assert condition(desk).reason == "ExchangeAccountUnchecked"
+    clearance(desk, cleared=("k",))
+    assert condition(desk).reason == "ExchangeAccountUnchecked"
+    assert desk.sends() == []
+    clearance(desk, cleared=("k", "a"))
+    desk.advance(300)
     assert len(desk.sends()) == 1
 
 
