@@ -60,8 +60,12 @@ def venue_code(error: BaseException) -> tuple[str, str]:
 
 
 def certain_refusal(error: BaseException, codes: Mapping[str, str]) -> VenueRejectedError | None:
-    """The refusal that an error proves, by a table of `code` or `code|words of the message` to our code."""
+    """The refusal that an error proves, by a table of `code` or `code|words of the message` to our code.
+
+    ccxt leaves the code away where it knows the message: `|words` are those, and hold only without a code.
+    """
     code, message = venue_code(error)
+    message = message if code else str(error)
     for pattern, meaning in codes.items():
         wanted, _, words = pattern.partition("|")
         if wanted == code and words.lower() in message.lower():

@@ -23,6 +23,9 @@ BINANCE = CAPABILITIES["binance"].codes
         ),
         ('binance {"code":-2010,"msg":"Order would immediately match and take."}', "WouldMatch"),
         ('binance {"code":-1013,"msg":"Filter failure: LOT_SIZE"}', "FilterFailure"),
+        ("binance Account has insufficient balance for requested action.", "InsufficientBalance"),
+        ("binance Order would immediately match and take.", "WouldMatch"),
+        ("binance Stop price would trigger immediately.", "WouldTrigger"),
     ],
 )
 def test_a_code_of_the_table_is_certain(message: str, code: str) -> None:
