@@ -26,8 +26,10 @@ pytestmark = pytest.mark.timeout(1800)
 
 def assert_both_traded(printed: str) -> None:
     for name in accounts.NAMES:
-        fills = printed.split(f"last fills of {name}\n")[1].split("\n\n")[0]
-        assert re.search(r"\d\d:\d\d:\d\d (BUY|SELL) ", fills), printed
+        section = re.search(rf"last fills of {name},.*\n((?:  .*\n)+)", printed)
+        assert section, printed
+        assert re.search(r"  \d\d:\d\d:\d\d (BUY |SELL) 0\.\d+ BTC/USDT at \d+", section[1]), printed
+        assert re.search(r"  [1-9]\d* fills; equity [1-9]\d+\.\d\d; PnL realised [+-]\d+\.\d\d, ", section[1])
 
 
 def make_candles(path: Path) -> Path:
