@@ -346,12 +346,23 @@ class Faults:
         return True
 
     async def _tell_halt(self, pod: str) -> None:
+        """Repeated until it is answered: a container that has just started does not listen yet."""
         command = encode(Halt(generation=self._stage.generation + 1, by="chaos")).decode()
         environment = {**os.environ, SOCKET_VARIABLE: str(self._stage.socket_of(pod))}
-        client = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", commands_client.__name__, command, env=environment
-        )
-        require(await client.wait() == 0, "a halt by hand is answered", pod)
+
+        async def answered() -> bool:
+            client = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                commands_client.__name__,
+                command,
+                env=environment,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            return await client.wait() == 0
+
+        await eventually(answered, f"{pod} answers a halt by hand", _HALTED_S * 3)
 
     async def _stays_halted(self, fault: Fault) -> None:
         """Own orders go, and when what was under way has arrived, nothing new comes."""

@@ -63,7 +63,8 @@ class Recorder:
 
     async def close(self) -> None:
         if self._nc is not None:
-            await self._nc.close()
+            with contextlib.suppress(OSError):  # the server may be away
+                await self._nc.close()
 
     async def catch_up(self) -> None:
         """Read what was not heard."""

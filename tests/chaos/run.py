@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import shutil
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -61,9 +62,10 @@ async def run(schedule: Schedule, binary: Path, directory: Path, say: Say) -> Re
     stage = Stage(schedule, binary, directory)
     try:
         await _play(schedule, stage, result, say)
-    except (ViolationError, MissedError, AssertionError) as error:
-        result.violation = str(error) or type(error).__name__
+    except Exception as error:  # noqa: BLE001 - whatever ends a run is a finding; the next one is another
+        result.violation = f"{type(error).__name__}: {error}"
         result.evidence = str(directory)
+        (directory / "failure.txt").write_text(traceback.format_exc())
     else:
         shutil.rmtree(directory, ignore_errors=True)
     result.seconds = time.monotonic() - started
