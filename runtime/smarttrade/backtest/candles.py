@@ -6,7 +6,6 @@ exactly as it was written, less trailing zeros. A column whose numbers exceed 64
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from itertools import repeat
 from operator import mul
 from typing import overload
 
+from smarttrade.api import Timeframe
 from smarttrade.errors import ConfigurationError
 from smarttrade.matching.units import DIGITS, to_units
 from smarttrade.messages import Candle
@@ -41,17 +41,16 @@ class Column:
         return Decimal(self.numbers[index]).scaleb(-self.places)
 
 
-def build_column(units: Sequence[int]) -> Column:
+def build_column(units: Numbers) -> Column:
     """A column of units of 10^-8, in the coarsest unit that holds them all."""
-    divisor = math.gcd(*units) if units else 0
-    spare = 0
-    while spare < DIGITS and divisor % 10 ** (spare + 1) == 0:
-        spare += 1
-    scaled = [number // 10**spare for number in units] if spare else units
-    try:
-        return Column(array("q", scaled), DIGITS - spare)
-    except OverflowError:
-        return Column(list(scaled), DIGITS - spare)
+    spare = DIGITS
+    while spare and any(number % 10**spare for number in units):
+        spare -= 1
+    if not spare:
+        return Column(units, DIGITS)
+    scaled = (number // 10**spare for number in units)
+    kept: Numbers = array("q", scaled) if isinstance(units, array) else list(scaled)
+    return Column(kept, DIGITS - spare)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,31 +133,29 @@ class CandleColumns(Sequence[Candle]):
             open_ms = close_ms
 
 
-Row = tuple[int, Decimal, Decimal, Decimal, Decimal, Decimal]
-"""Open time in ms, open, high, low, close, volume in base."""
+Row = tuple[int, int, int, int, int, int]
+"""Open time in ms; open, high, low, close and volume in base, in units of 10^-8."""
 
 
 def build_candles(market: str, timeframe: str, length_ms: int, rows: Iterable[Row]) -> CandleColumns:
     """Columns of rows in the order of time; of two rows of one interval the later counts.
 
     An interval that is left out is flat at the close before it, without volume, as in live trading; a row
-    that does not begin on the grid of the first one is passed over. ConfigurationError for more than eight
-    decimals.
+    that does not begin on the grid of the first one is passed over.
     """
-    taken: tuple[list[int], ...] = ([], [], [], [], [])
+    taken: list[array[int] | list[int]] = [array("q") for _ in range(5)]
     first_ms = open_ms = -1
-    for row in rows:
+    for row_ms, *values in rows:
         if first_ms < 0:
-            first_ms = open_ms = row[0]
-        if row[0] < open_ms - length_ms or (row[0] - first_ms) % length_ms:
+            first_ms = open_ms = row_ms
+        if row_ms < open_ms - length_ms or (row_ms - first_ms) % length_ms:
             continue
-        values = _units(market, row)
-        if row[0] == open_ms - length_ms:
-            for column, value in zip(taken, values, strict=True):
-                column[-1] = value
-            continue
-        while open_ms < row[0]:
-            _append(taken, (taken[3][-1],) * 4 + (0,))
+        if row_ms == open_ms - length_ms:
+            for column in taken:
+                column.pop()
+            open_ms = row_ms
+        while open_ms < row_ms:
+            _append(taken, [taken[3][-1]] * 4 + [0])
             open_ms += length_ms
         _append(taken, values)
         open_ms += length_ms
@@ -166,13 +163,29 @@ def build_candles(market: str, timeframe: str, length_ms: int, rows: Iterable[Ro
     return CandleColumns(market, timeframe, first_ms, length_ms, *columns)
 
 
-def _append(columns: tuple[list[int], ...], values: tuple[int, ...]) -> None:
-    for column, value in zip(columns, values, strict=True):
-        column.append(value)
+def _append(columns: list[array[int] | list[int]], values: list[int]) -> None:
+    for number, value in enumerate(values):
+        try:
+            columns[number].append(value)
+        except OverflowError:
+            columns[number] = [*columns[number], value]
 
 
-def _units(market: str, row: Row) -> tuple[int, ...]:
+def build_row(market: str, time_ms: int, values: Iterable[Decimal]) -> Row:
+    """ConfigurationError for more than eight decimals."""
     try:
-        return tuple(to_units(value) for value in row[1:])
+        opened, high, low, close, volume = (to_units(value) for value in values)
     except ValueError as error:
-        raise ConfigurationError(f"{market}, candle of {row[0]}: {error}: round it") from error
+        raise ConfigurationError(f"{market}, candle of {time_ms}: {error}: round it") from error
+    return time_ms, opened, high, low, close, volume
+
+
+def timeframe_of(length_ms: int) -> str:
+    """ConfigurationError for a length that is none of the timeframes."""
+    for timeframe in Timeframe:
+        if timeframe.milliseconds == length_ms:
+            return timeframe.value
+    raise ConfigurationError(
+        f"the data's candles are {length_ms / 1000:g} s long: they must be one of "
+        f"{', '.join(timeframe.value for timeframe in Timeframe)}"
+    )

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from smarttrade.api import Timeframe
-from smarttrade.backtest.candles import CandleColumns, build_candles
+from smarttrade.backtest.candles import CandleColumns, build_candles, build_row, timeframe_of
+from smarttrade.backtest.reading import has_candles, read_candles
 from smarttrade.errors import ConfigurationError
 from smarttrade.messages import Candle
 from smarttrade.simulator.files import load_recording
@@ -126,10 +127,10 @@ def load_history(path: Path, markets: Iterable[str], volume: str = "base") -> Hi
 
     ConfigurationError says what is missing or cannot be used.
     """
-    recordings = {
-        market: load_recording(file, volume) for market, file in _files(path, list(markets)).items()
-    }
-    return build_history(recordings)
+    files = _files(path, list(markets))
+    if all(has_candles(file) for file in files.values()):
+        return join_histories({market: read_candles(file, market, volume) for market, file in files.items()})
+    return build_history({market: load_recording(file, volume) for market, file in files.items()})
 
 
 def build_history(recordings: dict[str, Recording]) -> History:
@@ -139,26 +140,32 @@ def build_history(recordings: dict[str, Recording]) -> History:
             f"the data of {', '.join(without)} has no candles: give rows with open, high, low, close; "
             "of recorded trades make candles first"
         )
-    intervals = {market: recording.interval_ms for market, recording in recordings.items()}
-    if len(set(intervals.values())) > 1:
-        told = ", ".join(f"{market} {interval / 1000:g} s" for market, interval in intervals.items())
-        raise ConfigurationError(f"the markets' candles are of different lengths ({told}): give equal ones")
-    interval_ms = next(iter(intervals.values()))
-    if len({recording.candles[0].open_ms % interval_ms for recording in recordings.values()}) > 1:
-        raise ConfigurationError("the markets' candles do not begin at the same instants: align them")
-    name = _timeframe(interval_ms)
-    return History(
+    return join_histories(
         {
             market: build_candles(
                 market,
-                name,
-                interval_ms,
-                ((c.open_ms, c.open, c.high, c.low, c.close, c.volume) for c in recording.candles),
+                timeframe_of(recording.interval_ms),
+                recording.interval_ms,
+                (
+                    build_row(market, c.open_ms, (c.open, c.high, c.low, c.close, c.volume))
+                    for c in recording.candles
+                ),
             )
             for market, recording in recordings.items()
-        },
-        interval_ms,
+        }
     )
+
+
+def join_histories(candles: dict[str, CandleColumns]) -> History:
+    """Several markets on one grid of time; ConfigurationError if they are on different ones."""
+    lengths = {market: columns.length_ms for market, columns in candles.items()}
+    length_ms = next(iter(lengths.values()))
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{market} {length / 1000:g} s" for market, length in lengths.items())
+        raise ConfigurationError(f"the markets' candles are of different lengths ({told}): give equal ones")
+    if len({columns.first_ms % length_ms for columns in candles.values()}) > 1:
+        raise ConfigurationError("the markets' candles do not begin at the same instants: align them")
+    return History(candles, length_ms)
 
 
 def check_timeframes(history: History, timeframes: Iterable[str]) -> None:
@@ -169,16 +176,6 @@ def check_timeframes(history: History, timeframes: Iterable[str]) -> None:
                 f"candles of {timeframe} cannot be made of candles of {history.interval_ms / 1000:g} s: "
                 "give finer data or a longer timeframe"
             )
-
-
-def _timeframe(interval_ms: int) -> str:
-    for timeframe in Timeframe:
-        if timeframe.milliseconds == interval_ms:
-            return timeframe.value
-    raise ConfigurationError(
-        f"the data's candles are {interval_ms / 1000:g} s long: they must be one of "
-        f"{', '.join(timeframe.value for timeframe in Timeframe)}"
-    )
 
 
 def _files(path: Path, markets: list[str]) -> dict[str, Path]:

@@ -17,7 +17,7 @@ from smarttrade.errors import ConfigurationError
 from smarttrade.simulator.recorded import RecordedCandle, RecordedQuote, RecordedTrade, Recording
 
 Row = Mapping[str, Any]
-_TIME = ("timestamp", "time", "open_time", "opentime", "datetime", "date", "ts")
+TIME_COLUMNS = ("timestamp", "time", "open_time", "opentime", "datetime", "date", "ts")
 _QUANTITY = ("quantity", "qty", "amount", "size", "volume")
 _MAKER = ("buyer_maker", "is_buyer_maker", "isbuyermaker", "buyer_is_maker")
 _CANDLE = ("open", "high", "low", "close")
@@ -82,7 +82,7 @@ def _read_parquet(path: Path) -> Sequence[Row]:
 def build_recording(rows: Sequence[Row]) -> Recording:
     """Candles, trades or quotes, told apart by their columns; sorted by time."""
     columns = set(rows[0])
-    time = _first(columns, _TIME, "time")
+    time = _first(columns, TIME_COLUMNS, "time")
     symbol = str(rows[0]["symbol"]) if "/" in str(rows[0].get("symbol", "")) else None
     if columns.issuperset(_CANDLE):
         candles = [_candle(row, time) for row in rows]

@@ -7,6 +7,7 @@ import pytest
 
 from smarttrade.backtest.history import build_history, check_timeframes, load_history
 from smarttrade.errors import ConfigurationError
+from smarttrade.simulator.files import load_recording
 from smarttrade.simulator.recorded import RecordedTrade, Recording
 from tests.unit.backtest.recordings import MINUTE_MS, START_MS, flat, history, random_walk
 
@@ -62,3 +63,25 @@ def test_trades_are_refused_with_what_to_do() -> None:
     trades = [RecordedTrade(START_MS, Decimal(1), Decimal(1), False)]
     with pytest.raises(ConfigurationError, match="has no candles"):
         build_history({"BTC/USDT": Recording([], trades, [])})
+
+
+def test_a_file_of_candles_reads_as_its_recording_does(tmp_path: Path) -> None:
+    file = tmp_path / "BTC-USDT.csv"
+    rows = [f"{c.open_ms},{c.open},{c.high},{c.low},{c.close},{c.volume}" for c in random_walk(50)]
+    file.write_text("Timestamp,open,high,low,close,volume\n" + "\n".join([*rows[30:], *rows[:30]]) + "\n")
+    read, built = load_history(file, ["BTC/USDT"]), build_history({"BTC/USDT": load_recording(file)})
+    assert list(read.candles["BTC/USDT"]) == list(built.candles["BTC/USDT"])
+    assert read.candles["BTC/USDT"][0].open == random_walk(1)[0].open
+
+
+def test_a_value_that_is_no_number_is_named_with_its_row(tmp_path: Path) -> None:
+    file = tmp_path / "BTC-USDT.csv"
+    file.write_text("timestamp,open,high,low,close\n0,1,1,1,1\n60,1,x,1,1\n")
+    with pytest.raises(ConfigurationError, match="row 3"):
+        load_history(file, ["BTC/USDT"])
+
+
+def test_numbers_beyond_64_bits_are_kept(tmp_path: Path) -> None:
+    file = tmp_path / "BTC-USDT.csv"
+    file.write_text("timestamp,open,high,low,close,volume\n0,1,1,1,1,123456789012345.5\n60,1,1,1,1,1\n")
+    assert load_history(file, ["BTC/USDT"]).candles["BTC/USDT"][0].volume == Decimal("123456789012345.5")
