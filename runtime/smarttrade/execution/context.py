@@ -116,6 +116,7 @@ class Context:
     fingerprints: tuple[str, ...] = ()
     cleared: tuple[str, ...] = ()
     shared: str = ""
+    stranger: str = ""
     funded: Decimal | None = None
     quotes: dict[str, tuple[Quote, Milliseconds]] = field(default_factory=dict)
     streams: dict[str, tuple[bool, Milliseconds]] = field(default_factory=dict)

@@ -132,6 +132,7 @@ class Core:
         new.ctx.deleting, new.ctx.kill, new.ctx.refusal = ctx.deleting, ctx.kill, ctx.refusal
         new.ctx.halt, new.ctx.preflight, new.ctx.fingerprints = ctx.halt, ctx.preflight, ctx.fingerprints
         new.ctx.cleared, new.ctx.shared, new.ctx.funded = ctx.cleared, ctx.shared, ctx.funded
+        new.ctx.stranger = ctx.stranger
         new.ctx.lead.draining, new.ctx.bus_lost_ms = ctx.lead.draining, ctx.bus_lost_ms
         new.decisions.counts = self.decisions.counts
         return new

@@ -116,6 +116,13 @@ def outstanding(ctx: Context) -> list[Hold]:
 
 
 def _exclusive(ctx: Context) -> Iterator[Hold]:
+    """The later of two accounts on one exchange account is the one that finds the other there."""
+    stranger = ctx.problems.get("SharedExchangeAccount")
+    if stranger and ctx.book.intents == 0:
+        ctx.stranger = stranger
+    if ctx.stranger:
+        text = f"{ctx.stranger}; when the other one is gone, restart this account's pods"
+        yield Hold("SharedExchangeAccount", text)
     if ctx.shared:
         yield Hold(
             "ExchangeAccountShared",

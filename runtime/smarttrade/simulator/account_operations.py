@@ -109,7 +109,8 @@ def user_assets(call: Call) -> Any:
 
 
 def key_permissions(call: Call) -> Any:
-    return render_account.build_key_permissions(call.venue.clock.now_ms())
+    can_withdraw = call.user is not None and call.user.config.can_withdraw
+    return render_account.build_key_permissions(call.venue.clock.now_ms(), can_withdraw)
 
 
 def account_status(call: Call) -> Any:

@@ -21,7 +21,10 @@ DEFAULT_PRICES = {
 
 
 class UserConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One user: `secret` for HMAC keys, or `public_key` (PEM) for Ed25519 and RSA keys; balances by asset."""
+    """One user: `secret` for HMAC keys, or `public_key` (PEM) for Ed25519 and RSA keys; balances by asset.
+
+    `can_withdraw` is what the key's permissions say; there is nowhere to withdraw to.
+    """
 
     name: str
     key: str
@@ -31,6 +34,7 @@ class UserConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     maker_fee: Decimal = Decimal("0.001")
     taker_fee: Decimal = Decimal("0.001")
     fee_asset: str = "RECEIVED"
+    can_withdraw: bool = False
 
     def fee_schedule(self) -> FeeSchedule:
         return FeeSchedule(self.maker_fee, self.taker_fee, self.fee_asset)

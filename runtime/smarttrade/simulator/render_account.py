@@ -132,13 +132,13 @@ def build_coin(account: Account, asset: str) -> Json:
     }
 
 
-def build_key_permissions(now_ms: int) -> Json:
+def build_key_permissions(now_ms: int, can_withdraw: bool) -> Json:
     return {
         "ipRestrict": False,
         "createTime": now_ms,
         "enableReading": True,
         "enableSpotAndMarginTrading": True,
-        "enableWithdrawals": False,
+        "enableWithdrawals": can_withdraw,
         "enableInternalTransfer": False,
         "enableMargin": False,
         "enableFutures": False,

@@ -36,7 +36,8 @@ from smarttrade.matching import BUY, OrderRequest, OrderType
 from smarttrade.simulator.testing import Simulator, build_test_user, manual_config
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
+_BESIDE = ("deleting", "kill", "cleared", "shared")
 
 
 async def eventually(
@@ -151,9 +152,9 @@ class Theatre:
         await self._provisioner.ensure_assets(self.identity, copies)
 
     async def control(self, **spec: Any) -> None:
-        """Write the account's specification; `deleting` and `kill` stand beside it."""
+        """Write the account's specification; what the operator says beside it is not part of it."""
         self._generation += 1
-        flags = {key: spec.pop(key) for key in ("deleting", "kill") if key in spec}
+        flags = {key: spec.pop(key) for key in _BESIDE if key in spec}
         full = self.build_spec(**spec).model_dump(mode="json", by_alias=True)
         await self._provisioner.write_control(
             self.identity, messages.AccountControl(generation=self._generation, spec=full, **flags)

@@ -10,13 +10,13 @@ import pytest
 
 from smarttrade.exchange.examination import Fees
 from smarttrade.exchange.key import KeyReport
-from smarttrade.exchange.reports import Balance
+from smarttrade.exchange.reports import Balance, OrderReport, VenueStatus
 from smarttrade.execution import effects as fx
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.preflight import Facts, judge
 from smarttrade.execution.preflight_probe import smallest_trial
 from smarttrade.execution.view import Hold
-from smarttrade.messages import Check, ExecutionReport, Outcome
+from smarttrade.messages import Check, ExecutionReport, Outcome, Side
 from tests.unit.execution.desk import BTC, ETH, Desk, build_filters, build_spec
 
 GOOD = KeyReport(can_trade=True, can_withdraw=False, restricted=True, account_id="7")
@@ -227,3 +227,25 @@ def test_fingerprints_are_reported_and_survive_the_loss_of_the_lead() -> None:
     condition(desk)
     assert desk.published(ExecutionReport)[-1].fingerprints == ("k", "a")
     assert desk.core.successor().ctx.fingerprints == ("k", "a")
+
+
+def test_the_later_of_two_installations_on_one_exchange_account_finds_the_others_order_and_stops() -> None:
+    desk = live()
+    passed(desk)
+    stranger = OrderReport(
+        client_order_id="sTabcdefghijkl2345",
+        order_id="9",
+        market=BTC,
+        side=Side.BUY,
+        status=VenueStatus.OPEN,
+        price=Decimal(90),
+        quantity=Decimal(1),
+        filled=Decimal(0),
+        time_ms=desk.exchange_ms(),
+    )
+    desk.reconcile(stranger)
+    assert denied(desk) == "SharedExchangeAccount"
+    desk.reconcile()
+    desk.advance(1_100)
+    assert denied(desk) == "SharedExchangeAccount"
+    assert desk.take(fx.Cancel) == []
