@@ -10,7 +10,7 @@ from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
 from smarttrade.identity import AccountIdentity
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def identity(name: str) -> AccountIdentity:

@@ -34,7 +34,7 @@ from smarttrade.process.probes import Probes
 from smarttrade.process.settings import Settings
 from smarttrade.simulator.simulator import Simulator
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 IDENTITY = AccountIdentity("tests", "alice", "alice")
 
 

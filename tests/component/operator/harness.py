@@ -64,6 +64,16 @@ def eventually(check: Callable[[], T], within_s: float = 20.0, what: str = "") -
         time.sleep(0.02)
 
 
+def seconds_until(check: Callable[[], T], what: str = "") -> float:
+    """How long it took; a promise is kept when the usual one of several took less than promised.
+
+    Any single one may be late on a busy machine.
+    """
+    began = time.monotonic()
+    eventually(check, 30, what)
+    return time.monotonic() - began
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
