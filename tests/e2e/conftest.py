@@ -26,13 +26,18 @@ os.environ.setdefault("CLUSTER_NAME", "smarttrade-test")
 _HERE = Path(__file__).parent
 
 
+# The files of these folders go on from one another, on one worker; of the others any worker takes the next.
+_IN_ORDER = ("cluster", "demo")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker a folder; on a cluster that was given, two installations would get in each other's way."""
+    """On a cluster that was given, two installations would get in each other's way: one after the other."""
     for item in items:
         if item.path.is_relative_to(_HERE):
-            folder = item.path.relative_to(_HERE).parts[0]
-            item.add_marker(pytest.mark.xdist_group("all" if os.environ.get("CONTEXT") else folder))
+            place = item.path.relative_to(_HERE)
+            group = place.parts[0] if place.parts[0] in _IN_ORDER else str(place)
+            item.add_marker(pytest.mark.xdist_group("all" if os.environ.get("CONTEXT") else group))
 
 
 @contextmanager
