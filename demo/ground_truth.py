@@ -15,11 +15,11 @@ from cluster.kubectl import Kubectl
 from demo.platform import NAMESPACE, RELEASE
 
 
-def trades(kubectl: Kubectl, user: str) -> list[dict[str, Any]]:
+def trades(kubectl: Kubectl, user: str, namespace: str = NAMESPACE) -> list[dict[str, Any]]:
     """Every execution of one user, oldest first, as the journal keeps them."""
-    secret = kubectl.get("secret", f"{RELEASE}-simulator", "-n", NAMESPACE)
+    secret = kubectl.get("secret", f"{RELEASE}-simulator", "-n", namespace)
     token = base64.b64decode(secret["data"]["adminToken"]).decode()
-    with _forwarded(kubectl) as port:
+    with _forwarded(kubectl, namespace) as port:
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/admin/v1/journal?user={user}&kind=TRADE",
             headers={"Authorization": f"Bearer {token}"},
@@ -30,9 +30,9 @@ def trades(kubectl: Kubectl, user: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _forwarded(kubectl: Kubectl) -> Iterator[int]:
+def _forwarded(kubectl: Kubectl, namespace: str) -> Iterator[int]:
     service = f"svc/{RELEASE}-simulator"
-    command = kubectl.words("port-forward", "-n", NAMESPACE, service, ":8090")
+    command = kubectl.words("port-forward", "-n", namespace, service, ":8090")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as forward:
         try:
             assert forward.stdout is not None

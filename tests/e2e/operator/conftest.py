@@ -95,6 +95,11 @@ class Platform:
         text = self.cluster("exec", *options, "--", "python", "-c", script)
         return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(f"{name} "))
 
+    def helm(self, *arguments: str) -> str:
+        """What helm printed."""
+        helm = [str(binaries.ensure("helm")), *self.cluster.target.helm_options]
+        return run([*helm, *arguments, f"--namespace={self.system.name}"], timeout_s=330)
+
     def keys(self) -> OperatorKeys:
         data = self.system.get("Secret", f"{RELEASE}-keys")["data"]
         return OperatorKeys.from_files({name: b64decode(value).decode() for name, value in data.items()})
@@ -152,9 +157,7 @@ def _install(platform: Platform) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as values:
         json.dump(_build_values(platform), values)
         values.flush()
-        options = [f"--namespace={platform.system.name}", "--values", values.name, "--wait", "--timeout=5m"]
-        helm = [str(binaries.ensure("helm")), *platform.cluster.target.helm_options]
-        run([*helm, "install", RELEASE, str(CHART), *options], timeout_s=330)
+        platform.helm("install", RELEASE, str(CHART), "--values", values.name, "--wait", "--timeout=5m")
 
 
 def _build_values(platform: Platform) -> Manifest:
@@ -183,16 +186,9 @@ def _uninstall(platform: Platform) -> None:
         if platform.users.find("TradingAccount", name) is not None:
             platform.users.delete("TradingAccount", name)
     eventually(lambda: not platform.users.items("TradingAccount"), 180, "all accounts are gone")
-    uninstall_chart(platform)
+    platform.helm("uninstall", RELEASE, "--wait", "--ignore-not-found")
     for name in (platform.users.name, platform.system.name):
         platform.cluster("delete", "namespace", name, "--wait=false")
-
-
-def uninstall_chart(platform: Platform) -> None:
-    """Remove the release, if it is still there."""
-    helm = [str(binaries.ensure("helm")), *platform.cluster.target.helm_options]
-    options = [f"--namespace={platform.system.name}", "--wait", "--ignore-not-found"]
-    run([*helm, "uninstall", RELEASE, *options], timeout_s=180)
 
 
 @pytest.fixture

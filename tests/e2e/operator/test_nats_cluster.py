@@ -1,0 +1,67 @@
+"""Three NATS servers from the chart hold each account's log and lease, and any may die under trading."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from demo.ground_truth import trades
+from smarttrade.bus import jetstream, subjects
+from smarttrade.bus.accounts import operator_credentials
+from smarttrade.bus.connection import connect
+from smarttrade.identity import AccountIdentity
+from tests.component.operator.harness import eventually
+from tests.e2e.operator.conftest import Platform
+
+MakeAccount = Callable[..., str]
+SERVERS = {f"smarttrade-nats-{number}" for number in range(3)}
+
+
+async def _placement(platform: Platform, nats_url: str, name: str) -> dict[str, dict[str, Any]]:
+    """Of each of the account's streams, what NATS says of its copies."""
+    identity = AccountIdentity(platform.system.name, platform.users.name, name)
+    credentials = operator_credentials(platform.keys(), identity)
+    line = await connect(nats_url, name="e2e", role="operator", credentials=credentials, on_closed=_ignore)
+    try:
+        streams = (subjects.STREAM, subjects.LEASE_STREAM)
+        return {each: (await jetstream.api(line, f"STREAM.INFO.{each}"))["cluster"] for each in streams}
+    finally:
+        await line.close()
+
+
+async def _ignore() -> None:
+    return None
+
+
+def _servers(copies: dict[str, Any]) -> set[str]:
+    """Where the copies are that are up to date."""
+    return {copies.get("leader"), *(each["name"] for each in copies["replicas"] if each["current"])}
+
+
+async def test_trading_goes_on_when_a_nats_server_dies(
+    platform: Platform, account: MakeAccount, nats_url: str
+) -> None:
+    traded = len(await asyncio.to_thread(trades, platform.cluster, "heidi", platform.system.name))
+    name = account("heidi")
+    fills = await asyncio.to_thread(platform.wait_fills, name, 1)
+    placement = await _placement(platform, nats_url, name)
+    assert {stream: _servers(copies) for stream, copies in placement.items()} == dict.fromkeys(
+        placement, SERVERS
+    )
+
+    server = placement[subjects.STREAM]["leader"]
+    options = [f"--namespace={platform.system.name}", "--grace-period=0", "--force", "--wait=false"]
+    platform.cluster("delete", "pod", server, *options)
+    await asyncio.to_thread(platform.wait_fills, name, fills + 3)
+
+    platform.users.patch("TradingAccount", name, {"spec": {"state": "Halted"}})
+
+    def agrees_with_the_exchange() -> bool:
+        status = platform.status(name)
+        happened = len(trades(platform.cluster, name, platform.system.name)) - traded
+        assert (status["effectiveState"], status["unknownOrders"], status["openOrders"]) == ("Halted", 0, 0)
+        assert int(status["fills"]) == happened
+        return True
+
+    await asyncio.to_thread(eventually, agrees_with_the_exchange, 120, "every fill is known, and no other")
