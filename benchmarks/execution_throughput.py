@@ -1,0 +1,97 @@
+"""Decisions to acknowledged orders a second, for one account: every one durable before it is sent.
+
+Each market's next decision comes when its last one has ended, so no decision supersedes another and each is
+one order. The reference sends as many orders with the same exchange library to the same simulated
+exchange, with nothing around it: no log, no risk checks, no bus.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import uvloop
+
+from benchmarks._account import PRICE, Account, load_note, opened
+from smarttrade.api.catalogue import Endpoint
+from smarttrade.exchange.endpoints import create_exchange, load_own_markets
+from smarttrade.simulator.testing import Simulator, ccxt_config
+
+SYMBOLS = tuple(f"C{number:02d}/USDT" for number in range(24))
+DECISIONS = 4_000
+BARE_ORDERS = 2_000
+LEAST_PER_S = 200
+
+
+def run() -> list[dict[str, Any]]:
+    ours, bare, lost = uvloop.run(_measure())
+    return [
+        {
+            "metric": f"decisions to acknowledged orders over {len(SYMBOLS)} markets ({load_note()})",
+            "unit": "1/s",
+            "ours": ours,
+            "reference": bare,
+            "reference_name": "ccxt create_order alone, as many at a time",
+            "ratio": ours / bare,
+            "target": f">= {LEAST_PER_S}/s",
+            "met": ours >= LEAST_PER_S,
+        },
+        {
+            "metric": f"lost or doubled of {DECISIONS} decisions",
+            "unit": "decisions",
+            "ours": lost,
+            "reference": None,
+            "reference_name": "",
+            "ratio": None,
+            "target": "0",
+            "met": lost == 0,
+        },
+    ]
+
+
+async def _measure() -> tuple[float, float, int]:
+    async with opened(["a"], symbols=SYMBOLS) as account:
+        bare = await _bare(account.exchange)
+        before = len(account.orders())
+        started = time.perf_counter()
+        reached = sum(await asyncio.gather(*(_trade(account, symbol) for symbol in SYMBOLS)))
+        seconds = time.perf_counter() - started
+        orders = account.orders()[before:]
+    executed = len(set(orders))
+    lost = abs(DECISIONS - reached) + abs(DECISIONS - executed) + len(orders) - executed
+    return executed / seconds, bare, lost
+
+
+async def _trade(account: Account, symbol: str) -> int:
+    """Decide one after the other; how many were reached."""
+    reached = 0
+    for number in range(_share(symbol)):
+        decision = await account.decide("a", symbol, "1" if number % 2 == 0 else "2")
+        if decision is not None:
+            reached += (await account.ended(decision)).outcome == "Reached"
+    return reached
+
+
+def _share(symbol: str) -> int:
+    whole, rest = divmod(DECISIONS, len(SYMBOLS))
+    return whole + (SYMBOLS.index(symbol) < rest)
+
+
+async def _bare(exchange: Simulator) -> float:
+    endpoint = Endpoint(rest=exchange.rest_url, websocket=exchange.ws_url)
+    client = create_exchange("binance", endpoint, {**ccxt_config("alice"), "number": str})
+    await load_own_markets(client, SYMBOLS)
+    waiting = iter(range(BARE_ORDERS))
+
+    async def send(symbol: str) -> None:
+        for number in waiting:
+            side = "buy" if number % 2 == 0 else "sell"
+            price = format(PRICE + (1 if side == "buy" else -1), "f")
+            await client.create_order(symbol, "limit", side, "1", price, {"timeInForce": "IOC"})
+
+    started = time.perf_counter()
+    await asyncio.gather(*(send(symbol) for symbol in SYMBOLS))
+    seconds = time.perf_counter() - started
+    await client.close()
+    return BARE_ORDERS / seconds
