@@ -138,8 +138,8 @@ class Book:
             self.ledger.adopt(market, quantity, price)
 
     def _history_restored(self, record: records.HistoryRestored) -> None:
-        self.restoring = False
-        if record.lost:
+        self.restoring = not record.final
+        if record.lost and record.time_ms > self.not_before_ms:
             self.not_before_ms = record.time_ms
             for market in self.markets.values():
                 market.standing = None
@@ -206,9 +206,14 @@ class Book:
         )
 
     def _plan(self, market: MarketBook, decision: Decision) -> None:
-        """What a decision says about protection holds once it is being carried out, not when it is denied."""
+        """What a decision says about protection holds once it is being carried out, not when it is denied.
+
+        A resting set says nothing about it.
+        """
         want = decision.want
-        if not isinstance(want, Target) or want.stop_loss is want.take_profit is want.trailing_stop is None:
+        if not isinstance(want, Target):
+            return
+        if want.stop_loss is want.take_profit is want.trailing_stop is None:
             market.plan = None
             return
         market.plan = Plan(

@@ -72,6 +72,7 @@ class Lead:
     draining: bool = False
     released: bool = False
     epoch: int = 0
+    claimed_ms: int = 0
 
 
 @dataclass(slots=True)

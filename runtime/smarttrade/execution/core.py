@@ -117,7 +117,7 @@ class Core:
         self.commands.advance()
         self.decisions.answer()
         self.reporting.advance()
-        append = ctx.outbox.flush(ctx.lead.epoch, ctx.holder)
+        append = ctx.outbox.flush(ctx.lead.epoch, ctx.holder, ctx.lead.claimed_ms)
         if append is not None:
             ctx.emit(append)
         performed, ctx.effects = _with_one_timer(ctx.effects), []
@@ -175,8 +175,9 @@ class Core:
         ctx = self.ctx
         if ctx.outbox.idle and (force or self._batches >= ctx.tuning.snapshot_every):
             self._batches = 0
-            payload = encode_snapshot(ctx.book.snapshot(ctx.outbox.sequence))
-            ctx.emit(fx.SaveSnapshot(payload=payload, up_to=ctx.outbox.sequence))
+            payload = encode_snapshot(ctx.book.snapshot(ctx.outbox.sequence, ctx.outbox.batch_id))
+            sequence, batch_id = ctx.outbox.sequence, ctx.outbox.batch_id
+            ctx.emit(fx.SaveSnapshot(payload=payload, up_to=sequence, batch_id=batch_id))
 
     def _finish_draining(self) -> None:
         ctx = self.ctx
@@ -207,12 +208,23 @@ class Core:
         self.ctx.book = Book.restore(event.snapshot)
         self.ctx.known_ms = {order.cid: self.ctx.now_ms for order in self.ctx.book.unsettled()}
         self.ctx.outbox.sequence = event.snapshot.sequence
+        self.ctx.outbox.batch_id = event.snapshot.batch_id
 
     def _log(self, event: fx.LogRead) -> None:
-        if event.batch.after not in (-1, self.ctx.outbox.sequence):
+        outbox, batch = self.ctx.outbox, event.batch
+        if batch.after not in (-1, outbox.sequence):
             self.ctx.emit(fx.Reload(reason="the log was compacted behind a snapshot that was not read"))
             return
-        self.ctx.outbox.sequence = event.sequence
+        strange = batch.previous and outbox.batch_id and batch.previous != outbox.batch_id
+        if strange and event.live:
+            self.ctx.emit(fx.Reload(reason="the log lost its end: this is another one than was read"))
+            return
+        outbox.sequence = event.sequence
+        if strange:
+            text = f"a leader of a log that is lost wrote batch {batch.id}: it is not followed"
+            self.ctx.problems["ForkedLog"] = text
+            return
+        outbox.batch_id = batch.id
         for record in event.batch.records:
             self.ctx.book.apply(record)
             if isinstance(record, OrderIntended):

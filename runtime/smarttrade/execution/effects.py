@@ -178,10 +178,12 @@ class AccountRead(_Input, frozen=True, kw_only=True):
 
 
 class HistoryRead(_Input, frozen=True, kw_only=True):
-    """All that the exchange keeps of the account's orders, ended ones too, and of its trades."""
+    """All that the exchange keeps of the account's orders, ended ones too, and of its trades; `asked_ms` is
+    when the first question left."""
 
     orders: tuple[OrderReport, ...]
     trades: tuple[TradeReport, ...]
+    asked_ms: float
 
 
 class HistoryReadFailed(_Input, frozen=True, kw_only=True):
@@ -389,10 +391,12 @@ class CommandAnswered(_Effect, frozen=True, kw_only=True):
 
 
 class SaveSnapshot(_Effect, frozen=True, kw_only=True):
-    """Store the encoded snapshot, then purge the log up to the sequence that it covers."""
+    """Store the encoded snapshot, then purge the log up to the sequence that it covers, whose batch has the id
+    `batch_id`: unless it is another batch there, because the log was lost."""
 
     payload: bytes
     up_to: int
+    batch_id: str
 
 
 class SetTimer(_Effect, frozen=True, kw_only=True):

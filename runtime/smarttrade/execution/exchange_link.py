@@ -235,6 +235,7 @@ class ExchangeLink:
             self._feed(fx.AccountRead(orders=orders, trades=trades, balances=balances, asked_ms=asked_ms))
 
     async def _read_history(self) -> None:
+        asked_ms = monotonic_ms()
         try:
             orders, trades = await self._exchange.read_history()
         except SmartTradeError as error:
@@ -242,7 +243,7 @@ class ExchangeLink:
             self._logger.warning("the exchange's history was not read", reason=str(error))
             self._feed(fx.HistoryReadFailed(reason=str(error)))
         else:
-            self._feed(fx.HistoryRead(orders=orders, trades=trades))
+            self._feed(fx.HistoryRead(orders=orders, trades=trades, asked_ms=asked_ms))
 
     async def _arm_switch(self, effect: fx.ArmSwitch) -> None:
         try:

@@ -39,7 +39,7 @@ class Leading:
         if ctx.spec is None or not lead.holding or lead.released:
             return
         lead.claiming, lead.epoch = True, ctx.book.epoch + 1
-        self._known_until_ms = ctx.book.last_ms
+        lead.claimed_ms, self._known_until_ms = ctx.exchange_ms, ctx.book.last_ms
         ctx.record(EpochStarted(epoch=lead.epoch, holder=ctx.holder, time_ms=ctx.exchange_ms))
         if not ctx.book.opened:
             self._open_ledger()

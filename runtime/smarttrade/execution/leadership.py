@@ -22,11 +22,13 @@ from smarttrade.bus.log import AccountLog, StaleLogError
 from smarttrade.errors import BusError
 from smarttrade.execution import effects as fx
 from smarttrade.execution.core import Core
+from smarttrade.execution.errors import UnknownRecordError
 from smarttrade.execution.records import decode_batch, encode_batch
 from smarttrade.execution.snapshot import decode_snapshot
 
 _FOLLOW_S = 1.0
 _RETRY_S = 0.2
+_ASIDE_S = 5.0
 _TRIES_PER_TTL = 10
 
 
@@ -50,7 +52,7 @@ class Leadership:
         self._wake = asyncio.Event()
         self._not_before = 0.0
         self._logger = structlog.get_logger()
-        self.caught_up = False
+        self.caught_up = self._aside = False
         self.append_seconds: Callable[[float], None] = lambda seconds: None
 
     async def run(self) -> None:
@@ -68,6 +70,18 @@ class Leadership:
             except (BusError, NatsError) as error:
                 self._logger.warning("the log or the lease is out of reach", reason=str(error))
                 await asyncio.sleep(_RETRY_S)
+            except UnknownRecordError as error:
+                await self._stand_aside(str(error))
+
+    async def _stand_aside(self, reason: str) -> None:
+        """A newer version leads, and writes what this one must not misread: it stays, not ready, until it is
+        replaced or the newer one is gone for good."""
+        if self.caught_up or not self._aside:
+            self._logger.critical("standing aside", reason=reason)
+        self.caught_up, self._aside = False, True
+        if self.lease.held:
+            await self.lease.release()
+        await asyncio.sleep(_ASIDE_S)
 
     def back_off(self, backoff_ms: int) -> None:
         """Leave the lease to others for a while."""
@@ -98,8 +112,11 @@ class Leadership:
             return
 
     async def save(self, effect: fx.SaveSnapshot) -> None:
-        """Store the snapshot and drop the log behind it, unless a newer leader's is there."""
+        """Store the snapshot and drop the log behind it, unless a newer leader's is there, or the log that it
+        covers is gone: a snapshot of another log would keep everyone from reading this one."""
         try:
+            if not await self._covers(effect):
+                return
             stored = await self._log.get_snapshot()
             if stored is not None and decode_snapshot(stored.payload).sequence >= effect.up_to:
                 return
@@ -107,6 +124,11 @@ class Leadership:
             await self._log.purge(effect.up_to)
         except BusError as error:
             self._logger.warning("the snapshot was not saved", reason=str(error))
+
+    async def _covers(self, effect: fx.SaveSnapshot) -> bool:
+        async for sequence, payload, _ in self._log.read(effect.up_to):
+            return sequence == effect.up_to and decode_batch(payload).id == effect.batch_id
+        return False
 
     def _end(self, core: Core, event: fx.Input) -> None:
         if core is self._core():

@@ -8,7 +8,7 @@ acknowledgement, never earlier: an order that the log does not know would be los
 from __future__ import annotations
 
 from smarttrade.execution.effects import Append, Effect
-from smarttrade.execution.records import AnyRecord, Batch
+from smarttrade.execution.records import AnyRecord, Batch, version_of
 
 
 class Outbox:
@@ -16,9 +16,11 @@ class Outbox:
 
     def __init__(self) -> None:
         self.sequence = 0
+        self.batch_id = ""
         self._records: list[AnyRecord] = []
         self._effects: list[Effect] = []
         self._in_flight: list[Effect] | None = None
+        self._in_flight_id = ""
         self._flights = 0
 
     @property
@@ -35,23 +37,31 @@ class Outbox:
         waiting = self._effects if self._records or self._in_flight is None else self._in_flight
         waiting.extend(effects)
 
-    def flush(self, epoch: int, holder: str) -> Append | None:
-        """The next append, unless one is in flight or there is nothing to say."""
+    def flush(self, epoch: int, holder: str, claimed_ms: int) -> Append | None:
+        """The next append, unless one is in flight or there is nothing to say.
+
+        Its id never comes again: epochs and sequences may, after a loss of the log, the time of the claim
+        does not."""
         if self._in_flight is not None or not self._records:
             return None
         self._in_flight, records = self._effects, tuple(self._records)
         self._records, self._effects = [], []
         self._flights += 1
-        return Append(
-            batch=Batch(epoch=epoch, records=records, after=self.sequence),
+        self._in_flight_id = f"{holder}-{epoch}-{claimed_ms}-{self.sequence}-{self._flights}"
+        batch = Batch(
+            v=version_of(records),
+            epoch=epoch,
+            records=records,
             after=self.sequence,
-            message_id=f"{holder}-{epoch}-{self.sequence}-{self._flights}",
+            id=self._in_flight_id,
+            previous=self.batch_id,
         )
+        return Append(batch=batch, after=self.sequence, message_id=self._in_flight_id)
 
     def acknowledged(self, sequence: int) -> list[Effect]:
         """The append in flight is durable: what waited for it."""
         released, self._in_flight = self._in_flight or [], None
-        self.sequence = sequence
+        self.sequence, self.batch_id = sequence, self._in_flight_id
         return released
 
     def released_when_idle(self) -> list[Effect]:

@@ -50,9 +50,11 @@ class LedgerOpened(Record, frozen=True, kw_only=True, tag="ledger"):
 
 class HistoryRestored(Record, frozen=True, kw_only=True, tag="restored"):
     """The exchange told what it keeps of this account's orders. `lost`: the log should have known them, so
-    nothing that was decided on events up to `time_ms` is executed any more."""
+    nothing that was decided on events up to `time_ms` is executed any more. `final`: nothing that was sent
+    before may still surface."""
 
     lost: bool
+    final: bool
     orders: int
     fills: int
     time_ms: int

@@ -36,6 +36,7 @@ class Restoring:
         self._ctx = ctx
         self._fills = fills
         self._due_ms = 0.0
+        self._since_ms: float | None = None
         self._strangers: dict[str, None] = {}
         self.adopted = 0
 
@@ -85,8 +86,21 @@ class Restoring:
         self._fills.take(news)
         if found:
             self._declare_lost(orders=len(found), fills=len(news))
-        elif fresh:
-            ctx.record(HistoryRestored(lost=False, orders=0, fills=0, time_ms=ctx.exchange_ms))
+        elif fresh and (not self._lost or self._all_surfaced(event.asked_ms)):
+            self._record(lost=False, final=True)
+
+    @property
+    def _lost(self) -> bool:
+        breach = self._ctx.book.losses.breach
+        return breach is not None and breach.reason == LOG_LOST
+
+    def _all_surfaced(self, asked_ms: float) -> bool:
+        """What a lost log had sent shows within the hold, on the exchange's clock and on ours."""
+        ctx, tuning = self._ctx, self._ctx.tuning
+        hold_ms = max(tuning.window_ms + tuning.settle_ms, tuning.hold_ms) + tuning.window_ms
+        self._since_ms = self._since_ms if self._since_ms is not None else ctx.now_ms
+        passed = ctx.clock.surely_past(asked_ms, ctx.book.not_before_ms + hold_ms)
+        return passed and asked_ms - self._since_ms >= hold_ms
 
     def _is_missing(self, report: OrderReport, trades: Sequence[TradeReport], *, fresh: bool) -> bool:
         ctx = self._ctx
@@ -121,9 +135,10 @@ class Restoring:
 
     def _declare_lost(self, *, orders: int, fills: int) -> None:
         ctx, now_ms = self._ctx, self._ctx.exchange_ms
-        ctx.record(HistoryRestored(lost=True, orders=orders, fills=fills, time_ms=now_ms))
-        breach = ctx.book.losses.breach
-        if breach is None or breach.reason != LOG_LOST:
+        self._since_ms = self._since_ms if self._since_ms is not None else ctx.now_ms
+        self._record(lost=True, final=False, orders=orders, fills=fills)
+        ctx.lead.reconciled = False
+        if not self._lost:
             ctx.record(
                 Breached(
                     id=breach_id(LOG_LOST, now_ms),
@@ -132,3 +147,8 @@ class Restoring:
                     time_ms=now_ms,
                 )
             )
+
+    def _record(self, *, lost: bool, final: bool, orders: int = 0, fills: int = 0) -> None:
+        self._ctx.record(
+            HistoryRestored(lost=lost, final=final, orders=orders, fills=fills, time_ms=self._ctx.exchange_ms)
+        )

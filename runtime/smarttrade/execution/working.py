@@ -88,6 +88,10 @@ class Working:
             self._cancelling.request_all(others)
         self._guarding.maintain(spec, market, state, selling=selling)
 
+    def _would_buy(self, decision: Decision) -> bool:
+        want = decision.want
+        return not isinstance(want, Target) or want.quantity > self._ctx.position(decision.market)
+
     def _protect_first(self, spec: TradingAccountSpec, market: str, state: EffectiveState) -> bool:
         """After the exchange cancelled everything: protection comes before what adds to the position. Whether
         it is still on its way."""
@@ -106,7 +110,7 @@ class Working:
         if not ours and book.current.event_time_ms <= self._ctx.book.not_before_ms:
             message = "the log was lost after this event: it may have been acted on already"
             self._decisions.close(book.current, Outcome.PARKED, "BeforeLogLoss", message)
-        elif book.current.id == book.stopped:
+        elif book.current.id == book.stopped and self._would_buy(book.current):
             message = "a protective order sold; a new decision may enter again"
             self._decisions.close(book.current, Outcome.PARKED, "ProtectionFilled", message)
 
@@ -251,9 +255,7 @@ class Working:
         allowed = self._judge(spec, decision, leg, purpose, filters)
         if allowed is None:
             return False
-        guards = [o for o in ctx.book.unsettled(decision.market) if o.purpose is Purpose.PROTECTIVE]
-        if guards and leg.side is Side.SELL:
-            self._cancelling.request_all(guards)
+        if leg.side is Side.SELL and not self._makes_way(decision.market):
             return True
         retry = self._retried(decision)
         number = book.legs if retry else book.legs + 1
@@ -267,6 +269,12 @@ class Working:
             attempt=book.attempts + 1 if retry else 1,
         )
         return leg.side is Side.SELL
+
+    def _makes_way(self, market: str) -> bool:
+        """Whether no protection locks what is to be sold; what does is cancelled first and waited for."""
+        guards = [o for o in self._ctx.book.unsettled(market) if o.purpose is Purpose.PROTECTIVE]
+        self._cancelling.request_all(guards)
+        return not guards
 
     def _would_stop_at_once(self, want: Target, quote: Quote) -> bool:
         stopped = want.stop_loss is not None and want.stop_loss >= quote.bid
