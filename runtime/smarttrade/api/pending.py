@@ -1,4 +1,4 @@
-"""Fields that are accepted although what they ask for is not built yet.
+"""Fields that are accepted although nothing stands behind them for such an object.
 
 The operator names those that an object sets in its condition ConfigApplied (reason FieldsWithoutEffect): a
 user who relies on a field learns from the object, not from a loss, that nothing stands behind it.
@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from smarttrade.api.exchange import DeadMansSwitch
-from smarttrade.api.operation import Orders
-from smarttrade.api.spec import TradingAccountSpec
+from smarttrade.api.spec import Mode, TradingAccountSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +25,8 @@ class PendingField:
 PENDING: tuple[PendingField, ...] = (
     PendingField(
         "spec.exchange.deadMansSwitch",
-        lambda spec: spec.exchange.dead_mans_switch is DeadMansSwitch.ARMED,
-        "the exchange is not asked to cancel anything when the account falls silent",
-    ),
-    PendingField(
-        "spec.orders.stopSlippage",
-        lambda spec: spec.orders.stop_slippage != Orders().stop_slippage,
-        "no stop orders are placed yet",
+        lambda spec: spec.mode is Mode.PAPER and spec.exchange.dead_mans_switch is DeadMansSwitch.ARMED,
+        "Paper has no exchange that could cancel its orders: Armed is for Live",
     ),
 )
 

@@ -49,13 +49,13 @@ def check_capability(spec: TradingAccountSpec) -> Capability:
     """The exchange's row; ConfigurationError where Live may not use it."""
     exchange = spec.exchange
     row = find_capability(exchange.name, exchange.environment)
+    if spec.mode is not Mode.LIVE:
+        return row
     if exchange.dead_mans_switch is DeadMansSwitch.ARMED and not row.dead_mans_switch:
         raise ConfigurationError(
             f"{exchange.name} has no dead man's switch for spot orders: set spec.exchange.deadMansSwitch to "
             "Disarmed; an account that falls silent is taken over by its other replica"
         )
-    if spec.mode is not Mode.LIVE:
-        return row
     if row.deadline is Deadline.NONE:
         raise ConfigurationError(
             f"{exchange.name} enforces no deadline on orders, so one of unknown fate could not be tried "

@@ -8,7 +8,6 @@ from tests.component.api.accounts import VALID, changed
 
 ASKED: dict[str, dict[str, Any]] = {
     "spec.exchange.deadMansSwitch": {"spec.exchange.deadMansSwitch": "Armed"},
-    "spec.orders.stopSlippage": {"spec.orders.stopSlippage": "0.7"},
 }
 
 
