@@ -296,9 +296,9 @@ class Faults:
         kind = FaultKind(fault.kind.removeprefix(_EXCHANGE))
         plan, before = self._stage.exchange.faults, self._stage.exchange.faults.injected.get(kind.value, 0)
         if kind.value not in LASTING:
-            plan.inject(
-                kind, endpoint=fault.detail, times=self._draw.choice((1, 1, 2)), delay_ms=fault.amount
-            )
+            unit = "skew_ms" if kind is FaultKind.CLOCK_SKEW else "delay_ms"
+            times = self._draw.choice((1, 1, 2))
+            plan.inject(kind, endpoint=fault.detail, times=times, **{unit: fault.amount})
             if fault.detail == QUERY:
                 # Nobody asks for an order whose answer came.
                 plan.inject(FaultKind.RESET_AFTER, endpoint=ORDER, times=1)

@@ -25,7 +25,7 @@ ORDER, QUERY, CANCEL = "POST /api/v3/order", "GET /api/v3/order", "DELETE /api/v
 ACCOUNT, TRADES, TIME = "GET /api/v3/account", "GET /api/v3/myTrades", "GET /api/v3/time"
 
 # Sockets and events are struck for a while, requests once or twice.
-LASTING = ("event-delay", "event-duplicate", "event-drop", "ws-silence")
+LASTING = ("event-delay", "event-duplicate", "event-drop", "ws-silence", "ws-drop")
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +83,8 @@ _ENDPOINTS = {
     FaultKind.EVENT_DUPLICATE: ("*",),
     FaultKind.EVENT_DROP: ("*",),
     FaultKind.WS_SILENCE: ("ws*",),
+    FaultKind.WS_DROP: ("ws*",),
+    FaultKind.CLOCK_SKEW: (ORDER, ORDER, TIME),
     FaultKind.LATENCY: (ORDER, ORDER, QUERY, CANCEL, TIME),
 }
 _ORDINARY = (ORDER, ORDER, ORDER, ORDER, QUERY, CANCEL, ACCOUNT, TRADES)
@@ -136,6 +138,7 @@ def _exchange_fault(draw: random.Random, after_ms: int) -> Fault:
         FaultKind.LATE_VISIBILITY: draw.choice((200, VISIBLE_MS)),
         FaultKind.EVENT_DELAY: draw.choice((100, 800, 3_000)),
         FaultKind.RATE_LIMIT: 1_000,
+        FaultKind.CLOCK_SKEW: draw.choice((-STEP_MS, -300, 300, STEP_MS)),
     }.get(kind, 0)
     return Fault(
         kind=f"exchange-{kind.value}",
