@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -28,6 +28,7 @@ class Seen:
     equity: Decimal
     realized_pnl: Decimal
     unrealized_pnl: Decimal
+    breach: str
     reasons: str
 
     def __str__(self) -> str:
@@ -50,9 +51,9 @@ def apply(kubectl: Kubectl, keys: Mapping[str, ExchangeKey]) -> None:
         kubectl.apply(_build_secret(name, secret_name, key), account, namespace=name)
 
 
-def delete(kubectl: Kubectl) -> None:
+def delete(kubectl: Kubectl, names: Sequence[str] = NAMES) -> None:
     """The accounts first, so that each is settled by the operator, then their namespaces."""
-    for name in NAMES:
+    for name in names:
         if kubectl.find("namespace", name):
             kubectl("delete", "ta", "--all", "-n", name, "--ignore-not-found", "--timeout=90s")
             kubectl("delete", "namespace", name, "--ignore-not-found")
@@ -75,6 +76,7 @@ def look(kubectl: Kubectl, name: str) -> Seen:
         equity=Decimal(status.get("equity") or 0),
         realized_pnl=Decimal(status.get("realizedPnl") or 0),
         unrealized_pnl=Decimal(status.get("unrealizedPnl") or 0),
+        breach=(status.get("breach") or {}).get("reason", ""),
         reasons=", ".join(wrong),
     )
 

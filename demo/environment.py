@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cluster import clusters
@@ -17,7 +18,13 @@ _KIND_FOLDER = "/smarttrade-data"
 def ready_cluster() -> Target:
     """The chosen cluster, started when it does not run."""
     where = target()
-    clusters.up(where)
+    if where.origin is not Origin.LOCAL or clusters.is_there(where):
+        clusters.up(where)
+        return where
+    with ThreadPoolExecutor(1) as beside:
+        # On a bare machine Debian's packages arrive while the programs are built; `build_images` asks again.
+        beside.submit(platform.base_image, use_docker=False)
+        clusters.up(where)
     return where
 
 

@@ -40,6 +40,9 @@ def up(data: Path | None) -> None:
         progress.step("accounts: settle and remove, since their market becomes another one")
         accounts.delete(kubectl)
     platform.install(kubectl, platform.build_values(images, keys, recording))
+    if stopped := [name for name in accounts.NAMES if accounts.look(kubectl, name).breach]:
+        progress.step(f"accounts: {' and '.join(stopped)} lost what may be lost and stopped: start anew")
+        accounts.delete(kubectl, stopped)
     progress.step("accounts: alice with two replicas, bob with one, each in a namespace of its own")
     accounts.apply(kubectl, keys)
     for name in accounts.NAMES:

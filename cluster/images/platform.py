@@ -45,9 +45,6 @@ def bring(where: Target, *, research: bool = False) -> dict[str, str]:
     there, which is the only way into a cluster that was not made here.
     """
     use_docker = where.origin is Origin.KIND or (where.origin is Origin.GIVEN and docker.answers())
-    if not use_docker:
-        system_packages.require_system()
-        system_packages.install_missing(system_packages.IMAGE_PACKAGES)
     with exclusive(cache_folder() / "images" / "platform.lock"):
         wanted = images(base_image(use_docker), research)
         delivered = _with_docker(where, wanted) if use_docker else _with_buildah(where, wanted)
@@ -58,7 +55,10 @@ def bring(where: Target, *, research: bool = False) -> dict[str, str]:
 
 
 def base_image(use_docker: bool) -> str:
-    """BASE_IMAGE, or what serves where a registry can be reached, or cannot."""
+    """BASE_IMAGE, or what serves where a registry can be reached, or cannot; the latter is made when absent."""
+    if not use_docker:
+        system_packages.require_system()
+        system_packages.install_missing(system_packages.IMAGE_PACKAGES)
     return os.environ.get("BASE_IMAGE") or (_DOCKER_BASE if use_docker else base.ensure())
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from cluster.commands import run
 from cluster.errors import ClusterError, MissingRequirement
+from cluster.locks import exclusive
+from cluster.paths import cache_folder
 from cluster.progress import say, step
 
 # A program of each package, by which its presence is recognised.
@@ -52,7 +54,12 @@ def missing(packages: dict[str, str]) -> list[str]:
 
 def install_missing(packages: dict[str, str] = PACKAGES) -> None:
     """Install with apt what is missing; lists that cannot be fetched matter only if a package then cannot."""
-    wanted = missing(packages)
+    if missing(packages):
+        with exclusive(cache_folder() / "packages.lock"):
+            _install(missing(packages), packages)
+
+
+def _install(wanted: list[str], packages: dict[str, str]) -> None:
     if not wanted:
         return
     if shutil.which("apt-get") is None:

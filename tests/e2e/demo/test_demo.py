@@ -3,6 +3,7 @@
 In this order: each test goes on with the cluster that the one before has left.
 """
 
+import json
 import os
 import random
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cluster import clusters
-from cluster.kubectl import Kubectl
+from cluster.kubectl import Kubectl, eventually
 from demo import accounts, platform
 from tests import readme
 from tests.e2e.demo.conftest import Shell
@@ -70,9 +71,17 @@ def kill_when(shell: Shell, reached: str) -> None:
         os.killpg(first.pid, signal.SIGKILL)
 
 
+def lose_too_much(kubectl: Kubectl, name: str) -> None:
+    """Let the account come to its limit of loss, as one does that is left alone for hours."""
+    change = json.dumps({"spec": {"risk": {"maxDailyLoss": "0.01"}}})
+    kubectl("patch", "ta", name, "-n", name, "--type=merge", "-p", change)
+    eventually(lambda: bool(accounts.look(kubectl, name).breach), f"{name} is stopped", 120)
+
+
 def test_killed_at_any_point_it_can_be_run_again(shell: Shell, kubectl: Kubectl) -> None:
     for reached in ("cluster", "images", "platform", "accounts", "fail-over"):
         kill_when(shell, reached)
+    lose_too_much(kubectl, "bob")
     assert_both_traded(shell.run("make demo").stdout)
     listed = kubectl("get", "ta", "-A")
     assert re.search(r"alice +alice +Active +Live +True", listed), listed

@@ -26,6 +26,7 @@ def test_money_is_shown_to_the_hundredth_with_its_sign() -> None:
         equity=Decimal("9992.17761917"),
         realized_pnl=Decimal("-7.82236266"),
         unrealized_pnl=Decimal("0.00001"),
+        breach="",
         reasons="",
     )
     assert describe_result(seen) == "5 fills; equity 9992.18; PnL realised -7.82, unrealised +0.00"
