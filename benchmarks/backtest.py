@@ -1,208 +1,187 @@
-"""Bars a second of CPU time for a two-EMA crossover with orders, against NautilusTrader.
+"""Bars a second of CPU time for a two-EMA crossover with orders, beside its peers on the same candles.
 
-Both run over the same seeded month of one-minute bars, each in a process of its own: long while the fast mean
-is above the slow one, else flat, about a tenth of a bitcoin a time. Both count the orders that filled; theirs
-trades the first 200 bars too, which are warm-up here. The reference lives in a virtual environment in the
-cache.
-This file is run there too, as a script, so it imports nothing but the standard library at the top.
+The candles are those of the CSV file that SMARTTRADE_BENCH_CANDLES names (timestamp, open, high, low, close),
+else a seeded month of one-minute candles; a long run repeats them ten times, one more does as often as
+SMARTTRADE_BENCH_BARS=10000000 asks. Each package runs in a process of its own, the peers in environments in the
+cache. The rule, the packages' scripts and the comparison of trades are in `_crossover`.
 """
 
-import importlib.util
 import json
 import os
-import random
 import subprocess
 import sys
-import time
+import tempfile
 import venv
-from decimal import Decimal
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-VERSION = "1.221.0"  # the newest one for Python 3.11
-BARS = 44_600
+from benchmarks._crossover.candles import MONTH, Row, draw_rows, read_rows, repeat_rows, write_rows
+from benchmarks._crossover.compare import compare_trades
+
 ROUNDS = 2
-TARGET = 3.0
-FAST, SLOW, QUANTITY = 10, 20, "0.100000"
-SEED, START_MS, MINUTE_MS = 20_220_101, 1_640_995_200_000, 60_000
+TARGET, TARGET_WITHOUT, TARGET_MEMORY, TARGET_FLAT = 3.0, 1.0, 0.5, 1.2
+SELDOM = "500,1000"
+SCRIPTS = Path(__file__).resolve().parent / "_crossover"
+ROOT = SCRIPTS.parent.parent
+Result = dict[str, Any]
 
-Row = tuple[int, str, str, str, str]
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """`package` is pinned; some need a source distribution of a dependency."""
+
+    name: str
+    package: str
+    script: str
+
+    @property
+    def python(self) -> Path:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return cache / "smarttrade" / f"bench-{self.name}" / "venv" / "bin" / "python"
 
 
-def run() -> list[dict[str, Any]]:
-    ours, reference = _best(sys.executable), _best(str(_reference()))
-    ratio = ours["rate"] / reference["rate"]
-    return [
-        {
-            "metric": f"{BARS} one-minute bars, EMA {FAST}/{SLOW} with orders "
-            f"({ours['orders']} filled here, {reference['orders']} there)",
-            "unit": "bars/s",
-            "ours": ours["rate"],
-            "reference": reference["rate"],
-            "reference_name": f"nautilus_trader {VERSION}",
-            "ratio": ratio,
-            "target": f"ratio >= {TARGET}",
-            "met": ratio >= TARGET,
-        }
+NAUTILUS = Peer("nautilus", "nautilus_trader==1.221.0", "nautilus.py")  # the newest one for Python 3.11
+OTHERS = (
+    Peer("backtrader", "backtrader==1.9.78.123", "backtrader_cross.py"),
+    Peer("backtesting", "backtesting==0.6.6", "backtesting_cross.py"),
+)
+
+
+def run() -> list[Result]:
+    with tempfile.TemporaryDirectory() as folder:
+        rows = read_candles()
+        month = write_rows(Path(folder) / "month.csv", rows)
+        long = write_rows(Path(folder) / "long.csv", repeat_rows(rows, 10))
+        found = [*with_orders(month), *seldom(month), *ten_times(long)]
+        bars = int(os.environ.get("SMARTTRADE_BENCH_BARS", "0"))
+        if bars:
+            more = write_rows(Path(folder) / "more.csv", repeat_rows(rows, -(-bars // len(rows))))
+            found.append(flat(found[0]["ours"], ours(more)))
+        return found
+
+
+def read_candles() -> list[Row]:
+    named = os.environ.get("SMARTTRADE_BENCH_CANDLES")
+    return read_rows(Path(named)) if named else draw_rows(MONTH)
+
+
+def with_orders(file: Path) -> list[Result]:
+    """Speed, memory and trades over the month; every peer."""
+    mine, theirs = best(lambda: ours(file, "--trades")), best(lambda: ask(NAUTILUS, file, "--trades"))
+    what = f"{mine['bars']} one-minute bars, EMA 10/20 with orders ({mine['orders']})"
+    rows = [
+        speed(f"{what}; {compare_trades(mine['trades'], theirs['trades'])}", mine, theirs, NAUTILUS, TARGET),
+        build_row(
+            f"{what}, peak memory",
+            "MiB",
+            mine["peak_mib"],
+            theirs["peak_mib"],
+            NAUTILUS.package,
+            f"ratio <= {TARGET_MEMORY}",
+            mine["peak_mib"] <= TARGET_MEMORY * theirs["peak_mib"],
+        ),
     ]
-
-
-def build_bars(count: int = BARS) -> list[Row]:
-    """(open time in ms, open, high, low, close), prices with two decimals."""
-    draw, price, rows = random.Random(SEED), 46_319.0, []
-    for number in range(count):
-        path = [price]
-        for _ in range(4):
-            path.append(path[-1] * (1 + draw.gauss(0, 0.0004)))
+    for peer in OTHERS:
+        result = ask(peer, file, "--trades")
         rows.append(
-            (START_MS + number * MINUTE_MS, *(f"{p:.2f}" for p in (path[0], max(path), min(path), path[-1])))
+            speed(f"{what}; {compare_trades(mine['trades'], result['trades'])}", mine, result, peer, None)
         )
-        price = path[-1]
-    return rows  # type: ignore[return-value]
+    return rows
 
 
-def _best(python: str) -> dict[str, Any]:
-    found = []
-    for _ in range(ROUNDS):
-        done = subprocess.run(
-            [python, __file__], check=True, capture_output=True, text=True, env=_environment()
-        )
-        found.append(json.loads(done.stdout.splitlines()[-1]))
-    return max(found, key=lambda result: float(result["rate"]))
+def seldom(file: Path) -> list[Result]:
+    mine, theirs = (
+        best(lambda: ours(file, "--periods", SELDOM)),
+        best(lambda: ask(NAUTILUS, file, "--periods", SELDOM)),
+    )
+    what = f"{mine['bars']} one-minute bars, EMA 500/1000, hardly an order ({mine['orders']})"
+    return [speed(what, mine, theirs, NAUTILUS, TARGET_WITHOUT)]
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-
-
-def _reference() -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "smarttrade" / "bench-nautilus" / "venv"
-    python = folder / "bin" / "python"
-    asked = [str(python), "-c", f"import nautilus_trader as n; assert n.__version__ == '{VERSION}'"]
-    if not python.exists() or subprocess.run(asked, check=False, capture_output=True).returncode:
-        venv.create(folder, with_pip=True, clear=True)
-        wanted = f"nautilus_trader=={VERSION}"
-        subprocess.run([str(python), "-m", "pip", "install", "-q", "--only-binary=:all:", wanted], check=True)
-    return python
-
-
-def measure_ours(rows: list[Row]) -> dict[str, Any]:
-    """The whole account: evaluation, risk, order life, matching."""
-    from smarttrade.api.load import parse_account
-    from smarttrade.backtest.history import build_history
-    from smarttrade.backtest.options import Assumptions
-    from smarttrade.backtest.run import Backtest
-    from smarttrade.simulator.recorded import RecordedCandle, Recording
-
-    candles = [
-        RecordedCandle(row[0], Decimal(row[1]), Decimal(row[2]), Decimal(row[3]), Decimal(row[4]), Decimal(1))
-        for row in rows
+def ten_times(file: Path) -> list[Result]:
+    mine, theirs = ours(file), ask(NAUTILUS, file)
+    what = f"{mine['bars']} one-minute bars, EMA 10/20 with orders ({mine['orders']})"
+    return [
+        speed(what, mine, theirs, NAUTILUS, TARGET),
+        build_row(
+            f"{what}, peak memory",
+            "MiB",
+            mine["peak_mib"],
+            theirs["peak_mib"],
+            NAUTILUS.package,
+            f"ratio <= {TARGET_MEMORY}",
+            mine["peak_mib"] <= TARGET_MEMORY * theirs["peak_mib"],
+        ),
     ]
-    history = build_history({"BTC/USDT": Recording(candles, [], [])})
-    account = parse_account(_manifest())
-    started = time.process_time()
-    recorded = Backtest(account, history, Assumptions()).run()
-    return _result(started, len(recorded.fills))
 
 
-def _manifest() -> dict[str, Any]:
+def flat(month: float, long: Result) -> Result:
+    """Whether a bar costs as much in a long run as in the month."""
+    return build_row(
+        f"{long['bars']} bars against the month, {long['peak_mib']:.0f} MiB at the peak",
+        "bars/s",
+        rate(long),
+        month,
+        "smarttrade, the month",
+        f"ratio >= {1 / TARGET_FLAT:.2f}",
+        rate(long) * TARGET_FLAT >= month,
+    )
+
+
+def speed(what: str, mine: Result, theirs: Result, peer: Peer, target: float | None) -> Result:
+    ratio = rate(mine) / rate(theirs)
+    met = None if target is None else ratio >= target
+    told = None if target is None else f"ratio >= {target}"
+    return build_row(what, "bars/s", rate(mine), rate(theirs), peer.package, told, met)
+
+
+def build_row(
+    metric: str, unit: str, mine: float, theirs: float, name: str, target: str | None, met: bool | None
+) -> Result:
     return {
-        "apiVersion": "smarttrade.io/v1alpha1",
-        "kind": "TradingAccount",
-        "metadata": {"name": "bench", "namespace": "bench"},
-        "spec": {
-            "mode": "Paper",
-            "exchange": {"name": "binance", "environment": "Simulator"},
-            "markets": [{"symbol": "BTC/USDT"}],
-            "strategy": {
-                "name": "ma-cross",
-                "timeframe": "1m",
-                "parameters": {"fast": FAST, "slow": SLOW, "fraction": "0.01"},
-            },
-            "capital": {"currency": "USDT", "allocation": "463190"},
-            "risk": {
-                "maxOrderNotional": "463190",
-                "maxPositionNotional": "463190",
-                "maxDailyLoss": "463189",
-                "maxDrawdown": "0.99",
-            },
-        },
+        "metric": metric,
+        "unit": unit,
+        "ours": mine,
+        "reference": theirs,
+        "reference_name": name,
+        "ratio": mine / theirs,
+        "target": target,
+        "met": met,
     }
 
 
-def measure_nautilus(rows: list[Row]) -> dict[str, Any]:
-    """Its backtest engine with bar execution, a cash account and its own EMA."""
+def rate(result: Result) -> float:
+    return float(result["bars"] / result["seconds"])
 
-    def load(name: str) -> Any:
-        return importlib.import_module(f"nautilus_trader.{name}")
 
-    data, enums, objects = load("model.data"), load("model.enums"), load("model.objects")
-    config, backtest, currencies = load("config"), load("backtest.engine"), load("model.currencies")
-    mean = load("indicators").ExponentialMovingAverage
-    instrument = load("test_kit.providers").TestInstrumentProvider.btcusdt_binance()
-    kind = data.BarType.from_str("BTCUSDT.BINANCE-1-MINUTE-LAST-EXTERNAL")
+def best(measure: Any) -> Result:
+    return max((measure() for _ in range(ROUNDS)), key=rate)
 
-    class Cross(load("trading.strategy").Strategy):  # type: ignore[misc]
-        def on_start(self) -> None:
-            self.fast, self.slow = mean(FAST), mean(SLOW)
-            self.register_indicator_for_bars(kind, self.fast)
-            self.register_indicator_for_bars(kind, self.slow)
-            self.long = False
-            self.subscribe_bars(kind)
 
-        def on_bar(self, bar: Any) -> None:
-            if not self.indicators_initialized():
-                return
-            above = self.fast.value > self.slow.value
-            if above is self.long:
-                return
-            self.long = above
-            side = enums.OrderSide.BUY if above else enums.OrderSide.SELL
-            self.submit_order(
-                self.order_factory.market(instrument.id, side, objects.Quantity.from_str(QUANTITY))
-            )
+def ours(file: Path, *options: str) -> Result:
+    return execute([sys.executable, "-m", "benchmarks._crossover.ours", str(file), *options])
 
-    engine = backtest.BacktestEngine(
-        backtest.BacktestEngineConfig(
-            logging=config.LoggingConfig(bypass_logging=True),
-            risk_engine=config.RiskEngineConfig(bypass=False),
+
+def ask(peer: Peer, file: Path, *options: str) -> Result:
+    return execute([str(prepare(peer)), str(SCRIPTS / peer.script), str(file), *options])
+
+
+def execute(command: Sequence[str]) -> Result:
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT)
+    result: Result = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def prepare(peer: Peer) -> Path:
+    """The peer's interpreter, installed once for each version."""
+    python, mark = peer.python, peer.python.parent.parent / "installed"
+    if not mark.exists() or mark.read_text() != peer.package:
+        venv.create(python.parent.parent, with_pip=True, clear=True)
+        subprocess.run(
+            [str(python), "-m", "pip", "install", "-q", "--prefer-binary", peer.package], check=True
         )
-    )
-    engine.add_venue(
-        load("model.identifiers").Venue("BINANCE"),
-        enums.OmsType.NETTING,
-        enums.AccountType.CASH,
-        [objects.Money(1_000_000, currencies.USDT), objects.Money(10, currencies.BTC)],
-    )
-    engine.add_instrument(instrument)
-    one = objects.Quantity.from_str("1.000000")
-    engine.add_data(
-        [
-            data.Bar(
-                kind,
-                *(objects.Price.from_str(p) for p in prices),
-                one,
-                (ms + MINUTE_MS) * 10**6,
-                (ms + MINUTE_MS) * 10**6,
-            )
-            for ms, *prices in rows
-        ]
-    )
-    engine.add_strategy(Cross())
-    started = time.process_time()
-    engine.run()
-    return _result(started, len(engine.cache.orders_closed()))
-
-
-def _result(started: float, orders: int) -> dict[str, Any]:
-    return {"rate": BARS / (time.process_time() - started), "orders": orders}
-
-
-def main() -> None:
-    there = importlib.util.find_spec("nautilus_trader") is not None
-    print(json.dumps((measure_nautilus if there else measure_ours)(build_bars())))
-
-
-if __name__ == "__main__":
-    main()
+        mark.write_text(peer.package)
+    return python
