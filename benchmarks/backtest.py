@@ -2,8 +2,8 @@
 
 The candles are those of the CSV file that SMARTTRADE_BENCH_CANDLES names (timestamp, open, high, low, close),
 else a seeded month of one-minute candles; a long run repeats them ten times, one more does as often as
-SMARTTRADE_BENCH_BARS=10000000 asks. Each package runs in a process of its own, the peers in environments in the
-cache. The rule, the packages' scripts and the comparison of trades are in `_crossover`.
+SMARTTRADE_BENCH_BARS=10000000 asks. Each package runs in a process of its own, the peers in environments in
+the cache. The rule, the packages' scripts and the comparison of trades are in `_crossover`.
 """
 
 import json

@@ -21,7 +21,7 @@ class Comparison:
     def __str__(self) -> str:
         return (
             f"{self.same} of {self.ours} trades in the same candles, {self.before} of theirs before our "
-            f"first, {self.elsewhere} elsewhere; our prices cost {self.dearer * 1e4:+.2f} basis points more a trade"
+            f"first, {self.elsewhere} elsewhere; our prices cost {self.dearer * 1e4:+.2f} basis points more"
         )
 
 
@@ -29,10 +29,10 @@ def compare_trades(ours: Sequence[Trade], theirs: Sequence[Trade]) -> Comparison
     """Theirs may begin earlier: what they traded while we warmed up is counted apart."""
     if not ours:
         return Comparison(0, 0, len(theirs), 0, 0.0)
-    began_ms = ours[0][0]
+    began = _candles(ours[0])
     known = {_candles(trade): trade for trade in theirs}
     pairs = [(trade, known[_candles(trade)]) for trade in ours if _candles(trade) in known]
-    before = sum(trade[0] < began_ms for trade in theirs)
+    before = sum(_candles(trade) < began for trade in theirs)
     worse = [a[1] / b[1] - a[3] / b[3] for a, b in pairs]
     return Comparison(
         ours=len(ours),
