@@ -55,7 +55,7 @@ def bring(where: Target, *, research: bool = False) -> dict[str, str]:
 
 
 def base_image(use_docker: bool) -> str:
-    """BASE_IMAGE, or what serves where a registry can be reached, or cannot; the latter is made when absent."""
+    """BASE_IMAGE, or what serves where a registry can be reached, or cannot; that one is made if need be."""
     if not use_docker:
         system_packages.require_system()
         system_packages.install_missing(system_packages.IMAGE_PACKAGES)
