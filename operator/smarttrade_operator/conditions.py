@@ -15,6 +15,7 @@ from smarttrade.messages import Check
 from smarttrade_operator.diagnose import Problem
 from smarttrade_operator.drift import Drift
 from smarttrade_operator.reports import PodVoice, Voices
+from smarttrade_operator.sharing import Claim
 
 Condition = dict[str, Any]
 
@@ -50,6 +51,7 @@ class Findings:
     deleting: bool = False
     replicas: int = 1
     ready_replicas: int = 0
+    claims: tuple[Claim, ...] = ()
 
 
 def judge(findings: Findings) -> list[Verdict]:

@@ -76,7 +76,9 @@ def build_plan(manifest: Manifest, settings: Settings, catalogue: Catalogue, bui
         identity=identity,
         pair=pair,
         children=tuple(build_children(blueprint)),
-        secret=build_credentials_secret(blueprint, pair.credentials, renew_at_s=pair.renew_at),
+        secret=build_credentials_secret(
+            blueprint, pair.credentials, fingerprint_key=pair.fingerprint_key, renew_at_s=pair.renew_at
+        ),
         control=build_control(account, deleting=False),
         pending_fields=tuple(
             f"{field.path}: {field.meanwhile}" for field in fields_without_effect(account.spec)

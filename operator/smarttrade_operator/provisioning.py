@@ -101,6 +101,10 @@ class Provisioning:
         self._written.add(key)
         return True
 
+    def control_of(self, key: Key) -> AccountControl | None:
+        """What was written last."""
+        return self._controls.get(key)
+
     async def remove(self, identity: AccountIdentity) -> None:
         """Take both accounts and all they stored out of NATS."""
         async with self._turn():

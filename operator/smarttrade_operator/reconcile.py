@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import msgspec
+
 from smarttrade.api.catalogue import Catalogue
 from smarttrade.errors import ConfigurationError
+from smarttrade.messages import AccountControl
 from smarttrade_operator.apply import Applier
 from smarttrade_operator.cache import Cache, Observed
 from smarttrade_operator.conditions import Findings
@@ -31,10 +34,13 @@ from smarttrade_operator.removal import Removal
 from smarttrade_operator.reports import FRESH_S, Reports
 from smarttrade_operator.rollout import Rollouts
 from smarttrade_operator.settings import Settings
+from smarttrade_operator.sharing import Claim, build_claims, judge_sharing, read_claims
 from smarttrade_operator.steps import Steps, reason_of
 
 _STUCK_RECHECK_S = 5.0
 _ROLLOUT_RECHECK_S = 2.0
+SHARED_RECHECK_S = 15.0
+CLAIM_RECHECK_S = 0.3
 
 
 @dataclass(slots=True)
@@ -49,6 +55,7 @@ class Memory:
     provisioned_s: float = 0.0
     warnings: dict[str, Problem] = field(default_factory=dict)
     warnings_read_s: float = float("-inf")
+    claims: tuple[Claim, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -151,7 +158,33 @@ class Reconciler:
             self.provisioning.forget(key)
         if await self.provisioning.provision(plan.identity, plan.replicas):
             memory.provisioned_s = self.clock()
-        await self.provisioning.write_control(plan.identity, plan.control)
+        await self.provisioning.write_control(plan.identity, self._control(key, plan, memory))
+
+    def _control(self, key: Key, plan: Plan, memory: Memory) -> AccountControl:
+        """With the word on whether the account's exchange account is its alone.
+
+        A mark is cleared once the claim to it is in the status: what only this process knew would be gone
+        with it, and another account could claim the same.
+        """
+        verdict = judge_sharing(key, self._claim_marks(key, memory), self._claims_of_others(key))
+        kept = {claim.mark for claim in read_claims(self.cache.get(key).account or {})}
+        cleared = tuple(mark for mark in verdict.cleared if mark in kept)
+        return msgspec.structs.replace(plan.control, cleared=cleared, shared=verdict.shared)
+
+    def _claim_marks(self, key: Key, memory: Memory) -> tuple[Claim, ...]:
+        if memory.claims is None:
+            memory.claims = read_claims(self.cache.get(key).account or {})
+        voices = self.reports.of(key)
+        shown = next((v.execution.fingerprints for v in voices.pods if v.execution), ())
+        memory.claims = build_claims(memory.claims, shown, datetime.now(UTC))
+        return memory.claims
+
+    def _claims_of_others(self, own: Key) -> Iterator[tuple[Key, tuple[Claim, ...]]]:
+        for key in self.cache.accounts():
+            memory, account = self._memories.get(key), self.cache.get(key).account
+            if key != own and account is not None:
+                known = memory.claims if memory else None
+                yield key, read_claims(account) if known is None else known
 
     def _silent(self, key: Key, memory: Memory) -> bool:
         """Nobody reports although pods are ready: perhaps NATS has lost the account."""
@@ -203,8 +236,18 @@ class Reconciler:
             recheck_s,
             self.reports.next_silence_s(key),
             None if findings.voices.settled else FRESH_S,
+            self._recheck_sharing_s(key, memory),
         ]
         return min((wait for wait in waits if wait is not None), default=None)
+
+    def _recheck_sharing_s(self, key: Key, memory: Memory) -> float | None:
+        """A claim that was just written can be cleared; and another account may go, which nothing tells."""
+        claims = memory.claims or ()
+        known = self.provisioning.control_of(key)
+        shared = judge_sharing(key, claims, self._claims_of_others(key)).shared
+        if known is not None and not shared and {claim.mark for claim in claims} - set(known.cleared):
+            return CLAIM_RECHECK_S
+        return SHARED_RECHECK_S if shared else None
 
     def _findings(
         self,
@@ -225,6 +268,7 @@ class Reconciler:
             pending_fields=plan.pending_fields if plan else (),
             replicas=plan.replicas if plan else 1,
             ready_replicas=_ready_replicas(observed),
+            claims=self._claim_marks(key, memory),
         )
 
     async def _diagnose(self, key: Key, memory: Memory) -> tuple[list[Problem], float | None]:

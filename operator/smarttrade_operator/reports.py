@@ -133,6 +133,7 @@ def _telling(report: Report) -> tuple[Any, ...]:
             report.effective_state,
             report.breach_id,
             report.fills,
+            report.fingerprints,
             checks,
         )
     evaluation = report.evaluation

@@ -16,6 +16,7 @@ from typing import Any
 from smarttrade.api import Phase
 from smarttrade.messages import ExecutionReport, Position
 from smarttrade_operator.conditions import REPORTED, Condition, Findings, judge, stamp
+from smarttrade_operator.sharing import write_claims
 
 Status = dict[str, Any]
 
@@ -38,6 +39,7 @@ def build_status(findings: Findings, previous: Status, nats_cluster: str, now: d
         "natsCluster": previous.get("natsCluster") or nats_cluster,
         "readyReplicas": findings.ready_replicas,
         "conditions": conditions,
+        "exchangeMarks": write_claims(findings.claims),
     }
     kept = {
         name: previous[name] for name in (*_NUMBERS, "asOf", "effectiveState", "breach") if name in previous
@@ -177,6 +179,7 @@ def _urgent(status: Status) -> Status:
     names = ("observedGeneration", "phase", "effectiveState", "leader", "readyReplicas", "natsCluster")
     verdicts = [(c["type"], c["status"], c["reason"]) for c in status.get("conditions") or []]
     return {name: status.get(name) for name in names} | {
+        "marks": status.get("exchangeMarks") or [],
         "breach": (status.get("breach") or {}).get("id"),
         "conditions": sorted(verdicts),
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 from smarttrade.api import Mode
 from smarttrade_operator.children.blueprint import Blueprint
+from smarttrade_operator.children.credentials import FINGERPRINT
 
 Part = dict[str, Any]
 
@@ -65,13 +66,15 @@ def build_volumes(blueprint: Blueprint) -> list[Part]:
 
 
 def _build_credentials_volume(blueprint: Blueprint, role: str) -> Part:
-    file = f"{role}.creds"
+    files = [f"{role}.creds"]
+    if role == "execution" and trades_live(blueprint):
+        files.append(FINGERPRINT)
     return {
         "name": f"nats-{role}",
         "secret": {
             "secretName": blueprint.secret_name,
             "defaultMode": 0o444,
-            "items": [{"key": file, "path": file}],
+            "items": [{"key": file, "path": file} for file in files],
         },
     }
 

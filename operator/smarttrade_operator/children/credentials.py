@@ -13,21 +13,21 @@ from smarttrade_operator.children.blueprint import Blueprint, build_child
 from smarttrade_operator.kinds import SECRET, Manifest
 
 RENEW_AT = "smarttrade.io/renew-at"
+FINGERPRINT = "fingerprint.key"
 
 
 def build_credentials_secret(
-    blueprint: Blueprint, credentials: Mapping[str, str], *, renew_at_s: int
+    blueprint: Blueprint, credentials: Mapping[str, str], *, fingerprint_key: str, renew_at_s: int
 ) -> Manifest:
     """`credentials` is role -> text of the .creds file; `renew_at_s`, in seconds since the epoch, is
-    when they change next."""
+    when they change next. `fingerprint_key` is the installation's, see `sharing`."""
+    files = {f"{role}.creds": text for role, text in credentials.items()} | {FINGERPRINT: fingerprint_key}
     secret = build_child(
         blueprint,
         SECRET,
         blueprint.secret_name,
         type="Opaque",
-        data={
-            f"{role}.creds": b64encode(text.encode()).decode() for role, text in sorted(credentials.items())
-        },
+        data={name: b64encode(text.encode()).decode() for name, text in sorted(files.items())},
     )
     secret["metadata"]["annotations"] = {RENEW_AT: str(renew_at_s)}
     return secret

@@ -71,6 +71,16 @@ class PositionStatus(Model):
     """Unrealised profit and loss at asOf."""
 
 
+class ExchangeMark(Model):
+    """A keyed mark of API key or exchange account; it says nothing but which accounts share one."""
+
+    mark: Annotated[str, Field(max_length=64)]
+    """The mark."""
+    since: Annotated[str, Field(max_length=40)]
+    """When this account showed it first; of two that show one mark, the earlier keeps it."""
+
+
+ExchangeMarks = Annotated[list[ExchangeMark], Field(max_length=8, json_schema_extra=list_map("mark"))]
 Positions = Annotated[list[PositionStatus], Field(max_length=64, json_schema_extra=list_map("symbol"))]
 Conditions = Annotated[list[Condition], Field(max_length=32, json_schema_extra=list_map("type"))]
 
@@ -108,5 +118,7 @@ class TradingAccountStatus(Model):
     """What the ledger holds."""
     as_of: Timestamp | None = None
     """When the numbers were true."""
+    exchange_marks: ExchangeMarks = Field(default_factory=list)
+    """By which two accounts on one exchange account are found out."""
     conditions: Conditions = Field(default_factory=list)
     """Verdicts, one a type."""

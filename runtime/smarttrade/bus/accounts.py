@@ -60,6 +60,7 @@ class AccountPair:
     strategy_public: str
     credentials: dict[str, str]
     renew_at: int
+    fingerprint_key: str = ""
 
     @property
     def jwts(self) -> dict[str, str]:
@@ -96,6 +97,7 @@ def build_accounts(
         strategy_public=strategy.public,
         credentials={role: _user_credentials(keys, identity, role, start) for role in subjects.ROLES},
         renew_at=start + RENEWAL_S,
+        fingerprint_key=keys.fingerprint_key,
     )
 
 

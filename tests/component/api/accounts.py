@@ -347,6 +347,7 @@ _EVERYTHING: dict[str, Any] = {
         "environment": "Production",
         "credentialsSecretRef": {"name": "alice-binance"},
         "unverified": "Accept",
+        "withdrawals": "Accept",
         "deadMansSwitch": "Armed",
     },
     "markets": [{"symbol": "BTC/USDT", "maxPositionNotional": "5000"}],

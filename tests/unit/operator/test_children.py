@@ -44,7 +44,10 @@ CASES: dict[str, Any] = {
     ),
     "pod-disruption-budget": lambda: build_pod_disruption_budget(build_blueprint()),
     "credentials": lambda: build_credentials_secret(
-        build_blueprint(), {"monitoring": "m", "evaluation": "v", "execution": "x"}, renew_at_s=1_800_000_000
+        build_blueprint(),
+        {"monitoring": "m", "evaluation": "v", "execution": "x"},
+        fingerprint_key="f",
+        renew_at_s=1_800_000_000,
     ),
 }
 
