@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from smarttrade.exchange.reports import OrderKind
 from smarttrade.execution.context import Context
 from smarttrade.execution.effects import Cancel, Query
 from smarttrade.execution.orders import Order, OrderState
@@ -34,6 +35,23 @@ class Cancelling:
         ctx.cancelling[order.cid] = ctx.now_ms + _AGAIN_MS
         ctx.emit(Cancel(cid=order.cid, market=order.market, order_id=order.order_id))
         ctx.wake_at(ctx.now_ms + _AGAIN_MS)
+
+    def halt(self, orders: Iterable[Order]) -> None:
+        """Cancel everything that could rest, by its client id also what may not even exist."""
+        for order in orders:
+            if order.state is OrderState.UNKNOWN and order.kind is not OrderKind.LIMIT_IOC:
+                self._try(order)
+            else:
+                self.request(order)
+
+    def _try(self, order: Order) -> None:
+        """Proves nothing, whatever the answer: the order may arrive later, and is asked for as before."""
+        ctx = self._ctx
+        due = ctx.cancelling.get(order.cid, 0.0)
+        if ctx.now_ms >= due:
+            due = ctx.cancelling[order.cid] = ctx.now_ms + _AGAIN_MS
+            ctx.emit(Cancel(cid=order.cid, market=order.market, order_id=order.order_id))
+        ctx.wake_at(due)
 
     def request_all(self, orders: Iterable[Order]) -> None:
         for order in orders:

@@ -39,7 +39,7 @@ from smarttrade.execution.snapshot import encode_snapshot
 from smarttrade.execution.switch import Switch
 from smarttrade.execution.working import Working
 from smarttrade.identity import AccountIdentity
-from smarttrade.messages import DecisionOutcome, Outcome
+from smarttrade.messages import DecisionOutcome, EffectiveState, Outcome
 
 WOULD_MATCH = "WouldMatch"
 _IN_FLIGHT = (OrderState.PENDING_NEW, OrderState.UNKNOWN)
@@ -142,6 +142,8 @@ class Core:
     def _work(self) -> None:
         self.resolution.advance()
         self.fills.chase()
+        if self.accounting.state().state is EffectiveState.HALTED:
+            self.cancelling.halt(self.ctx.book.unsettled())
         for market in sorted(self._dirty):
             self.working.advance(market)
         self._dirty.clear()

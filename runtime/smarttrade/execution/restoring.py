@@ -70,7 +70,7 @@ class Restoring:
 
     def read(self, event: HistoryRead) -> None:
         """Take over own orders that the log does not know, with their fills."""
-        ctx, fresh = self._ctx, self._ctx.book.restoring
+        fresh = self._ctx.book.restoring
         self._remember_strangers(event)
         trades: dict[tuple[str, str], list[TradeReport]] = {}
         for trade in event.trades:

@@ -8,6 +8,7 @@ import pytest
 
 from smarttrade.exchange.reports import OrderKind, VenueStatus
 from smarttrade.execution import effects as fx
+from smarttrade.execution.orders import OrderState
 from smarttrade.messages import Check, EffectiveState, OrderStyle, Outcome, Side
 from tests.unit.execution.desk import BTC, ETH, Desk
 
@@ -195,3 +196,28 @@ def test_cut_off_from_the_bus_the_resting_entries_are_cancelled_after_the_time_d
 
 def _check(checks: list[Check], kind: str) -> Check:
     return next(check for check in checks if check.type == kind)
+
+
+def test_halted_cancels_before_the_account_was_compared_and_whatever_the_lease() -> None:
+    leader = Desk().lead()
+    cid = rest_bid(leader)
+    desk = Desk("b", log=leader.log)
+    desk.replay()
+    desk.control()
+    desk.feed(fx.LeaseGained(until_ms=desk.now_ms + 700))
+    desk.sleep(5_000)
+    desk.control(3, state="Halted")
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [cid]
+
+
+def test_halted_cancels_an_order_of_unknown_fate_by_its_id_and_asks_on(desk: Desk) -> None:
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    [send] = desk.sends()
+    desk.uncertain(send.cid)
+    desk.control(state="Halted")
+    desk.advance(950)
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [send.cid]
+    desk.feed(fx.CancelFailed(cid=send.cid, gone=True, reason="no such order"))
+    assert desk.order(send.cid).state is OrderState.UNKNOWN
+    desk.advance(1_000)
+    assert desk.take(fx.Cancel)
