@@ -51,7 +51,7 @@ def test_discovery_leaves_the_harness_itself_out(tmp_path: Path):
 
 def test_an_unknown_name_is_refused_with_what_there_is(capsys: pytest.CaptureFixture[str]):
     assert harness.main(["nothing"]) == 2
-    assert "log_replay" in capsys.readouterr().err
+    assert "recovery" in capsys.readouterr().err
 
 
 def test_a_target_that_is_missed_is_no_failure_but_a_crash_is(
