@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
+from statistics import median
 
 from smarttrade.bus.accounts import core_key, strategy_key
 from smarttrade.bus.provision import Provisioner
 from smarttrade.identity import AccountIdentity
-from tests.component.operator.harness import Manifest, eventually
+from tests.component.operator.harness import Manifest, eventually, seconds_until
 from tests.e2e.operator.conftest import Platform
 
 MakeAccount = Callable[..., str]
@@ -80,17 +80,15 @@ def _restarts(platform: Platform, name: str) -> dict[str, int]:
 
 
 def test_states_take_effect_within_a_second(platform: Platform, account: MakeAccount) -> None:
-    """The quickest of several changes counts: a busy machine may delay any one of them."""
+    """From the moment the API server has the change; a busy machine may delay any one of them."""
     name = account("dave")
     _wait_ready(platform, name)
     taken_s = []
     for state in ("Paused", "Active", "ReduceOnly", "Active", "Halted"):
-        began = time.monotonic()
         platform.users.patch("TradingAccount", name, {"spec": {"state": state}})
-        eventually(lambda s=state: platform.status(name)["effectiveState"] == s, 20, state)
-        taken_s.append(time.monotonic() - began)
+        taken_s.append(seconds_until(lambda s=state: platform.status(name)["effectiveState"] == s, state))
     print("state changes took", [f"{seconds * 1000:.0f} ms" for seconds in taken_s])
-    assert min(taken_s) < 1.0
+    assert median(taken_s) < 1.0
 
 
 def test_drift_is_repaired_without_touching_the_pods(platform: Platform, account: MakeAccount) -> None:
@@ -100,9 +98,9 @@ def test_drift_is_repaired_without_touching_the_pods(platform: Platform, account
     rules = platform.users.get("NetworkPolicy", name)["spec"]["egress"]
     open_egress = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}
     platform.users.patch("NetworkPolicy", name, {"spec": {"egress": [*rules, open_egress]}})
-    eventually(lambda: platform.users.get("NetworkPolicy", name)["spec"]["egress"] == rules, 5, "policy")
+    closed_s = seconds_until(lambda: platform.users.get("NetworkPolicy", name)["spec"]["egress"] == rules)
     platform.users.delete("NetworkPolicy", name)
-    platform.users.wait("NetworkPolicy", name, 5)
+    back_s = seconds_until(lambda: platform.users.find("NetworkPolicy", name), "the policy is back")
 
     sidecar = {"spec": {"template": {"spec": {"containers": [{"name": "miner", "image": "miner:1"}]}}}}
     platform.users.patch("Deployment", name, sidecar)
@@ -111,7 +109,9 @@ def test_drift_is_repaired_without_touching_the_pods(platform: Platform, account
         containers = platform.users.get("Deployment", name)["spec"]["template"]["spec"]["containers"]
         return len(containers) == 3
 
-    eventually(has_no_sidecar, 5, "the sidecar is removed")
+    removed_s = seconds_until(has_no_sidecar, "the sidecar is removed")
+    print("repairs took", [f"{seconds * 1000:.0f} ms" for seconds in (closed_s, back_s, removed_s)])
+    assert median([closed_s, back_s, removed_s]) < 2.0
     eventually(lambda: {pod["metadata"]["uid"] for pod in platform.pods(name)} == pods, 60, "the same pods")
 
 
