@@ -12,10 +12,12 @@ import typer
 import uvloop
 
 from smarttrade.errors import ConfigurationError, SmartTradeError
+from smarttrade.simulator import administration
 from smarttrade.simulator.config import SimulatorConfig, load_config
 from smarttrade.simulator.simulator import Simulator
 
 app = typer.Typer(help="A simulated exchange that speaks Binance Spot's REST and websocket protocol.")
+administration.register(app)
 
 
 @app.callback(invoke_without_command=True)
@@ -45,6 +47,9 @@ def simulator(
     weight_limit: Annotated[
         int | None, typer.Option(help="Request weight a minute and address; 0: none.")
     ] = None,
+    listed: Annotated[
+        int | None, typer.Option(help="Symbols in exchangeInfo at least; the rest are quiet markets.")
+    ] = None,
     history: Annotated[float | None, typer.Option(help="Market seconds of candles before the start.")] = None,
 ) -> None:
     """Run the exchange; prints its addresses as one JSON line, then its end on SIGTERM or SIGINT."""
@@ -64,6 +69,7 @@ def simulator(
         "admin_port": admin_port,
         "admin_token": admin_token,
         "weight_limit": weight_limit,
+        "listed": listed,
         "history_s": history,
     }
     try:

@@ -55,6 +55,17 @@ def exchange_info(call: Call) -> Any:
     }
 
 
+def no_derivatives(call: Call) -> Any:
+    """Clients that load all of an exchange's markets find that it has no futures and no options."""
+    return {
+        "timezone": "UTC",
+        "serverTime": call.now_ms(),
+        "rateLimits": [],
+        "symbols": [],
+        "optionSymbols": [],
+    }
+
+
 def depth(call: Call) -> Any:
     data = call.market()
     data.note_snapshot()

@@ -3,14 +3,17 @@
 Messages are built only for subscribed streams: most markets of an exchange have no listener at any moment.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 from smarttrade.matching import PublicTrade
 from smarttrade.simulator import render_market, render_market_events
 from smarttrade.simulator.marketdata import MarketData
+from smarttrade.simulator.render_market_events import Json
 from smarttrade.simulator.subscriptions import Subscriptions
 from smarttrade.simulator.venue import Venue
 
+Build = Callable[[MarketData, int], Json]
 _WINDOWS = ("1h", "4h", "1d")
 _DIFFERENCES = ("depth", "depth@100ms", "depth@1000ms")
 
@@ -124,26 +127,26 @@ class Publisher:
 
     def all_tickers(self, now_ms: int) -> None:
         """Arrays of all markets that have changed since the array before."""
-        if not any(self.to.kinds(name) for name in ("!ticker", "!miniTicker", *_window_names())):
+        if not any(self.to.kinds(name) for name in _ALL_BUILDERS):
             return
         changed = [data for data in self.venue.data.values() if data.take_ticked()]
         if not changed:
             return
-        self.to.publish(
-            "!ticker@arr", lambda: [render_market_events.build_ticker_event(d, now_ms) for d in changed]
-        )
-        self.to.publish(
-            "!miniTicker@arr",
-            lambda: [render_market_events.build_mini_ticker_event(d, now_ms) for d in changed],
-        )
-        for window in _WINDOWS:
-            rows = partial(_build_windows, changed, window, now_ms)
-            self.to.publish(f"!ticker_{window}@arr", rows)
+        for kind, build in _ALL_BUILDERS.items():
+            for speed in self.to.kinds(kind):
+                self.to.publish(f"{kind}@{speed}", partial(_build_all, build, changed, now_ms))
 
 
-def _window_names() -> tuple[str, ...]:
-    return tuple(f"!ticker_{window}" for window in _WINDOWS)
+def _build_window(window: str, data: MarketData, now_ms: int) -> Json:
+    return render_market_events.build_window_event(data, window, now_ms)
 
 
-def _build_windows(changed: list[MarketData], window: str, now_ms: int) -> list[render_market_events.Json]:
-    return [render_market_events.build_window_event(data, window, now_ms) for data in changed]
+def _build_all(build: Build, changed: list[MarketData], now_ms: int) -> list[Json]:
+    return [build(data, now_ms) for data in changed]
+
+
+_ALL_BUILDERS: dict[str, Build] = {
+    "!ticker": render_market_events.build_ticker_event,
+    "!miniTicker": render_market_events.build_mini_ticker_event,
+    **{f"!ticker_{window}": partial(_build_window, window) for window in _WINDOWS},
+}

@@ -277,6 +277,6 @@ def build_public_app(simulator: Simulator) -> web.Application:
     app.router.add_get("/ws-api/v3", simulator.api_socket.serve)
     for path in ("/ws", "/ws/{tail:.*}", "/stream", "/stream/{tail:.*}"):
         app.router.add_get(path, simulator.streams.serve)
-    for path in ("/api/{tail:.*}", "/sapi/{tail:.*}"):
-        app.router.add_route("*", path, rest.serve)
+    for prefix in ("api", "sapi", "fapi", "dapi", "eapi"):
+        app.router.add_route("*", f"/{prefix}/{{tail:.*}}", rest.serve)
     return app

@@ -13,7 +13,7 @@ from smarttrade.simulator.candles import INTERVALS
 from smarttrade.simulator.connections import Connection, frame
 
 _PARTIAL_DEPTH = re.compile(r"^depth(5|10|20)(@100ms|@1000ms)?$")
-_ALL_MARKETS = re.compile(r"^!(ticker|miniTicker|ticker_(1h|4h|1d))@arr$")
+_ALL_MARKETS = re.compile(r"^!(ticker|miniTicker|ticker_(1h|4h|1d))@arr(@[0-9]{3,4}ms)?$")
 _PLAIN = frozenset(
     (
         "trade",

@@ -113,6 +113,40 @@ async def test_dropped_websocket_is_an_error_and_can_be_redialled(exchange, load
     assert (await asyncio.wait_for(again, 10))[-1]["price"] == 60000
 
 
+async def test_one_users_websocket_can_fall_silent_or_break(exchange, connect):
+    clients = {name: connect(name) for name in ("alice", "bob")}
+    exchange.faults.inject("ws-silence", user="alice", endpoint="userDataStream", times=1)
+    heard = {name: asyncio.create_task(client.watch_orders(SYMBOL)) for name, client in clients.items()}
+    await subscribed(exchange, 2)
+    for client in clients.values():
+        await buy(client)
+    assert (await asyncio.wait_for(heard["bob"], 10))[0]["status"] == "open"
+    assert not heard["alice"].done()
+    assert exchange.drop_websockets("alice") == 1
+    with pytest.raises(ccxt.NetworkError):
+        await asyncio.wait_for(heard["alice"], 10)
+
+
+async def test_websocket_breaks_after_the_faults_delay(exchange, connect):
+    exchange.faults.inject("ws-drop", endpoint="ws", delay_ms=300, times=1)
+    with pytest.raises(ccxt.NetworkError):
+        await asyncio.wait_for(connect().watch_trades(SYMBOL), 10)
+
+
+async def test_the_clock_can_be_wrong_for_one_user_only(exchange, connect):
+    exchange.faults.inject("clock-skew", user="alice", skew_ms=60_000, endpoint="*order*")
+    with pytest.raises(ccxt.InvalidNonce):
+        await buy(connect("alice"))
+    assert (await buy(connect("bob")))["status"] == "open"
+
+
+async def test_faults_strike_the_websocket_api_too(exchange, loaded):
+    exchange.faults.inject("unknown-executed", user="alice", endpoint="order.place", times=1)
+    with pytest.raises(ccxt.BaseError, match="-1007"):
+        await loaded.create_order_ws(SYMBOL, "limit", "buy", 0.01, 59000, {"clientOrderId": "fated"})
+    assert [entry.client_order_id for entry in exchange.journal.orders("alice")] == ["fated"]
+
+
 async def test_silent_websocket_stays_open_and_says_nothing(exchange, loaded):
     watching = asyncio.create_task(loaded.watch_trades(SYMBOL))
     await until(lambda: exchange.streams.has("btcusdt@trade"))

@@ -18,6 +18,10 @@ from smarttrade.errors import ConfigurationError
 from smarttrade.simulator.config import UserConfig
 from smarttrade.simulator.testing import Simulator, build_test_user, ccxt_config, manual_config, point_ccxt
 from tests.component.simulator.conftest import SYMBOL
+from tests.component.simulator.signing import Rest
+from tests.component.simulator.test_lists import ENTRY, OCO, PAIR
+
+HISTORY = ("/api/v3/allOrders", "/api/v3/myTrades", "/api/v3/allOrderList")
 
 CONFIG = """
 admin_token: letmein
@@ -135,6 +139,59 @@ async def test_state_survives_a_restart(tmp_path):
         await client.close()
 
 
+async def test_history_lists_and_icebergs_survive_a_restart(tmp_path):
+    config = manual_config(build_test_user("alice", USDT="100000", BTC="2"), state=str(tmp_path))
+    order = {"symbol": "BTCUSDT", "side": "SELL", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.5"}
+    entry = {**ENTRY, "workingPrice": "59500", "workingQuantity": "0.1", "pendingQuantity": "0.1"}
+    async with Simulator(config) as exchange:
+        exchange.set_price(SYMBOL, "60000")
+        alice = Rest(exchange, "alice")
+        await alice.ask("POST", "/api/v3/order", **order, price="59000")
+        await alice.ask("POST", "/api/v3/order", **order, price="62000", icebergQty="0.1")
+        await alice.ask("POST", "/api/v3/orderList/oco", **OCO)
+        await alice.ask("POST", "/api/v3/orderList/otoco", **entry, **PAIR)
+        exchange.trade(SYMBOL, "62000", "0.05", buyer_is_maker=False)
+        before = [await alice.ask("GET", path, symbol="BTCUSDT") for path in HISTORY]
+        balances = exchange.account("alice").free, exchange.account("alice").locked
+    async with Simulator(config) as exchange:
+        alice = Rest(exchange, "alice")
+        assert [await alice.ask("GET", path, symbol="BTCUSDT") for path in HISTORY] == before
+        assert (exchange.account("alice").free, exchange.account("alice").locked) == balances
+        exchange.set_price(SYMBOL, "60000")
+        exchange.trade(SYMBOL, "59499", "1")
+        _, open_orders = await alice.ask("GET", "/api/v3/openOrders", symbol="BTCUSDT")
+        assert {o["status"] for o in open_orders if o["orderListId"] == 1} == {"NEW"}
+        exchange.trade(SYMBOL, "61500", "1", buyer_is_maker=False)
+        _, rows = await alice.ask("GET", "/api/v3/allOrderList")
+        assert [row["listOrderStatus"] for row in rows] == ["ALL_DONE", "ALL_DONE"]
+        asks = exchange.venue.by_symbol[SYMBOL].state.book.asks[62000 * 10**8]
+        assert asks.hidden == 4 * 10**7
+
+
+async def test_what_a_vanished_market_held_is_free_again(tmp_path):
+    user = build_test_user("alice", USDT="1000")
+    both = manual_config(user, symbols=(SYMBOL, "ETH/USDT"), state=str(tmp_path))
+    async with Simulator(both) as exchange:
+        exchange.set_price("ETH/USDT", "3000")
+        order = {"symbol": "ETHUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
+        await Rest(exchange, "alice").ask("POST", "/api/v3/order", **order, price="1000", quantity="0.1")
+        assert exchange.balance("alice", "USDT") == (900, 100)
+    async with Simulator(manual_config(user, symbols=(SYMBOL,), state=str(tmp_path))) as exchange:
+        assert exchange.balance("alice", "USDT") == (1000, 0)
+
+
+async def test_journal_of_an_earlier_run_is_still_there(tmp_path):
+    path = str(tmp_path / "journal.jsonl")
+    config = manual_config(build_test_user("alice", USDT="1000"), journal=path, state=str(tmp_path))
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": "100"}
+    for number in range(2):
+        async with Simulator(config) as exchange:
+            await Rest(exchange, "alice").ask(
+                "POST", "/api/v3/order", **order, quantity="1", newClientOrderId=f"c{number}"
+            )
+            assert [e.client_order_id for e in exchange.journal.orders("alice")] == ["c0", "c1"][: number + 1]
+
+
 async def test_broken_state_is_named(tmp_path):
     (tmp_path / "exchange.db").write_text("no database")
     with pytest.raises(ConfigurationError, match=r"exchange\.db"):
@@ -156,17 +213,6 @@ async def test_ed25519_keys_sign_requests(exchange):
                 encoded=True,
             )
             assert (await session.get(url)).status == status
-
-
-async def test_weight_limit_answers_429_and_then_418():
-    async with Simulator(manual_config(weight_limit=30)) as exchange, aiohttp.ClientSession() as session:
-        statuses, weights = [], []
-        for _ in range(70):
-            answer = await session.get(f"{exchange.rest_url}/api/v3/ping")
-            statuses.append(answer.status)
-            weights.append(int(answer.headers["X-MBX-USED-WEIGHT-1M"]))
-        assert set(statuses) >= {200, 429}
-        assert weights[:3] in ([1, 2, 3], [1, 2, 1], [1, 1, 2])
 
 
 async def test_journal_is_kept_as_a_file(tmp_path):
