@@ -42,9 +42,14 @@ CORE_EVENT = Kind("", "v1", "Event", "events")
 EVENT = Kind("events.k8s.io", "v1", "Event", "events")
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 NAMESPACE = Kind("", "v1", "Namespace", "namespaces")
+BACKTEST = Kind("smarttrade.io", "v1alpha1", "Backtest", "backtests")
+JOB = Kind("batch", "v1", "Job", "jobs")
+CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
+RESOURCE_QUOTA = Kind("", "v1", "ResourceQuota", "resourcequotas")
 
 CHILDREN = (DEPLOYMENT, NETWORK_POLICY, DISRUPTION_BUDGET)
-_BY_KIND = {kind.kind: kind for kind in (TRADING_ACCOUNT, *CHILDREN, POD, SECRET, LEASE)}
+_OF_BACKTESTS = (BACKTEST, JOB, CONFIG_MAP, RESOURCE_QUOTA)
+_BY_KIND = {kind.kind: kind for kind in (TRADING_ACCOUNT, *CHILDREN, POD, SECRET, LEASE, *_OF_BACKTESTS)}
 
 
 def kind_of(manifest: Manifest) -> Kind:

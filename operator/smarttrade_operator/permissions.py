@@ -33,6 +33,11 @@ ACCOUNT_PERMISSIONS: tuple[Permission, ...] = (
     Permission("", "secrets", ("create", "patch", "delete")),
     Permission("", "events", ("list",)),
     Permission("events.k8s.io", "events", ("create",)),
+    Permission("smarttrade.io", "backtests", WATCH),
+    Permission("smarttrade.io", "backtests/status", ("patch",)),
+    Permission("batch", "jobs", (*WATCH, "create")),
+    Permission("", "configmaps", ("create",)),
+    Permission("", "resourcequotas", ("create",)),
 )
 
 # In the operator's own namespace.

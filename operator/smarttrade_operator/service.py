@@ -13,6 +13,7 @@ import time
 from collections import Counter as Tally
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from smarttrade.errors import ConfigurationError, SmartTradeError
 from smarttrade.messages import Report
 from smarttrade_operator import health
 from smarttrade_operator.audit import Audit
+from smarttrade_operator.backtests.reconcile import BacktestReconciler
+from smarttrade_operator.backtests.watching import add_watches
 from smarttrade_operator.cache import Cache
 from smarttrade_operator.health import QUEUE_AGE_LIMIT_S, Health
 from smarttrade_operator.kinds import TRADING_ACCOUNT
@@ -67,16 +70,19 @@ class Operator:
     provisioning: Provisioning
     audit: Audit
     resync: Resync
+    backtests: WorkQueue[Key]
     watching: asyncio.Event = field(default_factory=asyncio.Event)
 
     def watch(self, on_started: Callable[[], None]) -> Coroutine[Any, Any, None]:
         namespaces = self.settings.watch_namespaces
-        return watch(self.cache, self.queue.add, namespaces, self.watching, on_started)
+        also = partial(add_watches, enqueue=self.backtests.add)
+        return watch(self.cache, self.queue.add, namespaces, self.watching, on_started, also)
 
     def jobs(self) -> dict[str, Coroutine[Any, Any, None]]:
         """What runs besides the watches while this process leads; the end of any is the end of all."""
         return {
             "queue": self.queue.run(),
+            "backtests": self.backtests.run(),
             "NATS": self.provisioning.run(),
             "NATS again": self.provisioning.follow(self._doubt_nats),
             "resync": self.resync.run(),
@@ -147,6 +153,7 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
         provisioning=provisioning,
         audit=Audit(kube, cache, queue.add, settings.watch_namespaces),
         resync=Resync(settings.resync_s, cache.accounts, resync),
+        backtests=WorkQueue(BacktestReconciler(kube, settings).reconcile, settings.concurrency),
     )
 
 

@@ -27,6 +27,20 @@ class Runtime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Backtests:
+    """How Backtests are run, and what all of a namespace may use together: `SMARTTRADE_BACKTEST_*`.
+
+    Without an image it is the runtime's; without a priority class there is no quota.
+    """
+
+    image: str = ""
+    priority_class: str = ""
+    quota_pods: int = 16
+    quota_cpu: str = "8"
+    quota_memory: str = "32Gi"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """What the account's pods may reach besides their exchange, and who may scrape them."""
 
@@ -55,6 +69,7 @@ class Settings:
     catalogue: Path
     runtime: Runtime
     network: Network
+    backtests: Backtests = field(default_factory=Backtests)
     nats_cluster: str = "default"
     nats_replicas: int = 1
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet probes the pod's address
@@ -79,6 +94,7 @@ class Settings:
             catalogue=Path(read.text("CATALOGUE", "/etc/smarttrade/catalogue/catalogue.yaml")),
             runtime=_read_runtime(read),
             network=_read_network(read),
+            backtests=_read_backtests(read),
             nats_cluster=read.text("NATS_CLUSTER", "default"),
             nats_replicas=int(read.number("NATS_REPLICAS", 1)),
             host=read.text("HOST", "0.0.0.0"),  # noqa: S104
@@ -97,6 +113,17 @@ def _read_runtime(read: _Reader) -> Runtime:
         image=read.text("RUNTIME_IMAGE"),
         pull_policy=read.one_of("RUNTIME_PULL_POLICY", "IfNotPresent", ("Always", "IfNotPresent", "Never")),
         pull_secrets=read.words("RUNTIME_PULL_SECRETS"),
+    )
+
+
+def _read_backtests(read: _Reader) -> Backtests:
+    defaults = Backtests()
+    return Backtests(
+        image=read.text("BACKTEST_IMAGE", ""),
+        priority_class=read.text("BACKTEST_PRIORITY_CLASS", ""),
+        quota_pods=int(read.number("BACKTEST_QUOTA_PODS", defaults.quota_pods)),
+        quota_cpu=read.text("BACKTEST_QUOTA_CPU", defaults.quota_cpu),
+        quota_memory=read.text("BACKTEST_QUOTA_MEMORY", defaults.quota_memory),
     )
 
 

@@ -72,17 +72,20 @@ async def watch(
     namespaces: tuple[str, ...],
     ready: asyncio.Event,
     on_started: Callable[[], None],
+    extend: Callable[[kopf.OperatorRegistry, kopf.OperatorSettings], None],
 ) -> None:
-    """Run the watches until cancelled; no namespaces means all of them.
+    """Run the watches until cancelled; no namespaces means all of them. `extend` adds other kinds.
 
     Cancel it last and do not let it end by itself: kopf takes every task of the loop that is younger than
     itself for one of its own and waits five seconds for it. It also takes over the process's signals, which
     `on_started` is the moment to take back.
     """
     others = asyncio.all_tasks()
+    registry, settings = build_registry(cache, enqueue), build_settings()
+    extend(registry, settings)
     tasks = await kopf.spawn_tasks(
-        registry=build_registry(cache, enqueue),
-        settings=build_settings(),
+        registry=registry,
+        settings=settings,
         # kopf would otherwise look up the name of a user that an arbitrary uid does not have.
         identity=_IDENTITY,
         standalone=True,

@@ -14,6 +14,13 @@
 - {name: SMARTTRADE_RUNTIME_IMAGE, value: {{ include "smarttrade.image" (dict "root" . "image" .Values.runtime.image) | quote }}}
 - {name: SMARTTRADE_RUNTIME_PULL_POLICY, value: {{ .Values.runtime.image.pullPolicy }}}
 - {name: SMARTTRADE_RUNTIME_PULL_SECRETS, value: {{ join "," .Values.imagePullSecrets | quote }}}
+{{- if .Values.backtests.image.repository }}
+- {name: SMARTTRADE_BACKTEST_IMAGE, value: {{ include "smarttrade.image" (dict "root" . "image" .Values.backtests.image) | quote }}}
+{{- end }}
+- {name: SMARTTRADE_BACKTEST_PRIORITY_CLASS, value: {{ include "smarttrade.backtestPriority" . | quote }}}
+- {name: SMARTTRADE_BACKTEST_QUOTA_PODS, value: {{ .Values.backtests.quota.pods | quote }}}
+- {name: SMARTTRADE_BACKTEST_QUOTA_CPU, value: {{ .Values.backtests.quota.cpu | quote }}}
+- {name: SMARTTRADE_BACKTEST_QUOTA_MEMORY, value: {{ .Values.backtests.quota.memory | quote }}}
 - {name: SMARTTRADE_NATS_URL, value: {{ include "smarttrade.natsUrl" . | quote }}}
 - {name: SMARTTRADE_NATS_CLUSTER, value: {{ .Values.nats.cluster | quote }}}
 - {name: SMARTTRADE_NATS_REPLICAS, value: {{ .Values.nats.replicas | quote }}}

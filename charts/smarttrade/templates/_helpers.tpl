@@ -42,6 +42,12 @@ labels:
 {{ .image.repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
 {{- end }}
 
+{{/* Empty: backtests have neither a priority of their own nor a quota. */}}
+{{- define "smarttrade.backtestPriority" -}}
+{{- $made := ternary (printf "%s-%s-backtest" .Release.Namespace (include "smarttrade.fullname" .)) "" .Values.backtests.createPriorityClass -}}
+{{- .Values.backtests.priorityClassName | default $made -}}
+{{- end }}
+
 {{- define "smarttrade.simulatorImage" -}}
 {{- $image := .Values.simulator.image }}
 {{- if $image.repository }}{{ include "smarttrade.image" (dict "root" . "image" $image) }}

@@ -30,6 +30,21 @@
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+- apiGroups: [smarttrade.io]
+  resources: [backtests]
+  verbs: [get, list, watch]
+- apiGroups: [smarttrade.io]
+  resources: [backtests/status]
+  verbs: [patch]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [create]
+- apiGroups: [""]
+  resources: [resourcequotas]
+  verbs: [create]
 {{- end }}
 
 {{- define "smarttrade.operatorRules" -}}

@@ -149,9 +149,9 @@ def validate(file: Manifest) -> None:
 @app.command()
 def crds() -> None:
     """Print the CustomResourceDefinitions, for kubectl apply -f -."""
-    from smarttrade.api.crds.document import render
+    from smarttrade.api.crds import backtest, document
 
-    print(render(), end="")
+    print(document.render(), "---\n", backtest.render(), sep="", end="")
 
 
 @app.command()

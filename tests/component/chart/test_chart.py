@@ -223,13 +223,36 @@ def test_the_catalogues_simulator_is_the_charts(tmp_path: Path) -> None:
     assert endpoint.rest == f"http://smarttrade-simulator.{helm.NAMESPACE}.svc.cluster.local:8080"
 
 
-def test_the_definition_is_the_generated_one_and_is_kept() -> None:
-    (rendered,) = helm.template().kind("CustomResourceDefinition")
-    generated = yaml.safe_load(
-        (helm.CHART.parents[1] / "crds/smarttrade.io_tradingaccounts.yaml").read_text()
-    )
-    assert rendered["spec"] == generated["spec"]
-    assert rendered["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+def test_the_definitions_are_the_generated_ones_and_are_kept() -> None:
+    rendered = {each["metadata"]["name"]: each for each in helm.template().kind("CustomResourceDefinition")}
+    generated = [
+        yaml.safe_load(path.read_text()) for path in (helm.CHART.parents[1] / "crds").glob("smarttrade.io_*")
+    ]
+    assert {each["metadata"]["name"]: each["spec"] for each in generated} == {
+        name: each["spec"] for name, each in rendered.items()
+    }
+    for each in rendered.values():
+        assert each["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+
+
+def _operator_settings(values: dict[str, Any]) -> Settings:
+    return Settings.from_environment(_environment(helm.template(values)))
+
+
+def test_backtests_rank_below_everything_and_a_quota_is_bound_to_their_class() -> None:
+    rendering = helm.template()
+    priority = rendering.one("PriorityClass", "smarttrade-system-smarttrade-backtest")
+    assert (priority["value"] < 0, priority["preemptionPolicy"]) == (True, "Never")
+    assert _operator_settings({}).backtests.priority_class == priority["metadata"]["name"]
+    without = {"backtests": {"createPriorityClass": False}}
+    assert list(helm.template(without).kind("PriorityClass")) == []
+    assert _operator_settings(without).backtests.priority_class == ""
+
+
+def test_backtests_may_have_an_image_of_their_own() -> None:
+    image = {"backtests": {"image": {"repository": "registry/research", "tag": "7"}}}
+    assert _operator_settings(image).backtests.image == "registry/research:7"
+    assert _operator_settings({}).backtests.image == ""
 
 
 def _undescribed(path: str, schema: dict[str, Any]) -> list[str]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from smarttrade.api.crds.document import PATHS, render
-from smarttrade.api.crds.reference import PATH as REFERENCE
-from smarttrade.api.crds.reference import render_reference
+from smarttrade.api.crds import backtest, document, reference
 
 
 def main(arguments: list[str]) -> int:
@@ -15,7 +13,8 @@ def main(arguments: list[str]) -> int:
     if not (root / "pyproject.toml").is_file():
         print(f"{root} is not the checkout's root: run this where pyproject.toml is", file=sys.stderr)
         return 2
-    wanted = {root / path: render() for path in PATHS} | {root / REFERENCE: render_reference()}
+    wanted = {root / path: module.render() for module in (document, backtest) for path in module.PATHS}
+    wanted |= {root / path: text for path, text in reference.render_all().items()}
     stale = [path for path, text in wanted.items() if not path.is_file() or path.read_text() != text]
     if "--check" in arguments:
         for path in stale:

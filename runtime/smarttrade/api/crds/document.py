@@ -9,6 +9,7 @@ import yaml
 
 from smarttrade.api.account import GROUP, KIND, PLURAL, VERSION, TradingAccount
 from smarttrade.api.crds.schema import Schema, build_structural
+from smarttrade.api.model import Model
 from smarttrade.api.spec import TradingAccountSpec
 from smarttrade.api.status import TradingAccountStatus
 
@@ -21,54 +22,72 @@ _HEADER = "# Generated from the models by `make crds`; edit those.\n"
 
 
 def build_crd() -> dict[str, Any]:
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": NAME},
-        "spec": {
-            "group": GROUP,
-            "scope": "Namespaced",
-            "names": {
-                "kind": KIND,
-                "listKind": f"{KIND}List",
-                "plural": PLURAL,
-                "singular": KIND.lower(),
-                "shortNames": ["ta"],
-                "categories": ["smarttrade"],
-            },
-            "versions": [_build_version()],
-        },
-    }
+    return build_definition(
+        KIND, PLURAL, "ta", TradingAccount, TradingAccountSpec, TradingAccountStatus, _build_columns()
+    )
 
 
 def render() -> str:
     """The definition as the text of its file."""
-    return _HEADER + yaml.safe_dump(build_crd(), sort_keys=False, width=110, allow_unicode=True)
+    return write(build_crd())
 
 
-def _build_version() -> dict[str, Any]:
+def write(definition: dict[str, Any]) -> str:
+    """A definition as the text of its file."""
+    return _HEADER + yaml.safe_dump(definition, sort_keys=False, width=110, allow_unicode=True)
+
+
+def build_definition(
+    kind: str,
+    plural: str,
+    short: str,
+    model: type[Model],
+    spec: type[Model],
+    status: type[Model],
+    columns: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """The definition of one namespaced kind with a status of its own."""
     return {
-        "name": VERSION,
-        "served": True,
-        "storage": True,
-        "subresources": {"status": {}},
-        "additionalPrinterColumns": _build_columns(),
-        "schema": {"openAPIV3Schema": _build_root()},
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": kind,
+                "listKind": f"{kind}List",
+                "plural": plural,
+                "singular": kind.lower(),
+                "shortNames": [short],
+                "categories": ["smarttrade"],
+            },
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "additionalPrinterColumns": columns,
+                    "schema": {"openAPIV3Schema": _build_root(kind, model, spec, status)},
+                }
+            ],
+        },
     }
 
 
-def _build_root() -> Schema:
+def _build_root(kind: str, model: type[Model], spec: type[Model], status: type[Model]) -> Schema:
     return {
-        "description": " ".join((TradingAccount.__doc__ or "").split()),
+        "description": " ".join((model.__doc__ or "").split()),
         "type": "object",
         "required": ["spec"],
-        "x-kubernetes-validations": [rule.schema() for rule in TradingAccount.rules],
+        "x-kubernetes-validations": [rule.schema() for rule in model.rules],
         "properties": {
             "apiVersion": {"description": f"Always {GROUP}/{VERSION}.", "type": "string"},
-            "kind": {"description": f"Always {KIND}.", "type": "string"},
+            "kind": {"description": f"Always {kind}.", "type": "string"},
             "metadata": {"type": "object"},
-            "spec": build_structural(TradingAccountSpec),
-            "status": build_structural(TradingAccountStatus),
+            "spec": build_structural(spec),
+            "status": build_structural(status),
         },
     }
 
@@ -76,20 +95,21 @@ def _build_root() -> Schema:
 def _build_columns() -> list[dict[str, Any]]:
     ready = '.status.conditions[?(@.type=="Ready")]'
     return [
-        _column("State", ".status.effectiveState", "What the account may do now."),
-        _column("Mode", ".spec.mode", "Paper or Live."),
-        _column("Ready", f"{ready}.status", "Whether the account is able to trade."),
-        _column("Leader", ".status.leader", "The pod that trades."),
-        _column("Equity", ".status.equity", "Allocation plus profit and loss."),
-        _column("PnL", ".status.realizedPnl", "Realised profit and loss."),
-        _column("Unrealized", ".status.unrealizedPnl", "Unrealised profit and loss.", priority=1),
-        _column("Exchange", ".spec.exchange.name", "Where it trades.", priority=1),
-        _column("Environment", ".spec.exchange.environment", "Which environment of it.", priority=1),
-        _column("Reason", f"{ready}.reason", "Why it is ready, or not.", priority=1),
+        build_column("State", ".status.effectiveState", "What the account may do now."),
+        build_column("Mode", ".spec.mode", "Paper or Live."),
+        build_column("Ready", f"{ready}.status", "Whether the account is able to trade."),
+        build_column("Leader", ".status.leader", "The pod that trades."),
+        build_column("Equity", ".status.equity", "Allocation plus profit and loss."),
+        build_column("PnL", ".status.realizedPnl", "Realised profit and loss."),
+        build_column("Unrealized", ".status.unrealizedPnl", "Unrealised profit and loss.", priority=1),
+        build_column("Exchange", ".spec.exchange.name", "Where it trades.", priority=1),
+        build_column("Environment", ".spec.exchange.environment", "Which environment of it.", priority=1),
+        build_column("Reason", f"{ready}.reason", "Why it is ready, or not.", priority=1),
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
     ]
 
 
-def _column(name: str, path: str, description: str, priority: int = 0) -> dict[str, Any]:
+def build_column(name: str, path: str, description: str, priority: int = 0) -> dict[str, Any]:
+    """One column of `kubectl get`; with a priority it is shown by `-o wide` only."""
     column = {"name": name, "type": "string", "description": description, "jsonPath": path}
     return {**column, "priority": priority} if priority else column

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from smarttrade.api.account import API_VERSION, KIND
+from smarttrade.api.backtest import BacktestSpec, BacktestStatus
 from smarttrade.api.crds.schema import Schema, build_structural
 from smarttrade.api.pending import PENDING
 from smarttrade.api.spec import TradingAccountSpec
 from smarttrade.api.status import TradingAccountStatus
 
 PATH = Path("docs/reference/tradingaccount.md")
+BACKTEST_PATH = Path("docs/reference/backtest.md")
 
 
 def render_reference() -> str:
@@ -34,6 +36,30 @@ def render_reference() -> str:
         "Setting one of these shows in the condition `ConfigApplied` with reason `FieldsWithoutEffect`.",
         "",
         *[f"- `{field.path}`: {field.meanwhile}" for field in PENDING],
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def render_all() -> dict[Path, str]:
+    """Every page, by its path."""
+    return {PATH: render_reference(), BACKTEST_PATH: render_backtest()}
+
+
+def render_backtest() -> str:
+    """Markdown: one table of the specification and one of the status."""
+    lines = [
+        f"# Backtest ({API_VERSION})",
+        "",
+        "Generated from the models by `make crds`. Decimals are strings in quotes.",
+        "",
+        "## spec",
+        "",
+        *_table("spec", build_structural(BacktestSpec)),
+        "",
+        "## status",
+        "",
+        *_table("status", build_structural(BacktestStatus)),
         "",
     ]
     return "\n".join(lines)

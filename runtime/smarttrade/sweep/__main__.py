@@ -1,0 +1,45 @@
+"""`python -m smarttrade.sweep shard|collect` in the pods of a Backtest; the operator says where all is.
+
+Exit codes: 0 done, 2 the object, its account or the data cannot be used (repeating does not help), 1 else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from smarttrade.errors import ConfigurationError, SmartTradeError
+from smarttrade.sweep.cluster import MESSAGE_LIMIT, Folders, run_collector, run_shard
+
+_FOLDERS = Folders(
+    settings=Path(os.environ.get("SMARTTRADE_BACKTEST_SETTINGS", "/etc/smarttrade/backtest")),
+    data=Path(os.environ.get("SMARTTRADE_BACKTEST_DATA", "/data")),
+    source=Path(os.environ.get("SMARTTRADE_STRATEGY_SOURCE", "/etc/smarttrade/strategy")),
+    results=Path(os.environ.get("SMARTTRADE_BACKTEST_RESULTS", "/results")),
+    message=Path(os.environ.get("SMARTTRADE_BACKTEST_MESSAGE", "/dev/termination-log")),
+)
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        _run(arguments)
+    except SmartTradeError as error:
+        _FOLDERS.message.write_text(str(error)[:MESSAGE_LIMIT])
+        print(f"Error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigurationError) else 1
+    return 0
+
+
+def _run(arguments: list[str]) -> None:
+    match arguments:
+        case ["shard"]:
+            print(run_shard(_FOLDERS, int(os.environ["JOB_COMPLETION_INDEX"])).name)
+        case ["collect", name]:
+            print(run_collector(_FOLDERS, name))
+        case _:
+            raise ConfigurationError("say shard, or collect NAME")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
