@@ -45,7 +45,7 @@ test-component: setup ## Real nats-server, kube-apiserver and exchange protocol 
 	$(PYTEST) $(PARALLEL) tests/component
 
 test-simulation: setup ## Fault histories of the execution protocol on virtual time, a fixed set
-	$(PYTEST) tests/simulation
+	$(PYTEST) -n 2 tests/simulation
 
 test-e2e: setup ## The whole platform on a real cluster (made when absent)
 	$(PYTEST) -n 3 --dist loadgroup tests/e2e
