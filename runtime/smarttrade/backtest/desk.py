@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Callable
 
 from smarttrade.api import TradingAccountSpec
-from smarttrade.backtest.exchange import CandleExchange
+from smarttrade.backtest.exchange import CandleExchange, TradeExchange
+from smarttrade.backtest.history import Moved
 from smarttrade.backtest.options import Assumptions
 from smarttrade.errors import SmartTradeError
 from smarttrade.exchange.errors import NothingToCancelError, OrderWithheldError, VenueRejectedError
@@ -23,7 +24,7 @@ from smarttrade.execution.context import Tuning
 from smarttrade.execution.core import Core
 from smarttrade.execution.exchange_link import build_order
 from smarttrade.identity import AccountIdentity
-from smarttrade.messages import Answer, Candle, DecisionReply, Fill
+from smarttrade.messages import Answer, DecisionReply, Fill
 
 NEVER_MS = 1e18
 # Nothing is lost here and no clock drifts: what guards against that has nothing to do.
@@ -63,7 +64,7 @@ class Desk:
         self._sequence = 0
         self._feeding = False
 
-    def open(self, spec: TradingAccountSpec, exchange: CandleExchange) -> None:
+    def open(self, spec: TradingAccountSpec, exchange: CandleExchange | TradeExchange) -> None:
         """Take the lead with an empty log and the capital that the specification names."""
         self._exchange = exchange
         self._watches_wallet = spec.risk.minimum_balance > 0
@@ -98,11 +99,13 @@ class Desk:
 
     # --- the core ---
 
-    def move(self, candle: Candle) -> None:
+    def move(self, event: Moved) -> None:
         """The market has moved: what it filled, and how it stands."""
-        for report in self._exchange.end(candle):
+        for report in self._exchange.end(event):
             self._seen(fx.OrderSeen(report=report))
-        self.feed(fx.QuoteSeen(quote=self._exchange.quote(candle)))
+        quote = self._exchange.quote(event)
+        if quote is not None:
+            self.feed(fx.QuoteSeen(quote=quote))
 
     def _seen(self, event: fx.OrderSeen | fx.SendSucceeded) -> None:
         """An order changed, and the wallet with it."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
+from smarttrade.backtest.history import Moved
 from smarttrade.backtest.options import Assumptions
 from smarttrade.exchange.paper_book import PaperBook
 from smarttrade.exchange.reports import MarketFilters, OrderReport
 from smarttrade.matching.candles import CandleModel, CandlePrices, apply_candle
 from smarttrade.matching.units import to_units
-from smarttrade.messages import Candle, Quote
+from smarttrade.messages import Candle, Quote, Trade
 
 _PLENTY = Decimal(10**12)
 _NOTHING = Decimal(0)
@@ -26,8 +27,17 @@ FILL_MODEL = (
 )
 
 
+TRADE_MODEL = (
+    "trades; a marketable order meets the recorded best quote with its size, or where none is recorded the "
+    "last trade, half the spread and the slippage worse and without a bound in size; a limit waits behind "
+    "what is quoted at its price and fills when trades have consumed it, at once when the price trades beyond"
+)
+
+
 class CandleExchange:
     """One account's orders against candles; `clock` is the virtual exchange time in ms."""
+
+    fill_model = FILL_MODEL
 
     def __init__(
         self,
@@ -50,12 +60,15 @@ class CandleExchange:
         self._ended: dict[str, Candle] = {}
         self._running: dict[str, Candle] = {}
 
-    def begin(self, candle: Candle) -> None:
+    def begin(self, candle: Moved) -> None:
         """This candle runs now: orders that arrive meet its open."""
-        self._running[candle.market] = candle
+        if isinstance(candle, Candle):
+            self._running[candle.market] = candle
 
-    def end(self, candle: Candle) -> list[OrderReport]:
+    def end(self, candle: Moved) -> list[OrderReport]:
         """The candle is over: the orders that it changed."""
+        if not isinstance(candle, Candle):
+            return []
         self._running.pop(candle.market, None)
         if not self.book.has_orders:
             self._ended[candle.market] = candle
@@ -77,8 +90,10 @@ class CandleExchange:
             self.book.engine.markets[market].last_price = to_units(ended.close)
         return self.book.on_market(self._open(candle))
 
-    def quote(self, candle: Candle) -> Quote:
+    def quote(self, candle: Moved) -> Quote | None:
         """What the account sees at the end of a candle."""
+        if not isinstance(candle, Candle):
+            return None
         return self._shown[candle.market].quote(candle.market, candle.close, candle.close_ms)
 
     def closes_within(self, market: str, low: Decimal, high: Decimal) -> tuple[Decimal, Decimal]:
@@ -92,6 +107,63 @@ class CandleExchange:
 
     def _open(self, candle: Candle) -> Quote:
         return self._met[candle.market].quote(candle.market, candle.open, self._clock())
+
+
+class TradeExchange:
+    """One account's orders against recorded trades and, in the markets `quoted`, recorded best quotes.
+
+    Where none are recorded, bid and ask lie half the spread around the last trade, with so much shown that an
+    order which joins them never comes first: it fills when the price trades through it.
+    """
+
+    fill_model = TRADE_MODEL
+
+    def __init__(
+        self,
+        filters: Iterable[MarketFilters],
+        codes: dict[str, str],
+        clock: Callable[[], int],
+        assumptions: Assumptions,
+        quoted: frozenset[str],
+    ) -> None:
+        self.filters = {rules.market: rules for rules in filters}
+        self.book = PaperBook(codes, clock, assumptions.fees)
+        self.book.use(self.filters)
+        self._quoted, half = quoted, assumptions.spread / 2
+        self._shown = {market: Spread(half, rules.tick) for market, rules in self.filters.items()}
+        self._met = {
+            market: Spread(half + assumptions.slippage, rules.tick) for market, rules in self.filters.items()
+        }
+        self._last: dict[str, Trade] = {}
+
+    def begin(self, event: Moved) -> None:
+        """An event has no duration."""
+
+    def end(self, event: Moved) -> list[OrderReport]:
+        """The market moves: the orders that this changed."""
+        if isinstance(event, Candle):
+            return []
+        reports = self.book.on_market(event)
+        if isinstance(event, Trade):
+            self._last[event.market] = event
+            shown = self.quote(event)
+            reports += self.book.on_market(shown) if shown else []
+        return reports
+
+    def quote(self, event: Moved) -> Quote | None:
+        """What the account sees; a trade tells nothing new where quotes are recorded."""
+        if isinstance(event, Quote):
+            return event
+        if isinstance(event, Candle) or event.market in self._quoted:
+            return None
+        return self._shown[event.market].quote(event.market, event.price, event.time_ms)
+
+    def arrive(self, market: str) -> list[OrderReport]:
+        """An order reaches this market now: it meets what is shown."""
+        last = self._last.get(market)
+        if last is None or market in self._quoted:
+            return []
+        return self.book.on_market(self._met[market].quote(market, last.price, last.time_ms))
 
 
 class Spread:

@@ -16,19 +16,24 @@ from smarttrade.api import Timeframe
 from smarttrade.backtest.candles import CandleColumns, build_candles, build_row, timeframe_of
 from smarttrade.backtest.reading import has_candles, read_candles
 from smarttrade.errors import ConfigurationError
-from smarttrade.messages import Candle
+from smarttrade.messages import Candle, Quote, Trade
 from smarttrade.simulator.files import load_recording
 from smarttrade.simulator.recorded import Recording
 
 _ENDINGS = (".csv", ".parquet", ".pq")
 
 
+Moved = Candle | Trade | Quote
+
+
 class Step(NamedTuple):
-    """What ends at one instant: base candles that move the market, and final candles to decide on."""
+    """One instant: what moves the market (base candles that end, or a trade or a quote), and what the
+    strategy is told: final candles, a trade, a quote. `closes`: a base candle ends, so equity is marked."""
 
     time_ms: int
-    moved: tuple[Candle, ...]
-    final: tuple[Candle, ...]
+    moved: tuple[Moved, ...]
+    told: tuple[Moved, ...]
+    closes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,12 @@ def load_history(path: Path, markets: Iterable[str], volume: str = "base") -> Hi
     files = _files(path, list(markets))
     if all(has_candles(file) for file in files.values()):
         return join_histories({market: read_candles(file, market, volume) for market, file in files.items()})
-    return build_history({market: load_recording(file, volume) for market, file in files.items()})
+    recordings = {market: load_recording(file, volume) for market, file in files.items()}
+    if all(recording.trades for recording in recordings.values()):
+        from smarttrade.backtest.trades import build_trade_history  # which is made of a history
+
+        return build_trade_history(recordings)
+    return build_history(recordings)
 
 
 def build_history(recordings: dict[str, Recording]) -> History:
@@ -138,7 +148,7 @@ def build_history(recordings: dict[str, Recording]) -> History:
     if without:
         raise ConfigurationError(
             f"the data of {', '.join(without)} has no candles: give rows with open, high, low, close; "
-            "of recorded trades make candles first"
+            "all markets need candles, or all of them trades"
         )
     return join_histories(
         {

@@ -22,17 +22,17 @@ _FROM_FINE = 10 ** (_FINE - DIGITS)
 
 
 class Marks:
-    """Appends to `curve`. `counting`: steps in which the position stays need not be told of."""
+    """Appends to `curve`. With an exchange of candles, steps in which the position stays need not
+    be told of."""
 
     def __init__(
-        self, curve: EquityCurve, core: Core, exchange: CandleExchange, history: History, *, counting: bool
+        self, curve: EquityCurve, core: Core, exchange: CandleExchange | None, history: History
     ) -> None:
         self._curve, self._core, self._exchange, self._history = curve, core, exchange, history
         self._fixed = 0
         self._held: dict[str, int] = {}
         self._since_ms = 0
         self._fills = -1
-        self._counting = counting
 
     def at(self, time_ms: int) -> None:
         """A step has ended of which the core was told."""
@@ -46,7 +46,7 @@ class Marks:
         if fills != self._fills:
             before_ms = time_ms - self._history.interval_ms
             self.release(before_ms)
-            self._fills = fills if self._counting and self._hold(before_ms) else -1
+            self._fills = fills if self._hold(before_ms) else -1
         return self._fills == fills
 
     def _settle(self, time_ms: int) -> None:
@@ -60,6 +60,8 @@ class Marks:
 
     def _hold(self, time_ms: int) -> bool:
         """After this instant the position stays; False if that cannot be counted exactly."""
+        if self._exchange is None:
+            return False
         valuation, ledger = self._core.accounting.valuation(), self._core.ctx.book.ledger
         fixed = valuation.allocation + valuation.realized
         self._held.clear()
@@ -78,7 +80,7 @@ class Marks:
 
     def release(self, until_ms: int) -> None:
         """Mark every step that was not marked yet, up to an instant."""
-        if self._fills < 0:
+        if self._fills < 0 or self._exchange is None:
             return
         length_ms = self._history.interval_ms
         count = (until_ms - self._since_ms) // length_ms

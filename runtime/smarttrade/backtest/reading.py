@@ -54,7 +54,7 @@ def read_candles(path: Path, market: str, volume: str = "base") -> CandleColumns
 
 def _in_time(times: Sequence[int], values: Sequence[Sequence[int]]) -> Iterator[Row]:
     if all(earlier <= later for earlier, later in pairwise(times)):
-        return zip(times, *values, strict=True)  # type: ignore[return-value]
+        return zip(times, *values, strict=True)
     order = sorted(range(len(times)), key=times.__getitem__)
     return ((times[n], *(column[n] for column in values)) for n in order)  # type: ignore[misc]
 

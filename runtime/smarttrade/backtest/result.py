@@ -36,6 +36,7 @@ class Recorded:
     fills: list[Fill] = field(default_factory=list)
     refused: dict[str, DecisionReply] = field(default_factory=dict)
     orders: int = 0
+    fill_model: str = FILL_MODEL
 
     def denied(self, reply: DecisionReply) -> None:
         """A decision that was refused at the door, or by risk."""
@@ -55,7 +56,7 @@ class Recorded:
 
 
 def build_document(
-    recorded: Recorded, assumptions: Assumptions, fill_model: str = FILL_MODEL
+    recorded: Recorded, assumptions: Assumptions, fill_model: str | None = None
 ) -> dict[str, Any]:
     """Money as decimal strings in the account's currency, ratios as numbers, times as ISO text in UTC."""
     spec, trips, denials = recorded.account.spec, recorded.trips(), recorded.denials()
@@ -69,7 +70,7 @@ def build_document(
         "currency": spec.capital.currency,
         "from": moment(recorded.start_ms),
         "to": moment(recorded.points.times[-1]),
-        "assumptions": build_assumptions(assumptions, fill_model),
+        "assumptions": build_assumptions(assumptions, fill_model or recorded.fill_model),
         "metrics": build_metrics(recorded, trips, curve, len(denials)),
         "monthly": [list(each) for each in metrics.monthly_returns(curve)],
         "denials": dict(sorted(Counter(denial.code for denial in denials).items())),

@@ -12,18 +12,20 @@ matter; a run without this gives the same orders, fills, equity and denials (`sk
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 
 from smarttrade.api import Timeframe, TradingAccount
 from smarttrade.backtest.desk import Desk
-from smarttrade.backtest.exchange import CandleExchange
-from smarttrade.backtest.history import History, Step, check_timeframes
+from smarttrade.backtest.exchange import CandleExchange, TradeExchange
+from smarttrade.backtest.history import History, Moved, Step, check_timeframes
 from smarttrade.backtest.markets import build_filters
 from smarttrade.backtest.marks import Marks
 from smarttrade.backtest.options import Assumptions
 from smarttrade.backtest.repeats import Decisions, Outcomes, is_bare
 from smarttrade.backtest.result import Recorded
+from smarttrade.backtest.trades import TradeHistory
 from smarttrade.errors import ConfigurationError
 from smarttrade.evaluation.core import Core as Evaluation
 from smarttrade.evaluation.loading import SOURCE_DIRECTORY, build_strategy, strategy_name
@@ -54,7 +56,7 @@ class Backtest:
         identity = AccountIdentity(
             "backtest", account.metadata.get("namespace", "default"), account.metadata["name"]
         )
-        self._spec, self._history, self._to_ms, self._skip = spec, history, to_ms, skip
+        self._spec, self._history, self._to_ms = spec, history, to_ms
         self._strategy = build_strategy(spec, source)
         self._frames = tuple(dict.fromkeys((self._strategy.timeframe, *self._strategy.timeframes)))
         check_timeframes(history, self._frames)
@@ -72,8 +74,16 @@ class Backtest:
             outcomes=Outcomes(decisions),
         )
         self.desk = Desk(identity, self.start_ms, assumptions, self._told, self.recorded.denied)
-        self._exchange = CandleExchange(filters, dict(row.codes), lambda: int(self.desk.now_ms), assumptions)
-        self._marks = Marks(self.recorded.points, self.desk.core, self._exchange, history, counting=skip)
+        clock, codes = lambda: int(self.desk.now_ms), dict(row.codes)
+        self._exchange: CandleExchange | TradeExchange
+        if isinstance(history, TradeHistory):
+            self._exchange = TradeExchange(filters, codes, clock, assumptions, history.quoted)
+        else:
+            self._exchange = CandleExchange(filters, codes, clock, assumptions)
+        self.recorded.fill_model = self._exchange.fill_model
+        counting = self._exchange if skip and isinstance(self._exchange, CandleExchange) else None
+        self._counting = counting
+        self._marks = Marks(self.recorded.points, self.desk.core, counting, history)
         self._calm_ms = 0.0
         self._closes: dict[str, tuple[Decimal, Decimal]] = {}
         self._kept_back: list[tuple[Step, Step | None]] = []
@@ -83,15 +93,15 @@ class Backtest:
     def run(self) -> Recorded:
         """Warm up without trading, then trade to the end of the data."""
         steps = self._history.steps(self._frames, self._to_ms)
-        warm: dict[str, Candle] = {}
+        warm: dict[tuple[str, type], Moved] = {}
         coming = next(steps, None)
         while coming is not None and coming.time_ms <= self.start_ms:
-            self._evaluation.fill(coming.final)
-            warm.update((candle.market, candle) for candle in coming.moved)
+            self._evaluation.fill(event for event in coming.told if isinstance(event, Candle))
+            warm.update(((event.market, type(event)), event) for event in coming.moved)
             coming = next(steps, None)
         if coming is None:
             raise ConfigurationError("nothing is left to trade on after the warm-up: give more data")
-        self._open(warm, coming)
+        self._open(warm.values(), coming)
         last_ms = self.start_ms
         while coming is not None:
             step, coming = coming, next(steps, None)
@@ -119,31 +129,32 @@ class Backtest:
 
     # --- one step ---
 
-    def _open(self, warm: dict[str, Candle], first: Step) -> None:
+    def _open(self, warm: Iterable[Moved], first: Step) -> None:
         self.desk.open(self._spec, self._exchange)
         self._opened = True
-        for candle in warm.values():
-            self.desk.move(candle)
-        for candle in first.moved:
-            self._exchange.begin(candle)
+        for event in warm:
+            self.desk.move(event)
+        for event in first.moved:
+            self._exchange.begin(event)
 
     def _step(self, step: Step, coming: Step | None) -> None:
         self._calm_ms = 0.0
         self._move(step, coming)
-        for candle in step.final:
-            for draft in self._evaluation.consider(candle):
+        for event in step.told:
+            for draft in self._evaluation.consider(event):
                 self._decide(self._evaluation.decide(draft))
         self._finish(step)
 
     def _move(self, step: Step, coming: Step | None) -> None:
-        for candle in step.moved:
-            self.desk.move(candle)
-        for candle in coming.moved if coming else ():
-            self._exchange.begin(candle)
+        for event in step.moved:
+            self.desk.move(event)
+        for event in coming.moved if coming else ():
+            self._exchange.begin(event)
 
     def _finish(self, step: Step) -> None:
         self.desk.until(step.time_ms)
-        self._marks.at(step.time_ms)
+        if step.closes:
+            self._marks.at(step.time_ms)
 
     def _decide(self, decision: Decision) -> None:
         self.recorded.decisions.append(decision)
@@ -173,7 +184,9 @@ class Backtest:
             return False
         for candle in step.moved:
             bounds = self._closes.get(candle.market)
-            if bounds is not None and not bounds[0] < candle.close < bounds[1]:
+            if bounds is not None and not (
+                isinstance(candle, Candle) and bounds[0] < candle.close < bounds[1]
+            ):
                 return False
         return True
 
@@ -181,15 +194,13 @@ class Backtest:
         """Bring the core up to a step, and see whether it has anything to do with it then."""
         self._catch_up()
         self.desk.until(step.time_ms)
-        calm = None
-        if self._skip and not self.desk.waiting:
+        calm, exchange = None, self._counting
+        if exchange is not None and not self.desk.waiting:
             calm = find_calm(self.desk.core.ctx, self.desk.core.accounting)
-        if calm is None or not self._marks.follow(step.time_ms):
+        if exchange is None or calm is None or not self._marks.follow(step.time_ms):
             return False
         self._calm_ms = min(calm.until_ms, self.desk.timer_ms)
-        self._closes = {
-            market: self._exchange.closes_within(market, *bids) for market, bids in calm.bids.items()
-        }
+        self._closes = {market: exchange.closes_within(market, *bids) for market, bids in calm.bids.items()}
         return self._stays_calm(step)
 
     def _glide(self, step: Step, coming: Step | None) -> None:
@@ -197,8 +208,8 @@ class Backtest:
         self.desk.now_ms = float(step.time_ms)
         # Of several markets the core sees the quotes of one instant one by one, beside older ones of others.
         self._kept_back = [*(self._kept_back[-1:] if len(step.moved) > 1 else ()), (step, coming)]
-        for candle in step.final:
-            for draft in self._evaluation.consider(candle):
+        for event in step.told:
+            for draft in self._evaluation.consider(event):
                 want = draft.want
                 if self._calm_ms and is_bare(want) and self._already_is(draft.market, want, step.time_ms):
                     self.recorded.decisions.repeat(draft, want)

@@ -24,7 +24,7 @@ def test_intervals_that_are_missing_are_flat_at_the_close_before() -> None:
 def test_a_longer_candle_is_made_of_whole_parts_only() -> None:
     candles = random_walk(13)[2:]
     steps = list(history(candles).steps(["5m", "1m"]))
-    fives = [candle for step in steps for candle in step.final if candle.timeframe == "5m"]
+    fives = [candle for step in steps for candle in step.told if candle.timeframe == "5m"]
     assert [candle.open_ms for candle in fives] == [START_MS + 5 * MINUTE_MS]
     parts = random_walk(13)[5:10]
     assert fives[0].open == parts[0].open
@@ -36,7 +36,7 @@ def test_a_longer_candle_is_made_of_whole_parts_only() -> None:
 
 def test_shorter_timeframes_come_first_within_an_instant() -> None:
     last = list(history(random_walk(5)).steps(["5m", "1m"]))[-1]
-    assert [candle.timeframe for candle in last.final] == ["1m", "5m"]
+    assert [candle.timeframe for candle in last.told] == ["1m", "5m"]
 
 
 def test_finer_candles_than_the_data_are_refused() -> None:
