@@ -13,7 +13,7 @@ from smarttrade.api.load import parse_account
 from smarttrade.backtest.history import History, build_history, load_history
 from smarttrade.backtest.options import Assumptions
 from smarttrade.backtest.report import build_page
-from smarttrade.backtest.result import build_document
+from smarttrade.backtest.result import build_document, build_equity
 from smarttrade.backtest.run import Backtest
 from smarttrade.backtest.table import print_result
 from smarttrade.data.recordings import is_store, load_recordings
@@ -58,7 +58,8 @@ def run_backtest(options: Options) -> None:
     document = build_document(recorded, assumptions)
     print_result(document)
     if options.json_file is not None:
-        write_text(options.json_file, json.dumps(document, indent=1) + "\n")
+        everything = document | {"equity": build_equity(recorded)}
+        write_text(options.json_file, json.dumps(everything, indent=1) + "\n")
     if options.report_file is not None:
         write_text(options.report_file, build_page(recorded, history, document))
 

@@ -76,8 +76,13 @@ def build_document(
         "denials": dict(sorted(Counter(denial.code for denial in denials).items())),
         "denied": [build_denied(group) for group in group_denials(denials)],
         "trips": [trip.document() for trip in trips],
-        "equity": [[point.time_ms, f"{point.equity:f}"] for point in recorded.points],
     }
+
+
+def build_equity(recorded: Recorded) -> list[list[Any]]:
+    """The whole equity curve as [time in ms, decimal string], for the file that has everything."""
+    points = recorded.points
+    return [[time_ms, points.text(count)] for time_ms, count in zip(points.times, points.equity, strict=True)]
 
 
 def build_assumptions(assumptions: Assumptions, fill_model: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ def test_a_mark_comes_back_as_it_went_in() -> None:
     assert list(curve) == marks
     assert curve[-1] == marks[-1]
     assert curve[:1] == marks[:1]
+    assert [curve.text(count) for count in curve.equity] == ["10000.12345678", "-0.00000001"]
 
 
 def test_sums_beyond_the_unit_make_it_coarser_and_lose_nothing_that_matters() -> None:

@@ -17,6 +17,7 @@ from smarttrade.backtest.report.charts import HEIGHT, WIDTH, Chart, Dot, Span, b
 from smarttrade.backtest.report.downsample import Series
 from smarttrade.backtest.report.html import Html, element
 from smarttrade.backtest.report.months import build_months
+from smarttrade.backtest.report.series import price_series
 from smarttrade.backtest.result import Recorded, build_document
 from smarttrade.backtest.run import Backtest
 from smarttrade.messages import Side
@@ -149,6 +150,15 @@ def test_a_span_of_any_length_has_some_times(days: float) -> None:
     found = time_ticks(start, end)
     assert 3 <= len(found) <= 10
     assert all(start <= time <= end for time, _ in found)
+
+
+def test_prices_are_the_closes_of_the_traded_span() -> None:
+    told = history(random_walk(50))
+    candles = list(told.candles["BTC/USDT"])
+    prices = price_series(told, "BTC/USDT", candles[9].close_ms, candles[29].close_ms)
+    assert list(prices.times) == [candle.close_ms for candle in candles[9:30]]
+    assert list(prices.values) == [float(candle.close) for candle in candles[9:30]]
+    assert len(price_series(told, "BTC/USDT", 0, 2 * candles[-1].close_ms).times) == 50
 
 
 def test_months_compound_to_their_year() -> None:

@@ -40,10 +40,15 @@ def exposure_series(recorded: Recorded) -> Series:
 
 
 def price_series(history: History, market: str, start_ms: int, end_ms: int) -> Series:
-    """Closes of the candles in the traded span."""
-    span = [each for each in history.candles[market] if start_ms <= each.close_ms <= end_ms]
-    closes = Series([each.close_ms for each in span], [float(each.close) for each in span])
-    return downsample(closes, max(_LEAST, min(POINTS, _ALL_MARKETS // len(history.candles))))
+    """Closes of the candles that end in the traded span."""
+    candles = history.candles[market]
+    length_ms, first_ms = candles.length_ms, candles.first_ms + candles.length_ms
+    begin = max(0, -(-(start_ms - first_ms) // length_ms))
+    end = max(begin, min(len(candles), (end_ms - first_ms) // length_ms + 1))
+    times = range(first_ms + begin * length_ms, first_ms + end * length_ms, length_ms)
+    count = max(_LEAST, min(POINTS, _ALL_MARKETS // len(history.candles)))
+    thin = downsample(Series(times, candles.close.numbers[begin:end]), count)
+    return Series(thin.times, [number / 10**candles.close.places for number in thin.values])
 
 
 def _mean(values: Sequence[float]) -> float:
