@@ -18,7 +18,7 @@ from smarttrade.api.catalogue import Endpoint
 from smarttrade.exchange.endpoints import create_exchange, load_own_markets
 from smarttrade.simulator.testing import Simulator, ccxt_config
 
-SYMBOLS = tuple(f"C{number:02d}/USDT" for number in range(24))
+SYMBOLS = tuple(f"C{number:02d}/USDT" for number in range(8))
 DECISIONS = 4_000
 BARE_ORDERS = 2_000
 LEAST_PER_S = 200
