@@ -21,9 +21,7 @@ FIGURES = (
     Figure("Sharpe", "sharpe", "ratio", "mean over deviation of daily returns (UTC), times the root of 365"),
     Figure("Sortino", "sortino", "ratio", "the same over the deviation below zero"),
     Figure("Calmar", "calmar", "ratio", "CAGR over maximum drawdown"),
-    Figure(
-        "maximum drawdown", "max_drawdown", "percent", "deepest fall below a former peak, at candle closes"
-    ),
+    Figure("max drawdown", "max_drawdown", "percent", "deepest fall below a former peak, at candle closes"),
     Figure("longest drawdown", "max_drawdown_seconds", "time", "longest time below a former peak"),
     Figure("profit factor", "profit_factor", "ratio", "gains over losses of the closed trades, after fees"),
     Figure("expectancy", "expectancy", "money", "mean profit of a closed trade, after fees"),

@@ -9,6 +9,7 @@ too little to conclude from.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,15 +48,14 @@ def monthly_returns(curve: Curve) -> list[tuple[str, float]]:
 
 
 def _returns(curve: Curve, period: Callable[[int], Any]) -> list[tuple[Any, float]]:
-    """A level at the very end of a period still belongs to it. Days are told apart first, as most
-    neighbours share one."""
+    """A level at the very end of a period still belongs to it. Goes from day to day, not mark to mark."""
+    times = curve.times
     last: dict[Any, Any] = {}
-    day, name = None, None
-    for time_ms, level in zip(curve.times[1:], curve.levels[1:], strict=True):
-        if (time_ms - 1) // _DAY_MS != day:
-            day = (time_ms - 1) // _DAY_MS
-            name = period(time_ms - 1)
-        last[name] = level
+    begin = 1
+    while begin < len(times):
+        end_of_day_ms = ((times[begin] - 1) // _DAY_MS + 1) * _DAY_MS
+        begin = bisect_right(times, end_of_day_ms, begin)
+        last[period(end_of_day_ms - 1)] = curve.levels[begin - 1]
     levels = [curve.levels[0], *last.values()]
     changes = zip(last, pairwise(levels), strict=True)
     return [(name, float(now / before - 1)) for name, (before, now) in changes if before > 0]
@@ -104,15 +104,25 @@ def drawdown(curve: Curve) -> Drawdown:
 
     Source: M. Magdon-Ismail and A. Atiya, "Maximum Drawdown", Risk 17 (2004).
     """
-    peak, since_ms, depth, longest_ms, below = curve.levels[0], curve.times[0], 0.0, 0, False
+    peak = trough = curve.levels[0]
+    since_ms, depth, longest_ms = curve.times[0], 0.0, 0
     for time_ms, level in zip(*curve, strict=True):
         if level >= peak:
-            longest_ms = max(longest_ms, time_ms - since_ms if below else 0)
-            peak, since_ms, below = level, time_ms, False
-        elif peak > 0:
-            depth, below = max(depth, float((peak - level) / peak)), True
-            longest_ms = max(longest_ms, time_ms - since_ms)
+            if trough < peak:
+                depth = max(depth, _fall(peak, trough))
+                longest_ms = max(longest_ms, time_ms - since_ms)
+            peak = trough = level
+            since_ms = time_ms
+        elif level < trough:
+            trough = level
+    if trough < peak:
+        depth = max(depth, _fall(peak, trough))
+        longest_ms = max(longest_ms, curve.times[-1] - since_ms)
     return Drawdown(depth, longest_ms)
+
+
+def _fall(peak: Any, trough: Any) -> float:
+    return float((peak - trough) / peak) if peak > 0 else 0.0
 
 
 def calmar(growth: float | None, depth: float) -> float | None:
