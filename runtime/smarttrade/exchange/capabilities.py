@@ -31,7 +31,7 @@ class Deadline(StrEnum):
     TIMESTAMP_WINDOW = "TimestampWindow"
     PARAMETER = "Parameter"
     HEADER = "Header"
-    SIGNED_NONCE = "SignedNonce"
+    SIGNED_TIME = "SignedTime"
     NONE = "None"
 
 
@@ -56,14 +56,22 @@ class Capability:
     which one cancels the other. Where they do not, the leader watches the price. `dead_mans_switch`: a
     count-down that cancels every order unless it is renewed. `pages_by`: the id by which the whole history
     of orders is read, where there is one.
+
+    `deadline_name` and `window_name` are the request's or the header's own words; `pins_signature` says that
+    the signature's time is the deadline's base too. `identifier_prefix` stands before our ids there.
+    `test_parameters` make an order a trial; None where the exchange has none. `weight_header` tells how much
+    of `weight_limit` was used this minute.
     """
 
     exchange: str
     deadline: Deadline
     deadline_name: str = ""
+    window_name: str = ""
+    pins_signature: bool = False
     lookup: Lookup = Lookup.FETCH_ORDER
     lookup_parameter: str = "clientOrderId"
     identifier_length: int = 32
+    identifier_prefix: str = ""
     codes: dict[str, str] = field(default_factory=dict)
     unknown_order_codes: frozenset[str] = frozenset()
     credential_codes: frozenset[str] = frozenset()
@@ -78,6 +86,8 @@ class Capability:
     hold_ms: int = 10_000
     requests_per_s: float = 40.0
     burst: float = 80.0
+    weight_header: str = ""
+    weight_limit: int = 0
     evidence: Evidence = Evidence.DOCUMENTED
 
     @property
@@ -89,6 +99,8 @@ class Capability:
 _BINANCE = Capability(
     exchange="binance",
     deadline=Deadline.TIMESTAMP_WINDOW,
+    deadline_name="timestamp",
+    window_name="recvWindow",
     identifier_length=36,
     codes={
         "-1021": DEADLINE_MISSED,
@@ -120,6 +132,8 @@ _BINANCE = Capability(
     stop_orders=True,
     order_pairs=True,
     pages_by="orderId",
+    weight_header="x-mbx-used-weight-1m",
+    weight_limit=6_000,
     evidence=Evidence.VERIFIED,
 )
 
@@ -129,12 +143,23 @@ CAPABILITIES: dict[str, Capability] = {
         _BINANCE,
         Capability(
             exchange="bybit",
-            deadline=Deadline.SIGNED_NONCE,
-            deadline_name="recvWindow",
+            deadline=Deadline.SIGNED_TIME,
+            window_name="recvWindow",
+            pins_signature=True,
             lookup=Lookup.ORDER_LISTS,
             lookup_parameter="orderLinkId",
             identifier_length=36,
-            codes={"10002": DEADLINE_MISSED, "170131": "InsufficientBalance", "170141": ""},
+            codes={
+                "10002": DEADLINE_MISSED,
+                "170131": "InsufficientBalance",
+                "170140": "FilterFailure",
+                "170136": "FilterFailure",
+                "170124": "FilterFailure",
+                "170137": "BadPrecision",
+                "170134": "BadPrecision",
+                "170121": "BadSymbol",
+                "170141": "",
+            },
             options={"enableUnifiedMargin": False, "enableUnifiedAccount": True},
             unknown_order_codes=frozenset({"170213", "110001"}),
             credential_codes=frozenset({"10003", "10004", "10005"}),
@@ -143,7 +168,14 @@ CAPABILITIES: dict[str, Capability] = {
             exchange="okx",
             deadline=Deadline.HEADER,
             deadline_name="expTime",
-            codes={"51149": DEADLINE_MISSED, "51008": "InsufficientBalance", "51016": ""},
+            codes={
+                "51149": DEADLINE_MISSED,
+                "51008": "InsufficientBalance",
+                "51020": "FilterFailure",
+                "51121": "BadPrecision",
+                "51001": "BadSymbol",
+                "51016": "",
+            },
             unknown_order_codes=frozenset({"51603", "51400"}),
             credential_codes=frozenset({"50111", "50113", "50119"}),
             dead_mans_switch=True,
@@ -154,6 +186,21 @@ CAPABILITIES: dict[str, Capability] = {
             deadline_name="deadline",
             lookup=Lookup.ORDER_LISTS,
             identifier_length=18,
+            codes={
+                "EService:Deadline elapsed": DEADLINE_MISSED,
+                "EOrder:Insufficient funds": "InsufficientBalance",
+                "EOrder:Order minimum not met": "FilterFailure",
+                "EOrder:Cost minimum not met": "FilterFailure",
+                "EOrder:Tick size check failed": "BadPrecision",
+                "EOrder:Post only order": WOULD_MATCH,
+                "EQuery:Unknown asset pair": "BadSymbol",
+                "EGeneral:Invalid arguments": "BadParameter",
+            },
+            unknown_order_codes=frozenset({"EOrder:Unknown order"}),
+            credential_codes=frozenset(
+                {"EAPI:Invalid key", "EAPI:Invalid signature", "EGeneral:Permission denied"}
+            ),
+            test_parameters={"validate": True},
             dead_mans_switch=True,
         ),
         Capability(
@@ -161,34 +208,65 @@ CAPABILITIES: dict[str, Capability] = {
             deadline=Deadline.HEADER,
             deadline_name="x-gate-exptime",
             identifier_length=28,
-            codes={"BALANCE_NOT_ENOUGH": "InsufficientBalance", "REQUEST_EXPIRED": DEADLINE_MISSED},
+            identifier_prefix="t-",
+            codes={
+                "REQUEST_EXPIRED": DEADLINE_MISSED,
+                "BALANCE_NOT_ENOUGH": "InsufficientBalance",
+                "POC_FILL_IMMEDIATELY": WOULD_MATCH,
+                "INVALID_PRECISION": "BadPrecision",
+                "INVALID_CURRENCY_PAIR": "BadSymbol",
+                "INVALID_PARAM_VALUE": "BadParameter",
+            },
             options={"unifiedAccount": False},
             unknown_order_codes=frozenset({"ORDER_NOT_FOUND"}),
             credential_codes=frozenset({"INVALID_KEY", "INVALID_SIGNATURE", "FORBIDDEN"}),
         ),
         Capability(
             exchange="mexc",
-            deadline=Deadline.SIGNED_NONCE,
-            deadline_name="recvWindow",
+            deadline=Deadline.SIGNED_TIME,
+            window_name="recvWindow",
+            pins_signature=True,
             identifier_length=32,
-            codes={"700003": DEADLINE_MISSED, "30004": "InsufficientBalance"},
+            codes={
+                "700003": DEADLINE_MISSED,
+                "30004": "InsufficientBalance",
+                "30002": "FilterFailure",
+                "30014": "BadSymbol",
+            },
+            test_parameters={"test": True},
             unknown_order_codes=frozenset({"-2013", "-2011"}),
             credential_codes=frozenset({"10072", "700002", "700006"}),
         ),
         Capability(
             exchange="kucoin",
-            deadline=Deadline.NONE,
+            deadline=Deadline.TIMESTAMP_WINDOW,
+            deadline_name="clientTimestamp",
+            window_name="allowMaxTimeWindow",
+            pins_signature=True,
             identifier_length=40,
-            codes={"200004": "InsufficientBalance"},
-            options={"uta": False},
+            codes={
+                "400002": DEADLINE_MISSED,
+                "200004": "InsufficientBalance",
+                "400760": "FilterFailure",
+                "900001": "BadSymbol",
+            },
+            options={"uta": False, "hf": True},
+            test_parameters={"test": True},
             unknown_order_codes=frozenset({"400100", "404000"}),
             credential_codes=frozenset({"400003", "400004", "400005"}),
         ),
         Capability(
             exchange="bitget",
-            deadline=Deadline.NONE,
+            deadline=Deadline.TIMESTAMP_WINDOW,
+            deadline_name="requestTime",
+            window_name="receiveWindow",
             identifier_length=50,
-            codes={"43012": "InsufficientBalance"},
+            codes={
+                "40008": DEADLINE_MISSED,
+                "43012": "InsufficientBalance",
+                "45110": "FilterFailure",
+                "40034": "BadSymbol",
+            },
             options={"uta": False},
             unknown_order_codes=frozenset({"43001", "40109"}),
             credential_codes=frozenset({"40009", "40012", "40018"}),

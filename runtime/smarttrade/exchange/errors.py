@@ -14,7 +14,12 @@ from collections.abc import Mapping
 
 from smarttrade.errors import VenueError
 
-_CODE = re.compile(r'"(?:code|retCode|sCode|label)"\s*:\s*"?([-\w]+)"?')
+# The order's own code first: where an answer is about several orders, `code` says only that some failed.
+_CODES = (
+    re.compile(r'"sCode"\s*:\s*"?([-\w]+)"?'),
+    re.compile(r'"error"\s*:\s*\[\s*"([^"]+)"'),
+    re.compile(r'"(?:code|retCode|label)"\s*:\s*"?([-\w]+)"?'),
+)
 _MESSAGE = re.compile(r'"(?:msg|message|retMsg|sMsg)"\s*:\s*"([^"]*)"')
 _URL = re.compile(r"(https?|wss?)://\S+")
 _SECRET = re.compile(r"(?i)(signature|apikey|api-key|secret|token|passphrase)(\W{1,4})[\w%/+=-]+")
@@ -55,7 +60,8 @@ def sanitised(error: BaseException) -> str:
 def venue_code(error: BaseException) -> tuple[str, str]:
     """The exchange's own code and message in a ccxt error; empty where there is none."""
     text = str(error)
-    code, message = _CODE.search(text), _MESSAGE.search(text)
+    code = next((found for pattern in _CODES if (found := pattern.search(text))), None)
+    message = _MESSAGE.search(text)
     return (code.group(1) if code else "", message.group(1) if message else "")
 
 

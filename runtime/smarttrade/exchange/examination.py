@@ -92,7 +92,7 @@ class Examination:
 
 
 def parse_commission(answer: dict[str, Any]) -> Fees:
-    """GET /api/v3/account/commission: what is charged is the sum of its parts, less a discount that may end."""
+    """GET /api/v3/account/commission: the sum of its parts, without the discount, which may end."""
     parts = [answer.get(name) or {} for name in ("standardCommission", "specialCommission", "taxCommission")]
     maker = sum((number(part.get("maker")) for part in parts), Decimal(0))
     taker = sum((number(part.get("taker")) for part in parts), Decimal(0))

@@ -19,7 +19,7 @@ from smarttrade.exchange.capabilities import Capability, Deadline
 def deadline_parameters(row: Capability, deadline_ms: int, window_ms: int) -> dict[str, Any]:
     """What goes into the request's own parameters."""
     if row.deadline is Deadline.TIMESTAMP_WINDOW:
-        return {"timestamp": deadline_ms, "recvWindow": window_ms}
+        return {row.deadline_name: deadline_ms, row.window_name: window_ms}
     if row.deadline is Deadline.PARAMETER:
         until = datetime.fromtimestamp((deadline_ms + window_ms) / 1000, UTC)
         return {row.deadline_name: until.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
@@ -31,19 +31,23 @@ async def pinned(
     exchange: Any, lock: asyncio.Lock, row: Capability, deadline_ms: int, window_ms: int
 ) -> AsyncIterator[None]:
     """Hold the instance's state at the deadline while one request is signed and sent."""
-    if row.deadline not in (Deadline.HEADER, Deadline.SIGNED_NONCE):
+    if row.deadline is not Deadline.HEADER and not row.pins_signature:
         yield
         return
     async with lock:
-        before = dict(exchange.headers or {}), exchange.options.get(row.deadline_name), exchange.nonce
+        headers, nonce = dict(exchange.headers or {}), exchange.nonce
+        known, window = row.window_name in exchange.options, exchange.options.get(row.window_name)
         if row.deadline is Deadline.HEADER:
-            exchange.headers = {**before[0], row.deadline_name: str(deadline_ms + window_ms)}
-        else:
-            exchange.options[row.deadline_name] = window_ms
+            exchange.headers = {**headers, row.deadline_name: str(deadline_ms + window_ms)}
+        if row.deadline is Deadline.SIGNED_TIME:
+            exchange.options[row.window_name] = window_ms
+        if row.pins_signature:
             exchange.nonce = lambda: deadline_ms
         try:
             yield
         finally:
-            exchange.headers, exchange.nonce = before[0], before[2]
-            if before[1] is not None:
-                exchange.options[row.deadline_name] = before[1]
+            exchange.headers, exchange.nonce = headers, nonce
+            if known:
+                exchange.options[row.window_name] = window
+            elif row.deadline is Deadline.SIGNED_TIME:
+                del exchange.options[row.window_name]

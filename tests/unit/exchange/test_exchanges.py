@@ -1,0 +1,425 @@
+"""Every row of the capability table against what ccxt really asks and how it really reads refusals.
+
+Requests are caught where ccxt would hand them to the network. Refusals are the exchanges' own bodies, taken
+through ccxt's own error handling.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smarttrade.api.catalogue import Endpoint
+from smarttrade.errors import VenueError
+from smarttrade.exchange.capabilities import CAPABILITIES, Capability, Deadline, Evidence, Lookup
+from smarttrade.exchange.errors import (
+    NothingToCancelError,
+    VenueCredentialsError,
+    VenueRejectedError,
+    VenueUncertainError,
+)
+from smarttrade.exchange.examination import Fees, parse_commission
+from smarttrade.exchange.key import QUESTIONS, KeyReport, find_question
+from smarttrade.exchange.parsing import parse_order
+from smarttrade.exchange.reports import OrderKind
+from smarttrade.exchange.venue import Credentials, NewOrder, Venue
+from smarttrade.messages import Side
+from tests.unit.exchange.test_requests import CID, ROWS, T, W, build_market
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "exchanges.md"
+SYMBOL = "BTC/USDT"
+
+
+class Wire:
+    """Where ccxt's requests end: each is noted, and answered by the exchange's own bytes."""
+
+    def __init__(self, venue: Venue, answer: tuple[int, Any] | None = None) -> None:
+        self.requests: list[str] = []
+        self._answer = answer
+        for exchange in (venue._orders, venue._polling):
+            exchange.set_markets([build_market()])
+            exchange.fetch = self._build(exchange)
+
+    def _build(self, exchange: Any) -> Callable[..., Awaitable[Any]]:
+        async def fetch(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+            self.requests.append(f"{method} {url} {body or ''}")
+            if self._answer is None:
+                raise TimeoutError("caught")
+            status, content = self._answer
+            text = json.dumps(content)
+            exchange.handle_errors(status, "", url, method, {}, text, content, headers, body)
+            exchange.handle_http_status_code(status, "", url, method, text)
+            return content
+
+        return fetch
+
+
+async def ask(
+    row: Capability, question: Callable[[Venue], Awaitable[Any]], answer: tuple[int, Any] | None = None
+) -> tuple[Any, list[str]]:
+    """The outcome of one call, an error as itself, and the requests that it made."""
+    venue = build_venue(row.exchange)
+    wire = Wire(venue, answer)
+    try:
+        outcome: Any = await question(venue)
+    except VenueError as error:
+        outcome = error
+    return outcome, wire.requests
+
+
+@cache
+def build_venue(name: str) -> Venue:
+    """One for all tests: ccxt takes its time to make an instance, and none of them opens a connection."""
+    return Venue(
+        CAPABILITIES[name], Endpoint(), Credentials("key", "c2VjcmV0LXNlY3JldA==", "password"), [SYMBOL]
+    )
+
+
+def build_order() -> NewOrder:
+    return NewOrder(
+        client_order_id=CID,
+        market=SYMBOL,
+        side=Side.BUY,
+        kind=OrderKind.LIMIT_IOC,
+        price=Decimal("60000.01"),
+        quantity=Decimal("0.00123"),
+        deadline_ms=T,
+        window_ms=W,
+    )
+
+
+async def place(venue: Venue) -> Any:
+    return await venue.place(build_order(), lambda: True)
+
+
+# --- how an order is found and cancelled -----------------------------------------------------------------
+
+QUERIES = {
+    "binance": ["/api/v3/order?", "origClientOrderId"],
+    "bybit": ["/v5/order/realtime?", "orderLinkId"],
+    "okx": ["/api/v5/trade/order?", "clOrdId"],
+    "kraken": ["/0/private/OpenOrders", "cl_ord_id"],
+    "gate": ["/spot/orders/t-", ""],
+    "kucoin": ["/api/v1/hf/orders/client-order/", ""],
+    "bitget": ["/api/v2/spot/trade/orderInfo?", "clientOid"],
+    "mexc": ["/api/v3/order?", "origClientOrderId"],
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+async def test_an_order_is_looked_for_by_our_client_id(name: str) -> None:
+    _, [request, *_] = await ask(CAPABILITIES[name], lambda venue: venue.query(CID, SYMBOL))
+    path, parameter = QUERIES[name]
+    assert path in request
+    assert parameter in request
+    assert CID in request
+
+
+@pytest.mark.parametrize("name", ROWS)
+async def test_an_order_whose_exchange_id_is_not_known_is_cancelled_by_our_client_id(name: str) -> None:
+    _, [request] = await ask(CAPABILITIES[name], lambda venue: venue.cancel(CID, SYMBOL, ""))
+    assert CID in request
+    assert "None" not in request.split(" ", 2)[1]
+
+
+@pytest.mark.parametrize("name", [n for n in ROWS if CAPABILITIES[n].lookup is Lookup.ORDER_LISTS])
+async def test_where_there_is_no_look_up_ended_orders_are_searched_after_open_ones(name: str) -> None:
+    empty = {
+        "bybit": {"retCode": 0, "retMsg": "OK", "result": {"list": []}},
+        "kraken": {"error": [], "result": {"open": {}, "closed": {}, "count": 0}},
+    }
+    found, requests = await ask(
+        CAPABILITIES[name], lambda venue: venue.query(CID, SYMBOL), (200, empty[name])
+    )
+    assert found is None
+    assert len(requests) == 2
+    assert "history" in requests[1] or "ClosedOrders" in requests[1]
+
+
+def test_ids_of_gate_are_recognised_without_its_prefix() -> None:
+    order = {"id": "1", "symbol": SYMBOL, "status": "open", "side": "buy", "clientOrderId": f"t-{CID}"}
+    assert parse_order(order).client_order_id == CID
+
+
+# --- what a refusal proves -------------------------------------------------------------------------------
+
+REFUSALS: list[tuple[str, int, Any, str]] = [
+    ("binance", 400, {"code": -1021, "msg": "Timestamp outside of the recvWindow."}, "DeadlineMissed"),
+    ("binance", 400, {"code": -2010, "msg": "Account has insufficient balance."}, "InsufficientBalance"),
+    ("binance", 400, {"code": -1013, "msg": "Filter failure: NOTIONAL"}, "FilterFailure"),
+    ("binance", 504, {"code": -1007, "msg": "Timeout waiting for response."}, ""),
+    ("bybit", 200, {"retCode": 10002, "retMsg": "invalid request, recv_window"}, "DeadlineMissed"),
+    ("bybit", 200, {"retCode": 170131, "retMsg": "Insufficient balance."}, "InsufficientBalance"),
+    ("bybit", 200, {"retCode": 170140, "retMsg": "Order value exceeded lower limit"}, "FilterFailure"),
+    ("bybit", 200, {"retCode": 170141, "retMsg": "Duplicate clientOrderId"}, ""),
+    ("bybit", 200, {"retCode": 10016, "retMsg": "Server error."}, ""),
+    (
+        "okx",
+        200,
+        {"code": "1", "data": [{"sCode": "51008", "sMsg": "Insufficient"}], "msg": "failed"},
+        "InsufficientBalance",
+    ),
+    (
+        "okx",
+        200,
+        {"code": "1", "data": [{"sCode": "51149", "sMsg": "Order timed out."}], "msg": ""},
+        "DeadlineMissed",
+    ),
+    ("okx", 200, {"code": "1", "data": [{"sCode": "51016", "sMsg": "Duplicated id"}], "msg": ""}, ""),
+    ("okx", 200, {"code": "50026", "data": [], "msg": "System error."}, ""),
+    ("kraken", 200, {"error": ["EService:Deadline elapsed"]}, "DeadlineMissed"),
+    ("kraken", 200, {"error": ["EOrder:Insufficient funds"]}, "InsufficientBalance"),
+    ("kraken", 200, {"error": ["EService:Unavailable"]}, ""),
+    ("gate", 400, {"label": "BALANCE_NOT_ENOUGH", "message": "Not enough balance"}, "InsufficientBalance"),
+    ("gate", 400, {"label": "REQUEST_EXPIRED", "message": "expired"}, "DeadlineMissed"),
+    ("gate", 400, {"label": "POC_FILL_IMMEDIATELY", "message": "would fill"}, "WouldMatch"),
+    ("gate", 500, {"label": "SERVER_ERROR", "message": "internal"}, ""),
+    ("kucoin", 200, {"code": "200004", "msg": "Balance insufficient!"}, "InsufficientBalance"),
+    ("kucoin", 400, {"code": "400002", "msg": "KC-API-TIMESTAMP Invalid"}, "DeadlineMissed"),
+    ("kucoin", 500, {"code": "500000", "msg": "Internal Server Error"}, ""),
+    ("bitget", 400, {"code": "43012", "msg": "Insufficient balance", "data": None}, "InsufficientBalance"),
+    ("bitget", 400, {"code": "40008", "msg": "Request timestamp expired", "data": None}, "DeadlineMissed"),
+    ("bitget", 200, {"code": "40725", "msg": "service return an error", "data": None}, ""),
+    ("mexc", 400, {"code": 700003, "msg": "Timestamp outside of the recvWindow."}, "DeadlineMissed"),
+    ("mexc", 400, {"code": 30004, "msg": "Insufficient position"}, "InsufficientBalance"),
+    ("mexc", 500, {"code": 500, "msg": "unknown"}, ""),
+]
+
+
+@pytest.mark.parametrize(("name", "status", "body", "code"), REFUSALS)
+async def test_a_refusal_is_certain_only_where_the_exchanges_own_code_says_so(
+    name: str, status: int, body: Any, code: str
+) -> None:
+    outcome, requests = await ask(CAPABILITIES[name], place, (status, body))
+    assert len(requests) == 1
+    if code:
+        assert isinstance(outcome, VenueRejectedError)
+        assert outcome.code == code
+    else:
+        assert isinstance(outcome, VenueUncertainError)
+
+
+def test_every_exchange_has_a_certain_and_an_uncertain_refusal_in_the_table() -> None:
+    for name in ROWS:
+        codes = {code for exchange, _, _, code in REFUSALS if exchange == name}
+        assert {"DeadlineMissed", "InsufficientBalance", ""} <= codes | {"DeadlineMissed"}, name
+    missed = {exchange for exchange, _, _, code in REFUSALS if code == "DeadlineMissed"}
+    assert missed == {name for name in ROWS if "DeadlineMissed" in CAPABILITIES[name].codes.values()}
+
+
+UNKNOWN_ORDERS: list[tuple[str, int, Any]] = [
+    ("binance", 400, {"code": -2013, "msg": "Order does not exist."}),
+    ("okx", 200, {"code": "51603", "data": [], "msg": "Order does not exist"}),
+    ("gate", 404, {"label": "ORDER_NOT_FOUND", "message": "Order not found"}),
+    ("bitget", 400, {"code": "43001", "msg": "The order does not exist", "data": None}),
+    ("mexc", 400, {"code": -2013, "msg": "Order does not exist."}),
+]
+
+
+@pytest.mark.parametrize(("name", "status", "body"), UNKNOWN_ORDERS)
+async def test_an_order_that_the_exchange_does_not_know_is_no_error(
+    name: str, status: int, body: Any
+) -> None:
+    found, _ = await ask(CAPABILITIES[name], lambda venue: venue.query(CID, SYMBOL), (status, body))
+    assert found is None
+    gone, _ = await ask(CAPABILITIES[name], lambda venue: venue.cancel(CID, SYMBOL, "1"), (status, body))
+    assert isinstance(gone, NothingToCancelError)
+
+
+CREDENTIALS: list[tuple[str, int, Any]] = [
+    ("binance", 401, {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}),
+    ("bybit", 200, {"retCode": 10003, "retMsg": "API key is invalid."}),
+    ("okx", 401, {"code": "50111", "msg": "Invalid OK-ACCESS-KEY", "data": []}),
+    ("kraken", 200, {"error": ["EAPI:Invalid key"]}),
+    ("gate", 401, {"label": "INVALID_KEY", "message": "Invalid key provided"}),
+    ("kucoin", 401, {"code": "400003", "msg": "KC-API-KEY not exists"}),
+    ("bitget", 400, {"code": "40009", "msg": "sign signature error", "data": None}),
+    ("mexc", 400, {"code": 10072, "msg": "Api key info invalid"}),
+]
+
+
+@pytest.mark.parametrize(("name", "status", "body"), CREDENTIALS)
+async def test_a_refused_key_is_told_from_everything_else(name: str, status: int, body: Any) -> None:
+    outcome, _ = await ask(CAPABILITIES[name], lambda venue: venue.query(CID, SYMBOL), (status, body))
+    assert isinstance(outcome, VenueCredentialsError)
+
+
+# --- the questions of the preflight ----------------------------------------------------------------------
+
+KEYS = {
+    "binance": "/sapi/v1/account/apiRestrictions",
+    "bybit": "/v5/user/query-api",
+    "okx": "/api/v5/account/config",
+    "kraken": "/0/private/GetApiKeyInfo",
+    "gate": "/api/v4/account/detail",
+    "kucoin": "/api/v1/user/api-key",
+    "bitget": "/api/v2/spot/account/info",
+    "mexc": "/api/v3/account",
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+async def test_the_key_is_asked_about_where_the_exchange_tells_of_it(name: str) -> None:
+    _, [request, *_] = await ask(CAPABILITIES[name], lambda venue: venue.examine().read_key())
+    assert KEYS[name] in request
+
+
+PERMISSIONS: list[tuple[str, tuple[Any, ...], KeyReport]] = [
+    (
+        "binance",
+        (
+            {"enableSpotAndMarginTrading": True, "enableWithdrawals": True, "ipRestrict": True},
+            {"canTrade": True, "uid": 7},
+        ),
+        KeyReport(can_trade=True, can_withdraw=True, restricted=True, account_id="7"),
+    ),
+    (
+        "bybit",
+        (
+            {
+                "result": {
+                    "readOnly": 0,
+                    "permissions": {"Spot": ["SpotTrade"], "Wallet": ["Withdraw"]},
+                    "ips": ["*"],
+                    "userID": 7,
+                }
+            },
+        ),
+        KeyReport(can_trade=True, can_withdraw=True, restricted=False, account_id="7"),
+    ),
+    (
+        "bybit",
+        (
+            {
+                "result": {
+                    "readOnly": 1,
+                    "permissions": {"Spot": ["SpotTrade"], "Wallet": []},
+                    "ips": ["1.2.3.4"],
+                    "userID": 7,
+                }
+            },
+        ),
+        KeyReport(can_trade=False, can_withdraw=False, restricted=True, account_id="7"),
+    ),
+    (
+        "okx",
+        ({"data": [{"perm": "read_only,withdraw,trade", "uid": "7", "ip": ""}]},),
+        KeyReport(can_trade=True, can_withdraw=True, restricted=False, account_id="7"),
+    ),
+    (
+        "kraken",
+        (
+            {
+                "result": {
+                    "permissions": ["query-funds", "modify-trades", "withdraw-funds"],
+                    "iban": "AA7",
+                    "ipAllowlist": [],
+                }
+            },
+        ),
+        KeyReport(can_trade=True, can_withdraw=True, restricted=False, account_id="AA7"),
+    ),
+    ("gate", ({"user_id": 7, "ip_whitelist": ["1.2.3.4"]},), KeyReport(restricted=True, account_id="7")),
+    (
+        "kucoin",
+        ({"data": {"permission": "General,Spot", "ipWhitelist": "", "uid": 7}},),
+        KeyReport(can_trade=True, can_withdraw=False, restricted=False, account_id="7"),
+    ),
+    (
+        "kucoin",
+        ({"data": {"permission": "General,Spot,Transfer", "uid": 7}},),
+        KeyReport(can_trade=True, can_withdraw=True, restricted=False, account_id="7"),
+    ),
+    (
+        "bitget",
+        ({"data": {"userId": "7", "ips": "", "authorities": ["stor", "stow"]}},),
+        KeyReport(can_trade=True, can_withdraw=False, restricted=False, account_id="7"),
+    ),
+    (
+        "mexc",
+        ({"canTrade": True, "canWithdraw": True}, {"uid": "7"}),
+        KeyReport(can_trade=True, account_id="7"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "answers", "report"), PERMISSIONS)
+def test_permissions_are_read_and_what_is_not_told_is_not_assumed(
+    name: str, answers: tuple[Any, ...], report: KeyReport
+) -> None:
+    assert QUESTIONS[name].parse(*answers) == report
+
+
+def test_a_test_environment_without_the_question_is_asked_what_it_knows() -> None:
+    question = find_question("binance", sandbox=True)
+    assert question.methods == ("private_get_account",)
+    assert question.parse({"canTrade": True, "uid": 7}).can_withdraw is False
+
+
+TRIALS = {
+    "binance": "/api/v3/order/test",
+    "kraken": "validate",
+    "kucoin": "/hf/orders/test",
+    "mexc": "/api/v3/order/test",
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+async def test_a_trial_order_goes_to_the_exchanges_own_test_or_nowhere(name: str) -> None:
+    row = CAPABILITIES[name]
+    outcome, requests = await ask(
+        row, lambda venue: venue.examine().try_order(SYMBOL, Decimal(60_000), Decimal("0.001"))
+    )
+    assert (name in TRIALS) == (row.test_parameters is not None)
+    if name in TRIALS:
+        [request] = requests
+        assert TRIALS[name] in request
+    else:
+        assert (outcome, requests) == (False, [])
+
+
+def test_a_commission_is_the_sum_of_its_parts() -> None:
+    parts = {"standardCommission": {"maker": "0.001", "taker": "0.001"}, "taxCommission": {"taker": "0.0002"}}
+    assert parse_commission(parts) == Fees(Decimal("0.001"), Decimal("0.0012"))
+
+
+# --- the document ----------------------------------------------------------------------------------------
+
+
+def build_rows() -> list[str]:
+    return [_build_row(CAPABILITIES[name]) for name in ROWS]
+
+
+def _build_row(row: Capability) -> str:
+    words = [row.deadline_name, row.window_name]
+    deadline = f"{row.deadline}: {', '.join(f'`{word}`' for word in words if word)}"
+    lookup = "query" if row.lookup is Lookup.FETCH_ORDER else "lists of open and ended orders"
+    cells = [
+        row.exchange,
+        "verified" if row.evidence is Evidence.VERIFIED else "documented",
+        deadline,
+        f"`{row.lookup_parameter}`, {lookup}",
+        f"{row.identifier_length}{f', after `{row.identifier_prefix}`' if row.identifier_prefix else ''}",
+        f"{row.hold_ms // 1000} s",
+        "yes" if row.test_parameters is not None else "no",
+        "yes" if row.stop_orders else "no",
+        "yes" if row.dead_mans_switch else "no",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def test_the_document_shows_the_table_of_the_code() -> None:
+    lines = DOCUMENT.read_text().splitlines()
+    shown = [line for line in lines if line.startswith("| ") and line.split(" | ")[0][2:] in ROWS]
+    assert shown == build_rows()
+
+
+def test_there_are_at_least_eight_and_each_enforces_a_deadline() -> None:
+    assert len(ROWS) >= 8
+    assert all(row.deadline is not Deadline.NONE for row in CAPABILITIES.values())
