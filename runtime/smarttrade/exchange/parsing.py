@@ -59,7 +59,7 @@ def parse_order(order: Mapping[str, Any], client_order_id: str = "") -> OrderRep
     trades = [parse_trade(trade, order) for trade in order.get("trades") or []]
     trigger = number(order.get("triggerPrice") or order.get("stopPrice"))
     return OrderReport(
-        client_order_id=client_order_id or str(order.get("clientOrderId") or ""),
+        client_order_id=client_order_id or _own_id(order.get("clientOrderId")),
         order_id=str(order["id"]),
         market=str(order["symbol"]),
         side=parse_side(order.get("side")),
@@ -71,6 +71,11 @@ def parse_order(order: Mapping[str, Any], client_order_id: str = "") -> OrderRep
         trades=tuple(trade for trade in trades if trade.order_id),
         trigger=trigger if trigger > 0 else None,
     )
+
+
+def _own_id(value: Any) -> str:
+    """A client's id as the client gave it: Gate puts "t-" before every one."""
+    return str(value or "").removeprefix("t-")
 
 
 def parse_filters(market: Mapping[str, Any]) -> MarketFilters:

@@ -21,7 +21,7 @@ from smarttrade.exchange import errors
 from smarttrade.exchange.capabilities import Capability, Lookup
 from smarttrade.exchange.endpoints import create_exchange, load_own_markets
 from smarttrade.exchange.examination import Examination
-from smarttrade.exchange.pacing import TokenBucket
+from smarttrade.exchange.pacing import TokenBucket, read_allowance
 from smarttrade.exchange.parsing import parse_balances, parse_filters, parse_order, parse_trade
 from smarttrade.exchange.pinning import deadline_parameters, pinned
 from smarttrade.exchange.reports import (
@@ -113,6 +113,7 @@ class Venue:
         self._stream = create_exchange(row.exchange, endpoint, {**key, "newUpdates": True})
         self._bucket = TokenBucket(row.requests_per_s, row.burst, _RESERVE)
         self._lock = asyncio.Lock()
+        self._heard: dict[Any, Any] = {}
 
     async def read_filters(self) -> tuple[MarketFilters, ...]:
         """The markets as they are now, given to every instance."""
@@ -200,11 +201,18 @@ class Venue:
         await self._bucket.take(urgent=True)
         async with self._translated():
             answer = await self._polling.cancel_order(
-                order_id or None, market, {self._row.lookup_parameter: client_order_id}
+                order_id or self._named(client_order_id),
+                market,
+                {self._row.lookup_parameter: client_order_id},
             )
             if answer.get("id") is not None:
                 return parse_order(answer, client_order_id)
         return await self._one_of_a_cancelled_pair(client_order_id, market)
+
+    def _named(self, client_order_id: str) -> str | None:
+        """Where a prefixed client id may stand for the exchange's own, nothing else does."""
+        prefix = self._row.identifier_prefix
+        return prefix + client_order_id if prefix else None
 
     async def _one_of_a_cancelled_pair(self, client_order_id: str, market: str) -> OrderReport:
         """The answer was about the pair as a whole."""
@@ -336,3 +344,13 @@ class Venue:
                 raise errors.NothingToCancelError(message) from None
             refusal = errors.certain_refusal(error, self._row.codes)
             raise refusal or errors.VenueUncertainError(message) from None
+        finally:
+            self._note_allowance()
+
+    def _note_allowance(self) -> None:
+        """Heed what the newest answers say of the exchange's own limits."""
+        for exchange in (self._orders, self._polling):
+            headers = exchange.last_response_headers
+            if headers is not None and headers is not self._heard.get(exchange):
+                self._heard[exchange] = headers
+                self._bucket.heed(read_allowance(headers, self._row.weight_header, self._row.weight_limit))
