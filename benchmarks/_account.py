@@ -167,7 +167,9 @@ class Account(Theatre):
         return outcome
 
     async def _on_news(self, message: Any) -> None:
-        news = messages.decode(message.data, messages.Fill | messages.DecisionOutcome)
+        news: messages.Fill | messages.DecisionOutcome = messages.decode(
+            message.data, messages.Fill | messages.DecisionOutcome
+        )
         if isinstance(news, messages.DecisionOutcome):
             self.outcome_count += 1
             waiting = self._ended.get(news.id)
