@@ -17,14 +17,32 @@ from cluster import binaries
 from cluster.commands import run
 from cluster.kubectl import Kubectl, build_namespace
 from smarttrade.api import RISK_ACKNOWLEDGEMENT
-from smarttrade.api.crds.document import NAME, build_crd
 from smarttrade.bus.keys import OperatorKeys
 from tests.component.operator.harness import Manifest, Namespace, eventually, free_port
 from tests.e2e.proxy import Proxy
 
 CHART = Path(__file__).parents[3] / "charts" / "smarttrade"
+DEFINITIONS = CHART / "files" / "crds"
 RELEASE = "smarttrade"
-ACCOUNTS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
+# One for each test that trades: an account that is made anew under its name is paused, because the exchange
+# still shows its predecessor's orders.
+ACCOUNTS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "kim", "liam")
+
+IN_AND_OUT = '''
+from decimal import Decimal
+
+from smarttrade import Strategy
+
+
+class InAndOut(Strategy):
+    """Buys at one candle and sells at the next."""
+
+    wanted = Decimal(0)
+
+    def on_candle(self, candle):
+        self.wanted = Decimal("0.01") - self.wanted
+        return self.target(candle.market, self.wanted)
+'''
 
 
 @dataclass
@@ -47,6 +65,13 @@ class Platform:
         # Another platform may run beside this one and serve all namespaces.
         account["metadata"]["labels"] = {"smarttrade.io/installation": self.system.name}
         return self.users.create("TradingAccount", account)
+
+    def provide_strategy(self, config_map: str, module: str = IN_AND_OUT) -> Manifest:
+        """Make the ConfigMap; what `spec.strategy` then is, on candles of a second."""
+        path = f"/api/v1/namespaces/{self.users.name}/configmaps"
+        manifest = {"metadata": {"name": config_map}, "data": {"mine.py": module}}
+        assert self.proxy.call("POST", path, manifest).status == 201
+        return build_own_strategy(config_map)
 
     def remove(self, name: str) -> None:
         """Delete the account and wait until it is gone."""
@@ -109,6 +134,11 @@ def _credentials(name: str) -> dict[str, str]:
     return {"apiKey": f"{name}-key", "secret": f"{name}-secret"}
 
 
+def build_own_strategy(config_map: str) -> Manifest:
+    source = {"configMapRef": {"name": config_map}, "class": "mine.InAndOut"}
+    return {"source": source, "timeframe": "1s", "parameters": {}}
+
+
 def build_live_account(name: str, **spec: object) -> Manifest:
     return {
         "apiVersion": "smarttrade.io/v1alpha1",
@@ -143,8 +173,8 @@ def platform(cluster: Kubectl, proxy: Proxy, images: dict[str, str]) -> Iterator
     suffix = uuid.uuid4().hex[:6]
     system, users = f"platform-{suffix}", f"users-{suffix}"
     cluster.apply(build_namespace(system), build_namespace(users))
-    if not cluster.succeeds("get", "crd", NAME):
-        cluster.apply(build_crd())
+    # Also where there are some already: an older definition would refuse what a newer operator writes.
+    cluster("apply", "--server-side", "--force-conflicts", f"--filename={DEFINITIONS}")
     installed = Platform(cluster, proxy, Namespace(proxy, system), Namespace(proxy, users), images)
     try:
         _install(installed)

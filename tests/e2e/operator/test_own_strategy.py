@@ -5,42 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.component.operator.harness import eventually
-from tests.e2e.operator.conftest import Platform
+from tests.e2e.operator.conftest import IN_AND_OUT, Platform, build_own_strategy
 
 MakeAccount = Callable[..., str]
-MODULE = '''
-from decimal import Decimal
-
-from smarttrade import Strategy
-
-
-class InAndOut(Strategy):
-    """Buys at one candle and sells at the next."""
-
-    wanted = Decimal(0)
-
-    def on_candle(self, candle):
-        self.wanted = Decimal("0.01") - self.wanted
-        return self.target(candle.market, self.wanted)
-'''
 
 
 def test_a_strategy_from_a_config_map_trades(platform: Platform, account: MakeAccount) -> None:
-    source = {"configMapRef": {"name": "in-and-out-1"}, "class": "mine.InAndOut"}
-    name = account("erin", strategy={"source": source, "timeframe": "1s"})
+    name = account("judy", strategy=build_own_strategy("in-and-out-1"))
     condition = platform.users.wait_condition(name, "PodsHealthy", "FailedMount", 120)
     assert 'configmap "in-and-out-1" not found' in condition["message"]
-    _create(platform, "in-and-out-1", MODULE)
+    platform.provide_strategy("in-and-out-1")
     platform.wait_fills(name, 2)
     leader = platform.status(name)["leader"]
 
-    _create(platform, "in-and-out-2", MODULE.replace("0.01", "0.02"))
-    source = {"configMapRef": {"name": "in-and-out-2"}, "class": "mine.InAndOut"}
-    platform.users.patch("TradingAccount", name, {"spec": {"strategy": {"source": source}}})
+    larger = platform.provide_strategy("in-and-out-2", IN_AND_OUT.replace("0.01", "0.02"))
+    platform.users.patch("TradingAccount", name, {"spec": {"strategy": larger}})
     eventually(lambda: platform.status(name)["leader"] not in (None, leader), 120, "a new pod leads")
-
-
-def _create(platform: Platform, name: str, module: str) -> None:
-    path = f"/api/v1/namespaces/{platform.users.name}/configmaps"
-    manifest = {"metadata": {"name": name}, "data": {"mine.py": module}}
-    assert platform.proxy.call("POST", path, manifest).status == 201
+    fills = platform.status(name)["fills"]
+    platform.wait_fills(name, fills + 2)

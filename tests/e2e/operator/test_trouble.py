@@ -51,13 +51,13 @@ def test_a_wrong_image_is_named(platform: Platform, account: MakeAccount) -> Non
     platform.cluster("set", "env", *operator, f"{RUNTIME_IMAGE}={wrong}")
     try:
         platform.scale_operator(1)
-        name = account("alice")
+        name = account("kim")
         condition = platform.users.wait_condition(name, "PodsHealthy", "ImagePullBackOff", 120)
         assert "no-such-tag" in condition["message"]
     finally:
         platform.cluster("set", "env", *operator, f"{RUNTIME_IMAGE}={right}")
         platform.scale_operator(1)
-    platform.wait_fills("alice", 1, 180)
+    platform.wait_fills("kim", 1, 180)
 
 
 def test_an_unschedulable_pod_is_named(platform: Platform, account: MakeAccount) -> None:
