@@ -47,6 +47,7 @@ CLAIM_RECHECK_S = 0.3
 class Memory:
     """What is remembered of one account between reconciles; losing it costs work, never correctness."""
 
+    uid: str
     applier: Applier
     plan: Plan | None = None
     plan_of: tuple[str, int] = ("", 0)
@@ -81,6 +82,7 @@ class Reconciler:
         if observed.account is None:
             self._forget(key)
             return None
+        self._forget_predecessor(key, observed.account)
         self.reports.expect(identify(observed.account, self.settings))
         if observed.account["metadata"].get("deletionTimestamp"):
             return await self.removal.proceed(key, observed)
@@ -93,6 +95,12 @@ class Reconciler:
             memory.secret_for = 0
         self.provisioning.forget(key)
 
+    def _forget_predecessor(self, key: Key, account: Manifest) -> None:
+        """An account made anew under its old name may be seen before its deletion was."""
+        memory = self._memories.get(key)
+        if memory is not None and memory.uid != account["metadata"]["uid"]:
+            self._forget(key)
+
     def _forget(self, key: Key) -> None:
         memory = self._memories.pop(key, None)
         if memory is not None and memory.plan is not None:
@@ -103,7 +111,7 @@ class Reconciler:
     async def _uphold(self, key: Key, observed: Observed) -> float | None:
         account = observed.account
         assert account is not None
-        memory = self._memories.setdefault(key, self._new_memory())
+        memory = self._memories.setdefault(key, self._new_memory(account))
         steps, waits = Steps(), []
         try:
             plan = self._plan(memory, account)
@@ -117,8 +125,9 @@ class Reconciler:
         steps.raise_if_failed()
         return min((wait for wait in waits if wait is not None), default=None)
 
-    def _new_memory(self) -> Memory:
-        return Memory(Applier(self.kube, self.clock), status_written_s=self.clock())
+    def _new_memory(self, account: Manifest) -> Memory:
+        applier = Applier(self.kube, self.clock)
+        return Memory(account["metadata"]["uid"], applier, status_written_s=self.clock())
 
     def _plan(self, memory: Memory, account: Manifest) -> Plan:
         """The plan of this generation, made once; a new one when the credentials' period is over."""

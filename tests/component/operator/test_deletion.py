@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -145,6 +146,29 @@ async def test_a_recreated_account_is_built_anew(
         assert await stored_accounts(nats, keys, namespace) == [True, True]
         namespace.delete("TradingAccount", "alice")
         await asyncio.to_thread(eventually, lambda: _is_gone(namespace))
+
+
+def test_an_account_recreated_before_its_deletion_was_seen_is_built_anew(
+    make_operator: MakeOperator, nats: LocalServer, namespace: Namespace
+) -> None:
+    operator = make_operator(nats, LEASE_SECONDS="120").start()
+    namespace.create("TradingAccount", build_account("alice"))
+    namespace.wait("Deployment", "alice")
+    old = namespace.wait("Secret", "alice-nats")
+    assert operator.process is not None
+    operator.process.send_signal(signal.SIGSTOP)
+    namespace.release("TradingAccount", "alice")
+    for kind, name in CHILDREN:
+        namespace.delete(kind, name)
+    uid = namespace.create("TradingAccount", build_account("alice"))["metadata"]["uid"]
+    operator.process.send_signal(signal.SIGCONT)
+    assert namespace.wait("Secret", "alice-nats")["metadata"]["uid"] != old["metadata"]["uid"]
+
+    def owners(kind: str, name: str) -> list[str]:
+        return [owner["uid"] for owner in namespace.get(kind, name)["metadata"]["ownerReferences"]]
+
+    for kind, name in CHILDREN:
+        eventually(lambda k=kind, n=name: owners(k, n) == [uid], 60, f"{kind} {name} belongs to the new one")
 
 
 async def test_an_account_can_be_deleted_after_the_platform_was_uninstalled(
