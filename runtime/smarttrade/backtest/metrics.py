@@ -151,7 +151,7 @@ def turnover(traded: float, levels: Sequence[Any]) -> float:
     return traded / (math.fsum(levels) / len(levels))
 
 
-def exposure(invested: Sequence[Any], least: float = 1) -> float:
-    """Share of the marks at which a position worth more than `least` was held, so that what is left below a
-    lot does not count. Source: the "Exposure Time [%]" of backtesting.py's statistics."""
-    return sum(1 for each in invested if each > least) / len(invested)
+def exposure(invested: Sequence[Any], dust: float) -> float:
+    """Share of the marks at which positions worth more than `dust` were held: what is left below a lot does
+    not count. Source: the "Exposure Time [%]" of backtesting.py's statistics."""
+    return sum(1 for each in invested if each > dust) / len(invested)

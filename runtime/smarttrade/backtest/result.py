@@ -128,7 +128,7 @@ def build_metrics(
         "win_rate": None if not closed else sum(profit > 0 for profit in closed) / len(closed),
         "turnover": metrics.turnover(float(traded / unit), curve.levels),
         "fees": str(sum((trip.fees for trip in trips), Decimal(0))),
-        "exposure": metrics.exposure(points.invested, float(1 / unit)),
+        "exposure": metrics.exposure(points.invested, float(find_dust(recorded) / unit)),
         "trades": len(closed),
         "open_trades": len(trips) - len(closed),
         "orders": recorded.orders,
@@ -137,6 +137,14 @@ def build_metrics(
         "denials": denials,
         "bars": len(points),
     }
+
+
+def find_dust(recorded: Recorded) -> Decimal:
+    """What one lot in each market that was traded was worth at most."""
+    highest: dict[str, Decimal] = {}
+    for fill in recorded.fills:
+        highest[fill.market] = max(fill.price, highest.get(fill.market, Decimal(0)))
+    return sum((recorded.filters[market].lot * price for market, price in highest.items()), Decimal(0))
 
 
 def moment(time_ms: int) -> str:

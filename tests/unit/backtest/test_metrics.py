@@ -122,7 +122,7 @@ def test_turnover_is_what_was_traded_over_the_mean_equity() -> None:
 
 
 def test_exposure_counts_candles_with_more_than_dust() -> None:
-    assert metrics.exposure([Decimal(0), Decimal("0.4"), Decimal(50), Decimal(60)]) == 0.5
+    assert metrics.exposure([Decimal(0), Decimal("0.4"), Decimal(50), Decimal(60)], 0.5) == 0.5
 
 
 def test_too_little_says_nothing() -> None:

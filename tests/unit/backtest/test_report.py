@@ -178,3 +178,20 @@ def test_a_run_without_any_trade_has_a_report_too() -> None:
     document = build_document(recorded, Assumptions())
     assert document["trips"] == []
     assert Outline(build_page(recorded, told, document)).open == []
+
+
+def test_exposure_does_not_count_what_is_left_below_a_lot(
+    run: tuple[Recorded, History, dict[str, Any]],
+) -> None:
+    recorded, _, document = run
+    held = Decimal(0)
+    changes = [(fill.time_ms, fill) for fill in recorded.fills]
+    shares, lot = [], recorded.filters["BTC/USDT"].lot
+    for point in recorded.points:
+        while changes and changes[0][0] <= point.time_ms:
+            fill = changes.pop(0)[1]
+            fee = fill.fee if fill.fee_asset == "BTC" else Decimal(0)
+            held += fill.quantity - fee if fill.side is Side.BUY else -fill.quantity - fee
+        shares.append(held >= lot)
+    assert 0 < sum(shares) < len(shares)
+    assert document["metrics"]["exposure"] == pytest.approx(sum(shares) / len(shares))

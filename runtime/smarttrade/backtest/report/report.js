@@ -185,6 +185,9 @@
     chart.plot.addEventListener("dblclick", () => zoom(0, 0));
   }
   addEventListener("resize", () => charts.forEach(draw));
+  for (const part of document.querySelectorAll("details")) {
+    part.addEventListener("toggle", () => charts.forEach(draw));
+  }
   charts.forEach(draw);
 
   const sortable = (text) => {
