@@ -5,10 +5,8 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PROMISED = (
-    "setup check test test-unit test-component test-e2e demo demo-down cluster-up cluster-down images crds "
-    "bench clean"
-).split()
+PROMISED = ("setup", "check", "test", "test-unit", "test-component", "test-e2e", "demo", "demo-down")
+PROMISED += ("cluster-up", "cluster-down", "images", "crds", "bench", "clean")
 
 
 def listed() -> dict[str, str]:
