@@ -39,7 +39,7 @@ _LEAST_WARMUP = 2
 
 
 class Backtest:
-    """One run; `run` may be called once."""
+    """One run; `run` may be called once. With the `identity` of a running account ids are that account's."""
 
     def __init__(
         self,
@@ -50,10 +50,11 @@ class Backtest:
         from_ms: int | None = None,
         to_ms: int | None = None,
         source: Path = SOURCE_DIRECTORY,
+        identity: AccountIdentity | None = None,
         skip: bool = True,
     ) -> None:
         spec = account.spec
-        identity = AccountIdentity(
+        identity = identity or AccountIdentity(
             "backtest", account.metadata.get("namespace", "default"), account.metadata["name"]
         )
         self._spec, self._history, self._to_ms = spec, history, to_ms

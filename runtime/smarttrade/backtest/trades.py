@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from smarttrade.api import Timeframe
-from smarttrade.backtest.candles import CandleColumns, Row, build_candles
-from smarttrade.backtest.history import History, Step, join_histories
+from smarttrade.backtest.candles import CandleColumns, Row, build_candles, build_row
+from smarttrade.backtest.history import History, Moved, Step, join_histories
 from smarttrade.errors import ConfigurationError
 from smarttrade.matching.units import to_units
-from smarttrade.messages import Quote, Side, Trade
+from smarttrade.messages import Candle, Quote, Side, Trade
 from smarttrade.simulator.recorded import RecordedQuote, RecordedTrade, Recording
 
 _SECOND_UP_TO_MS = 86_400_000
@@ -39,6 +39,49 @@ class TradeHistory(History):
                 yield Step(event.time_ms, (event,), (event,), closes=False)
                 event = next(events, None)
             yield Step(step.time_ms, (), step.told)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalHistory(TradeHistory):
+    """Events in the order in which an account was told of them; its candles are those that it was told."""
+
+    journal: tuple[Moved, ...]
+
+    def steps(self, timeframes: Iterable[str], until_ms: int | None = None) -> Iterator[Step]:
+        frames, now_ms = set(timeframes), 0
+        for event in self.journal:
+            now_ms = max(now_ms, event.close_ms if isinstance(event, Candle) else event.time_ms)
+            if until_ms is not None and now_ms > until_ms:
+                return
+            if not isinstance(event, Candle):
+                yield Step(now_ms, (event,), (event,), closes=False)
+            elif event.timeframe in frames:
+                yield Step(now_ms, (), (event,), closes=event.timeframe == self.timeframe)
+
+
+def build_journal_history(events: Iterable[Moved]) -> JournalHistory:
+    """A history of what went over an account's bus; ConfigurationError if there is no candle of a market."""
+    journal = tuple(event for event in events if not isinstance(event, Candle) or event.final)
+    told: dict[str, list[Candle]] = {event.market: [] for event in journal}
+    quoted = {event.market for event in journal if isinstance(event, Quote)}
+    for event in journal:
+        if isinstance(event, Candle):
+            told[event.market].append(event)
+    without = [market for market, candles in told.items() if not candles]
+    if without or not told:
+        raise ConfigurationError(f"the journal has no final candle of {', '.join(without) or 'any market'}")
+    candles = join_histories({market: _columns(market, each) for market, each in told.items()})
+    return JournalHistory(candles.candles, candles.interval_ms, {}, frozenset(quoted), journal)
+
+
+def _columns(market: str, candles: list[Candle]) -> CandleColumns:
+    length_ms = min(candle.close_ms - candle.open_ms for candle in candles)
+    base = sorted(
+        (candle for candle in candles if candle.close_ms - candle.open_ms == length_ms),
+        key=lambda candle: candle.open_ms,
+    )
+    rows = (build_row(market, c.open_ms, (c.open, c.high, c.low, c.close, c.volume)) for c in base)
+    return build_candles(market, base[0].timeframe, length_ms, rows)
 
 
 def build_trade_history(recordings: Mapping[str, Recording]) -> TradeHistory:
