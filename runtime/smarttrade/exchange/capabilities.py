@@ -113,6 +113,8 @@ _BINANCE = Capability(
         "|account has insufficient balance for requested action": "InsufficientBalance",
         "|order would immediately match and take": WOULD_MATCH,
         "|stop price would trigger immediately": WOULD_TRIGGER,
+        "-1013|market is closed": "MarketClosed",
+        "|market is closed": "MarketClosed",
         "-1013": "FilterFailure",
         "-1015": "TooManyOrders",
         "-1111": "BadPrecision",

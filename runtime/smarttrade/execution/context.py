@@ -44,6 +44,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     reconcile_every_ms: float = 30_000
     clock_every_ms: float = 30_000
     filters_every_ms: float = 3_600_000
+    suspended_every_ms: float = 10_000
     report_every_ms: float = 5_000
     reports: bool = True
     snapshot_every: int = 5_000

@@ -286,6 +286,8 @@ class Core:
 
     def _filters(self, event: fx.FiltersRead) -> None:
         self.ctx.filters = {filters.market: filters for filters in event.filters}
+        if not all(filters.active for filters in event.filters):
+            self._filters_ms = min(self._filters_ms, self.ctx.now_ms + self.ctx.tuning.suspended_every_ms)
         self._all_dirty()
 
     def _absorb(self, report: Any) -> None:

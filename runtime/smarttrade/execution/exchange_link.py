@@ -26,6 +26,7 @@ from smarttrade.execution import effects as fx
 
 CLOCK_SAMPLES = 5
 _STREAM_RETRY_S = 0.5
+_FILTERS_RETRY_S = 2.0
 
 
 class Exchange(Protocol):
@@ -101,6 +102,7 @@ class ExchangeLink:
         self._may_send = may_send
         self._tasks: set[asyncio.Task[None]] = set()
         self._logger = structlog.get_logger()
+        self._refreshing = False
         self.failing_since_ms: float | None = None
         self.order_seconds: Callable[[float], None] = lambda seconds: None
 
@@ -262,12 +264,23 @@ class ExchangeLink:
                 self._feed(fx.ClockSampled(sent_ms=sent, received_ms=received, exchange_ms=told))
 
     async def _refresh_filters(self) -> None:
+        """Until they are read: a pod that starts during the exchange's maintenance has none to trade by."""
+        if self._refreshing:
+            return
+        self._refreshing = True
         try:
-            filters = await self._exchange.read_filters()
+            while (filters := await self._read_filters()) is None:
+                await asyncio.sleep(_FILTERS_RETRY_S)
+        finally:
+            self._refreshing = False
+        self._feed(fx.FiltersRead(filters=filters))
+
+    async def _read_filters(self) -> tuple[MarketFilters, ...] | None:
+        try:
+            return await self._exchange.read_filters()
         except SmartTradeError as error:
             self._logger.warning("the markets were not read", reason=str(error))
-        else:
-            self._feed(fx.FiltersRead(filters=filters))
+            return None
 
     async def _watch(self, what: str) -> None:
         """Follow one half of the user stream for good; after each break the account is compared again."""

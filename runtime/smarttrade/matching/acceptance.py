@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 from smarttrade.matching import funds, triggers
 from smarttrade.matching.errors import (
     DUPLICATE_ORDER,
+    FILTER_FAILURE,
     INSUFFICIENT_BALANCE,
+    MARKET_CLOSED,
     NEW_ORDER_REJECTED,
     WOULD_TAKE,
     WOULD_TRIGGER,
@@ -32,12 +34,14 @@ def check(account: Account, state: MarketState, request: OrderRequest) -> None:
 
 def check_entry(account: Account, state: MarketState, request: OrderRequest) -> None:
     """What an order must fulfil on arrival, also one that will wait for another."""
+    if state.suspended:
+        raise OrderRejected(FILTER_FAILURE, MARKET_CLOSED)
     check_filters(state.market, request, state.reference)
     if (request.symbol, request.client_order_id) in account.open_client_ids:
         raise OrderRejected(NEW_ORDER_REJECTED, DUPLICATE_ORDER)
     if request.type is OrderType.MARKET or len(account.open_orders) < state.market.fewest_limited:
         return
-    mine = [order for order in account.open_orders.values() if order.market is state.market]
+    mine = [order for order in account.open_orders.values() if order.market.id == state.market.id]
     check_counts(state.market, request, mine)
 
 

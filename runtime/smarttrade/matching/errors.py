@@ -18,6 +18,7 @@ WOULD_TAKE: Final = "Order would immediately match and take."
 WOULD_TRIGGER: Final = "Stop price would trigger immediately."
 UNKNOWN_ORDER: Final = "Unknown order sent."
 ICEBERG_TOO_LARGE: Final = "IcebergQty exceeds QTY."
+MARKET_CLOSED: Final = "Market is closed."
 NO_ORDER: Final = "Order does not exist."
 
 

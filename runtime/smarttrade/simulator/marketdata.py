@@ -76,8 +76,14 @@ class MarketData:
 
     @cached_property
     def rules(self) -> msgspec.Raw:
-        """The market's entry in exchangeInfo, which never changes, as JSON."""
-        return msgspec.Raw(msgspec.json.encode(build_symbol(self.market)))
+        """The market's entry in exchangeInfo as JSON; kept until `change`."""
+        return msgspec.Raw(msgspec.json.encode(build_symbol(self.market, suspended=self.state.suspended)))
+
+    def change(self, market: Market, *, suspended: bool) -> None:
+        """Other rules from now on, or none but waiting: what rests stays as it is."""
+        self.market = self.state.market = market
+        self.state.suspended = suspended
+        self.__dict__.pop("rules", None)
 
     def since(self, start_ms: int) -> Candle | None:
         """Everything from `start_ms` on as one candle, to the minute; None without a candle there."""

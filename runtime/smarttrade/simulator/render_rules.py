@@ -8,11 +8,11 @@ from smarttrade.matching.orders import OrderType, SelfTradePrevention
 Json = dict[str, Any]
 
 
-def build_symbol(market: Market) -> Json:
+def build_symbol(market: Market, *, suspended: bool) -> Json:
     """One entry of exchangeInfo."""
     return {
         "symbol": market.id,
-        "status": "TRADING",
+        "status": "BREAK" if suspended else "TRADING",
         "baseAsset": market.base,
         "baseAssetPrecision": 8,
         "quoteAsset": market.quote,

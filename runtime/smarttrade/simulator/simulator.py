@@ -11,6 +11,7 @@ With `market="manual"` nothing moves but by `set_price`, `quote` and `trade`; wi
 import asyncio
 import contextlib
 import secrets
+from dataclasses import replace
 from decimal import Decimal
 from types import TracebackType
 
@@ -162,6 +163,16 @@ class Simulator:
         self._apply(TapeQuote(0.0, symbol, middle - tick, quantity, middle + tick, quantity))
         if trade:
             self._apply(TapeTrade(0.0, symbol, middle, market.step_units, False))
+
+    def suspend(self, symbol: str, suspended: bool = True) -> None:
+        """Take no more orders in a market, or take them again."""
+        data = self.venue.by_symbol[symbol]
+        data.change(data.market, suspended=suspended)
+
+    def change_rules(self, symbol: str, **rules: Decimal) -> None:
+        """Give a market another tick_size, step_size, min_notional, ... from now on."""
+        data = self.venue.by_symbol[symbol]
+        data.change(replace(data.market, **rules), suspended=data.state.suspended)
 
     def quote(
         self,

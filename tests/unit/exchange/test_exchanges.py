@@ -153,6 +153,7 @@ REFUSALS: list[tuple[str, int, Any, str]] = [
     ("binance", 400, {"code": -1021, "msg": "Timestamp outside of the recvWindow."}, "DeadlineMissed"),
     ("binance", 400, {"code": -2010, "msg": "Account has insufficient balance."}, "InsufficientBalance"),
     ("binance", 400, {"code": -1013, "msg": "Filter failure: NOTIONAL"}, "FilterFailure"),
+    ("binance", 400, {"code": -1013, "msg": "Market is closed."}, "MarketClosed"),
     ("binance", 504, {"code": -1007, "msg": "Timeout waiting for response."}, ""),
     ("bybit", 200, {"retCode": 10002, "retMsg": "invalid request, recv_window"}, "DeadlineMissed"),
     ("bybit", 200, {"retCode": 170131, "retMsg": "Insufficient balance."}, "InsufficientBalance"),
