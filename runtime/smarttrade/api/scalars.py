@@ -22,6 +22,7 @@ from pydantic_core import CoreSchema, core_schema
 
 DECIMAL_PATTERN = r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?$"
 FINE_DECIMAL_PATTERN = r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,18})?$"
+FEE_PATTERN = r"^0(\.[0-9]{1,8})?$"
 SIGNED_DECIMAL_PATTERN = r"^-?[0-9]{1,30}(\.[0-9]{1,60})?$"
 DURATION_PATTERN = r"^(0s|[1-9][0-9]{0,5}(ms|s|m|h))$"
 TIME_OF_DAY_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
@@ -33,6 +34,7 @@ QUANTITY_PATTERN = r"^[0-9]{1,12}(\.[0-9]{1,3})?(m|k|M|G|Ki|Mi|Gi)?$"
 _PLAIN = 'write a plain decimal in quotes, such as "1000" or "0.02": no sign, exponent or unit, at most'
 _DECIMAL = f"{_PLAIN} 9 decimal places"
 _FINE_DECIMAL = f"{_PLAIN} 18 decimal places"
+_FEE = 'write a share below 1 in quotes with at most 8 decimal places: a tenth of a per cent is "0.001"'
 _DURATION = 'write a whole number with a unit of ms, s, m or h, such as "10s" or "500ms"'
 _TIME_OF_DAY = 'write a time of day as HH:MM in quotes, such as "00:00" or "17:30"'
 _SYMBOL = "write BASE/QUOTE in capitals, such as BTC/USDT"
@@ -144,6 +146,9 @@ PositiveQuantity = Annotated[
     ),
 ]
 """A price or a quantity in the base asset: more than 0, up to 18 places."""
+
+FeeRate = Annotated[Decimal, Number(FEE_PATTERN, hint=_FEE)]
+"""A fee as a share of what is traded: 0 or more, below 1."""
 
 SignedDecimal = Annotated[
     Decimal, Number(SIGNED_DECIMAL_PATTERN, hint="write a plain decimal in quotes", length=96)

@@ -19,6 +19,7 @@ from smarttrade.api.operation import (
     State,
     TopologySpread,
 )
+from smarttrade.api.paper import Paper
 from smarttrade.api.risk import Risk
 from smarttrade.api.rules import SPEC_RULES
 from smarttrade.api.strategy import Strategy
@@ -48,6 +49,8 @@ class TradingAccountSpec(Model):
     """What the account may use."""
     risk: Risk
     """What the account may risk, enforced outside the strategy's code."""
+    paper: Paper = Field(default_factory=Paper)
+    """The terms of mode Paper: fees and latency."""
     orders: Orders = Field(default_factory=Orders)
     """How decisions become orders."""
     state: State = State.ACTIVE

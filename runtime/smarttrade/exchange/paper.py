@@ -2,8 +2,9 @@
 
 It has the same face as the live one. What it knows dies with the process, so the log is its only truth: on
 taking the lead it is built anew from the ledger and the open orders. An order that only a dead process's
-paper exchange had seen never happened, which is what the log says of it too. Filters and the clock are
-the real exchange's, read without a key.
+paper exchange had seen never happened, which is what the log says of it too. Before it answers anything
+then, it reads what the markets have traded since these orders came to rest, and matches them against it; what
+arrives meanwhile waits. Filters, clock and missed trades are the real exchange's, read without a key.
 """
 
 from __future__ import annotations
@@ -17,25 +18,38 @@ from smarttrade.api.catalogue import Endpoint
 from smarttrade.errors import VenueError
 from smarttrade.exchange.capabilities import Capability
 from smarttrade.exchange.endpoints import create_exchange, load_own_markets
-from smarttrade.exchange.errors import VenueUncertainError, sanitised
-from smarttrade.exchange.paper_book import PaperBook, Standing
+from smarttrade.exchange.errors import OrderWithheldError, VenueUncertainError, sanitised
+from smarttrade.exchange.missed import fetch_missed
+from smarttrade.exchange.paper_book import PaperBook
+from smarttrade.exchange.paper_terms import PaperTerms, Standing
 from smarttrade.exchange.parsing import parse_filters
 from smarttrade.exchange.reports import Balance, MarketFilters, OrderReport, TradeReport
 from smarttrade.exchange.venue import NewOrder
-from smarttrade.messages import MarketEvent
+from smarttrade.messages import MarketEvent, Quote, Trade
 
-__all__ = ["PaperVenue", "Standing"]
+__all__ = ["PaperTerms", "PaperVenue", "Standing"]
 
 
 class PaperVenue:
     """One paper account."""
 
-    def __init__(self, row: Capability, endpoint: Endpoint, symbols: Collection[str]) -> None:
+    def __init__(
+        self,
+        row: Capability,
+        endpoint: Endpoint,
+        symbols: Collection[str],
+        terms: PaperTerms | None = None,
+    ) -> None:
+        terms = terms or PaperTerms()
+        self._latency_s = terms.latency_ms / 1000
+        self._missing: dict[str, int] = {}
+        self._backlog: list[Quote | Trade] = []
+        self._catching_up = asyncio.Lock()
         self._symbols = sorted(symbols)
         self._public = create_exchange(row.exchange, endpoint, {"number": str})
         self._reports: asyncio.Queue[OrderReport] = asyncio.Queue()
         self._offset_ms = time.time() * 1000 - time.monotonic() * 1000
-        self._book = PaperBook(row.codes, self._now_ms)
+        self._book = PaperBook(row.codes, self._now_ms, terms.fees)
 
     def trade(self, symbols: Collection[str]) -> None:
         self._symbols = sorted(symbols)
@@ -47,7 +61,45 @@ class PaperVenue:
         self, currency: str, cash: Decimal, held: Mapping[str, Decimal], orders: Iterable[Standing]
     ) -> None:
         """Begin anew from the log: cash, base quantity per market, and the orders that rest."""
-        for report in self._book.restore(currency, cash, held, orders):
+        standing = list(orders)
+        self._book.restore(currency, cash, held, standing)
+        missing: dict[str, int] = {}
+        for order in standing:
+            missing[order.market] = min(order.since_ms, missing.get(order.market, order.since_ms))
+        self._missing, self._backlog = missing, []
+
+    async def _catch_up(self) -> None:
+        """Match what was traded since the orders came to rest; VenueUncertainError if it cannot be read."""
+        async with self._catching_up:
+            while missing := self._missing:
+                market = next(iter(missing))
+                trades = await self._read_missed(market, missing[market])
+                if self._missing is not missing:
+                    continue  # restored again meanwhile
+                del missing[market]
+                self._tell(self._book.replay(trades))
+                self._resume(market, trades[-1].time_ms if trades else 0)
+
+    async def _read_missed(self, market: str, since_ms: int) -> list[Trade]:
+        try:
+            return await fetch_missed(self._public, market, since_ms, self._now_ms())
+        except Exception as error:  # noqa: BLE001  ccxt's many; all mean that there is no answer
+            raise VenueUncertainError(
+                f"the missed trades of {market} were not read: {sanitised(error)}"
+            ) from None
+
+    def _resume(self, market: str, replayed_ms: int) -> None:
+        """Let what arrived meanwhile act, without the trades that have been matched."""
+        waiting = [event for event in self._backlog if event.market == market]
+        self._backlog = [event for event in self._backlog if event.market != market]
+        if not waiting:
+            self._tell(self._book.resume(market))
+        for event in waiting:
+            if not isinstance(event, Trade) or event.time_ms > replayed_ms:
+                self._tell(self._book.on_market(event))
+
+    def _tell(self, reports: Iterable[OrderReport]) -> None:
+        for report in reports:
             self._reports.put_nowait(report)
 
     # --- the face of an exchange ---
@@ -72,12 +124,21 @@ class PaperVenue:
         return sent_ms, received_ms, told
 
     async def place(self, order: NewOrder, may_leave: Callable[[], bool]) -> OrderReport:
-        return self._book.place(order, may_leave)
+        await self._travel(order, may_leave)
+        return self._book.place(order, _has_left)
 
     async def place_pair(
         self, group: str, limit: NewOrder, stop: NewOrder, may_leave: Callable[[], bool]
     ) -> tuple[OrderReport, ...]:
-        return self._book.place_pair(group, limit, stop, may_leave)
+        await self._travel(limit, may_leave)
+        return self._book.place_pair(group, limit, stop, _has_left)
+
+    async def _travel(self, order: NewOrder, may_leave: Callable[[], bool]) -> None:
+        """The way to the exchange; OrderWithheldError where the order may not set out any more."""
+        await self._catch_up()
+        if not may_leave():
+            raise OrderWithheldError(f"order {order.client_order_id} did not leave")
+        await asyncio.sleep(self._latency_s)
 
     async def read_history(self) -> tuple[tuple[OrderReport, ...], tuple[TradeReport, ...]]:
         """Nothing: what paper knows is what the log has told it."""
@@ -87,17 +148,22 @@ class PaperVenue:
         """Paper orders die with the process that holds them."""
 
     async def query(self, client_order_id: str, market: str) -> OrderReport | None:
+        await self._catch_up()
         return self._book.query(client_order_id)
 
     async def cancel(self, client_order_id: str, market: str, order_id: str) -> OrderReport:
+        await self._catch_up()
+        await asyncio.sleep(self._latency_s)
         return self._book.cancel(client_order_id)
 
     async def trades_of(self, market: str, order_id: str) -> tuple[TradeReport, ...]:
-        return ()
+        await self._catch_up()
+        return self._book.trades_of(order_id)
 
     async def read_account(
         self, since_ms: int
     ) -> tuple[tuple[OrderReport, ...], tuple[TradeReport, ...], tuple[Balance, ...]]:
+        await self._catch_up()
         orders, balances = self._book.read_account()
         return orders, (), balances
 
@@ -113,8 +179,15 @@ class PaperVenue:
 
     def on_market(self, event: MarketEvent) -> None:
         """Let the market move the book; what it fills is told on the order stream."""
-        for report in self._book.on_market(event):
-            self._reports.put_nowait(report)
+        if isinstance(event, Quote | Trade) and event.market in self._missing:
+            self._backlog.append(event)
+        else:
+            self._tell(self._book.on_market(event))
 
     def _now_ms(self) -> int:
         return int(time.monotonic() * 1000 + self._offset_ms)
+
+
+def _has_left() -> bool:
+    """An order on its way arrives, whoever leads by then: so it is with the real exchange."""
+    return True

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from smarttrade.errors import VenueError
 from smarttrade.exchange.capabilities import DEADLINE_MISSED
 from smarttrade.exchange.errors import (
     NothingToCancelError,
@@ -20,32 +19,28 @@ from smarttrade.exchange.errors import (
     VenueRejectedError,
     certain_refusal,
 )
-from smarttrade.exchange.reports import (
-    Balance,
-    MarketFilters,
-    OrderKind,
-    OrderReport,
-    TradeReport,
-    VenueStatus,
+from smarttrade.exchange.paper_terms import (
+    Standing,
+    as_told,
+    build_market,
+    build_request,
+    build_standing,
+    side_name,
 )
+from smarttrade.exchange.reports import Balance, MarketFilters, OrderReport, TradeReport, VenueStatus
 from smarttrade.matching import (
-    BUY,
-    SELL,
     Account,
     Engine,
     Execution,
     FeeSchedule,
     Kind,
-    Market,
     Order,
     OrderListRequest,
     OrderRejected,
-    OrderRequest,
-    OrderType,
     Status,
-    TimeInForce,
     liquidity,
 )
+from smarttrade.matching.standing import put_back
 from smarttrade.matching.units import to_decimal, to_units
 from smarttrade.messages import MarketEvent, Quote, Side, Trade
 
@@ -65,28 +60,15 @@ _STATUS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """A resting order that the log knows, to be put back. `filled` is what the ledger has of it; orders of
-    one `group` cancel one another."""
-
-    client_order_id: str
-    order_id: str
-    market: str
-    side: Side
-    price: Decimal
-    quantity: Decimal
-    filled: Decimal
-    trigger: Decimal | None = None
-    group: str = ""
-
-
 @dataclass(slots=True)
 class _Placed:
+    """`trades`: what this exchange has filled of it."""
+
     order: Order
     order_id: str
     quantity: Decimal
     filled_before: Decimal
+    trades: list[TradeReport] = field(default_factory=list)
 
 
 class PaperBook:
@@ -106,14 +88,16 @@ class PaperBook:
 
     def restore(
         self, currency: str, cash: Decimal, held: Mapping[str, Decimal], orders: Iterable[Standing]
-    ) -> list[OrderReport]:
-        """Begin anew from the log: cash, base quantity per market, and the orders that rest. The orders that
-        the newest quotes fill at once."""
+    ) -> None:
+        """Begin anew from the log: cash, base quantity per market, and the orders that rest.
+
+        They stand at the end of their queues and meet neither trades nor quotes until `replay` and `resume`.
+        """
         self._account = Account("paper", self._fees)
         self._account.deposit(currency, max(cash, ZERO).quantize(_SMALLEST, ROUND_FLOOR))
         for market, quantity in held.items():
             self._account.deposit(market.partition("/")[0], quantity.quantize(_SMALLEST, ROUND_FLOOR))
-        self.engine = Engine(_market(filters) for filters in self._filters.values())
+        self.engine = Engine(build_market(filters) for filters in self._filters.values())
         self.engine.add_account(self._account)
         self.engine.next_order_id = first = self._now_ms() * _IDS_A_MS
         for state in self.engine.markets.values():
@@ -122,9 +106,20 @@ class PaperBook:
         groups: dict[str, list[Standing]] = {}
         for order in orders:
             groups.setdefault(order.group or order.client_order_id, []).append(order)
-        for group, standing in groups.items():
-            self._put_back(group, standing)
-        return [report for quote in list(self._quotes.values()) for report in self.on_market(quote)]
+        for standing in groups.values():
+            self._put_back(standing)
+        self.engine.take_events()
+
+    def replay(self, trades: Iterable[Trade]) -> list[OrderReport]:
+        """Match what was traded while nobody listened, at the times at which it was; what that changed."""
+        for trade in trades:
+            self._trade_happened(trade, trade.time_ms)
+        return list(self.take_reports().values())
+
+    def resume(self, market: str) -> list[OrderReport]:
+        """Show a market's newest quote again; what that changed."""
+        quote = self._quotes.get(market)
+        return [] if quote is None else self.on_market(quote)
 
     @property
     def has_orders(self) -> bool:
@@ -138,13 +133,13 @@ class PaperBook:
         self._filters = dict(filters)
         for symbol, rules in filters.items():
             if symbol not in self.engine.markets:
-                self.engine.add_market(_market(rules))
+                self.engine.add_market(build_market(rules))
 
     def place(self, order: NewOrder, may_leave: Callable[[], bool]) -> OrderReport:
         """Accept and match; OrderWithheldError, VenueRejectedError."""
         self._admit(order, may_leave)
         with self._refusals():
-            placed = self.engine.place(self._account, _request(order), self._now_ms())
+            placed = self.engine.place(self._account, build_request(order), self._now_ms())
         self._placed[order.client_order_id] = _Placed(placed, str(placed.id), order.quantity, ZERO)
         return self.take_reports().get(order.client_order_id) or self._report(order.client_order_id)
 
@@ -153,7 +148,7 @@ class PaperBook:
     ) -> tuple[OrderReport, ...]:
         """Accept two orders of which one cancels the other; errors as `place`."""
         self._admit(limit, may_leave)
-        request = OrderListRequest(f"{group}L", (_request(limit, maker=True), _request(stop)))
+        request = OrderListRequest(f"{group}L", (build_request(limit, maker=True), build_request(stop)))
         with self._refusals():
             placed = self.engine.place_list(self._account, request, self._now_ms())
         for order, leg in zip(placed.orders, (limit, stop), strict=True):
@@ -175,8 +170,13 @@ class PaperBook:
         try:
             yield
         except OrderRejected as error:
-            refusal = certain_refusal(_as_told(error), self._codes)
+            refusal = certain_refusal(as_told(error), self._codes)
             raise refusal or VenueRejectedError("VenueRejected", str(error)) from None
+
+    def trades_of(self, order_id: str) -> tuple[TradeReport, ...]:
+        """What this exchange has filled of an order."""
+        placed = next((row for row in self._placed.values() if row.order_id == order_id), None)
+        return () if placed is None else tuple(placed.trades)
 
     def query(self, client_order_id: str) -> OrderReport | None:
         return self._report(client_order_id) if client_order_id in self._placed else None
@@ -211,10 +211,13 @@ class PaperBook:
             asks = {to_units(event.ask): to_units(event.ask_quantity)}
             liquidity.set_depth(self.engine, event.market, bids, asks, self._now_ms())
         else:
-            price, quantity = to_units(event.price), to_units(event.quantity)
-            buyer_is_maker = event.side is Side.SELL
-            liquidity.trade(self.engine, event.market, price, quantity, buyer_is_maker, self._now_ms())
+            self._trade_happened(event, self._now_ms())
         return list(self.take_reports().values())
+
+    def _trade_happened(self, trade: Trade, at_ms: int) -> None:
+        price, quantity = to_units(trade.price), to_units(trade.quantity)
+        buyer_is_maker = trade.side is Side.SELL
+        liquidity.trade(self.engine, trade.market, price, quantity, buyer_is_maker, at_ms)
 
     def take_reports(self) -> dict[str, OrderReport]:
         """The newest report of each order that changed, with all the trades that changed it."""
@@ -224,7 +227,12 @@ class PaperBook:
                 found = trades.setdefault(event.order.client_order_id, [])
                 if event.kind is Kind.TRADE:
                     found.append(self._trade(event))
-        return {cid: self._report(cid, tuple(found)) for cid, found in trades.items() if cid in self._placed}
+        reports = {}
+        for client_order_id, found in trades.items():
+            if client_order_id in self._placed:
+                self._placed[client_order_id].trades += found
+                reports[client_order_id] = self._report(client_order_id, tuple(found))
+        return reports
 
     def _report(self, client_order_id: str, trades: tuple[TradeReport, ...] = ()) -> OrderReport:
         placed = self._placed[client_order_id]
@@ -233,7 +241,7 @@ class PaperBook:
             client_order_id=client_order_id,
             order_id=placed.order_id,
             market=order.market.symbol,
-            side=_side(order.side),
+            side=side_name(order.side),
             status=_STATUS[order.status],
             price=to_decimal(order.price),
             quantity=placed.quantity,
@@ -249,7 +257,7 @@ class PaperBook:
             trade_id=str(event.trade_id),
             order_id=placed.order_id if placed else str(order.id),
             market=order.market.symbol,
-            side=_side(order.side),
+            side=side_name(order.side),
             price=to_decimal(event.price),
             quantity=to_decimal(event.quantity),
             fee=to_decimal(event.commission),
@@ -258,72 +266,11 @@ class PaperBook:
             time_ms=event.time_ms,
         )
 
-    def _put_back(self, group: str, standing: list[Standing]) -> None:
-        pair = len(standing) > 1
-        requests = [_standing_request(order, pair=pair) for order in standing]
+    def _put_back(self, standing: list[Standing]) -> None:
+        requests = tuple(build_standing(order, pair=len(standing) > 1) for order in standing)
         try:
-            if pair:
-                pair_request = OrderListRequest(f"{group}L", tuple(requests))
-                orders = self.engine.place_list(self._account, pair_request, self._now_ms()).orders
-            else:
-                orders = [self.engine.place(self._account, requests[0], self._now_ms())]
+            orders = put_back(self.engine, self._account, requests, self._now_ms())
         except (OrderRejected, KeyError):
             return  # it cannot rest any more: reconciliation finds it missing and asks
-        by_cid = {order.client_order_id: order for order in orders}
-        for known in standing:
-            self._placed[known.client_order_id] = _Placed(
-                by_cid[known.client_order_id], known.order_id, known.quantity, known.filled
-            )
-
-
-def _side(side: int) -> Side:
-    return Side.BUY if side == BUY else Side.SELL
-
-
-def _market(filters: MarketFilters) -> Market:
-    return Market(
-        base=filters.base,
-        quote=filters.quote,
-        tick_size=filters.tick,
-        step_size=filters.lot,
-        min_quantity=filters.minimum_quantity,
-        min_notional=filters.minimum_notional,
-        min_price=filters.tick,
-    )
-
-
-def _standing_request(order: Standing, *, pair: bool) -> OrderRequest:
-    return OrderRequest(
-        symbol=order.market,
-        side=BUY if order.side is Side.BUY else SELL,
-        type=_type(order.trigger, maker=pair),
-        client_order_id=order.client_order_id,
-        quantity=order.quantity - order.filled,
-        price=order.price,
-        stop_price=order.trigger,
-    )
-
-
-def _type(trigger: Decimal | None, *, maker: bool) -> OrderType:
-    if trigger is not None:
-        return OrderType.STOP_LOSS_LIMIT
-    return OrderType.LIMIT_MAKER if maker else OrderType.LIMIT
-
-
-def _request(order: NewOrder, *, maker: bool = False) -> OrderRequest:
-    """`maker`: the leg of a pair that takes profit never takes from the book."""
-    return OrderRequest(
-        symbol=order.market,
-        side=BUY if order.side is Side.BUY else SELL,
-        type=_type(order.trigger, maker=maker or order.kind is OrderKind.POST_ONLY),
-        client_order_id=order.client_order_id,
-        quantity=order.quantity,
-        price=order.price,
-        stop_price=order.trigger,
-        time_in_force=TimeInForce.IOC if order.kind is OrderKind.LIMIT_IOC else TimeInForce.GTC,
-    )
-
-
-def _as_told(error: OrderRejected) -> Any:
-    """The engine's refusal in the exchange's own words, so that one table of codes serves both."""
-    return VenueError(f'{{"code":{error.code},"msg":"{error.message}"}}')
+        for order, known in zip(orders, standing, strict=True):
+            self._placed[known.client_order_id] = _Placed(order, known.order_id, known.quantity, known.filled)

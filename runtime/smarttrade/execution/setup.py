@@ -9,12 +9,13 @@ from smarttrade.api import DeadMansSwitch, Mode, TradingAccountSpec
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.errors import ConfigurationError
 from smarttrade.exchange.capabilities import Capability, Deadline, Evidence, find_capability
-from smarttrade.exchange.paper import PaperVenue, Standing
+from smarttrade.exchange.paper import PaperTerms, PaperVenue, Standing
 from smarttrade.exchange.reports import OrderKind
 from smarttrade.exchange.venue import Credentials, Venue
 from smarttrade.execution.book import Book
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.exchange_link import Exchange
+from smarttrade.matching import FeeSchedule
 from smarttrade.process.settings import Settings
 
 SWITCH_MS = 30_000
@@ -74,7 +75,7 @@ def build_exchange(spec: TradingAccountSpec, row: Capability, settings: Settings
     symbols = [market.symbol for market in spec.markets]
     endpoint = Endpoint.model_validate_json(settings.endpoint)
     if spec.mode is Mode.PAPER:
-        return PaperVenue(row, endpoint, symbols)
+        return PaperVenue(row, endpoint, symbols, build_paper_terms(spec))
     return Venue(row, endpoint, read_credentials(settings.exchange_credentials), symbols)
 
 
@@ -93,6 +94,13 @@ def _read(path: Path, *, optional: bool = False) -> str:
     return value
 
 
+def build_paper_terms(spec: TradingAccountSpec) -> PaperTerms:
+    """Fees and latency of a paper account, as declared."""
+    paper = spec.paper
+    fees = FeeSchedule(maker=paper.maker_fee, taker=paper.taker_fee)
+    return PaperTerms(fees=fees, latency_ms=round(paper.latency.seconds * 1000))
+
+
 def restore_paper(venue: PaperVenue, book: Book, spec: TradingAccountSpec) -> None:
     """Bring the paper exchange to what the log says: cash, holdings and resting orders."""
     ledger = book.ledger
@@ -108,6 +116,7 @@ def restore_paper(venue: PaperVenue, book: Book, spec: TradingAccountSpec) -> No
             filled=order.recorded,
             trigger=order.trigger,
             group=order.group,
+            since_ms=order.deadline_ms + order.window_ms,
         )
         for order in book.unsettled()
         if order.order_id and order.kind is not OrderKind.LIMIT_IOC

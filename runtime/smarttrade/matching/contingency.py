@@ -43,7 +43,7 @@ def place(engine: "Engine", account: Account, request: OrderListRequest, now_ms:
     """Accept a list and set its first orders to work; OrderRejected refuses all of it."""
     state = engine.markets[request.symbol]
     _check(account, state, request)
-    order_list = _accept(engine, account, request, now_ms)
+    order_list = accept(engine, account, request, now_ms)
     if request.working is not None:
         working = order_list.orders[0]
         funds.lock(working)
@@ -73,7 +73,7 @@ def _check_legs(account: Account, state: MarketState, legs: tuple[OrderRequest, 
         raise OrderRejected(NEW_ORDER_REJECTED, INSUFFICIENT_BALANCE)
 
 
-def _accept(engine: "Engine", account: Account, request: OrderListRequest, now_ms: int) -> OrderList:
+def accept(engine: "Engine", account: Account, request: OrderListRequest, now_ms: int) -> OrderList:
     kind = Contingency.OCO if request.working is None else Contingency.OTO
     order_list = OrderList(engine.next_list_id, request.client_list_id, account, now_ms, kind)
     engine.next_list_id += 1

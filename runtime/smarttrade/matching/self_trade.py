@@ -22,7 +22,8 @@ _ENDS_TAKER = (_Mode.EXPIRE_TAKER, _Mode.EXPIRE_BOTH)
 
 def may_meet_itself(order: Order) -> bool:
     mine = order.account.open_orders.values()
-    return any(other.market is order.market and other.side != order.side and other.open for other in mine)
+    market = order.market.id
+    return any(other.open and other.side != order.side and other.market.id == market for other in mine)
 
 
 def prevent(engine: "Engine", state: MarketState, taker: Order, maker: Order, now_ms: int) -> int:

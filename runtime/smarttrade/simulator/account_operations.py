@@ -36,7 +36,7 @@ def my_trades(call: Call) -> Any:
     rows = [
         fill
         for fill in call.venue.fills[call.account.name]
-        if fill.order.market is data.market
+        if fill.order.market.id == data.market.id
         and (order_id is None or fill.order.id == order_id)
         and (first is None or fill.trade_id >= first)
         and is_within(fill.time_ms, start, end)
@@ -56,7 +56,7 @@ def prevented_matches(call: Call) -> Any:
     rows = [
         row
         for row in call.venue.prevented[call.account.name]
-        if row.taker.market is data.market
+        if row.taker.market.id == data.market.id
         and match_id in (None, row.id)
         and order_id in (None, row.taker.id, row.maker.id)
         and (first is None or row.id >= first)

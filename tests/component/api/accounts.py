@@ -282,6 +282,7 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     mistake("too long a name", {"metadata.name": "a" * 41}, "metadata.name must have at most 40 characters"),
     mistake("a name with a dot", {"metadata.name": "alice.main"}, "without dots"),
+    mistake("a fee of everything", {"spec.paper": {"takerFee": "1"}}, "write a share below 1"),
     mistake("a huge sentence", {"spec.riskAcknowledgement": "x" * 513}, "512"),
     mistake(
         "the exchange as a word",
@@ -380,6 +381,7 @@ _EVERYTHING: dict[str, Any] = {
         "onBreach": "ReduceOnly",
         "protection": {"stopLoss": "0.05", "takeProfit": "0.1", "trailingStop": "0.03"},
     },
+    "paper": {"makerFee": "0", "takerFee": "0.00075", "latency": "80ms"},
     "orders": {
         "rebalanceThreshold": "0.01",
         "requoteTicks": 2,
