@@ -102,7 +102,7 @@ class ExchangeLink:
         self._may_send = may_send
         self._tasks: set[asyncio.Task[None]] = set()
         self._logger = structlog.get_logger()
-        self._refreshing = False
+        self._refreshing = self._refresh_wanted = False
         self.failing_since_ms: float | None = None
         self.order_seconds: Callable[[float], None] = lambda seconds: None
 
@@ -264,23 +264,28 @@ class ExchangeLink:
                 self._feed(fx.ClockSampled(sent_ms=sent, received_ms=received, exchange_ms=told))
 
     async def _refresh_filters(self) -> None:
-        """Until they are read: a pod that starts during the exchange's maintenance has none to trade by."""
+        """Until they are read: a pod that starts during the exchange's maintenance has none to trade by. Asked
+        for meanwhile, perhaps for other markets, they are read once more."""
+        self._refresh_wanted = True
         if self._refreshing:
             return
         self._refreshing = True
         try:
-            while (filters := await self._read_filters()) is None:
-                await asyncio.sleep(_FILTERS_RETRY_S)
+            while self._refresh_wanted:
+                self._refresh_wanted = False
+                await self._read_filters()
         finally:
             self._refreshing = False
-        self._feed(fx.FiltersRead(filters=filters))
 
-    async def _read_filters(self) -> tuple[MarketFilters, ...] | None:
+    async def _read_filters(self) -> None:
         try:
-            return await self._exchange.read_filters()
+            filters = await self._exchange.read_filters()
         except SmartTradeError as error:
             self._logger.warning("the markets were not read", reason=str(error))
-            return None
+            self._refresh_wanted = True
+            await asyncio.sleep(_FILTERS_RETRY_S)
+        else:
+            self._feed(fx.FiltersRead(filters=filters))
 
     async def _watch(self, what: str) -> None:
         """Follow one half of the user stream for good; after each break the account is compared again."""
