@@ -264,8 +264,8 @@ class ExchangeLink:
                 self._feed(fx.ClockSampled(sent_ms=sent, received_ms=received, exchange_ms=told))
 
     async def _refresh_filters(self) -> None:
-        """Until they are read: a pod that starts during the exchange's maintenance has none to trade by. Asked
-        for meanwhile, perhaps for other markets, they are read once more."""
+        """Until they are read: a pod that starts during the exchange's maintenance has none to trade by.
+        Asked for meanwhile, perhaps for other markets, they are read once more."""
         self._refresh_wanted = True
         if self._refreshing:
             return

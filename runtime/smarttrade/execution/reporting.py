@@ -186,7 +186,10 @@ class Reporting:
             if ctx.now_ms - probe.since_ms > ctx.tuning.unknown_alarm_ms
         ]
         if unknown:
-            message = f"fate unknown: {', '.join(unknown)}; see the exchange, or `smarttrade order resolve`"
+            message = (
+                f"the exchange does not tell the fate of {', '.join(unknown)}: look at its order history, then "
+                "`smarttrade order resolve ACCOUNT ID --not-placed` or `--filled QUANTITY`"
+            )
             return Check(type="Reconciled", ok=False, reason="OrdersUnknown", message=message)
         for hold in self._accounting.holds():
             return Check(type="Reconciled", ok=False, reason=hold.code, message=hold.message)

@@ -195,6 +195,7 @@ def _settings(account: TradingAccount, world: World, pod: str, role: str, port: 
         settings["SMARTTRADE_STRATEGY_SOURCE"] = str(world.source.resolve())
     if role == "execution":
         settings["SMARTTRADE_EXCHANGE_CREDENTIALS"] = str(world.exchange_credentials)
+        settings["SMARTTRADE_COMMAND_SOCKET"] = str(world.credentials / f"{pod}.sock")
     return settings
 
 
