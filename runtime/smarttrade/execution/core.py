@@ -42,6 +42,7 @@ from smarttrade.identity import AccountIdentity
 from smarttrade.messages import DecisionOutcome, EffectiveState, Outcome
 
 WOULD_MATCH = "WouldMatch"
+_ANOTHER_LOG = "the log lost its end: it is another one than was read"
 _IN_FLIGHT = (OrderState.PENDING_NEW, OrderState.UNKNOWN)
 _EVERY_SECOND_MS = 1_000.0
 
@@ -74,6 +75,7 @@ class Core:
             fx.ControlRead: self._control,
             fx.SnapshotRead: self._snapshot,
             fx.LogRead: self._log,
+            fx.LogMissing: lambda event: ctx.emit(fx.Reload(reason=_ANOTHER_LOG)),
             fx.LeaseGained: lambda event: self.leading.gained(event.until_ms),
             fx.LeaseRenewed: lambda event: self.leading.renewed(event.until_ms),
             fx.LeaseLost: lambda event: self.leading.lost(event.reason),
@@ -210,18 +212,22 @@ class Core:
         self.ctx.book = Book.restore(event.snapshot)
         self.ctx.known_ms = {order.cid: self.ctx.now_ms for order in self.ctx.book.unsettled()}
         self.ctx.outbox.sequence = event.snapshot.sequence
-        self.ctx.outbox.batch_id = event.snapshot.batch_id
+        self.ctx.outbox.batch_id = self.ctx.outbox.seen_id = event.snapshot.batch_id
 
     def _log(self, event: fx.LogRead) -> None:
         outbox, batch = self.ctx.outbox, event.batch
+        if event.sequence == outbox.sequence:
+            if event.live and batch.id != outbox.seen_id:
+                self.ctx.emit(fx.Reload(reason=_ANOTHER_LOG))
+            return
         if batch.after not in (-1, outbox.sequence):
             self.ctx.emit(fx.Reload(reason="the log was compacted behind a snapshot that was not read"))
             return
         strange = batch.previous and outbox.batch_id and batch.previous != outbox.batch_id
         if strange and event.live:
-            self.ctx.emit(fx.Reload(reason="the log lost its end: this is another one than was read"))
+            self.ctx.emit(fx.Reload(reason=_ANOTHER_LOG))
             return
-        outbox.sequence = event.sequence
+        outbox.sequence, outbox.seen_id = event.sequence, batch.id
         if strange:
             text = f"a leader of a log that is lost wrote batch {batch.id}: it is not followed"
             self.ctx.problems["ForkedLog"] = text

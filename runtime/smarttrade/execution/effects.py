@@ -54,11 +54,16 @@ class SnapshotRead(_Input, frozen=True, kw_only=True):
 
 
 class LogRead(_Input, frozen=True, kw_only=True):
-    """A batch from the log. `live`: written just now by another leader, so its news are passed on."""
+    """A batch from the log, or the last one again, to see that it is the same log. `live`: read to follow it,
+    so its news are passed on."""
 
     sequence: int
     batch: Batch
     live: bool = False
+
+
+class LogMissing(_Input, frozen=True, kw_only=True):
+    """The log has nothing at or behind the last batch that was read: it lost its end."""
 
 
 class LeaseGained(_Input, frozen=True, kw_only=True):
@@ -245,6 +250,7 @@ Input = (
     ControlRead
     | SnapshotRead
     | LogRead
+    | LogMissing
     | LeaseGained
     | LeaseRenewed
     | LeaseLost
@@ -391,8 +397,8 @@ class CommandAnswered(_Effect, frozen=True, kw_only=True):
 
 
 class SaveSnapshot(_Effect, frozen=True, kw_only=True):
-    """Store the encoded snapshot, then purge the log up to the sequence that it covers, whose batch has the id
-    `batch_id`: unless it is another batch there, because the log was lost."""
+    """Store the encoded snapshot, then purge the log up to the sequence that it covers, whose batch has id
+    `batch_id`: unless another batch is there, because the log was lost."""
 
     payload: bytes
     up_to: int

@@ -51,6 +51,7 @@ class Leadership:
         self._may_lead = may_lead
         self._wake = asyncio.Event()
         self._not_before = 0.0
+        self._held_seen_s = time.monotonic()
         self._logger = structlog.get_logger()
         self.caught_up = self._aside = False
         self.append_seconds: Callable[[float], None] = lambda seconds: None
@@ -82,6 +83,10 @@ class Leadership:
         if self.lease.held:
             await self.lease.release()
         await asyncio.sleep(_ASIDE_S)
+
+    def free_for_s(self) -> float:
+        """For how long this pod has seen nobody hold the lease."""
+        return max(time.monotonic() - self._held_seen_s - self.lease.ttl_s, 0.0)
 
     def back_off(self, backoff_ms: int) -> None:
         """Leave the lease to others for a while."""
@@ -145,11 +150,15 @@ class Leadership:
         self.caught_up = core is self._core()
 
     async def _read_tail(self, *, live: bool) -> None:
-        core = self._core()
-        async for sequence, payload, _ in self._log.read(core.ctx.outbox.sequence + 1):
+        """From the last batch that was read, which has to be there still: sequences alone may come again."""
+        core, nothing = self._core(), True
+        async for sequence, payload, _ in self._log.read(core.ctx.outbox.sequence):
+            nothing = False
             if core is not self._core():
                 return
             self._feed(fx.LogRead(sequence=sequence, batch=decode_batch(payload), live=live))
+        if nothing and core.ctx.outbox.sequence:
+            self._end(core, fx.LogMissing())
 
     async def _stand_by(self) -> bool:
         """True when the lease is ours and the log was read to its end after that.
@@ -205,5 +214,7 @@ class Leadership:
         self._wake.set()
 
     async def _lease_changed(self, value: object) -> None:
+        self._held_seen_s = time.monotonic()
         if value is None:
+            self._held_seen_s -= self.lease.ttl_s
             self._wake.set()

@@ -16,7 +16,8 @@ class Outbox:
 
     def __init__(self) -> None:
         self.sequence = 0
-        self.batch_id = ""
+        self.batch_id = self.seen_id = ""
+        """Ids of the last batch that is followed, and of the one at `sequence`, which may be a stray."""
         self._records: list[AnyRecord] = []
         self._effects: list[Effect] = []
         self._in_flight: list[Effect] | None = None
@@ -62,6 +63,7 @@ class Outbox:
         """The append in flight is durable: what waited for it."""
         released, self._in_flight = self._in_flight or [], None
         self.sequence, self.batch_id = sequence, self._in_flight_id
+        self.seen_id = self._in_flight_id
         return released
 
     def released_when_idle(self) -> list[Effect]:

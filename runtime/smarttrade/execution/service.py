@@ -49,6 +49,8 @@ _HEARTBEAT_S = 0.5
 _EXCHANGE_LOST_MS = 3_000.0
 _PULSE_LOST_MS = 5_000.0
 _PATIENCE_MS = 30_000.0
+_OTHERS_FIRST_S = 3.0
+_STUCK_WITH_IT_MS = 60_000.0
 
 BuildExchange = Callable[[TradingAccountSpec, Capability, Settings], Exchange]
 
@@ -73,6 +75,7 @@ class ExecutionService:
         self._exchange: Exchange | None = None
         self._symbols: list[str] = []
         self._started_ms = monotonic_ms()
+        self._handed_over_ms = -_STUCK_WITH_IT_MS
         self._control_read: messages.AccountControl | None = None
         self._drained = asyncio.Event()
         self._halt_file = settings.command_socket.with_suffix(".halt")
@@ -197,8 +200,13 @@ class ExecutionService:
         self._timer = loop.call_at(at, self.feed, fx.Tick())
 
     def _may_lead(self) -> bool:
+        """A pod that lacks something lets the others go first; if none of them takes the lead, it is better
+        than nobody: protection, halts and cancels need a leader too."""
         ctx = self._core.ctx
-        return bool(ctx.filters) and ctx.spec is not None and not ctx.lead.draining and not ctx.refusal
+        able = bool(ctx.filters) and ctx.spec is not None and not ctx.lead.draining and not ctx.refusal
+        if not able or self._leadership is None:
+            return False
+        return not self._unhealthy() or self._leadership.free_for_s() >= _OTHERS_FIRST_S
 
     def _may_send(self) -> bool:
         held = self._leadership is not None and self._leadership.lease.held
@@ -282,7 +290,7 @@ class ExecutionService:
             self._probes.ready("log", ok=caught_up, reason="" if caught_up else "not read to its end")
             self._retry_refused()
             reason = self._unhealthy()
-            self.feed(fx.PeersUnhealthy(reason=reason) if reason else fx.Tick())
+            self.feed(fx.PeersUnhealthy(reason=reason) if self._should_hand_over(reason) else fx.Tick())
 
     def _retry_refused(self) -> None:
         """A mounted Secret may still come; after a while the process ends, having told the operator."""
@@ -292,6 +300,16 @@ class ExecutionService:
         if self._link is None and monotonic_ms() - self._started_ms > _PATIENCE_MS:
             process.fail(ConfigurationError(ctx.refusal))
         self._apply(self._control_read, ctx.spec)
+
+    def _should_hand_over(self, reason: str) -> bool:
+        """Not again soon where nobody better took it the last time."""
+        if not reason or not self._core.ctx.lead.claimed:
+            return False
+        now = monotonic_ms()
+        if now - self._handed_over_ms < _STUCK_WITH_IT_MS:
+            return False
+        self._handed_over_ms = now
+        return True
 
     def _unhealthy(self) -> str:
         """Why another replica would do better; empty if there is no reason."""

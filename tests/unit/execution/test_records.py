@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,7 +19,11 @@ from smarttrade.execution.snapshot import decode_snapshot, encode_snapshot
 from smarttrade.messages import OrderStyle, Side
 from tests.unit.execution.desk import BTC, ETH, Desk
 
-FIXTURE = Path(__file__).with_name("log-v1.jsonl")
+HERE = Path(__file__).parent
+FIXTURE = HERE / "log-v1.jsonl"
+VOCABULARY = msgspec.json.decode((HERE / "vocabulary-v1.json").read_bytes())
+"""What version 1 knows: its records with their fields, and the words of its enumerations."""
+_WORDS = ("kind", "purpose", "state", "outcome", "effect")
 
 
 def traded() -> Desk:
@@ -83,6 +89,78 @@ def test_a_log_of_version_1_is_read_as_it_was_written() -> None:
     assert book.epoch == 1
     assert book.losses.breach is not None
     assert len(book.orders) == 4
+
+
+def test_a_log_of_version_2_is_read_as_it_was_written() -> None:
+    book = Book()
+    for line in (HERE / "log-v2.jsonl").read_bytes().splitlines():
+        for record in decode_batch(line).records:
+            book.apply(record)
+    guards = [order for order in book.unsettled(BTC) if order.group]
+    assert str(book.ledger.quantity(BTC)) == "2"
+    assert {(str(order.kind), str(order.trigger)) for order in guards} == {
+        ("Limit", "None"),
+        ("StopLimit", "95"),
+    }
+    assert book.not_before_ms > 0
+    assert not book.restoring
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_snapshot_of_every_version_says_what_its_log_does(version: int) -> None:
+    book = Book()
+    for line in (HERE / f"log-v{version}.jsonl").read_bytes().splitlines():
+        for record in decode_batch(line).records:
+            book.apply(record)
+    restored = Book.restore(decode_snapshot((HERE / f"snapshot-v{version}.json").read_bytes()))
+    assert restored.ledger.state() == book.ledger.state()
+    assert restored.losses == book.losses
+    assert restored.orders == book.orders
+    assert all(restored.market(name).high_water == market.high_water for name, market in book.markets.items())
+
+
+def test_a_log_of_version_1_is_traded_on_and_stays_readable_for_version_1() -> None:
+    log = [(number, decode_batch(line)) for number, line in enumerate(FIXTURE.read_bytes().splitlines(), 1)]
+    desk = Desk("b", log=log)
+    desk.replay()
+    breach = desk.core.ctx.book.losses.breach
+    assert breach is not None
+    desk.lead(acknowledgedBreach=breach.id)
+    desk.answer_queries(None)
+    desk.advance(1_500)
+    before = len(log)
+    desk._event = 100
+    desk.decide("3", ETH)
+    for send in desk.sends():
+        desk.fill(send.cid, price="10")
+    desk.rest(("bid", Side.BUY, "9", "1"), market=ETH)
+    assert len(log) > before + 1
+    for _, batch in log[before:]:
+        assert batch.v == 1
+        _assert_known_to_version_1(msgspec.json.decode(encode_batch(batch)))
+
+
+def test_what_version_1_would_misread_is_written_as_version_2() -> None:
+    desk = Desk().lead()
+    desk.decide("1", stop_loss=Decimal(95))
+    for send in desk.sends():
+        desk.fill(send.cid, price="100")
+    versions = {batch.v for _, batch in desk.log}
+    assert versions == {1, 2}
+    for _, batch in desk.log:
+        if batch.v == 1:
+            _assert_known_to_version_1(msgspec.json.decode(encode_batch(batch)))
+    snapshot = desk.core.ctx.book.snapshot(1)
+    assert snapshot.v == 2
+
+
+def _assert_known_to_version_1(batch: dict[str, Any]) -> None:
+    """Version 1 ignores fields that it does not know, so they may only say nothing."""
+    for record in batch["records"]:
+        known = VOCABULARY["records"][record["type"]]
+        news = {name: value for name, value in record.items() if name not in (*known, "type")}
+        assert all(value in (None, "", False) for value in news.values()), news
+        assert all(record[word] in VOCABULARY[word] for word in _WORDS if word in record), record
 
 
 def test_a_newer_batch_is_refused_with_what_to_do() -> None:
