@@ -10,13 +10,13 @@ from pathlib import Path
 
 from smarttrade.api import TradingAccount, load_account
 from smarttrade.api.load import parse_account
-from smarttrade.backtest.history import History, build_history, load_history
+from smarttrade.backtest.history import History, load_history
 from smarttrade.backtest.options import Assumptions
 from smarttrade.backtest.report import build_page
 from smarttrade.backtest.result import build_document, build_equity
 from smarttrade.backtest.run import Backtest
 from smarttrade.backtest.table import print_result
-from smarttrade.data.recordings import is_store, load_recordings
+from smarttrade.data import history as downloaded
 from smarttrade.errors import ConfigurationError
 from smarttrade.evaluation.loading import SOURCE_DIRECTORY
 
@@ -67,8 +67,8 @@ def run_backtest(options: Options) -> None:
 def read_history(path: Path, account: TradingAccount, volume: str = "base") -> History:
     """Candles of the account's markets from a file, a folder of files or a store of downloaded ones."""
     markets = [market.symbol for market in account.spec.markets]
-    if is_store(path):
-        return build_history(load_recordings(path, account.spec.exchange, markets))
+    if downloaded.is_store(path):
+        return downloaded.load_history(path, account.spec.exchange, markets)
     return load_history(path, markets, volume)
 
 

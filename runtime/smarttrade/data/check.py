@@ -32,12 +32,12 @@ def inspect(root: Path, series: Series) -> Findings:
     """What the files say without a look at the prices."""
     store, found = SeriesStore(root, series), Findings(series)
     found.bytes = sum(file.stat().st_size for file in store.files())
-    times = store.read_times()
-    found.candles = len(times)
-    if times:
-        found.span = Span(times[0], times[-1] + series.length_ms)
+    present = store.read_present()
+    found.candles = sum(span.end_ms - span.begin_ms for span in present) // series.length_ms
+    if present:
+        found.span = Span(present[0].begin_ms, present[-1].end_ms)
         found.holes = missing(store.covered, found.span)
-        found.gaps = find_gaps(times, store.covered, series.length_ms)
+        found.gaps = find_gaps(present, store.covered)
     return found
 
 
@@ -56,7 +56,7 @@ def check(root: Path, series: Series) -> Findings:
 
 def _problems(store: SeriesStore) -> Iterator[str]:
     before_ms = -1
-    for candle in store.read():
+    for candle in store.iterate():
         wrong = _wrong(candle, store.series.length_ms)
         if candle.open_ms <= before_ms:
             wrong = "it is not later than the one before it"

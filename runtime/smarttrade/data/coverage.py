@@ -40,13 +40,11 @@ def missing(covered: Iterable[Span], wanted: Span) -> list[Span]:
     return united([*holes, Span(at_ms, wanted.end_ms)])
 
 
-def find_gaps(times: Sequence[int], covered: Iterable[Span], length_ms: int) -> list[Span]:
-    """Covered spans without a candle, from the first candle on; `times` are open times, ascending."""
-    if not times:
-        return []
-    present = united(Span(time_ms, time_ms + length_ms) for time_ms in times)
+def find_gaps(present: Sequence[Span], covered: Iterable[Span]) -> list[Span]:
+    """Covered spans without a candle, from the first candle on; `present` spans hold one in each interval."""
     return [
         gap
         for span in united(covered)
-        for gap in missing(present, Span(max(span.begin_ms, times[0]), span.end_ms))
+        if present
+        for gap in missing(present, Span(max(span.begin_ms, present[0].begin_ms), span.end_ms))
     ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
@@ -80,24 +81,42 @@ class SeriesStore:
         """One a month, oldest first."""
         return sorted(self.folder.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].parquet"))
 
-    def read_times(self) -> list[int]:
-        """Open times in ms, ascending."""
-        return [time for file in self.files() for time in _open(file)["time"].cast("int64").to_pylist()]
+    def read_present(self) -> list[Span]:
+        """The spans that hold a candle for each interval, oldest first."""
+        return united(span for file in self.files() for span in self._runs(_open(file)["time"]))
 
-    def read(self, begin_ms: int | None = None, end_ms: int | None = None) -> list[RecordedCandle]:
-        """Candles that open within [begin, end), oldest first."""
-        return list(self._rows(begin_ms, end_ms))
+    def _runs(self, column: Any) -> Iterator[Span]:
+        """Of ascending times; a month has few, however many candles it has."""
+        times, length_ms = array("q", _int64(column)), self.series.length_ms
+        begin = 0
+        while begin < len(times):
+            end = _end_of_run(times, begin, length_ms)
+            yield Span(times[begin], times[end - 1] + length_ms)
+            begin = end
 
-    def _rows(self, begin_ms: int | None, end_ms: int | None) -> Iterator[RecordedCandle]:
+    def read_units(self) -> Iterator[tuple[int, int, int, int, int, int]]:
+        """Open time in ms, and prices and volume in units of 10^-8, without an object a candle.
+
+        ConfigurationError for a price with more decimals.
+        """
+        for file in self.files():
+            table = _open(file)
+            columns = [_units(file, table[name]) for name in COLUMNS]
+            yield from zip(_int64(table["time"]), *columns, strict=True)
+
+    def read(self) -> list[RecordedCandle]:
+        """All candles, oldest first, exactly as they came."""
+        return list(self.iterate())
+
+    def iterate(self) -> Iterator[RecordedCandle]:
+        """As `read`, one after the other."""
         for file in self.files():
             table = _open(file)
             columns = [
                 table["time"].cast("int64").to_pylist(),
                 *(table[name].to_pylist() for name in COLUMNS),
             ]
-            for row in zip(*columns, strict=True):
-                if (begin_ms is None or row[0] >= begin_ms) and (end_ms is None or row[0] < end_ms):
-                    yield RecordedCandle(*row)
+            yield from (RecordedCandle(*row) for row in zip(*columns, strict=True))
 
     def _read_coverage(self) -> list[Span]:
         path = self.folder / _COVERAGE
@@ -130,6 +149,39 @@ def load_pyarrow() -> Any:
             "a data store needs pyarrow; install the extra `research`: pip install 'smarttrade[research]'"
         ) from error
     return pyarrow
+
+
+def _end_of_run(times: Sequence[int], begin: int, length_ms: int) -> int:
+    """The first index after `begin` whose time does not follow without a gap: times are distinct and ascend
+    by at least `length_ms`, so the distance to `begin` tells where the first gap is."""
+    low, high = begin, len(times)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if times[middle] - times[begin] == (middle - begin) * length_ms:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _int64(column: Any) -> Any:
+    """The numbers of a column of times; a buffer may be longer than what is in it."""
+    numbers = column.combine_chunks().cast("int64")
+    return memoryview(numbers.buffers()[1] or b"").cast("q")[: len(numbers)]
+
+
+def _units(path: Path, column: Any) -> Sequence[int]:
+    """The numbers behind decimals with eight places, which Arrow keeps as 128-bit integers."""
+    pyarrow = load_pyarrow()
+    try:
+        scaled = column.combine_chunks().cast(pyarrow.decimal128(38, 8))
+    except pyarrow.ArrowInvalid as error:
+        raise ConfigurationError(
+            f"{path} has prices with more than eight decimals, which a backtest does not count in"
+        ) from error
+    words = memoryview(scaled.buffers()[1] or b"")[: 16 * len(scaled)]
+    low, high = words.cast("Q")[::2], words.cast("q")[1::2]
+    return low if not any(high) else [(above << 64) + below for above, below in zip(high, low, strict=True)]
 
 
 def _open(path: Path) -> Any:

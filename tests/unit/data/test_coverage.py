@@ -29,6 +29,5 @@ def test_what_is_missing_is_what_no_span_covers(spans: list[Span], begin: int, l
 
 @given(st.sets(st.integers(0, 40), min_size=1), SPANS)
 def test_gaps_are_covered_and_hold_no_candle(opened: set[int], spans: list[Span]) -> None:
-    times = sorted(opened)
-    gaps = find_gaps(times, spans, 1)
-    assert instants(gaps) == {each for each in instants(spans) - opened if each >= times[0]}
+    gaps = find_gaps(united(Span(each, each + 1) for each in opened), spans)
+    assert instants(gaps) == {each for each in instants(spans) - opened if each >= min(opened)}

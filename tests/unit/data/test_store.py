@@ -10,8 +10,8 @@ import pytest
 from smarttrade.api import Exchange
 from smarttrade.backtest.command import read_history
 from smarttrade.data.check import check, inspect
-from smarttrade.data.coverage import Span
-from smarttrade.data.recordings import choose_series, is_store
+from smarttrade.data.coverage import Span, united
+from smarttrade.data.history import choose_series, is_store
 from smarttrade.data.series import Series, find_series
 from smarttrade.data.store import SeriesStore
 from smarttrade.errors import ConfigurationError
@@ -36,7 +36,31 @@ def test_candles_come_back_exactly(tmp_path: Path) -> None:
     candles = random_walk(100)
     candles[7] = replace(candles[7], low=Decimal("0.000000012345678901"), volume=Decimal("99999999999.5"))
     assert fill(tmp_path, candles).read() == candles
-    assert SeriesStore(tmp_path, SERIES).read(candles[5].open_ms, candles[9].open_ms) == candles[5:9]
+
+
+def test_units_are_those_of_the_candles_however_large(tmp_path: Path) -> None:
+    candles = random_walk(300)
+    candles[7] = replace(candles[7], volume=Decimal("99999999999999.12345678"))
+    told = list(fill(tmp_path, candles).read_units())
+    assert [row[0] for row in told] == [candle.open_ms for candle in candles]
+    assert [row[4] for row in told] == [int(candle.close * 10**8) for candle in candles]
+    assert [row[5] for row in told] == [int(candle.volume * 10**8) for candle in candles]
+
+
+def test_a_price_that_is_finer_than_the_backtest_counts_is_refused(tmp_path: Path) -> None:
+    candles = random_walk(3)
+    candles[1] = replace(candles[1], low=Decimal("0.000000012345"))
+    fill(tmp_path, candles)
+    with pytest.raises(ConfigurationError, match="more than eight decimals"):
+        read_history(tmp_path, account())
+
+
+@pytest.mark.parametrize("dropped", [(), (0,), (1, 2, 7), (49,), tuple(range(0, 50, 2))])
+def test_spans_that_are_present_are_those_of_the_candles(tmp_path: Path, dropped: tuple[int, ...]) -> None:
+    february_ms = START_MS + 31 * 1440 * MINUTE_MS
+    candles = [replace(c, open_ms=february_ms + (n - 20) * MINUTE_MS) for n, c in enumerate(random_walk(50))]
+    kept = [candle for number, candle in enumerate(candles) if number not in dropped]
+    assert fill(tmp_path, kept).read_present() == united(span([candle]) for candle in kept)
 
 
 def test_months_are_files_of_their_own(tmp_path: Path) -> None:

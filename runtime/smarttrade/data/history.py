@@ -6,10 +6,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from smarttrade.api import Exchange
+from smarttrade.backtest.candles import CandleColumns, build_candles
+from smarttrade.backtest.history import History, join_histories
 from smarttrade.data.series import Series, find_series
 from smarttrade.data.store import SeriesStore
 from smarttrade.errors import ConfigurationError
-from smarttrade.simulator.recorded import Recording
 
 
 def is_store(path: Path) -> bool:
@@ -17,16 +18,25 @@ def is_store(path: Path) -> bool:
     return path.is_dir() and any(path.glob("exchange=*"))
 
 
-def load_recordings(
+def load_history(
     root: Path, exchange: Exchange, markets: Sequence[str], timeframes: Collection[str] = ()
-) -> dict[str, Recording]:
+) -> History:
     """Candles of every market. ConfigurationError says what to download.
 
     Of the account's own exchange and environment where the store has them, else of the same exchange's
     Production, else of the only one there is. `timeframes` narrows the choice.
     """
     chosen = choose_series(find_series(root), exchange, markets, timeframes)
-    return {market: Recording(SeriesStore(root, chosen[market]).read(), [], []) for market in markets}
+    return join_histories({market: _read(root, chosen[market]) for market in markets})
+
+
+def _read(root: Path, series: Series) -> CandleColumns:
+    candles = build_candles(
+        series.market, series.timeframe, series.length_ms, SeriesStore(root, series).read_units()
+    )
+    if not len(candles):
+        raise ConfigurationError(f"the data of {series} holds no candle: download it with an earlier --from")
+    return candles
 
 
 def choose_series(
