@@ -11,19 +11,11 @@ from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from smarttrade.exchange.capabilities import Capability
 from smarttrade.exchange.key import KeyReport, find_question
 from smarttrade.exchange.pacing import TokenBucket
 from smarttrade.exchange.parsing import number
-
-
-class Fees(msgspec.Struct, frozen=True):
-    """Shares of the notional."""
-
-    maker: Decimal
-    taker: Decimal
+from smarttrade.exchange.reports import Fees
 
 
 class Examination:

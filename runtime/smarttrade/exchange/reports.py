@@ -84,3 +84,10 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
     asset: str
     free: Decimal
     total: Decimal
+
+
+class Fees(msgspec.Struct, frozen=True):
+    """What the account pays in one market, as shares of the notional."""
+
+    maker: Decimal
+    taker: Decimal

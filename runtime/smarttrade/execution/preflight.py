@@ -13,9 +13,8 @@ from decimal import Decimal
 
 from smarttrade.api import TradingAccountSpec
 from smarttrade.api.exchange import Withdrawals
-from smarttrade.exchange.examination import Fees
 from smarttrade.exchange.key import KeyReport
-from smarttrade.exchange.reports import MarketFilters
+from smarttrade.exchange.reports import Fees, MarketFilters
 from smarttrade.execution.context import Context
 from smarttrade.execution.view import Hold
 from smarttrade.messages import Check

@@ -24,10 +24,10 @@ from smarttrade.exchange.errors import (
     VenueRejectedError,
     VenueUncertainError,
 )
-from smarttrade.exchange.examination import Fees, parse_commission
+from smarttrade.exchange.examination import parse_commission
 from smarttrade.exchange.key import QUESTIONS, KeyReport, find_question
 from smarttrade.exchange.parsing import parse_order
-from smarttrade.exchange.reports import OrderKind
+from smarttrade.exchange.reports import Fees, OrderKind
 from smarttrade.exchange.venue import Credentials, NewOrder, Venue
 from smarttrade.messages import Side
 from tests.unit.exchange.test_requests import CID, ROWS, T, W, build_market

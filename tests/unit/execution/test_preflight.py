@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from smarttrade.exchange.examination import Fees
 from smarttrade.exchange.key import KeyReport
-from smarttrade.exchange.reports import Balance, OrderReport, VenueStatus
+from smarttrade.exchange.reports import Balance, Fees, OrderReport, VenueStatus
 from smarttrade.execution import effects as fx
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.preflight import Facts, judge
