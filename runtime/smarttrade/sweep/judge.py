@@ -151,9 +151,12 @@ def _warnings(
     elif kept is None:
         yield "what was best in sample made nothing there, or could not be judged out of sample"
     elif kept < _KEPT:
+        share = (
+            f"kept {kept:.0%} of its in-sample score" if kept >= 0 else "turned its in-sample gain to a loss"
+        )
         yield (
-            f"in-sample and out-of-sample results part: what was chosen kept {kept:.0%} of its in-sample "
-            "score, and half is the least to ask for; the parameters are probably fitted to the past"
+            f"in-sample and out-of-sample results part: what was chosen {share}, and half kept is the least "
+            "to ask for; the parameters are probably fitted to the past"
         )
     if related is not None and related < _RELATED:
         yield (

@@ -46,6 +46,11 @@ def test_results_that_part_are_warned_of() -> None:
     assert any("kept 13% of its in-sample score" in warning for warning in told.warnings)
 
 
+def test_a_gain_that_became_a_loss_is_warned_of() -> None:
+    told = verdict([[(3.0, -0.4)], [(1.0, 0.2)]])
+    assert any("turned its in-sample gain to a loss" in warning for warning in told.warnings)
+
+
 def test_a_ranking_that_turns_over_is_warned_of() -> None:
     told = verdict([[(float(n), float(10 - n) + 20)] for n in range(10)])
     assert told.related == pytest.approx(-1)
