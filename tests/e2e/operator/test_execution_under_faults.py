@@ -96,17 +96,11 @@ def trader(platform: Platform) -> Iterator[Trader]:
     platform.remove(NAME)
 
 
-def test_a_rollout_of_one_replica_hands_the_lead_over(trader: Trader) -> None:
+def test_growing_to_two_replicas_rolls_the_one_and_hands_its_lead_over(trader: Trader) -> None:
+    """Pods know the number of replicas, so this is also the rollout of an account with one."""
     before = trader.leader
-    trader.patch(resources={"execution": {"requests": {"memory": "97Mi"}}})
-    trader.led_by_another(before)
-    trader.ready(1)
-    trader.trades_on()
-    trader.judge()
-
-
-def test_a_second_replica_joins_under_trading(trader: Trader) -> None:
     trader.patch(replicas=2)
+    trader.led_by_another(before)
     trader.ready(2)
     trader.trades_on()
     trader.judge()
