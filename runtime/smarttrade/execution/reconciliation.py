@@ -18,6 +18,7 @@ from smarttrade.execution.lead import Leading
 from smarttrade.execution.orders import Order, OrderState
 from smarttrade.execution.restoring import Restoring
 
+EXCHANGE_UNREACHABLE = "ExchangeUnreachable"
 _RETRY_MS = 1_000.0
 _ON_BOOK = (OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.PENDING_CANCEL)
 
@@ -52,13 +53,13 @@ class Reconciliation:
         self._next_ms = self._ctx.now_ms + self._ctx.tuning.reconcile_every_ms
 
     def failed(self, reason: str, credentials: bool) -> None:
-        self._ctx.problems["CredentialsRefused" if credentials else "ExchangeUnreachable"] = reason
+        self._ctx.problems["CredentialsRefused" if credentials else EXCHANGE_UNREACHABLE] = reason
         self.soon(_RETRY_MS)
 
     def read(self, account: AccountRead) -> None:
         """Take in what the exchange has."""
         ctx = self._ctx
-        for problem in ("CredentialsRefused", "ExchangeUnreachable"):
+        for problem in ("CredentialsRefused", EXCHANGE_UNREACHABLE):
             ctx.problems.pop(problem, None)
         before = ctx.book.fills
         ctx.balances = {balance.asset: balance for balance in account.balances}

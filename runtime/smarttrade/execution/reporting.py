@@ -19,6 +19,8 @@ from smarttrade.messages import AccountView, Check, EffectiveState, ExecutionRep
 
 _VIEW_EVERY_MS = 1_000.0
 _UNPROTECTED_AFTER_MS = 1_000
+_FILLS_EVERY_MS = 100.0
+"""Fills alone are reported together: a fast account would send the operator hundreds of reports a second."""
 
 
 class Reporting:
@@ -28,7 +30,7 @@ class Reporting:
         self._ctx = ctx
         self._accounting = accounting
         self._view_due_ms = 0.0
-        self._report_due_ms = 0.0
+        self._report_due_ms = self._reported_ms = 0.0
         self._last_view: tuple[object, ...] = ()
         self._last_report: tuple[object, ...] = ()
 
@@ -47,9 +49,14 @@ class Reporting:
             self._last_view, self._view_due_ms = seen, ctx.now_ms + _VIEW_EVERY_MS
             ctx.emit(Publish(message=self._view(state, valuation, positions)))
         report = self.report(state, valuation, positions)
-        essence = (report.generation, report.leading, state, report.fills, report.checks, report.breach_id)
-        if report_due or essence != self._last_report:
-            self._last_report, self._report_due_ms = essence, ctx.now_ms + ctx.tuning.report_every_ms
+        essence = (report.generation, report.leading, state, report.checks, report.breach_id, report.fills)
+        if not report_due and essence[:-1] == self._last_report[:-1] and essence != self._last_report:
+            self._report_due_ms = min(self._report_due_ms, self._reported_ms + _FILLS_EVERY_MS)
+            report_due = ctx.now_ms >= self._report_due_ms
+            ctx.wake_at(self._report_due_ms)
+        if report_due or essence[:-1] != self._last_report[:-1]:
+            self._last_report, self._reported_ms = essence, ctx.now_ms
+            self._report_due_ms = ctx.now_ms + ctx.tuning.report_every_ms
             ctx.emit(Publish(message=report))
 
     def look(self) -> AccountView:

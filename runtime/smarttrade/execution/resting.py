@@ -19,6 +19,7 @@ from smarttrade.execution.decisions import Decisions
 from smarttrade.execution.intents import open_intent
 from smarttrade.execution.orders import Order, Purpose
 from smarttrade.execution.policy import allows_opening, allows_reducing
+from smarttrade.execution.reconciliation import EXCHANGE_UNREACHABLE
 from smarttrade.execution.risk import Answer, Proposal, check
 from smarttrade.execution.targets import Leg, ceil_to, floor_to
 from smarttrade.messages import Decision, EffectiveState, Outcome, RestingOrder, RestingOrders, Side
@@ -136,6 +137,8 @@ class Resting:
             if key in busy:
                 continue
             if order.side is Side.SELL and self._guarded(decision.market, order.quantity):
+                continue
+            if order.side is Side.BUY and EXCHANGE_UNREACHABLE in self._ctx.problems:
                 continue
             if not may:
                 message = f"the account is {self._accounting.state(decision.market).explanation}"

@@ -20,6 +20,7 @@ from smarttrade.execution.guarding import Guarding
 from smarttrade.execution.intents import open_intent
 from smarttrade.execution.orders import Order, OrderState, Purpose
 from smarttrade.execution.policy import allows_opening, allows_reducing, keeps_protection, must_cancel
+from smarttrade.execution.reconciliation import EXCHANGE_UNREACHABLE
 from smarttrade.execution.resting import Resting
 from smarttrade.execution.risk import Answer, Proposal, check
 from smarttrade.execution.snapshot import MarketBook
@@ -246,6 +247,8 @@ class Working:
         )
         if leg.quantity <= 0:
             self._decisions.close(decision, Outcome.REACHED, "BelowLot")
+            return False
+        if leg.side is Side.BUY and EXCHANGE_UNREACHABLE in ctx.problems:
             return False
         if leg.side is Side.BUY and self._would_stop_at_once(want, quote):
             message = f"its stop or profit is reached already: bid {quote.bid:f}, ask {quote.ask:f}"

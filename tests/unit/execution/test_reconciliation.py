@@ -12,7 +12,7 @@ from smarttrade.execution import effects as fx
 from smarttrade.execution.identifiers import client_order_id, is_own, is_tagged
 from smarttrade.execution.orders import OrderState, Purpose
 from smarttrade.identity import AccountIdentity
-from smarttrade.messages import OrderStyle, Outcome, Side
+from smarttrade.messages import ExecutionReport, OrderStyle, Outcome, Side
 from tests.unit.execution.desk import ACCOUNT, BALANCES, BTC, Desk
 
 
@@ -162,3 +162,30 @@ def test_reports_that_are_older_than_what_is_known_change_nothing(desk: Desk) ->
     desk.feed(fx.OrderSeen(report=old))
     desk.feed(fx.OrderSeen(report=msgspec.structs.replace(old, status=VenueStatus.CANCELED)))
     assert desk.order(send.cid).state is OrderState.FILLED
+
+
+def test_while_the_exchange_cannot_be_compared_nothing_new_is_opened_and_the_decision_waits(
+    desk: Desk,
+) -> None:
+    desk.feed(fx.AccountReadFailed(reason="no answer"))
+    decision = desk.decide("1")
+    desk.rest(("bid", Side.BUY, "9", "1"), market="ETH/USDT")
+    desk.advance(500)
+    assert desk.sends() == []
+    assert decision not in desk.outcomes()
+    desk.reconcile()
+    desk.advance(100)
+    assert len(desk.sends()) == 2
+
+
+def test_fills_alone_are_reported_together() -> None:
+    desk = Desk().lead()
+    desk.report_now()
+    before = len(desk.published(ExecutionReport))
+    for quantity in range(1, 11):
+        desk.decide(str(quantity))
+        for send in desk.sends():
+            desk.fill(send.cid)
+    assert len(desk.published(ExecutionReport)) <= before + 1
+    desk.advance(150)
+    assert desk.published(ExecutionReport)[-1].fills == 10
