@@ -46,6 +46,7 @@ NAUTILUS = Peer("nautilus", "nautilus_trader==1.221.0", "nautilus.py")  # the ne
 OTHERS = (
     Peer("backtrader", "backtrader==1.9.78.123", "backtrader_cross.py"),
     Peer("backtesting", "backtesting==0.6.6", "backtesting_cross.py"),
+    Peer("freqtrade", "freqtrade==2026.9", "freqtrade_cross.py"),
 )
 
 
