@@ -48,7 +48,9 @@ def test_live_without_credentials_says_which_option_is_missing(tmp_path: Path):
 def test_crds_are_definitions():
     answer = smarttrade("crds")
     documents = list(yaml.safe_load_all(answer.stdout))
-    assert [document["kind"] for document in documents] == ["CustomResourceDefinition"]
+    assert [document["kind"] for document in documents] == ["CustomResourceDefinition"] * 2
+    kinds = [document["spec"]["names"]["kind"] for document in documents]
+    assert kinds == ["TradingAccount", "Backtest"]
 
 
 def test_help_names_every_command():
@@ -63,6 +65,9 @@ def test_help_names_every_command():
         "resume",
         "flatten",
         "simulator",
+        "backtest",
+        "sweep",
+        "data",
         "version",
     ):
         assert command in answer.stdout

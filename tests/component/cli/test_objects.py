@@ -41,7 +41,7 @@ def bob(control_plane: ControlPlane) -> Iterator[str]:
         "--force-conflicts",
         "-f",
         "-",
-        manifest=yaml.safe_load(definitions),
+        manifest={"apiVersion": "v1", "kind": "List", "items": list(yaml.safe_load_all(definitions))},
     )
     kubectl(control_plane, "wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
     namespace = f"cli-{uuid.uuid4().hex[:8]}"
