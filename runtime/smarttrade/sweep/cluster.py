@@ -109,10 +109,10 @@ def run_collector(folders: Folders, name: str) -> dict[str, Any]:
     write_outcomes(folders.results / f"{name}.parquet", outcomes)
     page = build_page(verdict, plan.work, plan.axes, options.objective)
     backtest.write_text(folders.results / f"{name}.html", page)
-    for file in files:
-        file.unlink()
     told = build_message(verdict, f"{name}.parquet")
     folders.message.write_text(json.dumps(told))
+    for file in files:
+        file.unlink()
     return told
 
 

@@ -1,0 +1,102 @@
+"""The parts of a sweep that pods run, without pods."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from smarttrade.api.backtest import BacktestSpec
+from smarttrade.errors import ConfigurationError
+from smarttrade.sweep.cluster import (
+    MESSAGE_LIMIT,
+    Folders,
+    build_message,
+    read_options,
+    read_outcomes,
+    run_collector,
+    run_shard,
+)
+from smarttrade.sweep.judge import Row, Verdict
+from tests.unit.backtest.recordings import account, random_walk
+
+SPEC: dict[str, Any] = {
+    "account": "carol",
+    "data": {"volume": {"claimName": "candles"}},
+    "results": {"claimName": "results"},
+    "parameters": ["fast=2,3", "slow=8"],
+    "objective": "ProfitFactor",
+    "folds": 1,
+    "shards": 3,
+}
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    made = Folders(*(tmp_path / name for name in ("settings", "data", "source", "results", "message")))
+    for folder in (made.settings, made.data):
+        folder.mkdir()
+    rows = [f"{c.open_ms},{c.open},{c.high},{c.low},{c.close},{c.volume}" for c in random_walk(400)]
+    (made.data / "BTC-USDT.csv").write_text("timestamp,open,high,low,close,volume\n" + "\n".join(rows))
+    manifest = account().model_dump(mode="json", by_alias=True, exclude_unset=True)
+    (made.settings / "account.yaml").write_text(yaml.safe_dump(manifest))
+    write(made)
+    return made
+
+
+def write(folders: Folders, **changes: Any) -> None:
+    spec = BacktestSpec.model_validate({**SPEC, **changes})
+    (folders.settings / "backtest.json").write_text(spec.model_dump_json(by_alias=True, exclude_none=True))
+
+
+def test_the_object_says_what_the_options_of_the_command_say(folders: Folders) -> None:
+    costs = {"makerFee": "0.0002", "takerFee": "0.0007", "latencyMilliseconds": 9}
+    write(folders, **{"from": "2022-01-01T03:00", "costs": costs, "seed": 5, "timeframe": "5m"})
+    _, options = read_options(folders)
+    assert options.objective == "profit_factor"
+    assert (options.backtest.fees, options.backtest.latency_ms) == ("0.0002,0.0007", 9)
+    assert (options.backtest.begin, options.backtest.end, options.seed) == ("2022-01-01T03:00", None, 5)
+    assert options.backtest.timeframe == "5m"
+
+
+def test_shards_together_are_the_sweep_and_the_collector_leaves_one_file(folders: Folders) -> None:
+    made = {run_shard(folders, index) for index in range(3)}
+    assert len(made) == 3
+    told = run_collector(folders, "sweep")
+    assert json.loads(folders.message.read_text()) == told
+    assert told["candidates"] == 2
+    assert sorted(path.name for path in folders.results.iterdir()) == ["sweep.html", "sweep.parquet"]
+    outcomes = list(read_outcomes(folders.results / "sweep.parquet"))
+    assert [outcome.candidate["fast"] for outcome in outcomes] == [2, 3]
+
+
+def test_a_shard_that_is_there_is_not_run_again_and_one_of_another_question_is(folders: Folders) -> None:
+    path = run_shard(folders, 0)
+    written = path.stat().st_mtime_ns
+    assert run_shard(folders, 0) == path
+    assert path.stat().st_mtime_ns == written
+    write(folders, costs={"takerFee": "0.01"})
+    assert run_shard(folders, 0) != path
+
+
+def test_a_missing_shard_is_named(folders: Folders) -> None:
+    run_shard(folders, 1)
+    with pytest.raises(ConfigurationError, match=r"0000.parquet, .*0002.parquet are not there"):
+        run_collector(folders, "sweep")
+
+
+def test_a_verdict_fits_into_a_termination_message() -> None:
+    metrics = {"trades": 1, "max_drawdown": 0.1}
+    row = Row({"x": "y" * 3000}, [metrics], [metrics], [1.0], [None])
+    verdict = Verdict([row], [], 0.5, None, ["w" * 900] * 8)
+    told = build_message(verdict, "sweep.parquet")
+    assert len(json.dumps(told).encode()) <= MESSAGE_LIMIT
+    assert told["best"]["inSample"] == "1.00"
+    assert "outOfSample" not in told["best"]
+    assert told["warnings"]
+    short = build_message(replace(verdict, warnings=["few"]), "sweep.parquet")
+    assert (short["warnings"], short["kept"]) == (["few"], "50%")
