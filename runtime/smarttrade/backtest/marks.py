@@ -62,8 +62,10 @@ class Marks:
         """After this instant the position stays; False if that cannot be counted exactly."""
         if self._exchange is None:
             return False
-        valuation, ledger = self._core.accounting.valuation(), self._core.ctx.book.ledger
-        fixed = valuation.allocation + valuation.realized
+        spec, ledger = self._core.ctx.spec, self._core.ctx.book.ledger
+        if spec is None:
+            return False
+        fixed = spec.capital.allocation + ledger.realized_pnl
         self._held.clear()
         for market in ledger.held():
             holding = ledger.holding(market)

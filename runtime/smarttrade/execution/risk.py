@@ -47,11 +47,10 @@ def check(proposal: Proposal, view: View) -> Verdict:
     A reducing order is cut to maxOrderNotional instead of denied.
     """
     kind = classify(proposal, view)
-    for each in CHECKS:
-        if kind in each.applies_to:
-            finding = each.test(proposal, view)
-            if finding:
-                return Verdict(Answer.DENIED, code=_code(each, proposal, view), message=finding)
+    for each in _CHECKS_OF[kind]:
+        finding = each.test(proposal, view)
+        if finding:
+            return Verdict(Answer.DENIED, code=_code(each, proposal, view), message=finding)
     pending = limits.waiting(proposal, view, kind)
     if pending:
         until_ms = view.now_ms + _LOOK_AGAIN_MS
@@ -102,6 +101,9 @@ CHECKS: tuple[Check, ...] = (
     Check("MaxOpenPositions", _OPENING, limits.open_positions, "capital.maxOpenPositions"),
     Check("MaxOpenOrders", _DECIDED, limits.open_orders, "risk.maxOpenOrders, of orders that rest"),
 )
+
+
+_CHECKS_OF = {kind: tuple(each for each in CHECKS if kind in each.applies_to) for kind in Kind}
 
 
 # --- Pace and size --------------------------------------------------------------------------------------
