@@ -213,7 +213,7 @@ def _cid(turn: int) -> str:
 async def _fill(nc: Client) -> None:
     stream = nc.jetstream(publish_async_max_pending=2000)
     for batch in build_log():
-        await stream.publish_async(subjects.LOG, records.encode_batch(batch))
+        await stream.publish_async(subjects.LOG, records.encode_batch(batch))  # waits when too many are out
     await stream.publish_async_completed()
     log = AccountLog(nc)
     while await log.last_sequence() < RECORDS:  # noqa: ASYNC110 - the server does not tell
@@ -226,8 +226,10 @@ async def _save_snapshot(nc: Client) -> None:
         if sequence > RECORDS - BEHIND_SNAPSHOT:
             break
         core.handle(fx.LogRead(sequence=sequence, batch=batch, live=False), 0.0)
+        if sequence % 1_000 == 0:
+            await asyncio.sleep(0)  # the connection answers its pings
     payload = encode_snapshot(core.ctx.book.snapshot(core.ctx.outbox.sequence))
-    await AccountLog(nc).put_snapshot(payload, after=0)
+    await AccountLog(nc, timeout_s=30).put_snapshot(payload, after=0)
 
 
 # --- reading ----------------------------------------------------------------------------------------------
