@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from smarttrade.cli.errors import EXIT_UNKNOWN
@@ -31,6 +31,7 @@ class Patched:
 
     generation: int
     message: str
+    spec: dict[str, Any] = field(default_factory=dict)
 
 
 def halt_account(accounts: Accounts, name: str, namespace: str | None, say: Callable[[str], None]) -> int:
@@ -42,7 +43,7 @@ def halt_account(accounts: Accounts, name: str, namespace: str | None, say: Call
         return 0
     if patched.generation:
         say(f"not confirmed within {CONFIRM_S:.0f} s: going into the pods")
-    return _halt_pods(accounts, name, namespace, patched.generation, say)
+    return _halt_pods(accounts, name, namespace, patched, say)
 
 
 def _patch(accounts: Accounts, name: str, namespace: str | None) -> Patched:
@@ -56,7 +57,8 @@ def _patch(accounts: Accounts, name: str, namespace: str | None) -> Patched:
         return Patched(0, text)
     generation = int(after["metadata"]["generation"])
     where = f"{after['metadata']['namespace']}/{name}"
-    return Patched(generation, f"{where}: spec.state is Halted (generation {generation})")
+    text = f"{where}: spec.state is Halted (generation {generation})"
+    return Patched(generation, text, after["spec"])
 
 
 def _is_confirmed(accounts: Accounts, name: str, namespace: str | None, generation: int) -> bool:
@@ -85,14 +87,14 @@ def says_halted(status: dict[str, Any], generation: int) -> bool:
 
 
 def _halt_pods(
-    accounts: Accounts, name: str, namespace: str | None, generation: int, say: Callable[[str], None]
+    accounts: Accounts, name: str, namespace: str | None, patched: Patched, say: Callable[[str], None]
 ) -> int:
     pods = Pods(accounts, name, namespace)
     names = pods.names()
     if not names:
         say("no pod of the account runs: nothing trades; orders that rest at the exchange stay there")
         return EXIT_UNKNOWN
-    command = Halt(generation=generation, by=accounts.whoami())
+    command = Halt(generation=patched.generation, spec=patched.spec, by=accounts.whoami())
     with ThreadPoolExecutor(max_workers=len(names)) as pool:
         answers = list(pool.map(lambda pod: _ask(pods, pod, command), names))
     for pod, answer in zip(names, answers, strict=True):

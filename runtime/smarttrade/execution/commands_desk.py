@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
@@ -43,11 +44,13 @@ class CommandDesk:
         pod: str,
         feed: Callable[[Input], None],
         exchange: Callable[[], Exchange | None],
+        build: Callable[[dict[str, Any]], Exchange],
     ) -> None:
         self._identity = identity
         self._pod = pod
         self._feed = feed
         self._exchange = exchange
+        self._build = build
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._token = 0
 
@@ -57,7 +60,7 @@ class CommandDesk:
         if isinstance(command, wire.ListOrders):
             return await self._beside_exchange(answer)
         if isinstance(command, wire.Halt):
-            lines = await self._sweep()
+            lines = await self._sweep_anyhow(command)
             return msgspec.structs.replace(answer, lines=lines, result=wire.worst(lines))
         return answer
 
@@ -97,11 +100,27 @@ class CommandDesk:
             return msgspec.structs.replace(answer, message=text)
         return msgspec.structs.replace(answer, orders=join(answer.orders, reports, self._identity))
 
-    async def _sweep(self) -> tuple[Line, ...]:
-        """Cancel every open order of this account's, until none is left and none can come."""
+    async def _sweep_anyhow(self, command: wire.Halt) -> tuple[Line, ...]:
+        """Also in a process that has no specification yet, because it started while the bus was away."""
         exchange = self._exchange()
-        if exchange is None:
-            return (self._unknown("the exchange is not connected yet: nothing was cancelled by this pod"),)
+        if exchange is not None:
+            return await self._sweep(exchange)
+        if not command.spec:
+            return (self._unknown("the exchange is not known yet: nothing was cancelled by this pod"),)
+        try:
+            exchange = self._build(command.spec)
+        except SmartTradeError as error:
+            return (self._unknown(f"nothing was cancelled by this pod: {error}"),)
+        try:
+            await asyncio.wait_for(exchange.read_filters(), _EXCHANGE_S)
+            return await self._sweep(exchange)
+        except (SmartTradeError, TimeoutError) as error:
+            return (self._unknown(f"the exchange does not answer: {error or 'timeout'}"),)
+        finally:
+            await exchange.close()
+
+    async def _sweep(self, exchange: Exchange) -> tuple[Line, ...]:
+        """Cancel every open order of this account's, until none is left and none can come."""
         cancelled: dict[str, str] = {}
         began, reason = time.monotonic(), ""
         while time.monotonic() - began < _SWEEP_S:

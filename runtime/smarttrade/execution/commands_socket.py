@@ -75,7 +75,7 @@ class CommandSocket:
         try:
             line = await asyncio.wait_for(reader.readline(), _READ_S)
             command = decode_command(line)
-            self._logger.warning("command by hand", command=encode(command).decode(), by=command.by)
+            self._logger.warning("command by hand", command=type(command).__name__, by=command.by)
             answer = await self._handle(command)
         except (ConfigurationError, SmartTradeError, ValueError) as error:
             return _error(str(error))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -57,9 +58,11 @@ class AdoptHolding(Command, frozen=True, kw_only=True, tag="adopt"):
 
 class Halt(Command, frozen=True, kw_only=True, tag="halt"):
     """Cancel everything and trade no more, until the object's generation `generation` has been read;
-    0: until any later one."""
+    0: until any later one. `spec` is the object's specification, by which a process that has not heard of it
+    over the bus finds its exchange."""
 
     generation: int = 0
+    spec: dict[str, Any] = {}
 
 
 AnyCommand = ListOrders | CancelOrders | ClosePositions | ResolveOrder | AdoptHolding | Halt

@@ -18,7 +18,7 @@ from smarttrade.api import TradingAccountSpec
 from smarttrade.bus.connection import Connection, connect
 from smarttrade.bus.control import ControlReader
 from smarttrade.bus.lease import Lease
-from smarttrade.errors import ConfigurationError, SmartTradeError
+from smarttrade.errors import BusError, ConfigurationError, SmartTradeError
 from smarttrade.exchange.capabilities import Capability
 from smarttrade.exchange.paper import PaperVenue
 from smarttrade.exchange.venue import Venue
@@ -46,6 +46,8 @@ from smarttrade.process.settings import Settings
 
 _TTL_S, _TTL_ALONE_S = 1.0, 3.0
 _HEARTBEAT_S = 0.5
+_CONNECT_RETRY_S = 0.5
+_REFUSED = "authorization"
 _EXCHANGE_LOST_MS = 3_000.0
 _PULSE_LOST_MS = 5_000.0
 _PATIENCE_MS = 30_000.0
@@ -80,7 +82,9 @@ class ExecutionService:
         self._drained = asyncio.Event()
         self._halt_file = settings.command_socket.with_suffix(".halt")
         self._core.ctx.halt = self._kept = kept_halt(self._halt_file)
-        self._desk = CommandDesk(settings.identity, settings.pod, self.feed, lambda: self._exchange)
+        self._desk = CommandDesk(
+            settings.identity, settings.pod, self.feed, lambda: self._exchange, self._exchange_of
+        )
         probes.ready("nats", ok=False, reason="connecting")
         probes.ready("log", ok=False, reason="not read yet")
 
@@ -89,14 +93,7 @@ class ExecutionService:
             await self._run_on_bus()
 
     async def _run_on_bus(self) -> None:
-        settings = self._settings
-        nc = await connect(
-            settings.nats_url,
-            name=f"execution-{settings.pod}",
-            role="execution",
-            credentials=settings.nats_credentials,
-            on_closed=process.nats_closed,
-        )
+        nc = await self._connect()
         try:
             await self._run(nc)
         finally:
@@ -106,6 +103,25 @@ class ExecutionService:
             if self._link is not None:
                 await self._link.close()
             await nc.close()
+
+    async def _connect(self) -> Connection:
+        """Servers that are away are waited for, so that commands by hand find somebody here meanwhile;
+        servers that refuse the credentials end the process."""
+        settings = self._settings
+        while True:
+            try:
+                return await connect(
+                    settings.nats_url,
+                    name=f"execution-{settings.pod}",
+                    role="execution",
+                    credentials=settings.nats_credentials,
+                    on_closed=process.nats_closed,
+                )
+            except BusError as error:
+                if _REFUSED in str(error).lower():
+                    raise
+                self._logger.warning("NATS is away", reason=str(error))
+                await asyncio.sleep(_CONNECT_RETRY_S)
 
     async def _run(self, nc: Connection) -> None:
         settings = self._settings
@@ -242,6 +258,14 @@ class ExecutionService:
                 shared=control.shared,
             )
         )
+
+    def _exchange_of(self, declared: dict[str, Any]) -> Exchange:
+        """The exchange of a specification that did not come over the bus, for one use."""
+        try:
+            spec = TradingAccountSpec.model_validate(declared)
+        except ValueError as error:
+            raise ConfigurationError(f"the specification cannot be read: {error}") from error
+        return self._build(spec, check_capability(spec), self._settings)
 
     def _use_exchange(self, spec: TradingAccountSpec) -> None:
         """Build the exchange at the first specification; later ones may only change its markets."""

@@ -288,6 +288,20 @@ async def test_a_halt_works_without_nats_and_survives_the_restart_of_its_contain
     assert theatre.bought(ETH) == 0
 
 
+async def test_a_container_that_starts_without_nats_cancels_all_the_same(user: Any) -> None:
+    ann = await user()
+    theatre = ann.theatre
+    await bid(theatre)
+    await theatre.pods["a"].kill()
+    await theatre.server.stop()
+    theatre.socket_of("a").unlink()
+    await theatre.start("a")
+    await eventually(lambda: theatre.socket_of("a").exists(), "the socket")
+    halted = await ann.smarttrade("halt", "alice")
+    assert halted.code == 0, halted.output
+    assert theatre.open_orders() == []
+
+
 async def test_a_halt_that_cannot_be_carried_out_says_that_it_is_not_known(user: Any) -> None:
     ann = await user()
     await bid(ann.theatre)
