@@ -19,7 +19,7 @@ from tests.component.monitoring.pod import IDENTITY, Bus
 
 START = Decimal(60_000)
 WARM_UP = 4
-PATH = [START + step for step in (-40, -80, 50, 120, 160, 60, -50, -90, 40, 110, 150)]
+PATH = [START + step for step in (60, 90, -20, -90, -30, 70, 110)]
 
 
 def replay(history: History) -> Recorded:
@@ -63,8 +63,8 @@ async def test_free_running_the_journal_replays_to_the_same_decisions_and_orders
     draw = random.Random(7)
     async with run_account(bus, tmp_path, START) as running:
         await settle(running)
-        for number in range(90):
-            running.move(START + round(150 * math.sin(number / 9)) + draw.randint(-10, 10))
+        for number in range(75):
+            running.move(START + round(150 * math.sin(number / 8)) + draw.randint(-10, 10))
             await asyncio.sleep(draw.uniform(0.05, 0.15))
         await running.second(after_ms=600)
         account, journal = running.done, build_journal_history(running.journal)
