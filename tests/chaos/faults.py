@@ -40,39 +40,17 @@ class Faults:
     def __init__(self, stage: Stage, seed: int) -> None:
         self._stage = stage
         self._draw = random.Random(f"faults {seed}")
-        self._kinds: dict[str, Callable[[Fault], Awaitable[bool]]] = {
-            "kill": self._kill,
-            "kill-both": self._kill_both,
-            "terminate": self._terminate,
-            "stop": self._stop,
-            STOP_BEFORE_SEND: self._stop_before_send,
-            KILL_BEFORE_SEND: self._kill_in_place,
-            KILL_AFTER_ANSWER: self._kill_in_place,
-            "stop-in-flight": self._stop_in_flight,
-            "kill-in-flight": self._kill_in_flight,
-            "lose-request": self._lose_request,
-            "lose-answer": self._lose_answer,
-            "delay-request": self._delay_request,
-            "cut-bus": self._cut_bus,
-            "cut-exchange": self._cut_exchange,
-            "hang-evaluation": self._hang,
-            "hang-monitoring": self._hang,
-            "step-clock": self._step_clock,
-            "drop-streams": self._drop_streams,
-            "kill-server": self._kill_server,
-            "stop-server": self._stop_server,
-            "kill-stream-leader": self._kill_server,
-            "partition-server": self._partition_server,
-            "fill-disk": self._fill_disk,
-            "halt": self._halt,
-            "halt-without-bus": self._halt_without_bus,
-        }
+
+    @staticmethod
+    def kinds() -> set[str]:
+        """Every kind but those of the exchange."""
+        return set(_KINDS)
 
     async def strike(self, fault: Fault) -> bool:
         """Do it, undo it, and say whether it took place."""
         if fault.kind.startswith(_EXCHANGE):
             return await self._exchange(fault)
-        return await self._kinds[fault.kind](fault)
+        return await _KINDS[fault.kind](self, fault)
 
     # --- pods ---
 
@@ -390,3 +368,32 @@ def _giving(fate: Fate) -> Strike:
         return fate
 
     return strike
+
+
+_KINDS: dict[str, Callable[[Faults, Fault], Awaitable[bool]]] = {
+    "kill": Faults._kill,
+    "kill-both": Faults._kill_both,
+    "terminate": Faults._terminate,
+    "stop": Faults._stop,
+    STOP_BEFORE_SEND: Faults._stop_before_send,
+    KILL_BEFORE_SEND: Faults._kill_in_place,
+    KILL_AFTER_ANSWER: Faults._kill_in_place,
+    "stop-in-flight": Faults._stop_in_flight,
+    "kill-in-flight": Faults._kill_in_flight,
+    "lose-request": Faults._lose_request,
+    "lose-answer": Faults._lose_answer,
+    "delay-request": Faults._delay_request,
+    "cut-bus": Faults._cut_bus,
+    "cut-exchange": Faults._cut_exchange,
+    "hang-evaluation": Faults._hang,
+    "hang-monitoring": Faults._hang,
+    "step-clock": Faults._step_clock,
+    "drop-streams": Faults._drop_streams,
+    "kill-server": Faults._kill_server,
+    "stop-server": Faults._stop_server,
+    "kill-stream-leader": Faults._kill_server,
+    "partition-server": Faults._partition_server,
+    "fill-disk": Faults._fill_disk,
+    "halt": Faults._halt,
+    "halt-without-bus": Faults._halt_without_bus,
+}

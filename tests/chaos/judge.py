@@ -18,10 +18,12 @@ from smarttrade.execution.effects import Send
 from smarttrade.execution.records import Batch, EpochStarted, OrderIntended
 from smarttrade.messages import Decision, Side
 from smarttrade.simulator.journal import JournalEntry
+from tests.chaos.limits import build_limits
 from tests.simulation.checks import Checks, ViolationError
+from tests.simulation.journal import Journal
 from tests.simulation.plan import MARKETS, Plan
 from tests.simulation.venue import Resident
-from tests.simulation.world import World, build_spec
+from tests.simulation.world import World
 
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 _ENDED = {
@@ -41,10 +43,12 @@ class Evidence:
         self.lease_forgotten_ms = -1e9
         self.pods: list[Any] = []
         self.venue = SimpleNamespace(by_id={}, position=dict.fromkeys(MARKETS, Decimal(0)))
-        self.journal = SimpleNamespace(history=list(batches))
+        self.journal = Journal()
+        self.journal.history = list(batches)
+        self.journal_lost = False
         self.decisions = decisions
         self.plan = Plan(seed=0, wishes=(), faults=())
-        self.control = (1, build_spec("Active", 0), False)
+        self.control = (1, build_limits(), False)
         self.in_flight = 0
 
 

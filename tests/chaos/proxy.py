@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Self
 
 _CHUNK = 65_536
+_LINGER_NOT = struct.pack("ii", 1, 0)
 
 
 class Fate(Enum):
@@ -76,12 +79,12 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._refusing:
-            writer.transport.abort()
+            _abort(writer)
             return
         try:
             onward = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
-            writer.transport.abort()
+            _abort(writer)
             return
         link = _Link(self, (reader, writer), onward)
         self._links.add(link)
@@ -118,7 +121,7 @@ class _Link:
 
     def reset(self) -> None:
         for _, writer in (self._client, self._server):
-            writer.transport.abort()
+            _abort(writer)
 
     async def carry(self) -> None:
         """Both directions, until either end closes."""
@@ -151,6 +154,14 @@ class _Link:
                     self.reset()
                     return
                 await _send(self._client[1], chunk)
+
+
+def _abort(writer: asyncio.StreamWriter) -> None:
+    """Close by a reset, whatever was still to be sent."""
+    connection = writer.get_extra_info("socket")
+    if connection is not None and connection.fileno() >= 0:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+    writer.transport.abort()
 
 
 async def _send(writer: asyncio.StreamWriter, chunk: bytes) -> None:

@@ -23,6 +23,7 @@ from smarttrade.bus.connection import Connection
 from smarttrade.errors import BusError
 from smarttrade.simulator.config import MarketConfig
 from smarttrade.simulator.testing import Simulator, build_test_user, manual_config
+from tests.chaos.limits import LIMITS
 from tests.chaos.proxy import Proxy
 from tests.chaos.recorder import Recorder
 from tests.chaos.schedule import Schedule
@@ -30,7 +31,6 @@ from tests.chaos.servers import Servers
 from tests.component.execution.theatre import Pod, Theatre, eventually
 from tests.simulation.plan import MARKETS, PRICE
 from tests.simulation.venue import build_quote
-from tests.simulation.world import build_spec
 
 NAMES = ("a", "b")
 _BEAT_S = 0.1
@@ -77,10 +77,8 @@ class Stage(Theatre):
         return Simulator(config)
 
     def build_spec(self, **more: Any) -> TradingAccountSpec:
-        """The limits of the simulated histories, which the judge knows."""
-        limits = build_spec("Active", 0).model_dump(mode="json", by_alias=True)
-        kept = {key: limits[key] for key in ("markets", "capital", "risk", "orders", "onBusLoss")}
-        return super().build_spec(**{**kept, **more})
+        """The limits that the judge knows."""
+        return super().build_spec(**{**LIMITS, **more})
 
     def price(self, market: str, price: str) -> None:
         """The market stands still."""
