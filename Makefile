@@ -11,7 +11,7 @@ LOCKS  := requirements/bootstrap.txt requirements/dev.txt
 STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/pytest -q --durations=15
 # Component tests wait for processes more than they compute.
-PARALLEL := -n 4 --dist loadgroup
+PARALLEL := -n 4 --dist loadfile
 
 .PHONY: help setup check fix test test-unit test-component test-simulation test-e2e simulate demo demo-down \
         chaos cluster-up cluster-down images crds lock bench clean
@@ -48,7 +48,7 @@ test-simulation: setup ## Fault histories of the execution protocol on virtual t
 	$(PYTEST) -n 2 tests/simulation
 
 test-e2e: setup ## The whole platform on a real cluster (made when absent)
-	$(PYTEST) -n 3 --dist loadgroup tests/e2e
+	$(PYTEST) -n 3 --dist loadfile tests/e2e
 
 simulate: setup ## The long search for a fault history that breaks execution
 	$(PY) -m tests.simulation

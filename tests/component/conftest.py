@@ -13,18 +13,6 @@ from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
 from tests.component.monitoring.pod import Bus
 
-_HERE = Path(__file__).parent
-# Their tests start all that they need themselves, so that they may run apart, wherever there is time.
-_APART = [_HERE / name for name in ("cli/test_run.py", "evaluation", "execution", "monitoring", "process")]
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of all other files, one worker runs the whole: they share what takes seconds to start."""
-    for item in items:
-        if item.path.is_relative_to(_HERE) and not any(item.path.is_relative_to(each) for each in _APART):
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(_HERE))))
-
 
 @pytest.fixture(scope="session")
 def nats_server_binary() -> Path:

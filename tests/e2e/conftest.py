@@ -10,7 +10,6 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -23,21 +22,6 @@ from cluster.target import Origin, Target, target
 from tests.e2e.proxy import Proxy
 
 os.environ.setdefault("CLUSTER_NAME", "smarttrade-test")
-_HERE = Path(__file__).parent
-
-
-# The files of these folders go on from one another, on one worker; of the others any worker takes the next.
-_IN_ORDER = ("cluster", "demo")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On a cluster that was given, two installations would get in each other's way: one after the other."""
-    for item in items:
-        if item.path.is_relative_to(_HERE):
-            place = item.path.relative_to(_HERE)
-            group = place.parts[0] if place.parts[0] in _IN_ORDER else str(place)
-            item.add_marker(pytest.mark.xdist_group("all" if os.environ.get("CONTEXT") else group))
 
 
 @contextmanager
