@@ -1,8 +1,8 @@
 """Marks by which the operator finds two accounts on one exchange account, without learning which it is.
 
-HMAC under the installation's key, of the API key and of the exchange's own account id: equal inputs give equal
-marks, within one installation only. The API key never leaves the container; without the installation's key
-not even the account id, a number that is easily guessed, follows from its mark.
+HMAC under the installation's key, of the API key and of the exchange's own account id: equal inputs give
+equal marks, within one installation only. The API key never leaves the container; without the installation's
+key not even the account id, a number that is easily guessed, follows from its mark.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Asks the exchange what `preflight` judges, at the start, again while something is wrong, and every hour.
 
-A standby asks too, so that taking over waits for nothing. A question that gets no answer leaves what was known
-before as it was: an exchange whose wallet pages are down must not stop an account that has passed.
+A standby asks too, so that taking over waits for nothing. A question that gets no answer leaves what was
+known before as it was: an exchange whose wallet pages are down must not stop an account that has passed.
 """
 
 from __future__ import annotations
