@@ -394,3 +394,37 @@ def test_a_standby_that_the_compaction_overtook_reads_the_snapshot_before_it_may
     standby.feed(fx.LogRead(sequence=last, batch=newest))
     assert len(standby.take(fx.Reload)) == 1
     assert standby.core.ctx.outbox.sequence == first
+
+
+def test_a_step_of_the_exchanges_clock_does_not_shorten_the_hold(desk: Desk) -> None:
+    desk.decide("1")
+    [send] = desk.sends()
+    desk.uncertain(send.cid)
+    ahead = desk.exchange_ms() + 60_000
+    desk.feed(fx.ClockSampled(sent_ms=desk.now_ms, received_ms=desk.now_ms, exchange_ms=float(ahead)))
+    for _ in range(39):
+        desk.advance(250)
+        desk.answer_queries(None)
+    assert desk.order(send.cid).state is OrderState.UNKNOWN
+    for _ in range(8):
+        desk.advance(250)
+        desk.answer_queries(None)
+    assert desk.order(send.cid).state is OrderState.VOID
+
+
+def test_a_loss_made_while_nobody_could_value_the_account_is_not_forgiven_by_the_new_day(desk: Desk) -> None:
+    desk.decide("10")
+    for send in desk.sends():
+        desk.fill(send.cid, price="100")
+    desk.advance(1_500)
+    day = desk.core.ctx.book.losses.day
+    desk.sleep(24 * 3_600_000)
+    desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
+    desk.feed(fx.StreamSeen(market=BTC, fresh=False))
+    desk.feed(fx.Tick())
+    desk.quote(BTC, "90", "90.02")
+    desk.advance(1_500)
+    losses = desk.core.ctx.book.losses
+    assert losses.day != day
+    assert losses.baseline == 0
+    assert losses.daily_loss(desk.core.accounting.valuation().pnl) == Decimal(100)
