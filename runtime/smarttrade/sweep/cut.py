@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import replace
 
 from smarttrade.backtest.candles import CandleColumns, Column
 from smarttrade.backtest.history import History
+from smarttrade.backtest.trades import TradeHistory
+from smarttrade.messages import Quote, Trade
 
 
 def cut(history: History, begin_ms: int, end_ms: int) -> History:
-    """Candles that open at or after `begin_ms` and close by `end_ms`, of every market that has any."""
+    """Candles that open at or after `begin_ms` and close by `end_ms`, of every market that has any; of a
+    history of trades also what happened in that time."""
     parts = {market: _cut(candles, begin_ms, end_ms) for market, candles in history.candles.items()}
-    return History({market: part for market, part in parts.items() if len(part)}, history.interval_ms)
+    candles = {market: part for market, part in parts.items() if len(part)}
+    if isinstance(history, TradeHistory):
+        events = {market: _during(history.events[market], begin_ms, end_ms) for market in candles}
+        return replace(history, candles=candles, events=events)
+    return replace(history, candles=candles)
+
+
+def _during(events: list[Trade | Quote], begin_ms: int, end_ms: int) -> list[Trade | Quote]:
+    first, last = (bisect_left(events, time, key=lambda event: event.time_ms) for time in (begin_ms, end_ms))
+    return events[first:last]
 
 
 def _cut(candles: CandleColumns, begin_ms: int, end_ms: int) -> CandleColumns:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from smarttrade.backtest.exchange import FILL_MODEL
 from smarttrade.backtest.report.html import Html, element, table
 from smarttrade.backtest.report.page import build_assumption_rows, build_frame
 from smarttrade.backtest.result import build_assumptions
@@ -110,7 +109,7 @@ def _candidate(row: Row, names: Sequence[str]) -> list[str]:
 
 
 def _assumptions(work: Work) -> Html:
-    rows = build_assumption_rows(build_assumptions(work.assumptions, FILL_MODEL))
+    rows = build_assumption_rows(build_assumptions(work.assumptions, work.fill_model))
     return _section("What was assumed", table(["", ""], rows, class_="figures"))
 
 

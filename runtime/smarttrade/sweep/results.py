@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from smarttrade._version import __version__
+from smarttrade.backtest.trades import TradeHistory
 from smarttrade.errors import ConfigurationError
+from smarttrade.messages import encode
 from smarttrade.sweep.ranges import Candidate
 from smarttrade.sweep.unit import Outcome, Work
 
@@ -109,6 +111,9 @@ def build_fingerprint(work: Work, swept: Iterable[str]) -> str:
         digest.update(f"{market} {candles.first_ms} {len(candles)}".encode())
         for column in (candles.open, candles.high, candles.low, candles.close, candles.volume):
             digest.update(f"{column.places} ".encode() + _bytes(column.numbers))
+    if isinstance(work.history, TradeHistory):
+        for events in work.history.events.values():
+            digest.update(encode(events))
     return digest.hexdigest()
 
 

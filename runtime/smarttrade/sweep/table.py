@@ -13,6 +13,7 @@ from smarttrade.sweep.ranges import Candidate
 from smarttrade.sweep.splits import Fold
 
 SHOWN = 10
+_SMALL = 0.1
 
 
 def print_verdict(verdict: Verdict, objective: str, folds: Sequence[Fold], console: Console) -> None:
@@ -61,8 +62,11 @@ def describe(candidate: Candidate) -> str:
     return " ".join(f"{name}={value}" for name, value in candidate.items())
 
 
-def written(score: float | None, form: str = ".2f") -> str:
-    return "-" if score is None else format(score, form)
+def written(score: float | None, form: str = "") -> str:
+    """With two decimals, or four for what is small, such as a return; a dash where there is none."""
+    if score is None:
+        return "-"
+    return format(score, form or (".4f" if 0 < abs(score) < _SMALL else ".2f"))
 
 
 def moment(time_ms: int) -> str:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from smarttrade.api import Timeframe, TradingAccount
+from smarttrade.backtest.exchange import FILL_MODEL, TRADE_MODEL
 from smarttrade.backtest.history import History
 from smarttrade.backtest.options import Assumptions
 from smarttrade.backtest.result import build_metrics
 from smarttrade.backtest.run import Backtest
+from smarttrade.backtest.trades import TradeHistory
 from smarttrade.errors import ConfigurationError
 from smarttrade.evaluation.loading import build_strategy
 from smarttrade.evaluation.strategy import Strategy
@@ -30,6 +32,11 @@ class Work:
     assumptions: Assumptions
     folds: tuple[Fold, ...]
     source: Path
+
+    @property
+    def fill_model(self) -> str:
+        """In the words of the report."""
+        return TRADE_MODEL if isinstance(self.history, TradeHistory) else FILL_MODEL
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from smarttrade.backtest.options import Assumptions
+from smarttrade.backtest.trades import TradeHistory, build_trade_history
 from smarttrade.errors import ConfigurationError
 from smarttrade.evaluation.loading import SOURCE_DIRECTORY
+from smarttrade.simulator.recorded import RecordedTrade, Recording
 from smarttrade.sweep.cut import cut
 from smarttrade.sweep.results import Results, build_fingerprint
 from smarttrade.sweep.splits import Fold, build_folds
@@ -37,6 +39,20 @@ def test_a_cut_history_is_the_same_candles() -> None:
 def test_a_cut_beyond_the_data_is_the_data() -> None:
     whole = cut(history(CANDLES), 0, 2 * START_MS)
     assert list(whole.candles["BTC/USDT"]) == list(history(CANDLES).candles["BTC/USDT"])
+
+
+def test_a_cut_history_of_trades_has_the_trades_of_that_time() -> None:
+    trades = [
+        RecordedTrade(START_MS + n * 700, Decimal(100) + n % 7, Decimal(1), bool(n % 2)) for n in range(400)
+    ]
+    whole = build_trade_history({"BTC/USDT": Recording([], trades, [])})
+    begin_ms, end_ms = START_MS + 60_000, START_MS + 120_000
+    part = cut(whole, begin_ms, end_ms)
+    assert isinstance(part, TradeHistory)
+    assert (part.first_ms, part.last_ms) == (begin_ms, end_ms)
+    expected = [each for each in whole.events["BTC/USDT"] if begin_ms <= each.time_ms < end_ms]
+    assert part.events["BTC/USDT"] == expected
+    assert expected
 
 
 def test_both_samples_trade_exactly_their_own_time() -> None:
