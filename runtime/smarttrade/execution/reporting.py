@@ -194,8 +194,8 @@ class Reporting:
         ]
         if unknown:
             message = (
-                f"the exchange does not tell the fate of {', '.join(unknown)}: look at its order history, then "
-                "`smarttrade order resolve ACCOUNT ID --not-placed` or `--filled QUANTITY`"
+                f"the exchange does not tell the fate of {', '.join(unknown)}: look at its order history, "
+                "then `smarttrade order resolve ACCOUNT ID --not-placed` or `--filled QUANTITY`"
             )
             return Check(type="Reconciled", ok=False, reason="OrdersUnknown", message=message)
         for hold in self._accounting.holds():

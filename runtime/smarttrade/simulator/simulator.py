@@ -14,6 +14,7 @@ import secrets
 from dataclasses import replace
 from decimal import Decimal
 from types import TracebackType
+from typing import Any
 
 from aiohttp import web
 
@@ -169,7 +170,7 @@ class Simulator:
         data = self.venue.by_symbol[symbol]
         data.change(data.market, suspended=suspended)
 
-    def change_rules(self, symbol: str, **rules: Decimal) -> None:
+    def change_rules(self, symbol: str, **rules: Any) -> None:
         """Give a market another tick_size, step_size, min_notional, ... from now on."""
         data = self.venue.by_symbol[symbol]
         data.change(replace(data.market, **rules), suspended=data.state.suspended)
