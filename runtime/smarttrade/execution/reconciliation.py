@@ -112,8 +112,8 @@ class Reconciliation:
         short = [market for market in ctx.book.ledger.held() if self._short(market)]
         if short:
             ctx.problems["BalanceShortfall"] = (
-                f"the wallet holds less than the ledger in {', '.join(short)}: withdrawn, or sold by hand? Put it "
-                "back, or tell the ledger with `smarttrade adopt ACCOUNT MARKET --quantity=-QUANTITY`"
+                f"the wallet holds less than the ledger in {', '.join(short)}: withdrawn, or sold by hand? "
+                "Put it back, or tell the ledger with `smarttrade adopt ACCOUNT MARKET --quantity=-QUANTITY`"
             )
         else:
             ctx.problems.pop("BalanceShortfall", None)
