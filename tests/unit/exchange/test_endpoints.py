@@ -9,9 +9,9 @@ import pytest
 
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.errors import ConfigurationError
+from smarttrade.exchange.ccxt_feed import candle_from_ccxt, quote_from_ccxt, trade_from_ccxt
 from smarttrade.exchange.endpoints import build_urls, create_exchange
 from smarttrade.exchange.loading import load_exchange_class
-from smarttrade.exchange.ccxt_feed import candle_from_ccxt, quote_from_ccxt, trade_from_ccxt
 from smarttrade.messages import Side
 
 SIMULATOR = Endpoint(rest="http://sim:8080", websocket="ws://sim:8080", websocket_api="ws://sim:8080")
