@@ -10,8 +10,9 @@ from smarttrade.exchange.reports import TradeReport, VenueStatus
 from smarttrade.execution import effects as fx
 from smarttrade.execution import records
 from smarttrade.execution.book import Book
+from smarttrade.execution.orders import Purpose
 from smarttrade.execution.targets import dead_band
-from smarttrade.messages import Decision, Outcome, RestingOrders, Side, Target
+from smarttrade.messages import Answer, Decision, DecisionReply, Outcome, RestingOrders, Side, Target
 from tests.simulation.plan import MARKETS, PRICE
 from tests.simulation.venue import FILTERS, Resident
 
@@ -48,6 +49,12 @@ class Checks:
         self._placed: dict[str, str] = {}
         self._closed_since: dict[str, int] = {}
         self._trades: set[tuple[str, str]] = set()
+        self._accepted_in_log: set[str] = set()
+        self._stopped: set[str] = set()
+        self._unremembered: set[str] = set()
+        self._lost_orders: set[str] = set()
+        self._places: set[tuple[str, str]] = set()
+        self._current: dict[str, str] = {}
         self._epoch = 0
         self._holder = ""
 
@@ -70,9 +77,63 @@ class Checks:
                 case records.OrderIntended():
                     self._intended(pod, record)
                 case records.FillRecorded():
-                    trade = (record.fill.market, record.fill.trade_id)
-                    _require(trade not in self._trades, "a trade is recorded once", str(trade))
-                    self._trades.add(trade)
+                    self._counted(record)
+                case records.Breached():
+                    self._world.coverage["log loss" if record.reason == "LogLost" else "breach"] += 1
+                case _:
+                    pass
+
+    def strayed(self, batch: records.Batch) -> None:
+        """A leader of a lost log wrote what nobody follows; what it sends is found at the exchange."""
+        for record in batch.records:
+            if isinstance(record, records.OrderIntended):
+                self._intents[record.cid] = record
+                self._lost_orders.add(record.cid)
+            elif isinstance(record, records.DecisionAccepted):
+                self._decisions.setdefault(record.decision.id, record.decision)
+
+    def _counted(self, record: records.FillRecorded) -> None:
+        fill = record.fill
+        trade = (fill.market, fill.trade_id)
+        _require(trade not in self._trades, "a trade is recorded once", str(trade))
+        self._trades.add(trade)
+        known = fill.client_order_id not in self._lost_orders
+        if known and self._intents[fill.client_order_id].purpose is Purpose.PROTECTIVE:
+            self._stopped.add(self._current.get(fill.market, ""))
+            self._world.coverage["protective fill"] += 1
+
+    def forget(self) -> None:
+        """The log lost its end: what was decided there may have no outcome, its fills are counted anew."""
+        self._world.coverage["log truncation"] += 1
+        self._epoch, self._holder = 0, ""
+        self._trades, self._accepted_in_log, self._outcomes = set(), set(), {}
+        self._current.clear()
+        for batch in self._world.journal.followed():
+            for record in batch.records:
+                match record:
+                    case records.EpochStarted():
+                        self._epoch, self._holder = record.epoch, record.holder
+                    case records.FillRecorded():
+                        self._trades.add((record.fill.market, record.fill.trade_id))
+                    case records.DecisionAccepted():
+                        self._accepted_in_log.add(record.decision.id)
+                        self._current[record.decision.market] = record.decision.id
+                    case records.DecisionClosed():
+                        self._outcomes[record.id] = record
+                    case _:
+                        pass
+        kept = self._accepted_in_log
+        self._high = {}
+        for decision in (self._decisions[each] for each in kept):
+            key = (decision.strategy, decision.market)
+            self._high[key] = max(self._high.get(key, decision.order_key), decision.order_key)
+        self._unremembered = self._decisions.keys() - kept
+        self._lost_orders |= self._intents.keys() - {
+            record.cid
+            for batch in self._world.journal.followed()
+            for record in batch.records
+            if isinstance(record, records.OrderIntended)
+        }
 
     def _alone_in_the_lead(self, newcomer: Pod) -> None:
         """Whoever led before must know by now that it does not, if its clock runs at all.
@@ -98,6 +159,8 @@ class Checks:
         )
         self._high[key] = decision.order_key
         self._decisions[decision.id] = decision
+        self._accepted_in_log.add(decision.id)
+        self._current[decision.market] = decision.id
         self._world.coverage["decision"] += 1
 
     def _closed(self, record: records.DecisionClosed) -> None:
@@ -111,12 +174,38 @@ class Checks:
         _require(record.cid not in self._intents, "client order ids are never reused", record.cid)
         self._intents[record.cid] = record
         since = self._closed_since.get(pod.name)
+        if record.purpose is Purpose.PROTECTIVE:
+            self._world.coverage["protective order"] += 1
+            self._note_replaced(record.market, "protection")
+        elif record.side is Side.BUY:
+            stopped = record.decision_id in self._stopped
+            _require(not stopped, "what protection sold is not bought back", record.cid)
+        if record.decision_id in self._unremembered and record.purpose is not Purpose.PROTECTIVE:
+            self._not_again(record)
         late = record.side is Side.BUY and since is not None and record.deadline_ms > since + 50
         _require(not late, "nothing is opened in a closed state", f"{record} by {pod.name} since {since}")
+        if record.key:
+            self._note_replaced(record.market, record.key)
         if record.attempt > 1:
             self._world.coverage["tried again"] += 1
         if record.kind == "PostOnly":
             self._world.coverage["resting order"] += 1
+
+    def _note_replaced(self, market: str, place: str) -> None:
+        """The second order in one place of a market came after the first was cancelled."""
+        if (market, place) in self._places:
+            self._world.coverage["cancel-replace"] += 1
+        self._places.add((market, place))
+
+    def _not_again(self, record: records.OrderIntended) -> None:
+        """A decision that a lost log had acted on."""
+        done = [
+            each.sent.cid
+            for each in self._world.venue.by_id.values()
+            if each.filled and each.sent.cid in self._lost_orders
+            if self._intents[each.sent.cid].decision_id == record.decision_id
+        ]
+        _require(not done, "no decision is executed twice", f"{record.cid} after {done}")
 
     # --- the pods ---
 
@@ -137,10 +226,16 @@ class Checks:
         deposed = self._holder != pod.name and not pod.lost_ms
         recent = self._world.clockwork.now_ms - self._world.lease_forgotten_ms < FORGOTTEN_MS
         _require(
-            not deposed or recent,
+            not deposed or recent or effect.cid in self._lost_orders,
             "no order is let go by a pod that was deposed",
             f"{effect.cid} by {pod.name}",
         )
+
+    def answered(self, reply: DecisionReply) -> None:
+        """What a strategy was told to be accepted it forgets, so it must not be lost."""
+        known = reply.id in self._decisions or self._world.journal_lost
+        known = known or reply.answer is not Answer.ACCEPTED
+        _require(known, "a decision is called accepted when it is durable", reply.id)
 
     def leaves(self, effect: fx.Send) -> None:
         _require(effect.cid not in self._sent, "a client order id is sent once", effect.cid)
@@ -152,12 +247,27 @@ class Checks:
     # --- the exchange ---
 
     def order_changed(self, resident: Resident, trade: TradeReport | None) -> None:
+        intent = self._intents[resident.sent.cid]
         if trade is not None:
             self._not_beyond(resident, trade)
         elif resident.status is VenueStatus.OPEN and not resident.filled:
+            self._covered(resident)
+            if intent.purpose is Purpose.PROTECTIVE:
+                return
             self._within_limits(resident)
             self._one_a_key(resident)
             self._alone(resident)
+
+    def _covered(self, resident: Resident) -> None:
+        """Working sells, a pair once, never exceed what the account holds."""
+        market, venue = resident.sent.market, self._world.venue
+        if resident.sent.side is Side.SELL:
+            locked, held = venue.locked(market), venue.position[market]
+            _require(
+                locked <= held + DUST,
+                "working sells never exceed the position",
+                f"{market}: {locked} of {held} with {resident.sent.cid}",
+            )
 
     def _not_beyond(self, resident: Resident, trade: TradeReport) -> None:
         market, position = trade.market, self._world.venue.position[trade.market]
@@ -165,6 +275,8 @@ class Checks:
         intent = self._intents[resident.sent.cid]
         decision = self._decisions.get(intent.decision_id)
         want = decision.want if decision else None
+        if intent.purpose is Purpose.PROTECTIVE:
+            return
         if isinstance(want, Target) and not self._shared(market, intent):
             beyond = position - want.quantity if trade.side is Side.BUY else want.quantity - position
             _require(
@@ -192,6 +304,7 @@ class Checks:
                 each.sent.cid
                 for each in self._world.venue.by_id.values()
                 if each.remaining and each.sent.market == market and each is not resident
+                if self._intents[each.sent.cid].purpose is not Purpose.PROTECTIVE
             ]
             _require(
                 not others, "an order for a target is alone in its market", f"{intent.cid} beside {others}"
@@ -238,6 +351,23 @@ class Checks:
 
     # --- at rest ---
 
+    def breach(self) -> str:
+        """The id of the breach that the leader reports, if any."""
+        leader = self._leader()
+        found = leader.core.ctx.book.losses.breach if leader is not None else None
+        return found.id if found is not None else ""
+
+    def listening(self) -> bool:
+        """Whether somebody leads by the newest specification and knows what the exchange did before."""
+        leader = self._leader()
+        if leader is None or any(not pod.alive or pod.paused for pod in self._world.pods):
+            return False
+        ctx = leader.core.ctx
+        current = ctx.generation == self._world.control[0]
+        ready = current and ctx.ready and not ctx.book.restoring and ctx.book.losses.breach is None
+        held = self._world.venue.position
+        return ready and all(ctx.book.ledger.quantity(market) == held[market] for market in MARKETS)
+
     def settled(self) -> bool:
         """Whether nothing is under way: decided, closed, answered, and somebody leads."""
         world = self._world
@@ -248,7 +378,9 @@ class Checks:
             return False
         unsettled = [order for order in leader.core.ctx.book.unsettled() if not order.resting]
         done = leader.core.ctx.outbox.idle and not unsettled and self._last_words_heard()
-        return done and (world.plan.ending == "Active" or not self._live())
+        if world.plan.ending in ("Active", "Paused"):
+            return done and not self._bare()
+        return done and not self._live()
 
     def at_rest(self) -> None:
         """Everything that a history promises in the end."""
@@ -256,6 +388,31 @@ class Checks:
         book = self._replayed()
         self._agreement(book)
         self._last_words(book)
+
+    def _bare(self) -> list[str]:
+        """Markets whose position lacks the stop or profit that it should have, as far as one can rest."""
+        return [market for market in MARKETS if not self._is_protected(market)]
+
+    def _is_protected(self, market: str) -> bool:
+        world = self._world
+        decision = [d for d in world.decisions.values() if d.market == market][-1]
+        last, outcome = decision.want, self._outcomes.get(decision.id)
+        if outcome is None or outcome.outcome is not Outcome.REACHED:
+            return True
+        asked = [share > 0 for share in world.plan.default_guard]
+        if isinstance(last, Target):
+            found = (last.stop_loss, last.take_profit, last.trailing_stop)
+            asked = [share or each is not None for share, each in zip(asked, found, strict=True)]
+        stop, profit = asked[0] or asked[2], asked[1]
+        live = [each for each in self._live() if each.sent.market == market]
+        mine = [e for e in live if self._intents[e.sent.cid].purpose is Purpose.PROTECTIVE]
+        stops = sum(each.remaining for each in mine if each.sent.trigger is not None)
+        profits = sum(each.remaining for each in mine if each.sent.trigger is None)
+        held = world.venue.position[market]
+        least = held - max(held * Decimal("0.011"), Decimal(6) / PRICE[market])
+        stop_rests, profit_rests = stop and world.plan.stops, profit and (world.plan.pairs or not stop)
+        profit_rests = profit_rests if world.plan.stops else profit
+        return (not stop_rests or stops >= least) and (not profit_rests or profits >= least)
 
     def _progress(self) -> None:
         world, leader = self._world, self._leader()
@@ -270,7 +427,7 @@ class Checks:
         return next((pod for pod in self._world.pods if pod.alive and pod.core.ctx.leading), None)
 
     def _open(self) -> set[str]:
-        return set(self._decisions) - set(self._outcomes)
+        return self._accepted_in_log - set(self._outcomes)
 
     def _last_words_heard(self) -> bool:
         last = list(self._world.decisions.values())[-len(MARKETS) :]
@@ -282,7 +439,7 @@ class Checks:
     def _replayed(self) -> Book:
         """The book as a new leader would fold it from the whole history."""
         book = Book()
-        for batch in self._world.journal.history:
+        for batch in self._world.journal.followed():
             for record in batch.records:
                 book.apply(record)
         return book
@@ -298,14 +455,17 @@ class Checks:
         _require(trades == self._trades, "every trade is recorded", f"{trades ^ self._trades}")
         for resident in venue.by_id.values():
             order = book.orders.get(resident.sent.cid)
-            _require(order is not None, "every order is in the log", resident.sent.cid)
+            matters = resident.remaining or resident.filled or not self._lost_orders
+            _require(order is not None or not matters, "every order is in the log", resident.sent.cid)
         live = {each.sent.cid for each in self._live()}
         known = {order.cid for order in book.unsettled()}
         _require(live == known, "open orders agree", f"exchange {live}, log {known}")
 
     def _last_words(self, book: Book) -> None:
         world = self._world
-        if world.plan.ending != "Active":
+        if world.plan.ending in ("Active", "Paused"):
+            _require(not self._bare(), "a position is protected as it was asked for", f"{self._bare()}")
+        else:
             _require(not self._live(), f"{world.plan.ending} leaves no order", f"{len(self._live())} live")
         for market, filters in zip(MARKETS, FILTERS, strict=True):
             position, mid = world.venue.position[market], Decimal(PRICE[market])

@@ -32,6 +32,28 @@ class Journal:
         self.ids[message_id] = self.last
         return self.last
 
+    def followed(self) -> list[Batch]:
+        """What a reader of all follows: not what a leader of a log that is lost wrote by coincidence."""
+        found: list[Batch] = []
+        for batch in self.history:
+            if not found or batch.previous in ("", found[-1].id):
+                found.append(batch)
+        return found
+
+    def follows(self, batch: Batch) -> bool:
+        """Whether this newest batch is one of those."""
+        return self.followed()[-1] is batch
+
+    def lose(self, batches: int) -> None:
+        """The last so many batches are gone; all of it for 0, or where that reaches behind the snapshot."""
+        left = self.last - batches if batches else 0
+        if left < max(self.snapshot_up_to, 1) or left not in self.messages:
+            self.snapshot, self.snapshot_up_to, left = None, 0, 0
+        self.messages = {s: batch for s, batch in self.messages.items() if s <= left}
+        self.ids = {name: sequence for name, sequence in self.ids.items() if sequence <= left}
+        del self.history[left:]
+        self.last = left
+
     def read(self, after: int) -> list[tuple[int, Batch]]:
         """What is still there behind a sequence, in order: what was purged is not missed by whoever reads."""
         return [(sequence, self.messages[sequence]) for sequence in sorted(self.messages) if sequence > after]

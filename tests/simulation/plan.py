@@ -26,6 +26,8 @@ class Wish(msgspec.Struct, frozen=True):
     valid_ms: int = 60_000
     keys: tuple[tuple[str, str, int, int], ...] = ()
     """Resting set: (key, side, price offset in hundredths of a per cent, hundredths)."""
+    guard: tuple[int, int, int] = (0, 0, 0)
+    """Stop below, profit above and trailing distance in per cent; 0 is none."""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -61,8 +63,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     stream_loss: float = 0.05
     processing_ms: int = 0
     ending: str = "Active"
+    stops: bool = True
+    pairs: bool = True
+    default_guard: tuple[int, int, int] = (0, 0, 0)
+    daily_loss: str = "4000"
+    older: tuple[int, ...] = ()
+    """Pods that run the version before this one."""
 
 
+STEP_MS = 4_000
+LOST = (0, 0, 1, 4, 20)
+GUARDS = ((5, 0, 0), (5, 5, 0), (0, 5, 0), (0, 0, 3), (8, 4, 5))
 TIMED = (
     "crash",
     "pause",
@@ -76,6 +87,7 @@ TIMED = (
     "step-clock",
     "replay",
     "forget-lease",
+    "lose-log",
 )
 STRUCK = (
     "crash-before",
@@ -85,18 +97,23 @@ STRUCK = (
     "lose-request",
     "lose-reply",
     "slow-request",
+    "lose-log",
 )
 EFFECTS = ("Append", "Send", "Query", "Cancel", "ReadAccount", "SaveSnapshot")
 
 
 def build_plan(seed: int) -> Plan:
-    """The whole plan of a seed."""
+    """The whole plan of a seed. The version before this one does not survive the loss of its log."""
     draw = random.Random(seed)
     wishes = _wishes(draw)
+    faults = tuple(_fault(draw) for _ in range(draw.randint(4, 10)))
+    faults += _stepped(seed)
+    loses = any(fault.kind == "lose-log" for fault in faults)
+    older = (0,) if draw.random() < 0.25 and not loses else ()
     return Plan(
         seed=seed,
         wishes=wishes,
-        faults=tuple(_fault(draw) for _ in range(draw.randint(4, 10))),
+        faults=faults,
         changes=_changes(draw),
         pods=draw.choice((2, 2, 2, 3, 1)),
         hold_ms=draw.choice((2_500, 2_500, 2_500, 4_000)),
@@ -105,7 +122,12 @@ def build_plan(seed: int) -> Plan:
         passive_timeout_ms=draw.choice((0, 700)),
         stream_loss=draw.choice((0.0, 0.05, 0.5, 1.0)),
         processing_ms=draw.choice((0, 0, 900)),
-        ending=draw.choice(("Active", "Active", "Active", "Active", "Halted", "Flatten")),
+        ending=draw.choice(("Active", "Active", "Active", "Active", "Halted", "Flatten", "Paused")),
+        stops=draw.random() < 0.9,
+        pairs=draw.random() < 0.8,
+        default_guard=draw.choice(((0, 0, 0), (0, 0, 0), (0, 0, 0), (6, 0, 0), (0, 9, 4), (7, 8, 0))),
+        daily_loss=draw.choice(("4000", "4000", "2")),
+        older=older,
     )
 
 
@@ -120,7 +142,8 @@ def _wish(draw: random.Random, at_ms: int) -> Wish:
         return Wish(at_ms, market, 0, "Resting", draw.choice((1_500, 60_000)), _keys(draw))
     hundredths = draw.choice((0, 0, 50, 100, 150, 200, 300, 400, 450, 700))
     style = "Passive" if draw.random() < 0.15 else "Marketable"
-    return Wish(at_ms, market, hundredths, style, draw.choice((1_500, 60_000, 60_000)))
+    guard = draw.choice(GUARDS) if draw.random() < 0.4 else (0, 0, 0)
+    return Wish(at_ms, market, hundredths, style, draw.choice((1_500, 60_000, 60_000)), guard=guard)
 
 
 def _keys(draw: random.Random) -> tuple[tuple[str, str, int, int], ...]:
@@ -136,12 +159,30 @@ def _fault(draw: random.Random) -> Fault:
     for_ms = draw.choice((120, 500, 900, 1_300, 2_500, 4_000))
     if draw.random() < 0.4:
         kind = draw.choice(TIMED)
+        if kind == "lose-log":
+            return Fault(kind, pod, draw.randint(1_000, HORIZON_MS), for_ms, amount=draw.choice(LOST))
         return Fault(kind, pod, draw.randint(500, HORIZON_MS), for_ms, amount=draw.choice((-300, 900, 3_000)))
     kind = draw.choice(STRUCK)
+    if kind == "lose-log":
+        effect = draw.choice(("SaveSnapshot", "Append", "Query"))
+        return Fault(kind, -1, 0, for_ms, effect, draw.randint(2, 12), draw.choice(LOST))
     effect = (
         "Send" if kind == "pause-in-send" else draw.choice(("Append", "Append", "Send", "Send", *EFFECTS))
     )
     return Fault(kind, -1, 0, for_ms, effect, draw.randint(1, 25))
+
+
+def _stepped(seed: int) -> tuple[Fault, ...]:
+    """The exchange's clock steps while the fate of an order is being asked for, by its sender or by the next
+    leader."""
+    draw = random.Random(~seed)
+    if draw.random() >= 0.2:
+        return ()
+    if draw.random() < 0.5:
+        nth, away_ms = draw.randint(1, 12), draw.choice((120, 900))
+        late = Fault("late", -1, 0, 0, "Send", nth)
+        return (late, Fault("crash-after", -1, 0, away_ms, "Send", nth, STEP_MS))
+    return (Fault("step-clock", -1, 0, 0, "Query", draw.randint(1, 6), draw.choice((-300, 3_000, 3_000))),)
 
 
 def _changes(draw: random.Random) -> tuple[Change, ...]:

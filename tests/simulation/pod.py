@@ -10,13 +10,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from smarttrade.api import TradingAccountSpec
 from smarttrade.execution import effects as fx
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.core import Core
+from smarttrade.execution.records import RECORD_VERSION
 from smarttrade.execution.snapshot import decode_snapshot
 from smarttrade.identity import AccountIdentity
-from smarttrade.messages import AccountView, Answer, Decision
+from smarttrade.messages import AccountView, Answer, Decision, DecisionReply, Target
 from tests.simulation.plan import Fault
 from tests.simulation.venue import FILTERS, build_quote
 
@@ -31,6 +34,7 @@ FOLLOW_MS = 300.0
 HEARTBEAT_MS = 500.0
 QUOTES_MS = 2_000.0
 RETRY_MS = 200.0
+ASIDE_MS = 5_000.0
 REPLY_TIMEOUT_MS = 1_500.0
 SILENCE = object()
 """The exchange took the request and gave no answer."""
@@ -47,6 +51,8 @@ class Pod:
         self.cut: set[str] = set()
         self.paused_until = 0.0
         self.alive = False
+        self.older = index in world.plan.older
+        """Whether it runs the version before this one, as far as the log is concerned."""
         self.life = 0
         self._backlog: list[Callable[[], None]] = []
         self.start()
@@ -55,7 +61,7 @@ class Pod:
 
     def start(self) -> None:
         self.alive, self.life, self.paused_until, self._backlog = True, self.life + 1, 0.0, []
-        self.core: Core = self.world.safeguards.build_core(IDENTITY, self.name, self._tuning())
+        self.core: Core = self._aged(self.world.safeguards.build_core(IDENTITY, self.name, self._tuning()))
         self.caught_up, self._tick_at = False, float("inf")
         self._failing_since: float | None = None
         self._not_before, self._disconnected = 0.0, False
@@ -68,7 +74,7 @@ class Pod:
         self.after(self.delay(), self._boot)
 
     def _boot(self) -> None:
-        generation, spec, kill = self.world.control
+        generation, spec, kill = self.world.control[0], self.world.spec_of(self), self.world.control[2]
         self.feed(fx.ControlRead(generation=generation, spec=spec, kill=kill))
         self.feed(fx.FiltersRead(filters=FILTERS))
         self._measure()
@@ -167,7 +173,11 @@ class Pod:
             case fx.Append():
                 self._append(effect, self.core)
             case fx.Send():
-                self._send(effect)
+                self._send(effect, (effect,))
+            case fx.SendPair():
+                self._send(effect, effect.legs)
+            case fx.ReadHistory():
+                self._read_history()
             case fx.Query():
                 self._query(effect)
             case fx.Cancel():
@@ -181,6 +191,7 @@ class Pod:
             case fx.RefreshFilters():
                 self.after(self.delay(), lambda: self.feed(fx.FiltersRead(filters=FILTERS)))
             case fx.Reply():
+                self.world.checks.answered(effect.reply)
                 decision = self._waiting.pop(effect.token, None)
                 if decision is not None:
                     self.after(self.delay(), lambda: self._replied(decision, effect))
@@ -232,7 +243,37 @@ class Pod:
         )
 
     def _tuning(self) -> Tuning:
-        return self.world.tuning
+        tuning = self.world.tuning
+        return msgspec.structs.replace(tuning, restores=False) if self.older else tuning
+
+    def _aged(self, core: Core) -> Core:
+        """An older version denies what it cannot protect, and does not look for what a log has lost."""
+        if self.older:
+            refusal = core.decisions._refusal
+
+            def refused(decision: Decision) -> DecisionReply | None:
+                want, found = decision.want, refusal(decision)
+                if (
+                    not isinstance(want, Target)
+                    or want.stop_loss is want.take_profit is want.trailing_stop is None
+                ):
+                    return found
+                return found or DecisionReply(
+                    id=decision.id, answer=Answer.DENIED, code="ProtectionNotSupported"
+                )
+
+            core.decisions._refusal = refused  # type: ignore[method-assign]
+            core.restoring.suspect = lambda trades: False  # type: ignore[method-assign]
+        return core
+
+    def _reads(self, version: int) -> bool:
+        """Whether it understands what is in the log; if not it stands aside."""
+        return version <= (1 if self.older else RECORD_VERSION)
+
+    def _stand_aside(self) -> None:
+        self.world.coverage["older version stands aside"] += 1
+        self._not_before = self.mono_ms + ASIDE_MS
+        self._bus(lambda: self.world.lease.release(self.name), lambda _: None)
 
     # --- the bus ---
 
@@ -282,6 +323,9 @@ class Pod:
             if core is not self.core or self.caught_up:
                 return
             payload, tail = found
+            if payload is not None and not self._reads(msgspec.json.decode(payload)["v"]):
+                self._stand_aside()
+                return
             if payload is not None:
                 self.feed(fx.SnapshotRead(snapshot=decode_snapshot(payload)))
             if self._follow(core, tail, live=False):
@@ -296,13 +340,15 @@ class Pod:
         attempt()
 
     def _read_tail(self, core: Core, then: Callable[[], None]) -> None:
-        def read(found: object) -> None:
+        def read(found: Any) -> None:
             if core is not self.core or core.ctx.lead.holding:
                 return
-            if self._follow(core, found, live=True):
+            if not found and core.ctx.outbox.sequence:
+                self.feed(fx.LogMissing())
+            elif self._follow(core, found, live=True):
                 then()
 
-        after = core.ctx.outbox.sequence
+        after = core.ctx.outbox.sequence - 1
         self._bus(lambda: self.world.journal.read(after), read)
 
     def _follow(self, core: Core, messages: Any, *, live: bool) -> bool:
@@ -310,7 +356,10 @@ class Pod:
         for sequence, batch in messages:
             if core is not self.core:
                 return False
-            if sequence > core.ctx.outbox.sequence:
+            if not self._reads(batch.v):
+                self._stand_aside()
+                return False
+            if sequence >= core.ctx.outbox.sequence:
                 self.feed(fx.LogRead(sequence=sequence, batch=batch, live=live))
         return core is self.core
 
@@ -372,7 +421,7 @@ class Pod:
         self.after(RENEW_MS, lambda: self._renew(core))
 
     def _reload(self) -> None:
-        self.core = self.world.safeguards.succeed(self.core)
+        self.core = self._aged(self.world.safeguards.succeed(self.core))
         self.lease_until = 0.0
         for decision in self._waiting.values():
             self._answered.pop(decision.market, None)
@@ -414,31 +463,49 @@ class Pod:
         world.clockwork.after(self.delay() + world.slowness(fate), arrive)
         self.after(1_500, give_up)
 
-    def _send(self, effect: fx.Send) -> None:
+    def _send(self, effect: fx.Send | fx.SendPair, legs: tuple[fx.Send, ...]) -> None:
         """The last check, then the wire; a pause may come between the two."""
-        if not self.world.safeguards.may_leave(self, effect):
-            self.after(0, lambda: self.feed(fx.SendWithheld(cid=effect.cid)))
+        if not self.world.safeguards.may_leave(self, legs[0]):
+            for leg in legs:
+                self.after(0, partial(self.feed, fx.SendWithheld(cid=leg.cid)))
             return
-        self.world.checks.let_go(self, effect)
+        for leg in legs:
+            self.world.checks.let_go(self, leg)
         if self.world.strike_in_send(self):
-            self._backlog.append(lambda: self._leave(effect))
+            self._backlog.append(lambda: self._leave(legs))
         else:
-            self._leave(effect)
+            self._leave(legs)
 
-    def _leave(self, effect: fx.Send) -> None:
-        sent = self.world.safeguards.sign(self, effect)
-        self.world.checks.leaves(sent)
+    def _leave(self, legs: tuple[fx.Send, ...]) -> None:
+        sent = tuple(self.world.safeguards.sign(self, leg) for leg in legs)
+        for leg in sent:
+            self.world.checks.leaves(leg)
 
-        def answer(result: object) -> None:
-            if isinstance(result, tuple):
-                self.feed(fx.SendRejected(cid=effect.cid, code=result[0], message=result[1]))
-            else:
-                self.feed(fx.SendSucceeded(cid=effect.cid, report=result))  # type: ignore[arg-type]
+        def answer(result: Any) -> None:
+            refused = isinstance(result, tuple) and isinstance(result[0], str)
+            for number, leg in enumerate(legs):
+                if refused:
+                    self.feed(fx.SendRejected(cid=leg.cid, code=result[0], message=result[1]))
+                else:
+                    self.feed(fx.SendSucceeded(cid=leg.cid, report=result[number]))
 
         def lost() -> None:
-            self.feed(fx.SendUncertain(cid=effect.cid, reason="no answer"))
+            for leg in legs:
+                self.feed(fx.SendUncertain(cid=leg.cid, reason="no answer"))
 
-        self._exchange(lambda: self.world.accept(sent), answer, lost)
+        late = self.world.fate == "late"
+        self._exchange(lambda: self.world.accept(sent, late=late), answer, lost)
+
+    def _read_history(self) -> None:
+        asked = self.mono_ms
+
+        def answer(result: Any) -> None:
+            orders, trades = result
+            self.feed(fx.HistoryRead(orders=orders, trades=trades, asked_ms=asked))
+
+        self._exchange(
+            self.world.venue.history, answer, lambda: self.feed(fx.HistoryReadFailed(reason="no answer"))
+        )
 
     def _query(self, effect: fx.Query) -> None:
         asked = self.mono_ms

@@ -20,6 +20,7 @@ from smarttrade.execution.context import Tuning
 from smarttrade.execution.core import Core
 from smarttrade.execution.exposure import Exposure, MarketExposure
 from smarttrade.execution.orders import Order, OrderState
+from smarttrade.execution.snapshot import MarketBook
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import Decision, DecisionReply
 
@@ -33,6 +34,7 @@ class Safeguards:
     """All of them on."""
 
     fenced = True
+    covers = True
 
     def tune(self, tuning: Tuning) -> Tuning:
         return tuning
@@ -155,14 +157,14 @@ class UnknownHoldsNoExposure(Safeguards):
     def weaken(self, core: Core) -> None:
         exposure = core.accounting.exposure
 
-        def certain() -> Exposure:
+        def certain(unguarded: str = "") -> Exposure:
             book = core.ctx.book
             every = book.unsettled
             book.unsettled = lambda market=None: [  # type: ignore[method-assign]
                 o for o in every(market) if o.state not in _UNSURE
             ]
             try:
-                return exposure()
+                return exposure(unguarded)
             finally:
                 del book.unsettled
 
@@ -175,8 +177,8 @@ class NettedExposure(Safeguards):
     def weaken(self, core: Core) -> None:
         exposure = core.accounting.exposure
 
-        def netted() -> Exposure:
-            found = exposure()
+        def netted(unguarded: str = "") -> Exposure:
+            found = exposure(unguarded)
             return Exposure({m: _netted(each) for m, each in found.markets.items()})
 
         core.accounting.exposure = netted  # type: ignore[method-assign]
@@ -232,8 +234,9 @@ class NoGapCheck(Safeguards):
         read = core._on[fx.LogRead]
 
         def read_on(event: Any) -> None:
-            batch = msgspec.structs.replace(event.batch, after=core.ctx.outbox.sequence)
-            read(msgspec.structs.replace(event, batch=batch))
+            if event.sequence != core.ctx.outbox.sequence:
+                batch = msgspec.structs.replace(event.batch, after=core.ctx.outbox.sequence, previous="")
+                read(msgspec.structs.replace(event, batch=batch))
 
         core._on[fx.LogRead] = read_on
 
@@ -250,6 +253,94 @@ class NoWaitForCancels(Safeguards):
             return orders if market is None else [o for o in orders if o.state not in live]
 
         book.unsettled = without_resting  # type: ignore[method-assign]
+
+
+class SaleBesideProtection(Safeguards):
+    """A sale does not wait for the orders that protect what it sells."""
+
+    def weaken(self, core: Core) -> None:
+        core.working._makes_way = lambda market: True  # type: ignore[method-assign]
+
+
+class StoppedDecisionGoesOn(Safeguards):
+    """A decision is worked at after protection has sold its position."""
+
+    def weaken(self, core: Core) -> None:
+        core.working._end_what_was_stopped = lambda book: None  # type: ignore[method-assign]
+
+
+class HoldOnTheExchangesClockAlone(Safeguards):
+    """The hold before a void is not measured on the process's own clock."""
+
+    def weaken(self, core: Core) -> None:
+        judge = core.resolution._could_not_arrive_any_more
+
+        def judged(order: Order, asked_ms: float) -> bool:
+            core.ctx.known_ms[order.cid] = -1e18
+            return judge(order, asked_ms)
+
+        core.resolution._could_not_arrive_any_more = judged  # type: ignore[method-assign]
+
+
+class NoRestoring(Safeguards):
+    """A new log is taken for the account's first, and strange trades for somebody else's."""
+
+    def tune(self, tuning: Tuning) -> Tuning:
+        return msgspec.structs.replace(tuning, restores=False)
+
+    def weaken(self, core: Core) -> None:
+        core.restoring.suspect = lambda trades: False  # type: ignore[method-assign]
+
+
+class NoWaitAfterLoss(Safeguards):
+    """What a lost log had sent is taken to be visible at once."""
+
+    def weaken(self, core: Core) -> None:
+        record = core.restoring._record
+
+        def recorded(*, lost: bool, final: bool, orders: int = 0, fills: int = 0) -> None:
+            record(lost=lost, final=True, orders=orders, fills=fills)
+
+        core.restoring._record = recorded  # type: ignore[method-assign]
+
+
+class EventsBeforeTheLoss(Safeguards):
+    """Decisions on events before the log was lost are executed again."""
+
+    def weaken(self, core: Core) -> None:
+        refusal, end = core.decisions._refusal, core.working._end_what_was_stopped
+
+        def lenient(decision: Decision) -> DecisionReply | None:
+            found = refusal(decision)
+            return None if found is not None and found.code == "BeforeLogLoss" else found
+
+        def stopped_only(book: MarketBook) -> None:
+            before, core.ctx.book.not_before_ms = core.ctx.book.not_before_ms, 0
+            end(book)
+            core.ctx.book.not_before_ms = before
+
+        core.decisions._refusal = lenient  # type: ignore[method-assign]
+        core.working._end_what_was_stopped = stopped_only  # type: ignore[method-assign]
+
+
+class SnapshotOfALostLog(Safeguards):
+    """A snapshot is stored whatever log there is by then."""
+
+    covers = False
+
+
+class NoChainCheck(Safeguards):
+    """A reader follows whatever batch has the next sequence."""
+
+    def weaken(self, core: Core) -> None:
+        read = core._on[fx.LogRead]
+
+        def read_on(event: Any) -> None:
+            if event.sequence != core.ctx.outbox.sequence:
+                batch = msgspec.structs.replace(event.batch, previous="")
+                read(msgspec.structs.replace(event, batch=batch))
+
+        core._on[fx.LogRead] = read_on
 
 
 def _netted(each: MarketExposure) -> MarketExposure:
@@ -273,4 +364,12 @@ SWITCHED_OFF: dict[str, type[Safeguards]] = {
     "fresh-client-order-id": ReusedClientOrderId,
     "compaction-gap-check": NoGapCheck,
     "cancel-before-replace": NoWaitForCancels,
+    "protection-makes-way": SaleBesideProtection,
+    "protection-ends-decision": StoppedDecisionGoesOn,
+    "hold-on-own-clock": HoldOnTheExchangesClockAlone,
+    "restoring": NoRestoring,
+    "wait-after-log-loss": NoWaitAfterLoss,
+    "events-before-log-loss": EventsBeforeTheLoss,
+    "snapshot-fence": SnapshotOfALostLog,
+    "log-chain": NoChainCheck,
 }

@@ -67,6 +67,9 @@ class Resident:
     status: VenueStatus = VenueStatus.OPEN
     filled: Decimal = ZERO
     trades: list[TradeReport] = field(default_factory=list)
+    pair: Resident | None = None
+    waiting: bool = False
+    """A stop whose price was not reached yet."""
 
     @property
     def remaining(self) -> Decimal:
@@ -83,6 +86,7 @@ class Venue:
         self._clockwork = clockwork
         self._draw = draw
         self.partial = partial
+        self.moves = True
         self.by_id: dict[str, Resident] = {}
         self.by_cid: dict[str, list[Resident]] = {}
         self.position: dict[str, Decimal] = dict.fromkeys(MARKETS, ZERO)
@@ -103,19 +107,52 @@ class Venue:
         resident = Resident(sent, f"o{len(self.by_id) + 1}", self._clockwork.now_ms + lag_ms)
         self.by_id[resident.order_id] = resident
         self.by_cid.setdefault(sent.cid, []).append(resident)
+        self._begin(resident)
+        return resident
+
+    def place_pair(self, limit: Send, stop: Send, lag_ms: float) -> tuple[Resident, Resident]:
+        """Take two orders in of which one cancels the other; their funds are locked once."""
+        pair = [
+            Resident(sent, f"o{len(self.by_id) + 1 + number}", self._clockwork.now_ms + lag_ms)
+            for number, sent in enumerate((limit, stop))
+        ]
+        pair[0].pair, pair[1].pair = pair[1], pair[0]
+        for resident in pair:
+            self.by_id[resident.order_id] = resident
+            self.by_cid.setdefault(resident.sent.cid, []).append(resident)
+        for resident in pair:
+            self._begin(resident)
+        return pair[0], pair[1]
+
+    def locked(self, market: str) -> Decimal:
+        """Base quantity that working sells hold, a pair once."""
+        total = ZERO
+        for each in self.by_id.values():
+            if each.remaining and each.sent.market == market and each.sent.side is Side.SELL:
+                total += (
+                    each.remaining / 2 if each.pair is not None and each.pair.remaining else each.remaining
+                )
+        return total
+
+    def _begin(self, resident: Resident) -> None:
+        sent = resident.sent
+        resident.waiting = sent.trigger is not None
         self._tell(resident, None)
         if sent.kind is OrderKind.LIMIT_IOC:
             self._fill_at_once(resident)
+        elif resident.waiting:
+            self._clockwork.after(self._draw.uniform(200, 9_000), lambda: self._trigger(resident))
         else:
             self._clockwork.after(self._draw.uniform(100, 4_000), lambda: self._fill_later(resident))
-        return resident
 
     def cancel(self, resident: Resident) -> bool:
         """False if there is nothing to cancel."""
         if resident.status is not VenueStatus.OPEN:
             return False
-        resident.status = VenueStatus.CANCELED
-        self._tell(resident, None)
+        for each in (resident, resident.pair):
+            if each is not None and each.status is VenueStatus.OPEN:
+                each.status = VenueStatus.CANCELED
+                self._tell(each, None)
         return True
 
     def find(self, cid: str) -> Resident | None:
@@ -139,10 +176,17 @@ class Venue:
             filled=resident.filled,
             time_ms=self.time_ms,
             trades=trades,
+            trigger=sent.trigger,
         )
 
     def trades_since(self, since_ms: int) -> tuple[TradeReport, ...]:
         return tuple(t for r in self.visible() for t in r.trades if t.time_ms >= since_ms)
+
+    def history(self) -> tuple[tuple[OrderReport, ...], tuple[TradeReport, ...]]:
+        """All that is kept, a stranger's order and trade among it."""
+        strangers = tuple(self.foreign_order(market) for market in MARKETS)
+        orders = (*(self.report(r) for r in self.visible()), *strangers)
+        return orders, (*self.trades_since(0), self.foreign_trade(MARKETS[0]))
 
     def foreign_order(self, market: str) -> OrderReport:
         """An order that the user placed by hand in the same wallet; nobody may touch it."""
@@ -191,7 +235,23 @@ class Venue:
             return Decimal(1)
         return self._draw.choice((ZERO, Decimal("0.3"), Decimal("0.75")))
 
+    def _trigger(self, resident: Resident) -> None:
+        """A stop's price is touched for a moment: it becomes a limit, and its pair is over."""
+        if resident.status is VenueStatus.OPEN and self.moves and self._draw.random() < 0.4:
+            resident.waiting = False
+            self._end_pair(resident)
+            self._fill_later(resident)
+            self._clockwork.after(self._draw.uniform(50, 1_500), lambda: self._fill_later(resident))
+
+    def _end_pair(self, resident: Resident) -> None:
+        pair, resident.pair = resident.pair, None
+        if pair is not None and pair.status is VenueStatus.OPEN:
+            pair.status, pair.pair = VenueStatus.EXPIRED, None
+            self._tell(pair, None)
+
     def _fill_later(self, resident: Resident) -> None:
+        if resident.sent.kind is OrderKind.LIMIT and not (self.moves and self._draw.random() < 0.3):
+            return
         if resident.status is VenueStatus.OPEN:
             whole = self._draw.random() < 0.6
             part = resident.remaining if whole else (resident.remaining / 2).quantize(Decimal("0.001"))
@@ -200,6 +260,7 @@ class Venue:
     def _fill(self, resident: Resident, quantity: Decimal) -> None:
         if quantity <= 0:
             return
+        self._end_pair(resident)
         sent, self._trades = resident.sent, self._trades + 1
         buy = sent.side is Side.BUY
         quote = build_quote(sent.market, self.time_ms)

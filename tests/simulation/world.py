@@ -7,7 +7,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
-from smarttrade.api import TradingAccountSpec
+from smarttrade.api import Protection, TradingAccountSpec
 from smarttrade.exchange.reports import OrderReport
 from smarttrade.execution import effects as fx
 from smarttrade.execution.context import Tuning
@@ -16,20 +16,34 @@ from smarttrade.messages import Decision, OrderStyle, RestingOrder, RestingOrder
 from tests.simulation.checks import Checks, ViolationError
 from tests.simulation.clockwork import Clockwork
 from tests.simulation.journal import Journal, LeaseKey
-from tests.simulation.plan import EFFECTS, HORIZON_MS, MARKETS, PRICE, Fault, Plan, Wish
+from tests.simulation.plan import (
+    EFFECTS,
+    GUARDS,
+    HORIZON_MS,
+    MARKETS,
+    PRICE,
+    Fault,
+    Plan,
+    Wish,
+    with_parts,
+)
 from tests.simulation.pod import IDENTITY, QUOTES_MS, SILENCE, Pod
 from tests.simulation.safeguards import Safeguards
 from tests.simulation.venue import EPOCH_MS, Resident, Venue
 
 CALM_MS = HORIZON_MS + 1_000
+STEPS_AFTER_MS = 50.0
 STRATEGY = "simulated"
-_SPECS: dict[tuple[str, int], TradingAccountSpec] = {}
+_SPECS: dict[tuple[object, ...], TradingAccountSpec] = {}
 
 
-def build_spec(state: str, passive_timeout_ms: int) -> TradingAccountSpec:
+def build_spec(state: str, plan: Plan) -> TradingAccountSpec:
     """5,000 USDT over two markets; at most 455 worth in one, 800 in all, 455 an order."""
-    known = _SPECS.get((state, passive_timeout_ms))
+    passive_timeout_ms = plan.passive_timeout_ms
+    key = (state, passive_timeout_ms, plan.daily_loss, plan.default_guard)
+    known = _SPECS.get(key)
     if known is None:
+        guard = zip(("stopLoss", "takeProfit", "trailingStop"), plan.default_guard, strict=True)
         declared: dict[str, Any] = {
             "exchange": {"name": "binance"},
             "markets": [{"symbol": market, "maxPositionNotional": "455"} for market in MARKETS],
@@ -38,15 +52,16 @@ def build_spec(state: str, passive_timeout_ms: int) -> TradingAccountSpec:
             "risk": {
                 "maxOrderNotional": "455",
                 "maxPositionNotional": "800",
-                "maxDailyLoss": "4000",
+                "maxDailyLoss": plan.daily_loss,
                 "maxDrawdown": "0.9",
+                "protection": {name: str(Decimal(share) / 100) for name, share in guard if share},
                 "maxOrdersPerMinute": 600,
             },
             "orders": {"passiveTimeout": f"{passive_timeout_ms}ms" if passive_timeout_ms else "0s"},
             "onBusLoss": {"after": "1500ms", "do": "CancelResting"},
             "state": state,
         }
-        known = _SPECS[state, passive_timeout_ms] = TradingAccountSpec.model_validate(declared)
+        known = _SPECS[key] = TradingAccountSpec.model_validate(declared)
     return known
 
 
@@ -62,7 +77,7 @@ class World:
         self.journal.fenced = safeguards.fenced
         self.markets = MARKETS
         self.coverage: Counter[str] = Counter()
-        self.control = (1, build_spec("Active", plan.passive_timeout_ms), False)
+        self.control = (1, build_spec("Active", plan), False)
         self.tuning = safeguards.tune(
             Tuning(
                 hold_ms=plan.hold_ms,
@@ -71,8 +86,13 @@ class World:
                 reconcile_every_ms=4_000,
                 clock_every_ms=4_000,
                 replicas=plan.pods,
+                stop_orders=plan.stops,
+                order_pairs=plan.pairs,
+                restores=True,
             )
         )
+        self._event_ms = 0
+        self.acknowledged, self.spoken, self.journal_lost = "", False, False
         self.bus_down = self.maintenance = False
         self.in_flight = 0
         self.fate = ""
@@ -94,12 +114,23 @@ class World:
         self._schedule()
         self.clockwork.run(CALM_MS)
         self._calm_down()
-        limit = CALM_MS + 4 * self.plan.hold_ms + 25_000
+        limit = CALM_MS + 4 * self.plan.hold_ms + 35_000
         while self.clockwork.now_ms < limit:
             self.clockwork.run(self.clockwork.now_ms + 250)
-            if self.clockwork.now_ms > self.last_ms + 1_000 and self.checks.settled():
+            self._acknowledge()
+            if not self.spoken and self.clockwork.now_ms >= self.last_ms and self.checks.listening():
+                self._say_last_words()
+            elif self.spoken and self.clockwork.now_ms > self.last_ms + 1_000 and self.checks.settled():
                 break
         self.checks.at_rest()
+
+    def spec_of(self, pod: Pod) -> TradingAccountSpec:
+        """What a pod reads of the object: an older version does not know of protection."""
+        spec = self.control[1]
+        if not pod.older:
+            return spec
+        risk = spec.risk.model_copy(update={"protection": Protection()})
+        return spec.model_copy(update={"risk": risk})
 
     def _schedule(self) -> None:
         for ordinal, wish in enumerate(self.plan.wishes):
@@ -107,6 +138,8 @@ class World:
         for fault in self.plan.faults:
             if not fault.effect:
                 self.clockwork.at(fault.at_ms, lambda fault=fault: self._hurt(fault))  # type: ignore[misc]
+        for at_ms in range(2_000, CALM_MS, 2_000):
+            self.clockwork.at(at_ms, self._acknowledge_perhaps)
         for change in self.plan.changes:
             self.clockwork.at(
                 change.at_ms,
@@ -114,25 +147,42 @@ class World:
             )
 
     def _calm_down(self) -> None:
-        """No more faults; everything is healed, and the strategy says its last word."""
+        """No more faults; everything is healed."""
         self.calm = True
         self._struck, self.fate, self.bus_down, self.maintenance = [], "", False, False
-        self.venue.partial = 0.0
+        self.venue.partial, self.venue.moves = 0.0, False
         for pod in self.pods:
             pod.cut.clear()
-        state = self.plan.ending
+            if pod.older:
+                pod.older = False
+                pod.crash(50)
+        self.plan = with_parts(self.plan, daily_loss="4000")
         self._change("Active", kill=False)
         woken = max(pod.paused_until for pod in self.pods)
-        last_ms = self.last_ms = max(
-            self.clockwork.now_ms, woken + QUOTES_MS if woken > self.clockwork.now_ms else 0
-        )
+        self.last_ms = max(self.clockwork.now_ms, woken + QUOTES_MS if woken > self.clockwork.now_ms else 0)
+
+    def _say_last_words(self) -> None:
+        """The strategy wants a last target in each market, then the account goes into its last state."""
+        self.spoken, self.last_ms = True, self.clockwork.now_ms
         for number, market in enumerate(MARKETS):
-            at = last_ms + 50 + 20 * number
-            wish = Wish(int(at), market, 200, "Marketable", 600_000)
+            at, guard = self.last_ms + 50 + 20 * number, self.draw.choice(((0, 0, 0), *GUARDS))
+            wish = Wish(int(at), market, 200, "Marketable", 600_000, guard=guard)
             ordinal = len(self.plan.wishes) + number
             self.clockwork.at(at, lambda wish=wish, n=ordinal: self._wish(wish, n))  # type: ignore[misc]
+        state = self.plan.ending
         if state != "Active":
-            self.clockwork.at(last_ms + 300, lambda: self._change(state, kill=False))
+            self.clockwork.at(self.last_ms + 300, lambda: self._change(state, kill=False))
+
+    def _acknowledge_perhaps(self) -> None:
+        if self.draw.random() < 0.4:
+            self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        """The owner has read of a breach, or of a lost log, and says so in the object."""
+        breach = self.checks.breach()
+        if breach and breach != self.acknowledged:
+            self.acknowledged = breach
+            self._change(str(self.control[1].state), kill=self.control[2])
 
     def _wish(self, wish: Wish, ordinal: int) -> None:
         decision = self._decision(wish, ordinal)
@@ -141,14 +191,14 @@ class World:
             pod.after(self.draw.uniform(0, 30), lambda pod=pod: pod.wish(decision))  # type: ignore[misc]
 
     def _decision(self, wish: Wish, ordinal: int) -> Decision:
-        time_ms = self.venue.time_ms - self.venue.step_ms
-        until = time_ms + wish.valid_ms + max(self.venue.step_ms, 0)
+        time_ms = self._event_ms = max(self._event_ms, self.venue.time_ms)
+        until = time_ms + wish.valid_ms
         unit = Decimal(wish.hundredths) / PRICE[wish.market]
         want: Target | RestingOrders
         if wish.style == "Resting":
             want = RestingOrders(orders=_resting(wish), valid_until_ms=until)
         else:
-            want = Target(quantity=unit, valid_until_ms=until, style=OrderStyle(wish.style))
+            want = Target(quantity=unit, valid_until_ms=until, style=OrderStyle(wish.style), **_guard(wish))
         key = f"1m:{time_ms}:{ordinal}"
         return Decision(
             id=decision_id(IDENTITY, STRATEGY, wish.market, key, 0),
@@ -164,11 +214,14 @@ class World:
 
     def _change(self, state: str, kill: bool) -> None:
         generation = self.control[0] + 1
-        self.control = (generation, build_spec(state, self.plan.passive_timeout_ms), kill)
+        spec = build_spec(state, self.plan)
+        if self.acknowledged:
+            spec = spec.model_copy(update={"acknowledged_breach": self.acknowledged})
+        self.control = (generation, spec, kill)
         self.coverage["state change"] += 1
         for pod in self.pods:
             if pod.alive:
-                pod.control(*self.control)
+                pod.control(self.control[0], self.spec_of(pod), self.control[2])
 
     # --- faults ---
 
@@ -187,6 +240,8 @@ class World:
             self.lease.holder, self.lease_forgotten_ms = "", self.clockwork.now_ms
         elif fault.kind == "step-clock":
             self.venue.step_ms += fault.amount
+        elif fault.kind == "lose-log":
+            self._lose_log(fault.amount)
         elif fault.kind == "replay":
             self._replay(fault)
         elif fault.kind in ("cut-bus", "cut-exchange"):
@@ -205,6 +260,22 @@ class World:
             self.coverage["nats loss"] += 1
         if fault.kind in ("suspend", "step-clock"):
             self.coverage["clock skew"] += 1
+
+    def _lose_log(self, batches: int) -> None:
+        """The end of the log, or all of it, and with it the lease: the bus comes back without them.
+
+        What is assumed is that an account with a lost log has an order that the exchange shows, and that the
+        bus is away for the hold when only the end is lost.
+        """
+        if not self.venue.visible():
+            return
+        if batches:
+            self.bus_down = True
+            self.clockwork.after(self.plan.hold_ms + 1_000, lambda: setattr(self, "bus_down", False))
+        self.journal.lose(batches)
+        self.journal_lost = True
+        self.checks.forget()
+        self.lease.holder, self.lease_forgotten_ms = "", self.clockwork.now_ms
 
     def _victim(self, fault: Fault) -> Pod:
         """-1 is whoever leads."""
@@ -232,6 +303,10 @@ class World:
                 pod.crash(fault.for_ms)
             elif fault.kind == "pause-before":
                 pod.pause(fault.for_ms)
+            elif fault.kind == "lose-log":
+                self._lose_log(fault.amount)
+            elif fault.kind == "step-clock":
+                self.venue.step_ms += fault.amount
             else:
                 self.fate = fault.kind
 
@@ -241,6 +316,12 @@ class World:
             for fault in self._due(type(effect).__name__, after=True):
                 self._note(fault)
                 pod.crash(fault.for_ms)
+                if fault.amount:
+                    self.clockwork.after(STEPS_AFTER_MS, lambda by=fault.amount: self._step_clock(by))  # type: ignore[misc]
+
+    def _step_clock(self, by_ms: int) -> None:
+        self.venue.step_ms += by_ms
+        self.coverage["clock skew"] += 1
 
     def strike_in_send(self, pod: Pod) -> bool:
         """A pause exactly between the last check and the wire."""
@@ -291,40 +372,50 @@ class World:
         before = self.journal.last
         sequence = self.journal.append(effect.batch, effect.after, effect.message_id)
         if self.journal.last > before:
-            self.checks.appended(pod, effect.batch)
+            if self.journal_lost and not self.journal.follows(effect.batch):
+                self.checks.strayed(effect.batch)
+            else:
+                self.checks.appended(pod, effect.batch)
         return sequence
 
     def save(self, effect: fx.SaveSnapshot) -> None:
-        self.journal.save(effect.payload, effect.up_to)
-        self.coverage["log truncation"] += 1
+        covered = self.journal.messages.get(effect.up_to)
+        if not self.safeguards.covers or (covered is not None and covered.id == effect.batch_id):
+            self.journal.save(effect.payload, effect.up_to)
+            self.coverage["log truncation"] += 1
 
     def read_all(self) -> tuple[bytes | None, list[tuple[int, Any]]]:
         journal = self.journal
         return journal.snapshot, journal.read(journal.snapshot_up_to)
 
-    def accept(self, sent: fx.Send) -> object:
+    def accept(self, legs: tuple[fx.Send, ...], *, late: bool = False) -> object:
         """The exchange's last check, then its processing, which may take a while and end in silence.
 
-        The hold is measured on the exchange's clock, so a step forward shortens it: what is assumed here of
-        an exchange is that processing and visibility stay within the hold less its clock's own steps.
+        What is assumed of an exchange is that processing and visibility stay within the hold.
         """
-        if self.venue.too_late(sent):
+        if self.venue.too_late(legs[0]):
             self.coverage["deadline refused"] += 1
             return ("DeadlineMissed", "timestamp outside of the window")
-        stepped = sum(f.amount for f in self.plan.faults if f.kind == "step-clock" and f.amount > 0)
-        slack = max(self.plan.hold_ms - Tuning().window_ms - 300 - stepped, 0)
-        if self.draw.random() < 0.1 and not self.calm:
-            lag = self.draw.uniform(0, slack / 2)
+        if legs[0].trigger is not None and not self.calm and self.draw.random() < 0.05:
+            return ("WouldTrigger", "the stop would trigger immediately")
+        slack = max(self.plan.hold_ms - Tuning().window_ms - 300, 0)
+        if late or (self.draw.random() < 0.1 and not self.calm):
+            lag = slack / 2 if late else self.draw.uniform(0, slack / 2)
             delay = self.draw.uniform(0, min(self.plan.processing_ms, slack / 2))
             self.in_flight += 1
             self.coverage["late visibility"] += 1
-            self.clockwork.after(delay, lambda: self._place_late(sent, lag))
+            self.clockwork.after(delay, lambda: self._place_late(legs, lag))
             return SILENCE
-        return self.venue.report(self.venue.place(sent, 0))
+        return tuple(self.venue.report(resident) for resident in self._place(legs, 0))
 
-    def _place_late(self, sent: fx.Send, lag: float) -> None:
+    def _place(self, legs: tuple[fx.Send, ...], lag: float) -> tuple[Resident, ...]:
+        if len(legs) == 1:
+            return (self.venue.place(legs[0], lag),)
+        return self.venue.place_pair(legs[0], legs[1], lag)
+
+    def _place_late(self, legs: tuple[fx.Send, ...], lag: float) -> None:
         self.in_flight -= 1
-        self.venue.place(sent, lag)
+        self._place(legs, lag)
 
     def query(self, cid: str) -> OrderReport | None:
         found = self.venue.find(cid)
@@ -356,6 +447,14 @@ class World:
                 for _ in range(2 if self.draw.random() < 0.05 else 1):
                     delay = self.draw.uniform(0.5, 10 if self.draw.random() < 0.9 else 400)
                     pod.after(delay, lambda pod=pod, report=report: pod.feed(fx.OrderSeen(report=report)))  # type: ignore[misc]
+
+
+def _guard(wish: Wish) -> dict[str, Decimal]:
+    shares = [Decimal(share) / 100 for share in wish.guard]
+    price = PRICE[wish.market]
+    levels = (price * (1 - shares[0]), price * (1 + shares[1]), shares[2])
+    names = ("stop_loss", "take_profit", "trailing_stop")
+    return {name: level for name, level, share in zip(names, levels, shares, strict=True) if share}
 
 
 def _resting(wish: Wish) -> list[RestingOrder]:
