@@ -32,7 +32,6 @@ from tests.component.operator.harness import (
 from tests.unit.backtest.recordings import random_walk
 
 BACKTESTS = "/apis/smarttrade.io/v1alpha1/namespaces/{}/backtests"
-JOBS = "/apis/batch/v1/namespaces/{}/jobs"
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +195,7 @@ def test_a_backtest_runs_through_its_shards_to_a_verdict(
     assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
     quota = namespace.client.call("GET", f"/api/v1/namespaces/{namespace.name}/resourcequotas/{child}").body
     assert quota["spec"]["hard"]["pods"] == "7"
+    eventually(lambda: _counted(namespace, child) == "2", 40, "the quota counts the shards and nothing else")
     assert status_of(namespace, path)["progress"] == "0/2"
 
     namespace.delete("NetworkPolicy", child)
@@ -231,6 +231,12 @@ def test_a_backtest_runs_through_its_shards_to_a_verdict(
     assert "Traceback" not in operator.log_path.read_text()
 
 
+def _counted(namespace: Namespace, name: str) -> str:
+    path = f"/api/v1/namespaces/{namespace.name}/resourcequotas/{name}"
+    used: str = namespace.client.call("GET", path).body["status"]["used"]["pods"]
+    return used
+
+
 def _row(namespace: Namespace) -> list[Any]:
     """What `kubectl get backtests` shows."""
     accept = "application/json;as=Table;g=meta.k8s.io;v=v1"
@@ -253,9 +259,6 @@ def test_a_mistake_fails_at_once_in_the_words_of_the_program(
     status = eventually(failed, 60, "the failure")
     assert "the strategy has no parameter 'fats'" in status["message"]
     assert len(node.ran) == 1
-    namespace.client.call("DELETE", path)
-    jobs = JOBS.format(namespace.name)
-    eventually(lambda: namespace.client.call("GET", jobs).body["items"] == [], 40, "children go with it")
 
 
 def test_what_is_asked_cannot_be_changed_and_nonsense_is_refused(namespace: Namespace, served: None) -> None:
