@@ -199,6 +199,8 @@ def test_a_backtest_runs_through_its_shards_to_a_verdict(
     assert status_of(namespace, path)["progress"] == "0/2"
 
     namespace.delete("NetworkPolicy", child)
+    namespace.client.merge(path, {"metadata": {"annotations": {"look": "again"}}})
+    eventually(lambda: namespace.find("NetworkPolicy", child), what="the policy is put back")
     node.run_pods()
 
     def verdict() -> Manifest | None:
