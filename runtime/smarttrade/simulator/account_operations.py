@@ -14,11 +14,11 @@ def open_orders(call: Call) -> Any:
     symbol = call.find_market(name).market.symbol if name else None
     mine = sorted(call.account.open_orders.values(), key=lambda order: order.id)
     shown = [order for order in mine if symbol is None or order.market.symbol == symbol]
-    return [render_trading.build_order(order) for order in shown if call.venue.is_visible(order)]
+    return [render_trading.build_order(order) for order in shown if call.venue.history.is_visible(order)]
 
 
 def all_orders(call: Call) -> Any:
-    rows = call.venue.find_orders(call.account, call.market().market.symbol)
+    rows = call.venue.history.find_orders(call.account, call.market().market.symbol)
     first, limit = call.parameters.integer("orderId"), call.parameters.limit(500, 1000)
     start, end = call.parameters.integer("startTime"), call.parameters.integer("endTime")
     rows = [order for order in rows if is_within(order.created_ms, start, end)]
@@ -35,12 +35,12 @@ def my_trades(call: Call) -> Any:
     start, end = call.parameters.integer("startTime"), call.parameters.integer("endTime")
     rows = [
         fill
-        for fill in call.venue.fills[call.account.name]
+        for fill in call.venue.history.fills[call.account.name]
         if fill.order.market.id == data.market.id
         and (order_id is None or fill.order.id == order_id)
         and (first is None or fill.trade_id >= first)
         and is_within(fill.time_ms, start, end)
-        and call.venue.is_visible(fill.order)
+        and call.venue.history.is_visible(fill.order)
     ]
     chosen = rows[:limit] if first is not None or start is not None else rows[-limit:]
     return [render_trading.build_my_trade(fill) for fill in chosen]
@@ -55,7 +55,7 @@ def prevented_matches(call: Call) -> Any:
         raise missing("preventedMatchId")
     rows = [
         row
-        for row in call.venue.prevented[call.account.name]
+        for row in call.venue.history.prevented[call.account.name]
         if row.taker.market.id == data.market.id
         and match_id in (None, row.id)
         and order_id in (None, row.taker.id, row.maker.id)

@@ -43,7 +43,7 @@ def _find(call: Call) -> OrderList | None:
     client_id = call.parameters.get("listClientOrderId") or call.parameters.get("origClientOrderId")
     if list_id is None and client_id is None:
         raise missing("orderListId")
-    rows = call.venue.lists_of(call.account)
+    rows = call.venue.history.lists_of(call.account)
     found = [row for row in rows if list_id in (None, row.id) and client_id in (None, row.client_list_id)]
     return found[-1] if found else None
 
@@ -66,7 +66,9 @@ def cancel_list(call: Call) -> Any:
 
 
 def open_lists(call: Call) -> Any:
-    return [render_lists.build_order_list(row) for row in call.venue.lists_of(call.account) if row.is_open]
+    return [
+        render_lists.build_order_list(row) for row in call.venue.history.lists_of(call.account) if row.is_open
+    ]
 
 
 def all_lists(call: Call) -> Any:
@@ -74,7 +76,7 @@ def all_lists(call: Call) -> Any:
     start, end = call.parameters.integer("startTime"), call.parameters.integer("endTime")
     if first is not None and (start is not None or end is not None):
         raise ApiError(-1128, "Combination of optional parameters invalid.")
-    rows = [row for row in call.venue.lists_of(call.account) if is_within(row.created_ms, start, end)]
+    rows = [row for row in call.venue.history.lists_of(call.account) if is_within(row.created_ms, start, end)]
     if first is not None:
         rows = [row for row in rows if row.id >= first]
     chosen = rows[:limit] if first is not None or start is not None else rows[-limit:]

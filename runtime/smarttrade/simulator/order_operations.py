@@ -46,14 +46,14 @@ def find_order(call: Call, id_name: str = "orderId", client_name: str = "origCli
         raise ApiError(-1102, f"Param '{client_name}' or '{id_name}' must be sent, but both were empty/null!")
     symbol = call.market().market.symbol
     if order_id is None:
-        return call.venue.find_by_client_id(call.account, symbol, client_id or "")
-    order = call.venue.orders[call.account.name].get(order_id)
+        return call.venue.history.find_by_client_id(call.account, symbol, client_id or "")
+    order = call.venue.history.orders[call.account.name].get(order_id)
     return order if order is not None and order.market.symbol == symbol else None
 
 
 def query(call: Call) -> Any:
     order = find_order(call)
-    if order is None or not call.venue.is_visible(order):
+    if order is None or not call.venue.history.is_visible(order):
         raise ApiError(NO_SUCH_ORDER, NO_ORDER)
     return render_trading.build_order(order)
 
@@ -126,6 +126,6 @@ def amendments(call: Call) -> Any:
     if order is None:
         raise ApiError(NO_SUCH_ORDER, NO_ORDER)
     first, limit = call.parameters.integer("fromExecutionId"), call.parameters.limit(500, 1000)
-    rows = call.venue.amendments.get(order.id, [])
+    rows = call.venue.history.amendments.get(order.id, [])
     chosen = [row for row in rows if first is None or row.execution_id >= first][:limit]
     return [render_trading.build_amendment(order, row) for row in chosen]

@@ -24,9 +24,10 @@ from smarttrade.matching import (
 )
 from smarttrade.matching.orders import STOP_TYPES
 from smarttrade.simulator.config import UserConfig
+from smarttrade.simulator.history import FILLS_KEPT, LISTS_KEPT, ORDERS_KEPT
 from smarttrade.simulator.state_rows import ExchangeRow, FillRow, ListRow, OrderRow, UserRow
 from smarttrade.simulator.users import build_user
-from smarttrade.simulator.venue import FILLS_KEPT, LISTS_KEPT, ORDERS_KEPT, Venue
+from smarttrade.simulator.venue import Venue
 
 
 def restore(venue: Venue, database: sqlite3.Connection) -> None:
@@ -98,7 +99,7 @@ def _restore_orders(venue: Venue, account: Account, database: sqlite3.Connection
             continue
         order = _build_order(venue, account, row)
         orders[order.id] = order
-        venue.remember(order)
+        venue.history.remember(order)
         if order.is_open:
             account.open_orders[order.id] = order
             account.open_client_ids[row.symbol, order.client_order_id] = order
@@ -121,7 +122,7 @@ def _restore_fills(
     for content in _rows(database, "fills", account.name, "rowid"):
         row = msgspec.json.decode(content, type=FillRow)
         if row.order_id in orders:
-            venue.fills[account.name].append(_build_fill(orders[row.order_id], row))
+            venue.history.fills[account.name].append(_build_fill(orders[row.order_id], row))
 
 
 def _build_fill(order: Order, row: FillRow) -> Execution:
@@ -162,7 +163,7 @@ def _restore_lists(
             row.is_done,
         )
         venue.engine.order_lists[row.id] = order_list
-        venue.remember_list(order_list)
+        venue.history.remember_list(order_list)
 
 
 def _correct_locks(account: Account) -> None:

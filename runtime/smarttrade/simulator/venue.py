@@ -4,11 +4,9 @@ Every change goes through `apply` (or the methods that call it), which hands the
 journal, to the markets' public data and to whoever listens: the streams.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import islice
 from typing import Any, Protocol
 
 from smarttrade.errors import ConfigurationError
@@ -34,15 +32,12 @@ from smarttrade.simulator.clock import ExchangeClock
 from smarttrade.simulator.config import UserConfig
 from smarttrade.simulator.depth import deepen
 from smarttrade.simulator.faults import VISIBILITY_FAULTS, FaultPlan
+from smarttrade.simulator.history import History
 from smarttrade.simulator.journal import Journal, build_entry
 from smarttrade.simulator.limits import OrderCounts
 from smarttrade.simulator.marketdata import MarketData
 from smarttrade.simulator.tape import TapeEvent, TapeQuote, TapeTrade, quote_around
 from smarttrade.simulator.users import User, build_key, build_user
-
-FILLS_KEPT = 100_000
-ORDERS_KEPT = 50_000
-LISTS_KEPT = 10_000
 
 
 def _ignore(*_: Any) -> None: ...
@@ -71,7 +66,7 @@ class Recorder(Protocol):
 
 
 class Venue:
-    """`orders`, `fills`, `lists` and `prevented` keep what queries answer from; all by account."""
+    """`history` is what queries answer from, `recorder` keeps it over restarts."""
 
     def __init__(
         self,
@@ -92,13 +87,7 @@ class Venue:
         self.data = {state.market.id: MarketData(state) for state in self.engine.markets.values()}
         self.by_symbol = {data.market.symbol: data for data in self.data.values()}
         self.users: dict[str, User] = {}
-        self.orders: dict[str, dict[int, Order]] = {}
-        self._newest: dict[tuple[str, str, str], Order] = {}
-        self.fills: dict[str, deque[Execution]] = {}
-        self.lists: dict[str, dict[int, OrderList]] = {}
-        self.prevented: dict[str, deque[PreventedMatch]] = {}
-        self.amendments: dict[int, list[Amendment]] = {}
-        self.hidden_until_ms: dict[int, int] = {}
+        self.history = History(clock.now_ms)
 
     # --- users --------------------------------------------------------------------------------------
 
@@ -113,10 +102,7 @@ class Venue:
     def register(self, user: User) -> None:
         self.engine.add_account(user.account)
         self.users[user.key] = user
-        self.orders[user.name] = {}
-        self.fills[user.name] = deque(maxlen=FILLS_KEPT)
-        self.lists[user.name] = {}
-        self.prevented[user.name] = deque(maxlen=FILLS_KEPT)
+        self.history.begin(user.name)
         if self.recorder is not None:
             self.recorder.on_account(user.name)
 
@@ -129,10 +115,7 @@ class Venue:
             if order.is_open:
                 self.cancel(order)
         del self.users[user.key], self.engine.accounts[user.name]
-        for kept in (self.orders, self.fills, self.lists, self.prevented):
-            del kept[user.name]
-        for key in [key for key in self._newest if key[0] == user.name]:
-            del self._newest[key]
+        self.history.end(user.name)
         if self.recorder is not None:
             self.recorder.on_account(user.name)
 
@@ -183,59 +166,13 @@ class Venue:
         before = order.quantity
         self.engine.reduce(order, quantity, self.clock.now_ms())
         amendment = Amendment(self.engine.sequence, order.updated_ms, before, order.quantity)
-        self.amendments.setdefault(order.id, []).append(amendment)
+        self.history.amendments.setdefault(order.id, []).append(amendment)
         self.flush()
         return amendment
 
     def _hide(self, account: Account, order: Order, endpoint: str) -> None:
         for fault in self.faults.take(VISIBILITY_FAULTS, account.name, endpoint):
-            self.hidden_until_ms[order.id] = self.clock.now_ms() + fault.delay_ms
-
-    def is_visible(self, order: Order) -> bool:
-        """Whether queries may show an order (late visibility is a fault)."""
-        until = self.hidden_until_ms.get(order.id)
-        return until is None or self.clock.now_ms() >= until
-
-    def remember(self, order: Order) -> None:
-        """Keep an order for queries; the oldest finished ones make room."""
-        name = order.account.name
-        kept = self.orders[name]
-        kept[order.id] = order
-        self._newest[name, order.market.symbol, order.client_order_id] = order
-        if len(kept) > ORDERS_KEPT:
-            self._forget_finished(name, len(kept) - ORDERS_KEPT * 9 // 10)
-
-    def _forget_finished(self, name: str, count: int) -> None:
-        finished = (order for order in self.orders[name].values() if not order.is_open)
-        for order in list(islice(finished, count)):
-            del self.orders[name][order.id]
-            self.hidden_until_ms.pop(order.id, None)
-            self.amendments.pop(order.id, None)
-            key = (name, order.market.symbol, order.client_order_id)
-            if self._newest.get(key) is order:
-                del self._newest[key]
-
-    def find_by_client_id(self, account: Account, symbol: str, client_order_id: str) -> Order | None:
-        """The newest order of that id, which is the open one where one is open."""
-        return self._newest.get((account.name, symbol, client_order_id))
-
-    def find_orders(self, account: Account, symbol: str) -> list[Order]:
-        """Visible orders of one market, oldest first."""
-        mine = self.orders[account.name].values()
-        return [order for order in mine if order.market.symbol == symbol and self.is_visible(order)]
-
-    def lists_of(self, account: Account) -> list[OrderList]:
-        """Oldest first."""
-        return list(self.lists[account.name].values())
-
-    def remember_list(self, order_list: OrderList) -> None:
-        kept = self.lists[order_list.account.name]
-        kept[order_list.id] = order_list
-        if len(kept) > LISTS_KEPT:
-            done = (row for row in kept.values() if not row.is_open)
-            for row in list(islice(done, len(kept) - LISTS_KEPT * 9 // 10)):
-                del kept[row.id]
-                self.engine.order_lists.pop(row.id, None)
+            self.history.hide(order, fault.delay_ms)
 
     # --- market -------------------------------------------------------------------------------------
 
@@ -288,7 +225,7 @@ class Venue:
                 case ListChange():
                     self._record_list(event)
                 case PreventedMatch():
-                    self.prevented[event.taker.account.name].append(event)
+                    self.history.prevented[event.taker.account.name].append(event)
         self._publish_balances(executions[-1].time_ms if executions else None)
         for data in touched.values():
             data.updated()
@@ -299,16 +236,17 @@ class Venue:
         order = execution.order
         self.journal.append(build_entry(execution))
         if execution.kind is Kind.NEW:
-            self.remember(order)
+            self.history.remember(order)
         elif execution.kind is Kind.TRADE:
-            self.fills[order.account.name].append(execution)
+            self.history.fills[order.account.name].append(execution)
         if self.recorder is not None:
             self.recorder.on_execution(execution)
         if execution.kind is not Kind.TRIGGERED:
             self.listeners.on_execution(order.account, execution)
 
     def _record_list(self, change: ListChange) -> None:
-        self.remember_list(change.order_list)
+        for forgotten in self.history.remember_list(change.order_list):
+            self.engine.order_lists.pop(forgotten.id, None)
         if self.recorder is not None:
             self.recorder.on_list(change.order_list)
         self.listeners.on_list(change)

@@ -63,7 +63,7 @@ async def test_late_visibility_hides_an_order_from_queries_only(exchange, loaded
     assert await loaded.fetch_open_orders(SYMBOL) == []
     with pytest.raises(ccxt.OrderNotFound):
         await loaded.fetch_order(None, SYMBOL, {"clientOrderId": "hidden"})
-    until_ms = exchange.venue.hidden_until_ms[int(order["id"])]
+    until_ms = exchange.venue.history.hidden_until_ms[int(order["id"])]
     await until(lambda: exchange.clock.now_ms() >= until_ms)
     assert (await loaded.fetch_order(None, SYMBOL, {"clientOrderId": "hidden"}))["id"] == order["id"]
 

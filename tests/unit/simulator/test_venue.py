@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from smarttrade.matching import BUY, SELL, Market, OrderRequest, OrderType
-from smarttrade.simulator import venue as venue_module
+from smarttrade.simulator import history
 from smarttrade.simulator.clock import ExchangeClock
 from smarttrade.simulator.config import MarketConfig, UserConfig, build_market
 from smarttrade.simulator.depth import deepen
@@ -31,21 +31,21 @@ def buy(venue, alice, client_id):
 
 
 def test_oldest_finished_orders_make_room_and_open_ones_stay(venue, alice, monkeypatch):
-    monkeypatch.setattr(venue_module, "ORDERS_KEPT", 10)
+    monkeypatch.setattr(history, "ORDERS_KEPT", 10)
     resting = buy(venue, alice, "resting")
     for number in range(30):
         venue.cancel(buy(venue, alice, f"c{number}"))
-    kept = venue.orders["alice"]
+    kept = venue.history.orders["alice"]
     assert len(kept) <= 10
     assert kept[resting.id] is resting
-    assert venue.find_by_client_id(alice, "BTC/USDT", "c0") is None
-    assert venue.find_by_client_id(alice, "BTC/USDT", "c29") is not None
+    assert venue.history.find_by_client_id(alice, "BTC/USDT", "c0") is None
+    assert venue.history.find_by_client_id(alice, "BTC/USDT", "c29") is not None
 
 
 def test_client_id_finds_its_newest_order(venue, alice):
     venue.cancel(buy(venue, alice, "same"))
     newer = buy(venue, alice, "same")
-    assert venue.find_by_client_id(alice, "BTC/USDT", "same") is newer
+    assert venue.history.find_by_client_id(alice, "BTC/USDT", "same") is newer
 
 
 @pytest.mark.parametrize(("side", "best"), [(BUY, 100_00), (SELL, 100_01)])
