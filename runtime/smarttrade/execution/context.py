@@ -23,6 +23,7 @@ from smarttrade.identity import AccountIdentity
 from smarttrade.messages import Quote
 
 Milliseconds = float
+MARKETS_REFUSED = "MarketsRefused"
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):

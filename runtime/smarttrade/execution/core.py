@@ -23,7 +23,7 @@ from smarttrade.execution.accounting import Accounting
 from smarttrade.execution.book import DEADLINE_MISSED, Book
 from smarttrade.execution.cancelling import Cancelling
 from smarttrade.execution.commands import Commands
-from smarttrade.execution.context import Context, Tuning
+from smarttrade.execution.context import MARKETS_REFUSED, Context, Tuning
 from smarttrade.execution.decisions import Decisions
 from smarttrade.execution.fills import Fills
 from smarttrade.execution.guarding import Guarding
@@ -104,6 +104,7 @@ class Core:
             fx.BusReconnected: self._bus_back,
             fx.Draining: self._drain,
             fx.PeersUnhealthy: self._peers,
+            fx.MarketsRefused: lambda event: ctx.problems.update({MARKETS_REFUSED: event.reason}),
             fx.PreflightRead: self._preflight,
             fx.CommandReceived: self._command,
             fx.Tick: self._tick,
@@ -136,7 +137,7 @@ class Core:
         new.ctx.cleared, new.ctx.shared, new.ctx.funded = ctx.cleared, ctx.shared, ctx.funded
         new.ctx.stranger = ctx.stranger
         new.ctx.lead.draining, new.ctx.bus_lost_ms = ctx.lead.draining, ctx.bus_lost_ms
-        new.decisions.counts = self.decisions.counts
+        new.decisions.counts, new.decisions.denials = self.decisions.counts, self.decisions.denials
         return new
 
     # --- what is done after every input ---
@@ -292,6 +293,7 @@ class Core:
 
     def _filters(self, event: fx.FiltersRead) -> None:
         self.ctx.filters = {filters.market: filters for filters in event.filters}
+        self.ctx.problems.pop(MARKETS_REFUSED, None)
         if not all(filters.active for filters in event.filters):
             self._filters_ms = min(self._filters_ms, self.ctx.now_ms + self.ctx.tuning.suspended_every_ms)
         self._all_dirty()

@@ -228,6 +228,12 @@ class PeersUnhealthy(_Input, frozen=True, kw_only=True):
     reason: str
 
 
+class MarketsRefused(_Input, frozen=True, kw_only=True):
+    """The exchange does not have a market that the account shall trade; the filters known before stay."""
+
+    reason: str
+
+
 class PreflightRead(_Input, frozen=True, kw_only=True):
     """What the exchange's answers have against trading; empty: it passed."""
 
@@ -279,6 +285,7 @@ Input = (
     | BusReconnected
     | Draining
     | PeersUnhealthy
+    | MarketsRefused
     | PreflightRead
     | CommandReceived
     | Tick

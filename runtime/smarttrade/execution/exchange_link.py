@@ -7,13 +7,14 @@ exception means was decided in `exchange.errors`; here it only becomes the right
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping
 from typing import Any, Protocol
 
 import structlog
 
-from smarttrade.errors import SmartTradeError, VenueError
+from smarttrade.errors import ConfigurationError, SmartTradeError, VenueError
 from smarttrade.exchange.errors import (
     NothingToCancelError,
     OrderWithheldError,
@@ -27,6 +28,7 @@ from smarttrade.execution import effects as fx
 CLOCK_SAMPLES = 5
 _STREAM_RETRY_S = 0.5
 _FILTERS_RETRY_S = 2.0
+_MARKETS_RETRY_S = 60.0
 
 
 class Exchange(Protocol):
@@ -103,6 +105,7 @@ class ExchangeLink:
         self._tasks: set[asyncio.Task[None]] = set()
         self._logger = structlog.get_logger()
         self._refreshing = self._refresh_wanted = False
+        self._refresh_asked = asyncio.Event()
         self.failing_since_ms: float | None = None
         self.order_seconds: Callable[[float], None] = lambda seconds: None
 
@@ -267,6 +270,7 @@ class ExchangeLink:
         """Until they are read: a pod that starts during the exchange's maintenance has none to trade by.
         Asked for meanwhile, perhaps for other markets, they are read once more."""
         self._refresh_wanted = True
+        self._refresh_asked.set()
         if self._refreshing:
             return
         self._refreshing = True
@@ -280,12 +284,22 @@ class ExchangeLink:
     async def _read_filters(self) -> None:
         try:
             filters = await self._exchange.read_filters()
+        except ConfigurationError as error:
+            self._logger.error("a market is not there", reason=str(error))
+            self._feed(fx.MarketsRefused(reason=str(error)))
+            await self._pause_refresh(_MARKETS_RETRY_S)
         except SmartTradeError as error:
             self._logger.warning("the markets were not read", reason=str(error))
-            self._refresh_wanted = True
-            await asyncio.sleep(_FILTERS_RETRY_S)
+            await self._pause_refresh(_FILTERS_RETRY_S)
         else:
             self._feed(fx.FiltersRead(filters=filters))
+
+    async def _pause_refresh(self, seconds: float) -> None:
+        """Try again then; sooner when other markets are asked for."""
+        self._refresh_asked.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._refresh_asked.wait(), seconds)
+        self._refresh_wanted = True
 
     async def _watch(self, what: str) -> None:
         """Follow one half of the user stream for good; after each break the account is compared again."""

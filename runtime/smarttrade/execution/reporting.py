@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from smarttrade.api import Mode
 from smarttrade.execution.accounting import Accounting
-from smarttrade.execution.context import Context
+from smarttrade.execution.context import MARKETS_REFUSED, Context
 from smarttrade.execution.effects import Publish
 from smarttrade.execution.equity import Valuation
 from smarttrade.execution.orders import OrderState
@@ -180,7 +180,7 @@ class Reporting:
             yield Check(type="Unprotected", ok=True, reason=reason, message="; ".join(told))
 
     def _config(self) -> Check:
-        refusal = self._ctx.refusal
+        refusal = self._ctx.refusal or self._ctx.problems.get(MARKETS_REFUSED)
         if refusal:
             return Check(type="ConfigApplied", ok=False, reason="Refused", message=refusal)
         return Check(type="ConfigApplied", ok=True, reason="Applied")

@@ -26,6 +26,9 @@ from smarttrade.messages import OrderStyle
 from tests.component.execution.exec_node import ExecNode
 from tests.component.execution.theatre import BTC, ETH, Theatre, eventually
 
+# One worker runs them all, because they share an API server.
+pytestmark = pytest.mark.xdist_group("by-hand")
+
 CLUSTER_WIDE = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
