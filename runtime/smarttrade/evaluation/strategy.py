@@ -202,10 +202,14 @@ class Strategy:
         limit: Decimal | None = None,
         stop_loss: Decimal | None = None,
         take_profit: Decimal | None = None,
+        trailing_stop: Decimal | None = None,
         valid_for_s: int | None = None,
         reason: str = "",
     ) -> Wish:
-        """Want a position of `quantity` in the base asset. Valid for one timeframe on candles, else 5 s."""
+        """Want a position of `quantity` in the base asset. Valid for one timeframe on candles, else 5 s.
+
+        `stop_loss` and `take_profit` are prices, `trailing_stop` is a share of the price; they protect the
+        position until a later target of the market has been carried out."""
         want = Target(
             quantity=quantity,
             valid_until_ms=self._valid_until(valid_for_s),
@@ -213,6 +217,7 @@ class Strategy:
             limit=limit,
             stop_loss=stop_loss,
             take_profit=take_profit,
+            trailing_stop=trailing_stop,
         )
         return Wish(self._own(market), want, reason)
 

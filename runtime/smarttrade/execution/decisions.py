@@ -10,7 +10,7 @@ from smarttrade.execution.context import Context
 from smarttrade.execution.effects import Publish, Reply
 from smarttrade.execution.flatten import FLATTEN_STRATEGY
 from smarttrade.execution.records import DecisionAccepted, DecisionClosed
-from smarttrade.messages import Answer, Decision, DecisionOutcome, DecisionReply, Outcome
+from smarttrade.messages import Answer, Decision, DecisionOutcome, DecisionReply, Outcome, RestingOrders
 
 _AFTER_REFUSAL_MS = 1_000.0
 
@@ -21,6 +21,7 @@ class Decisions:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self.counts: dict[tuple[str, str], int] = {}
+        self.denials: dict[str, int] = {}
         self.watched: dict[str, tuple[Outcome, str, str] | None] = {}
         self._unanswered: dict[str, tuple[int, DecisionReply]] = {}
 
@@ -90,8 +91,14 @@ class Decisions:
         if decision.strategy == FLATTEN_STRATEGY:
             text = f"{outcome} {code} {message}".strip()
             self._ctx.exits[decision.market] = "" if outcome is Outcome.REACHED else text
+        if outcome is Outcome.DENIED and not isinstance(decision.want, RestingOrders):
+            self.note_denial(code)
         key = (str(outcome), code)
         self.counts[key] = self.counts.get(key, 0) + 1
+
+    def note_denial(self, code: str) -> None:
+        """Count a denial: of a decision, or of one order of a set."""
+        self.denials[code] = self.denials.get(code, 0) + 1
 
     def _refusal(self, decision: Decision) -> DecisionReply | None:
         ctx = self._ctx

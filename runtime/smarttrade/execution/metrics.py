@@ -63,6 +63,7 @@ class Metrics(Collector):
             value=core.reconciliation.differences,
         )
         yield self._outcomes(core)
+        yield self._denials(core)
         yield self._problems(core)
 
     def _outcomes(self, core: Core) -> Metric:
@@ -71,6 +72,14 @@ class Metrics(Collector):
         )
         for (outcome, code), count in core.decisions.counts.items():
             family.add_metric([outcome, code], count)
+        return family
+
+    def _denials(self, core: Core) -> Metric:
+        family = CounterMetricFamily(
+            f"{_PREFIX}_denials", "Orders and decisions that a limit denied", labels=["code"]
+        )
+        for code, count in core.decisions.denials.items():
+            family.add_metric([code], count)
         return family
 
     def _problems(self, core: Core) -> Metric:

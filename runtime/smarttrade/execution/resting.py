@@ -190,6 +190,7 @@ class Resting:
 
     def _deny(self, decision: Decision, key: str, code: str, message: str) -> None:
         self._refused.setdefault(decision.id, set()).add(key)
+        self._decisions.note_denial(code)
         self._close(decision, Outcome.DENIED, code, f"order {key}: {message}")
 
     def _close(self, decision: Decision, outcome: Outcome, code: str = "", message: str = "") -> None:

@@ -52,6 +52,7 @@ _EXCHANGE_LOST_MS = 3_000.0
 _PULSE_LOST_MS = 5_000.0
 _PATIENCE_MS = 30_000.0
 _OTHERS_FIRST_S = 3.0
+_UNFULFILLED = (messages.Outcome.DENIED, messages.Outcome.REJECTED, messages.Outcome.PARKED)
 _STUCK_WITH_IT_MS = 60_000.0
 
 BuildExchange = Callable[[TradingAccountSpec, Capability, Settings], Exchange]
@@ -180,6 +181,8 @@ class ExecutionService:
         bus, leadership = self._bus, self._leadership
         if bus is None or leadership is None:
             return
+        if isinstance(effect, fx.Publish):
+            self._log_outcome(effect.message)
         match effect:
             case fx.SetTimer():
                 self._wake_at(effect.at_ms)
@@ -196,6 +199,16 @@ class ExecutionService:
             case _:
                 if not bus.perform(effect) and self._link is not None:
                     self._link.perform(effect)
+
+    def _log_outcome(self, message: object) -> None:
+        """What a strategy wanted and did not get."""
+        if not isinstance(message, messages.DecisionOutcome) or not self._core.ctx.leading:
+            return
+        if message.outcome in _UNFULFILLED:
+            text = {"market": message.market, "decision": message.id, "reason": message.message}
+            self._logger.warning(
+                "decision not carried out", outcome=str(message.outcome), code=message.code, **text
+            )
 
     def _reload(self, reason: str) -> None:
         self._logger.info("standing by", reason=reason)

@@ -191,3 +191,9 @@ def test_what_was_cancelled_after_a_part_is_placed_again_for_the_rest_only(desk:
     desk.advance(1_000)
     desk.advance(1_000)
     assert [again.quantity for again in desk.sends()] == [Decimal("0.6")]
+
+
+def test_every_order_of_a_set_that_a_limit_denies_is_counted_by_its_code() -> None:
+    desk = Desk().lead()
+    desk.rest(("a", Side.BUY, "99", "500"), ("b", Side.BUY, "98", "500"), ("c", Side.SELL, "105", "1"))
+    assert desk.core.decisions.denials == {"MaxOrderNotional": 2, "WouldCrossZero": 1}
