@@ -87,5 +87,5 @@ def test_a_pod_name_that_is_no_token_is_refused(pod: str):
 
 
 def test_an_unknown_kind_of_market_event_is_refused():
-    with pytest.raises(ConfigurationError, match="book"):
-        subjects.market("alice-0", "book")
+    with pytest.raises(ConfigurationError, match="rumour"):
+        subjects.market("alice-0", "rumour")
