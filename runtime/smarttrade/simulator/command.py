@@ -12,12 +12,16 @@ import typer
 import uvloop
 
 from smarttrade.errors import ConfigurationError, SmartTradeError
-from smarttrade.simulator import administration
 from smarttrade.simulator.config import SimulatorConfig, load_config
 from smarttrade.simulator.simulator import Simulator
+from smarttrade.simulator.trouble_commands import clock, faults, journal, websockets
+from smarttrade.simulator.user_commands import users
 
 app = typer.Typer(help="A simulated exchange that speaks Binance Spot's REST and websocket protocol.")
-administration.register(app)
+app.add_typer(users, name="users")
+app.add_typer(faults, name="faults")
+for ruling in (clock, websockets, journal):
+    app.command(ruling.__name__)(ruling)
 
 
 @app.callback(invoke_without_command=True)

@@ -18,7 +18,7 @@ LISTS_KEPT = 10_000
 
 
 class History:
-    """By account name `orders`, `fills`, `lists`, `prevented`; by order id `amendments`, `hidden_until_ms`."""
+    """`amendments` and `hidden_until_ms` are by order id, all else by account name."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms

@@ -1,11 +1,8 @@
-"""`smarttrade simulator users|faults|...`: a running simulator's admin API in a terminal.
+"""`smarttrade simulator users`: users of a running simulator, their keys and balances.
 
-The address and the token come from `--admin` and `--token`, or from SMARTTRADE_SIMULATOR_ADMIN and
-SMARTTRADE_SIMULATOR_TOKEN. A secret is printed once, when it is made.
+A secret is printed once, when it is made.
 """
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,20 +10,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from smarttrade.errors import ConfigurationError, SmartTradeError
+from smarttrade.errors import ConfigurationError
 from smarttrade.simulator.admin_client import AdminClient
-from smarttrade.simulator.faults import FaultKind
+from smarttrade.simulator.admin_options import DEFAULT_ADMIN, Admin, Token, done, print_json, run
 from smarttrade.simulator.keys import KeyKind, write_key_pair
 
 users = typer.Typer(help="Users, their keys and balances.", no_args_is_help=True)
-faults = typer.Typer(help="What goes wrong, for whom, how often.", no_args_is_help=True)
 
-Admin = Annotated[
-    str, typer.Option("--admin", envvar="SMARTTRADE_SIMULATOR_ADMIN", help="Address of the admin API.")
-]
-Token = Annotated[
-    str, typer.Option("--token", envvar="SMARTTRADE_SIMULATOR_TOKEN", help="Token of the admin API.")
-]
 Name = Annotated[str, typer.Argument(help="The user.")]
 Amounts = Annotated[list[str], typer.Option("--balance", help="ASSET=AMOUNT; may be given several times.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
@@ -38,24 +28,6 @@ PrivateKey = Annotated[
     Path | None,
     typer.Option("--private-key", help="File to write a new private key to (ed25519 and rsa)."),
 ]
-DEFAULT_ADMIN = "http://127.0.0.1:8090"
-
-
-def register(app: typer.Typer) -> None:
-    """Add all commands to `smarttrade simulator`."""
-    app.add_typer(users, name="users")
-    app.add_typer(faults, name="faults")
-    app.command("clock")(clock)
-    app.command("websockets")(websockets)
-    app.command("journal")(journal)
-
-
-def _run(act: Callable[[], None]) -> None:
-    try:
-        act()
-    except SmartTradeError as error:
-        typer.echo(f"smarttrade simulator: {error}", err=True)
-        raise typer.Exit(error.exit_code) from error
 
 
 def parse_amounts(pairs: list[str]) -> dict[str, str]:
@@ -67,9 +39,6 @@ def parse_amounts(pairs: list[str]) -> dict[str, str]:
             raise ConfigurationError(f"balance {pair!r} is not of the form ASSET=AMOUNT, as USDT=10000")
         amounts[asset.upper()] = amount
     return amounts
-
-
-# --- users ------------------------------------------------------------------------------------------
 
 
 @users.command("add")
@@ -99,7 +68,7 @@ def add_user(
         }
         _print_credentials(AdminClient(admin, token).ask("POST", "users", body), as_json)
 
-    _run(act)
+    run(act)
 
 
 @users.command("list")
@@ -109,7 +78,7 @@ def list_users(as_json: AsJson = False, admin: Admin = DEFAULT_ADMIN, token: Tok
     def act() -> None:
         rows = AdminClient(admin, token).ask("GET", "users")
         if as_json:
-            _print_json(rows)
+            print_json(rows)
             return
         table = Table("user", "key", "signs with", "balances", "open orders")
         for row in rows:
@@ -122,13 +91,13 @@ def list_users(as_json: AsJson = False, admin: Admin = DEFAULT_ADMIN, token: Tok
             )
         Console().print(table)
 
-    _run(act)
+    run(act)
 
 
 @users.command("remove")
 def remove_user(name: Name, admin: Admin = DEFAULT_ADMIN, token: Token = "") -> None:
     """Cancel a user's orders and forget user, balances and history."""
-    _run(lambda: _done(AdminClient(admin, token).ask("DELETE", f"users/{name}"), f"{name} removed"))
+    run(lambda: done(AdminClient(admin, token).ask("DELETE", f"users/{name}"), f"{name} removed"))
 
 
 @users.command("rotate")
@@ -147,7 +116,7 @@ def rotate_key(
         body = {"public_key": _public_key(kind, public_key, private_key)}
         _print_credentials(AdminClient(admin, token).ask("POST", f"users/{name}/key", body), as_json)
 
-    _run(act)
+    run(act)
 
 
 @users.command("deposit")
@@ -165,7 +134,7 @@ def deposit(
         for asset, held in answer["balances"].items():
             typer.echo(_describe_balance(asset, held))
 
-    _run(act)
+    run(act)
 
 
 def _public_key(kind: KeyKind, given: Path | None, private_key: Path | None) -> str:
@@ -185,7 +154,7 @@ def _public_key(kind: KeyKind, given: Path | None, private_key: Path | None) -> 
 
 def _print_credentials(answer: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        _print_json(answer)
+        print_json(answer)
         return
     typer.echo(f"user    {answer['name']}")
     typer.echo(f"apiKey  {answer['key']}")
@@ -196,108 +165,3 @@ def _print_credentials(answer: dict[str, Any], as_json: bool) -> None:
 def _describe_balance(asset: str, held: dict[str, str]) -> str:
     locked = f" (+{held['locked']} locked)" if float(held["locked"]) else ""
     return f"{asset} {held['free']}{locked}"
-
-
-# --- faults and the rest ----------------------------------------------------------------------------
-
-
-@faults.command("add")
-def add_fault(
-    kind: Annotated[FaultKind, typer.Argument(help="What happens.")],
-    user: Annotated[str, typer.Option(help="Pattern of users it strikes.")] = "*",
-    endpoint: Annotated[str, typer.Option(help="Pattern, as 'POST /api/v3/order' or order.place.")] = "*",
-    probability: Annotated[float, typer.Option(help="0 to 1.")] = 1.0,
-    times: Annotated[int | None, typer.Option(help="How often at most.")] = None,
-    delay_ms: Annotated[int, typer.Option(help="Milliseconds, where the kind waits.")] = 0,
-    skew_ms: Annotated[int, typer.Option(help="Milliseconds, of clock-skew.")] = 0,
-    status: Annotated[int, typer.Option(help="HTTP status, of server-error and rate-limit.")] = 503,
-    admin: Admin = DEFAULT_ADMIN,
-    token: Token = "",
-) -> None:
-    """Let something go wrong."""
-    body = {
-        "kind": kind.value,
-        "user": user,
-        "endpoint": endpoint,
-        "probability": probability,
-        "times": times,
-        "delay_ms": delay_ms,
-        "skew_ms": skew_ms,
-        "status": status,
-    }
-    _run(lambda: typer.echo(f"fault {AdminClient(admin, token).ask('POST', 'faults', body)['id']}"))
-
-
-@faults.command("list")
-def list_faults(admin: Admin = DEFAULT_ADMIN, token: Token = "") -> None:
-    """List the faults in force."""
-    _run(lambda: _print_json(AdminClient(admin, token).ask("GET", "faults")))
-
-
-@faults.command("remove")
-def remove_fault(
-    number: Annotated[int, typer.Argument(help="The fault's number.")],
-    admin: Admin = DEFAULT_ADMIN,
-    token: Token = "",
-) -> None:
-    """End one fault."""
-    _run(lambda: _done(AdminClient(admin, token).ask("DELETE", f"faults/{number}"), "removed"))
-
-
-@faults.command("clear")
-def clear_faults(admin: Admin = DEFAULT_ADMIN, token: Token = "") -> None:
-    """End all faults."""
-    _run(lambda: _done(AdminClient(admin, token).ask("DELETE", "faults"), "no faults any more"))
-
-
-def clock(
-    skew_ms: Annotated[int, typer.Argument(help="Milliseconds ahead (or, negative, behind).")],
-    admin: Admin = DEFAULT_ADMIN,
-    token: Token = "",
-) -> None:
-    """Set the exchange's clock ahead or behind."""
-    body = {"skew_ms": skew_ms}
-    _run(lambda: _done(AdminClient(admin, token).ask("POST", "clock", body), f"skewed by {skew_ms} ms"))
-
-
-def websockets(
-    action: Annotated[str, typer.Argument(help="drop, silence or speak.")],
-    user: Annotated[str | None, typer.Option(help="Only this user's.")] = None,
-    admin: Admin = DEFAULT_ADMIN,
-    token: Token = "",
-) -> None:
-    """Break or silence open websockets."""
-
-    def act() -> None:
-        answer = AdminClient(admin, token).ask("POST", "websockets", {"action": action, "user": user})
-        typer.echo(f"{answer['connections']} connections")
-
-    _run(act)
-
-
-def journal(
-    user: Annotated[str | None, typer.Option(help="Only this user's entries.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Only this kind: NEW, TRADE, CANCELED ...")] = None,
-    symbol: Annotated[str | None, typer.Option(help="Only this market, as BTC/USDT.")] = None,
-    after: Annotated[int, typer.Option(help="Only entries after this sequence number.")] = 0,
-    admin: Admin = DEFAULT_ADMIN,
-    token: Token = "",
-) -> None:
-    """Print the ground truth, an entry a line: every accepted order, cancel and fill."""
-
-    def act() -> None:
-        rows = AdminClient(admin, token).ask(
-            "GET", "journal", user=user, kind=kind, symbol=symbol, after=after
-        )
-        for row in rows:
-            typer.echo(json.dumps(row))
-
-    _run(act)
-
-
-def _done(_: Any, text: str) -> None:
-    typer.echo(text)
-
-
-def _print_json(content: Any) -> None:
-    typer.echo(json.dumps(content, indent=2))
