@@ -68,12 +68,16 @@ class CommandSocket:
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        # What is not read would reset the connection before its other end has read the answer.
+        try:
+            line = await asyncio.wait_for(reader.readline(), _READ_S)
+        except ValueError as error:
+            return _error(f"the command is too long: {error}")
         user = peer_user(writer.get_extra_info("socket"))
         if user != os.geteuid():
             self._logger.error("a command by hand was refused", user=user)
             return _error(f"user {user} may not command this execution")
         try:
-            line = await asyncio.wait_for(reader.readline(), _READ_S)
             command = decode_command(line)
             self._logger.warning("command by hand", command=type(command).__name__, by=command.by)
             answer = await self._handle(command)
