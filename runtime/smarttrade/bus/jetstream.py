@@ -9,6 +9,7 @@ import base64
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from nats.aio.client import Client
@@ -141,8 +142,13 @@ def read_answer(message: Msg) -> dict[str, Any]:
 def parse_time_ms(text: str) -> int:
     """Milliseconds since 1970 of RFC 3339 with up to nine decimals, which Python does not read."""
     whole, _, fraction = text.rstrip("Z").partition(".")
-    seconds = int(datetime.fromisoformat(f"{whole}+00:00").timestamp())
-    return seconds * 1000 + int((fraction + "000")[:3])
+    return _seconds(whole) * 1000 + int((fraction + "000")[:3])
+
+
+@lru_cache(maxsize=64)
+def _seconds(whole: str) -> int:
+    """Many messages of a log share a second."""
+    return int(datetime.fromisoformat(f"{whole}+00:00").timestamp())
 
 
 def _read_stored(message: dict[str, Any]) -> Stored:

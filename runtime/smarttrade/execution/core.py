@@ -115,6 +115,10 @@ class Core:
         ctx = self.ctx
         ctx.now_ms = max(now_ms, ctx.now_ms)
         self._on[type(event)](event)
+        if isinstance(event, fx.LogRead) and not event.live:
+            # A whole log is read like this: nothing follows but the next record.
+            performed, ctx.effects = ctx.effects, []
+            return performed
         if ctx.lead.claimed:
             self._work()
         self.commands.advance()

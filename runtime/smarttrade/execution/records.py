@@ -274,12 +274,25 @@ def encode_batch(batch: Batch) -> bytes:
 def decode_batch(payload: bytes) -> Batch:
     """Read one log message; UnknownRecordError if it is newer than this version, or malformed."""
     try:
-        version = _header.decode(payload).v
-        if version > RECORD_VERSION:
-            raise UnknownRecordError(
-                f"the log holds records of version {version}, this version reads up to {RECORD_VERSION}: "
-                "finish the rollout, or go back to the newer version"
-            )
-        return _decoder.decode(payload)
+        batch = _decoder.decode(payload)
     except msgspec.MsgspecError as error:
+        _check_version(_stated_version(payload))
         raise UnknownRecordError(f"the log holds a record that cannot be read: {error}") from error
+    _check_version(batch.v)
+    return batch
+
+
+def _stated_version(payload: bytes) -> int:
+    """The version of a batch whose records cannot be read; 0 where not even that can."""
+    try:
+        return _header.decode(payload).v
+    except msgspec.MsgspecError:
+        return 0
+
+
+def _check_version(version: int) -> None:
+    if version > RECORD_VERSION:
+        raise UnknownRecordError(
+            f"the log holds records of version {version}, this version reads up to {RECORD_VERSION}: "
+            "finish the rollout, or go back to the newer version"
+        )
