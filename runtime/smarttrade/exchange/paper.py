@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 
@@ -26,6 +27,9 @@ from smarttrade.exchange.parsing import parse_filters
 from smarttrade.exchange.reports import Balance, MarketFilters, OrderReport, TradeReport
 from smarttrade.exchange.venue import NewOrder
 from smarttrade.messages import MarketEvent, Quote, Trade
+
+_BACKLOG = 10_000
+"""Events that may wait; older ones are among the missed trades by the time these are read."""
 
 __all__ = ["PaperTerms", "PaperVenue", "Standing"]
 
@@ -43,7 +47,7 @@ class PaperVenue:
         terms = terms or PaperTerms()
         self._latency_s = terms.latency_ms / 1000
         self._missing: dict[str, int] = {}
-        self._backlog: list[Quote | Trade] = []
+        self._backlog: deque[Quote | Trade] = deque(maxlen=_BACKLOG)
         self._catching_up = asyncio.Lock()
         self._symbols = sorted(symbols)
         self._public = create_exchange(row.exchange, endpoint, {"number": str})
@@ -66,7 +70,8 @@ class PaperVenue:
         missing: dict[str, int] = {}
         for order in standing:
             missing[order.market] = min(order.since_ms, missing.get(order.market, order.since_ms))
-        self._missing, self._backlog = missing, []
+        self._missing = missing
+        self._backlog.clear()
 
     async def _catch_up(self) -> None:
         """Match what was traded since the orders came to rest; VenueUncertainError if it cannot be read."""
@@ -91,7 +96,8 @@ class PaperVenue:
     def _resume(self, market: str, replayed_ms: int) -> None:
         """Let what arrived meanwhile act, without the trades that have been matched."""
         waiting = [event for event in self._backlog if event.market == market]
-        self._backlog = [event for event in self._backlog if event.market != market]
+        rest = [event for event in self._backlog if event.market != market]
+        self._backlog = deque(rest, maxlen=_BACKLOG)
         if not waiting:
             self._tell(self._book.resume(market))
         for event in waiting:
