@@ -306,13 +306,16 @@ class Pod:
             else:
                 self.feed(fx.AppendFailed(reason="another leader writes"))
 
-        def attempt() -> None:
+        def attempt(*, again: bool) -> None:
             if done or core is not self.core:
                 return
+            if again and self._reachable() and self.mono_ms >= self.lease_until:
+                answered(None)
+                return
             self._bus(lambda: self.world.append(self, effect), answered)
-            self.after(600, attempt)
+            self.after(600, lambda: attempt(again=True))
 
-        attempt()
+        attempt(again=False)
 
     def _read_all(self) -> None:
         """Snapshot and tail into an empty core, then stand by."""

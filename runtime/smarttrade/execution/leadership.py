@@ -95,7 +95,13 @@ class Leadership:
     async def append(self, effect: fx.Append, core: Core) -> None:
         """Write until certain; what a core that was replaced meanwhile wrote is read back from the log."""
         payload, started = encode_batch(effect.batch), time.monotonic()
+        again = False
         while core is self._core():
+            if again and self._nc.is_connected and not self.lease.held:
+                # The log may have lost its end meanwhile and have grown to the same sequence again.
+                self._end(core, fx.AppendFailed(reason="the lease lapsed before the log had answered"))
+                return
+            again = True
             try:
                 sequence = await self._log.append(payload, after=effect.after, message_id=effect.message_id)
             except StaleLogError as error:
