@@ -146,7 +146,12 @@ class Core:
         return candle.open_ms > self._opened.get((candle.market, candle.timeframe), -1)
 
     def _candle(self, candle: Candle) -> list[Draft]:
-        market, timeframe, open_ms, close_ms = candle.market, candle.timeframe, candle.open_ms, candle.close_ms
+        market, timeframe, open_ms, close_ms = (
+            candle.market,
+            candle.timeframe,
+            candle.open_ms,
+            candle.close_ms,
+        )
         self._opened[market, timeframe] = open_ms
         self.strategy._prices[market] = candle.close
         key = f"{timeframe}:{open_ms}"
