@@ -17,7 +17,7 @@ from typing import Any
 from smarttrade.cli.errors import EXIT_UNKNOWN
 from smarttrade.cli.objects import Accounts
 from smarttrade.cli.pods import Pods
-from smarttrade.errors import SmartTradeError
+from smarttrade.errors import ConfigurationError, SmartTradeError
 from smarttrade.execution.commands_wire import Answer, Halt, Result
 
 CONFIRM_S = 2.0
@@ -27,15 +27,19 @@ HALTED = "Halted"
 
 @dataclass(frozen=True, slots=True)
 class Patched:
-    """The object after the change; generation 0 where it could not be changed."""
+    """The object after the change; generation 0 where it could not be changed, because of `error`."""
 
     generation: int
     message: str
     spec: dict[str, Any] = field(default_factory=dict)
+    error: SmartTradeError | None = None
 
 
 def halt_account(accounts: Accounts, name: str, namespace: str | None, say: Callable[[str], None]) -> int:
-    """Halt; the exit code: 0 when it is known that the account is halted, else EXIT_UNKNOWN."""
+    """Halt; the exit code: 0 when it is known that the account is halted, else EXIT_UNKNOWN.
+
+    ConfigurationError: there is neither such an object nor a pod of it.
+    """
     patched = _patch(accounts, name, namespace)
     say(patched.message)
     if patched.generation and _is_confirmed(accounts, name, namespace, patched.generation):
@@ -54,7 +58,7 @@ def _patch(accounts: Accounts, name: str, namespace: str | None) -> Patched:
             f"NOT changed: {error}. Going into the pods: what they are told there ends with the object's "
             "next change"
         )
-        return Patched(0, text)
+        return Patched(0, text, error=error)
     generation = int(after["metadata"]["generation"])
     where = f"{after['metadata']['namespace']}/{name}"
     text = f"{where}: spec.state is Halted (generation {generation})"
@@ -92,6 +96,8 @@ def _halt_pods(
     pods = Pods(accounts, name, namespace)
     names = pods.names()
     if not names:
+        if isinstance(patched.error, ConfigurationError):
+            raise patched.error
         say("no pod of the account runs: nothing trades; orders that rest at the exchange stay there")
         return EXIT_UNKNOWN
     command = Halt(generation=patched.generation, spec=patched.spec, by=accounts.whoami())

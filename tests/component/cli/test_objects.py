@@ -12,6 +12,7 @@ import yaml
 
 from cluster import binaries
 from cluster.controlplane import ControlPlane
+from smarttrade.cli.errors import EXIT_UNKNOWN
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "bob.yaml"
 
@@ -55,7 +56,7 @@ def bob(control_plane: ControlPlane) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("command", "state"),
-    [("halt", "Halted"), ("pause", "Paused"), ("flatten", "Flatten"), ("resume", "Active")],
+    [("pause", "Paused"), ("flatten", "Flatten"), ("resume", "Active")],
 )
 def test_a_command_changes_the_state_of_the_object(
     control_plane: ControlPlane, bob: str, command: str, state: str
@@ -64,6 +65,15 @@ def test_a_command_changes_the_state_of_the_object(
     assert answer.returncode == 0, answer.stderr
     assert f"{bob}/bob: Active -> {state}" in answer.stdout
     assert kubectl(control_plane, "get", "ta", "bob", "-n", bob, "-o", "jsonpath={.spec.state}") == state
+
+
+def test_a_halt_that_no_pod_confirms_is_written_and_said_to_be_unknown(control_plane: ControlPlane, bob: str):
+    answer = smarttrade(control_plane, "halt", "bob", "-n", bob)
+    assert answer.returncode == EXIT_UNKNOWN
+    assert f"{bob}/bob: spec.state is Halted" in answer.stdout
+    assert "not confirmed within 2 s" in answer.stdout
+    assert "no pod of the account runs" in answer.stdout
+    assert kubectl(control_plane, "get", "ta", "bob", "-n", bob, "-o", "jsonpath={.spec.state}") == "Halted"
 
 
 def test_status_shows_what_is_known(control_plane: ControlPlane, bob: str):
