@@ -22,7 +22,7 @@ from tests.chaos.limits import build_limits
 from tests.simulation.checks import Checks, ViolationError
 from tests.simulation.journal import Journal
 from tests.simulation.plan import MARKETS, Plan
-from tests.simulation.venue import Resident
+from tests.simulation.venue import Resident, locked_by
 from tests.simulation.world import World
 
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
@@ -34,6 +34,25 @@ _ENDED = {
 }
 
 
+class Shown:
+    """What the exchange's journal shows of orders and positions."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, Resident] = {}
+        self.position = dict.fromkeys(MARKETS, Decimal(0))
+        self._groups: dict[str, Resident] = {}
+
+    def add(self, resident: Resident, group: str) -> None:
+        """`group` is that of the intent: two of one group cancel one another."""
+        self.by_id[resident.order_id] = resident
+        other = self._groups.setdefault(group, resident) if group else resident
+        if other is not resident:
+            resident.pair, other.pair = other, resident
+
+    def locked(self, market: str) -> Decimal:
+        return locked_by(self.by_id.values(), market)
+
+
 class Evidence:
     """One run as the checks look at a simulated world."""
 
@@ -42,7 +61,7 @@ class Evidence:
         self.clockwork = SimpleNamespace(now_ms=0.0)
         self.lease_forgotten_ms = -1e9
         self.pods: list[Any] = []
-        self.venue = SimpleNamespace(by_id={}, position=dict.fromkeys(MARKETS, Decimal(0)))
+        self.venue = Shown()
         self.journal = Journal()
         self.journal.history = list(batches)
         self.journal_lost = False
@@ -97,13 +116,13 @@ def _read_journal(
             resident = Resident(_sent(entry, cast(OrderIntended, intent)), str(entry.order_id), 0)
             _matches(entry, cast(OrderIntended, intent))
             checks.leaves(resident.sent)
-            venue.by_id[resident.order_id] = resident
+            venue.add(resident, cast(OrderIntended, intent).group)
             checks.order_changed(resident, None)
         else:
             _changed(venue, checks, entry)
 
 
-def _changed(venue: Any, checks: Checks, entry: JournalEntry) -> None:
+def _changed(venue: Shown, checks: Checks, entry: JournalEntry) -> None:
     resident: Resident = venue.by_id[str(entry.order_id)]
     if entry.kind != "TRADE":
         resident.status = _ENDED[entry.status]

@@ -8,7 +8,7 @@ happen has to be prevented by execution, and is caught here.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -76,6 +76,15 @@ class Resident:
         return self.sent.quantity - self.filled if self.status is VenueStatus.OPEN else ZERO
 
 
+def locked_by(residents: Iterable[Resident], market: str) -> Decimal:
+    """Base quantity that working sells hold, a pair once."""
+    total = ZERO
+    for each in residents:
+        if each.remaining and each.sent.market == market and each.sent.side is Side.SELL:
+            total += each.remaining / 2 if each.pair is not None and each.pair.remaining else each.remaining
+    return total
+
+
 Watcher = Callable[[Resident, TradeReport | None], None]
 
 
@@ -125,14 +134,7 @@ class Venue:
         return pair[0], pair[1]
 
     def locked(self, market: str) -> Decimal:
-        """Base quantity that working sells hold, a pair once."""
-        total = ZERO
-        for each in self.by_id.values():
-            if each.remaining and each.sent.market == market and each.sent.side is Side.SELL:
-                total += (
-                    each.remaining / 2 if each.pair is not None and each.pair.remaining else each.remaining
-                )
-        return total
+        return locked_by(self.by_id.values(), market)
 
     def _begin(self, resident: Resident) -> None:
         sent = resident.sent

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from nats.aio.client import Client, RawCredentials
 from nats.errors import Error as NatsError
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 Callback = Callable[[], Awaitable[None]]
 _CREDENTIALS_CHECK_S = 10.0
 _SAY_AGAIN_S = 5.0
+_CANCEL_AGAIN_S = 0.2
 
 
 class Connection(Client):
@@ -120,7 +122,7 @@ async def connect(
         pending_size=0,
     )
     try:
-        await asyncio.wait_for(dial, timeout_s)
+        await _within(timeout_s, dial)
     except (NatsError, OSError, TimeoutError) as error:
         connection.closing = True
         await connection.close()
@@ -131,6 +133,21 @@ async def connect(
     if isinstance(credentials, Path):
         connection.follow(credentials, known)
     return connection
+
+
+async def _within(timeout_s: float, dial: Coroutine[Any, Any, None]) -> None:
+    """TimeoutError when it takes longer. The library dials for ever, and a cancellation that comes as one of
+    its attempts ends can be lost, so it is cancelled until it has ended."""
+    dialing = asyncio.ensure_future(dial)
+    try:
+        await asyncio.wait({dialing}, timeout=timeout_s)
+    finally:
+        while not dialing.done():
+            dialing.cancel()
+            await asyncio.wait({dialing}, timeout=_CANCEL_AGAIN_S)
+    if dialing.cancelled():
+        raise TimeoutError
+    dialing.result()
 
 
 async def _read(credentials: Path) -> bytes:

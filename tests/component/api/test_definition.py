@@ -118,7 +118,7 @@ def test_status_is_written_apart_and_shown_in_columns(client: Client, account: s
     }
     assert "status" not in client.merge(account, {"status": status}).body
     written = client.merge(f"{account}/status", {"status": status})
-    assert written.body["status"] == status
+    assert written.body["status"] == {**status, "exchangeMarks": []}
     assert written.body["metadata"]["generation"] == 1
     assert _columns(client, account)[1:7] == ["Active", "Paper", "True", "alice-0", "10000.5", "-3.25"]
 

@@ -17,7 +17,12 @@ def test_an_applied_account_gets_all_its_children(operator: OperatorProcess, nam
     namespace.wait("NetworkPolicy", "alice")
     namespace.wait("PodDisruptionBudget", "alice")
     secret = namespace.wait("Secret", "alice-nats")
-    assert sorted(secret["data"]) == ["evaluation.creds", "execution.creds", "monitoring.creds"]
+    assert sorted(secret["data"]) == [
+        "evaluation.creds",
+        "execution.creds",
+        "fingerprint.key",
+        "monitoring.creds",
+    ]
     account = namespace.get("TradingAccount", "alice")
     assert account["metadata"]["finalizers"] == ["smarttrade.io/settle"]
     eventually(lambda: namespace.get("TradingAccount", "alice")["status"]["phase"] == "Pending")
