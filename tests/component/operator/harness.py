@@ -128,9 +128,9 @@ class Namespace:
         assert answer.status == 200, answer.message
         return answer.body
 
-    def delete(self, kind: str, name: str) -> None:
+    def delete(self, kind: str, name: str, *, missing_ok: bool = False) -> None:
         answer = self.client.call("DELETE", self.path(kind, name))
-        assert answer.status in (200, 202), answer.message
+        assert answer.status in ((200, 202, 404) if missing_ok else (200, 202)), answer.message
 
     def release(self, kind: str, name: str) -> None:
         """Delete it, whatever its finalizers wait for."""
