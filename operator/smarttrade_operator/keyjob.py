@@ -15,6 +15,7 @@ import structlog
 
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.server import build_config
+from smarttrade.errors import ConfigurationError
 from smarttrade_operator.kinds import SECRET, Manifest
 from smarttrade_operator.kube import Conflict, Kube, NotFound
 
@@ -33,12 +34,16 @@ class KeyJob:
     server_name: str = "$SERVER_NAME"
     cluster_name: str = "smarttrade"
     routes: tuple[str, ...] = ()
+    keys_must_exist: bool = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--namespace", required=True, help="namespace of the two Secrets")
     parser.add_argument(
         "--keys-secret", default=KEYS_SECRET, help="Secret with the keys; made if it is missing"
+    )
+    parser.add_argument(
+        "--keys-must-exist", action="store_true", help="do not make the keys: somebody else provides them"
     )
     parser.add_argument(
         "--config-secret", default=CONFIG_SECRET, help="Secret with nats.conf; always written"
@@ -60,6 +65,7 @@ def from_arguments(arguments: argparse.Namespace) -> KeyJob:
         server_name=arguments.server_name,
         cluster_name=arguments.cluster_name,
         routes=tuple(arguments.route),
+        keys_must_exist=arguments.keys_must_exist,
     )
 
 
@@ -76,6 +82,7 @@ async def _ensure_keys(kube: Kube, job: KeyJob) -> OperatorKeys:
     try:
         return _read(await kube.get(SECRET, job.namespace, job.keys_secret))
     except NotFound:
+        await _refuse_to_replace(kube, job)
         keys = OperatorKeys.generate()
     try:
         await kube.create(build_secret(job, job.keys_secret, keys.to_files()))
@@ -83,6 +90,21 @@ async def _ensure_keys(kube: Kube, job: KeyJob) -> OperatorKeys:
         return _read(await kube.get(SECRET, job.namespace, job.keys_secret))
     _log.info("NATS keys made", secret=f"{job.namespace}/{job.keys_secret}")
     return keys
+
+
+async def _refuse_to_replace(kube: Kube, job: KeyJob) -> None:
+    """Keys that are in use must not be made anew: every account would be cut off from its log."""
+    missing = f"Secret {job.namespace}/{job.keys_secret} with the NATS keys is missing"
+    if job.keys_must_exist:
+        raise ConfigurationError(f"{missing}: create it, or correct keys.existingSecret")
+    try:
+        await kube.get(SECRET, job.namespace, job.config_secret)
+    except NotFound:
+        return
+    raise ConfigurationError(
+        f"{missing}, but the servers' configuration {job.config_secret} made with them is there: restore the "
+        "keys from a backup; to begin anew without the accounts' data, delete that Secret as well"
+    )
 
 
 def _read(secret: Manifest) -> OperatorKeys:

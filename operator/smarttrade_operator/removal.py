@@ -84,7 +84,7 @@ class Removal:
         try:
             found = await self.kube.get(NAMESPACE, None, namespace)
         except Refused:
-            return False  # the chart's rbac.letGo is off
+            return False  # the chart's rbac.releaseClusterWide is off
         return bool(found["metadata"].get("deletionTimestamp"))
 
     async def _announce(self, identity: AccountIdentity, account: TradingAccount) -> None:
@@ -116,7 +116,10 @@ class Removal:
         generation = observed.account["metadata"]["generation"]
         findings = Findings(generation=generation, voices=self.reports.of(key), deleting=True)
         # Written only where a verdict changes: numbers of an account that goes away can wait for ever.
-        await self.publisher.publish(observed.account, findings, self.clock() - AT_ONCE_S)
+        try:
+            await self.publisher.publish(observed.account, findings, self.clock() - AT_ONCE_S)
+        except Exception as error:  # noqa: BLE001 - what an account reports must never hold its deletion
+            _log.warning("status of a deletion not written", account=str(key), error=str(error))
 
     async def _stop_pods(self, key: Key, observed: Observed, deletion: Deletion) -> None:
         deployment = _deployment(observed)

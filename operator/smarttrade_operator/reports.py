@@ -8,11 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import ExecutionReport, MonitoringReport, Report
 from smarttrade_operator.names import Key
+
+_VOICES = 64  # pods times roles, over a rollout
+_POSITIONS = 256
+_CHECKS = 32
+_MARKS = 8
+_LONGEST_MARK = 128
+_DIGITS = 30
+_FAR_MS = 4_102_444_800_000  # the year 2100
 
 FRESH_S = 15.0
 
@@ -89,6 +98,8 @@ class Reports:
             return None
         heard = self._heard.setdefault(key, {})
         self._drop_silent(heard)
+        if not is_sound(role, report) or (len(heard) >= _VOICES and (report.pod, role) not in heard):
+            return None
         before = heard.get((report.pod, role))
         heard[(report.pod, role)] = _Heard(report, self.clock())
         return key if before is None or _telling(before.report) != _telling(report) else None
@@ -111,6 +122,27 @@ class Reports:
         limit = self.clock() - FRESH_S
         for name in [name for name, entry in heard.items() if entry.at_s < limit]:
             del heard[name]
+
+
+def is_sound(role: str, report: Report) -> bool:
+    """Whether a report is of its role and of a size that the platform can show: whoever holds one account's
+    credentials may write anything, and must not reach the others by it."""
+    if isinstance(report, MonitoringReport):
+        numbers: list[Decimal | None] = []
+        sized = role == "monitoring"
+    else:
+        numbers = [report.equity, report.realized_pnl, report.unrealized_pnl]
+        for each in report.positions[: _POSITIONS + 1]:
+            numbers += [each.quantity, each.average_price, each.realized_pnl, each.unrealized_pnl]
+        marks = report.fingerprints
+        sized = role == "execution" and len(report.positions) <= _POSITIONS and len(marks) <= _MARKS
+        sized = (
+            sized
+            and all(len(mark) <= _LONGEST_MARK for mark in marks)
+            and 0 <= report.breach_time_ms < _FAR_MS
+        )
+    sized = sized and len(report.checks) <= _CHECKS and 0 <= report.as_of_ms < _FAR_MS
+    return sized and all(n is None or (n.is_finite() and n.adjusted() <= _DIGITS) for n in numbers)
 
 
 def _voice(pod: str, reports: Iterable[Report]) -> PodVoice:

@@ -63,3 +63,23 @@ def test_incomplete_keys_are_an_error_and_are_not_replaced(
     assert "master.seed" in made.stdout
     assert _files(namespace, "smarttrade-keys") == {"operator.jwt": "x"}
     assert namespace.find("Secret", "smarttrade-nats-config") is None
+
+
+def test_lost_keys_are_not_made_anew_under_servers_that_use_them(
+    control_plane: ControlPlane, namespace: Namespace
+) -> None:
+    assert _make(control_plane, namespace).returncode == 0
+    namespace.delete("Secret", "smarttrade-keys")
+    again = _make(control_plane, namespace)
+    assert again.returncode == 2
+    assert "restore the keys from a backup" in again.stdout + again.stderr
+    assert namespace.find("Secret", "smarttrade-keys") is None
+
+
+def test_keys_that_somebody_else_provides_are_never_made(
+    control_plane: ControlPlane, namespace: Namespace
+) -> None:
+    missing = _make(control_plane, namespace, "--keys-secret", "elsewhere", "--keys-must-exist")
+    assert missing.returncode == 2
+    assert "correct keys.existingSecret" in missing.stdout + missing.stderr
+    assert namespace.find("Secret", "elsewhere") is None
