@@ -273,13 +273,13 @@ class HoldOnTheExchangesClockAlone(Safeguards):
     """The hold before a void is not measured on the process's own clock."""
 
     def weaken(self, core: Core) -> None:
-        judge = core.resolution._could_not_arrive_any_more
+        judge = core.resolution.could_not_arrive_any_more
 
         def judged(order: Order, asked_ms: float) -> bool:
             core.ctx.known_ms[order.cid] = -1e18
             return judge(order, asked_ms)
 
-        core.resolution._could_not_arrive_any_more = judged  # type: ignore[method-assign]
+        core.resolution.could_not_arrive_any_more = judged  # type: ignore[method-assign]
 
 
 class NoRestoring(Safeguards):

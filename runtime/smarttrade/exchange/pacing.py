@@ -79,7 +79,5 @@ class TokenBucket:
             self._urgent_only_until = max(self._urgent_only_until, now + allowance.renewed_in_s)
 
     async def take(self, *, urgent: bool = False) -> None:
-        wait_s = self.delay(urgent=urgent)
-        if wait_s > 0:
+        while (wait_s := self.delay(urgent=urgent)) > 0:  # noqa: ASYNC110 - time alone fills it
             await asyncio.sleep(wait_s)
-            await self.take(urgent=urgent)

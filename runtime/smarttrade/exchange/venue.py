@@ -140,7 +140,13 @@ class Venue:
         `may_leave` is asked last before the request is made: OrderWithheldError if it says no.
         VenueRejectedError is certain, VenueUncertainError is everything else.
         """
-        await self._bucket.take(urgent=order.trigger is not None)
+        exits = order.side is Side.SELL and order.kind is OrderKind.LIMIT_IOC
+        try:
+            async with asyncio.timeout(order.window_ms / 1000):
+                await self._bucket.take(urgent=exits or order.trigger is not None)
+        except TimeoutError:
+            told = "did not leave: the exchange's allowance of requests is used up"
+            raise errors.OrderWithheldError(f"order {order.client_order_id} {told}") from None
         parameters = {
             self._row.lookup_parameter: order.client_order_id,
             **_TYPES[order.kind],

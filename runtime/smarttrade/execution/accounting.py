@@ -141,7 +141,7 @@ class Accounting:
             resting=sum(_rests(o) for o in ctx.book.unsettled()),
             free_balance=balance.free if balance else None,
             holds=tuple(self.holds()),
-            first=ctx.tuning.preflight and ctx.book.intents == 0,
+            first=ctx.tuning.preflight and not (ctx.book.intents or ctx.book.fills or ctx.book.orders),
         )
 
     def holds(self) -> list[Hold]:

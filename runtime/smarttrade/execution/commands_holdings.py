@@ -48,9 +48,8 @@ class Holdings:
             return "not an order in this account's log; `smarttrade orders` lists them"
         if order.state is not OrderState.UNKNOWN:
             return f"its fate is known: {order.state}; only orders in state Unknown are resolved by hand"
-        until_ms = order.deadline_ms + order.window_ms + ctx.tuning.settle_ms
-        if not ctx.clock.surely_past(ctx.now_ms, until_ms):
-            return "the exchange may still accept it: its deadline has not surely passed; repeat in a moment"
+        if not self._resolution.could_not_arrive_any_more(order, ctx.now_ms):
+            return "the exchange may still show it: its hold has not surely passed; repeat in some seconds"
         if command.filled is not None and not 0 <= command.filled <= order.quantity:
             return f"--filled {command.filled:f} is not between 0 and the order's quantity {order.quantity:f}"
         if command.price is not None and command.price <= 0:

@@ -258,7 +258,7 @@ class Guarding:
         """Since when the position lacks what it should have, and why; and whether quotes matter to it."""
         ctx, held = self._ctx, self._ctx.position(market)
         price = levels.limit or levels.take_profit or ZERO if levels is not None else ZERO
-        bare = held - max(covered(guards, by_stop=True), covered(guards, by_stop=False))
+        bare = held - _cover(guards, levels)
         if held < smallest(price, filters) or bare < smallest(price, filters):
             ctx.unprotected.pop(market, None)
             self._set_watched(market, levels, complete=len(guards) == 2 or not self._half(levels))
@@ -289,3 +289,10 @@ class Guarding:
         if market in self._refused:
             return "Refused"
         return "Placing" if self._ctx.tuning.stop_orders else "NoStopsAtExchange"
+
+
+def _cover(guards: list[Order], levels: Levels | None) -> Decimal:
+    """What resting orders protect: a profit that rests does not stand in for a stop that should."""
+    if levels is not None:
+        return covered(guards, by_stop=levels.stop is not None)
+    return max(covered(guards, by_stop=True), covered(guards, by_stop=False))

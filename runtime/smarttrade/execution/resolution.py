@@ -59,7 +59,7 @@ class Resolution:
         if probe is None or order is None or order.state is not OrderState.UNKNOWN:
             return
         self._again(probe)
-        if self._could_not_arrive_any_more(order, asked_ms):
+        if self.could_not_arrive_any_more(order, asked_ms):
             probe.misses += 1
             probe.next_ms = self._ctx.now_ms + self._ctx.tuning.query_backoff_ms
         if probe.misses >= self._ctx.tuning.misses:
@@ -85,7 +85,7 @@ class Resolution:
             )
         )
 
-    def _could_not_arrive_any_more(self, order: Order, asked_ms: float) -> bool:
+    def could_not_arrive_any_more(self, order: Order, asked_ms: float) -> bool:
         """The hold has passed on the exchange's clock and on this process's own: the first alone may step."""
         ctx, tuning = self._ctx, self._ctx.tuning
         hold_ms = max(order.window_ms + tuning.settle_ms, tuning.hold_ms)

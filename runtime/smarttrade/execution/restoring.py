@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from smarttrade.exchange.reports import OrderReport, TradeReport, VenueStatus
+from smarttrade.execution.book import KEPT_ENDED
 from smarttrade.execution.context import Context
 from smarttrade.execution.effects import HistoryRead, ReadHistory
 from smarttrade.execution.equity import breach_id
@@ -106,8 +107,11 @@ class Restoring:
         ctx = self._ctx
         if not is_own(ctx.identity, report.client_order_id) or report.client_order_id in ctx.book.orders:
             return False
-        uncounted = any(not ctx.book.ledger.knows(trade.market, trade.trade_id) for trade in trades)
-        return fresh or report.status is VenueStatus.OPEN or uncounted
+        if report.status is VenueStatus.OPEN:
+            return True
+        if trades:  # the book forgets ended orders, the ledger never forgets their trades
+            return any(not ctx.book.ledger.knows(trade.market, trade.trade_id) for trade in trades)
+        return fresh and len(ctx.book.orders) < KEPT_ENDED  # a fuller book has forgotten such orders
 
     def _remember_strangers(self, event: HistoryRead) -> None:
         own = {o.order_id for o in event.orders if is_own(self._ctx.identity, o.client_order_id)}

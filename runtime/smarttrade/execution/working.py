@@ -76,6 +76,9 @@ class Working:
                 self._cancelling.request(order)
         others = [order for order in working if order.purpose is not Purpose.PROTECTIVE]
         in_doubt = any(order.state in _IN_DOUBT for order in others)
+        if ctx.book.restoring:  # what the lost end of the log had sent may still show
+            self._cancelling.request_all(others)
+            return
         selling = False
         if market in ctx.fired and self._protect_first(spec, market, state):
             return

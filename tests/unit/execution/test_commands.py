@@ -16,6 +16,8 @@ from smarttrade.execution.records import HaltLifted, Instructed
 from smarttrade.messages import EffectiveState, OrderStyle, Outcome, Side
 from tests.unit.execution.desk import BTC, ETH, Desk
 
+HOLD_MS = Tuning().hold_ms + 2_000
+
 
 @pytest.fixture
 def desk() -> Desk:
@@ -163,9 +165,13 @@ def test_an_unknown_order_is_not_resolved_while_the_exchange_may_still_accept_it
     assert desk.order(cid).state is OrderState.UNKNOWN
 
 
-def test_an_unknown_order_that_was_not_placed_is_tried_again_under_a_new_id(desk: Desk) -> None:
+def test_an_unknown_order_that_was_not_placed_is_tried_again_under_a_new_id() -> None:
+    desk = Desk(tuning=Tuning(hold_ms=2_000)).lead()
     cid = unknown(desk)
-    desk.sleep(3_000)
+    desk.sleep(1_500)
+    [early] = command(desk, wire.ResolveOrder(order=cid)).lines
+    assert "its hold has not surely passed" in early.message
+    desk.sleep(1_500)
     desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
     assert command(desk, wire.ResolveOrder(order=cid)).result is Result.DONE
     assert desk.order(cid).state is OrderState.VOID
@@ -176,7 +182,7 @@ def test_an_unknown_order_that_was_not_placed_is_tried_again_under_a_new_id(desk
 
 def test_an_unknown_order_that_was_filled_enters_the_ledger_once(desk: Desk) -> None:
     cid = unknown(desk)
-    desk.sleep(3_000)
+    desk.sleep(HOLD_MS)
     desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
     answer = command(desk, wire.ResolveOrder(order=cid, filled=Decimal(1), price=Decimal(100)))
     assert answer.result is Result.DONE
@@ -191,7 +197,7 @@ def test_an_unknown_order_that_was_filled_enters_the_ledger_once(desk: Desk) -> 
 
 def test_an_exchange_that_contradicts_a_resolution_is_told_and_not_counted(desk: Desk) -> None:
     cid = unknown(desk)
-    desk.sleep(3_000)
+    desk.sleep(HOLD_MS)
     desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
     command(desk, wire.ResolveOrder(order=cid, filled=Decimal("0.4"), price=Decimal(100)))
     desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.FILLED, "1")))
