@@ -13,7 +13,7 @@ PYTEST := $(BIN)/pytest -q --durations=15
 # Component tests wait for processes more than they compute.
 PARALLEL := -n 4 --dist loadfile
 
-.PHONY: help setup check fix test test-unit test-component test-simulation test-e2e simulate demo demo-down \
+.PHONY: help setup check fix test test-unit test-component test-attacks attack-table test-simulation test-e2e simulate demo demo-down \
         chaos cluster-up cluster-down images crds lock bench clean
 
 help: ## List the targets
@@ -35,7 +35,7 @@ fix: setup ## Apply what the linter and the formatter can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-test: check test-unit test-component test-simulation test-e2e ## Everything: check and every layer of tests
+test: check test-unit test-component test-attacks test-simulation test-e2e ## Everything: check and every layer of tests
 
 test-unit: setup ## Pure code, no processes
 	$(PYTEST) -n 2 tests/unit
@@ -43,6 +43,13 @@ test-unit: setup ## Pure code, no processes
 test-component: setup ## Real nats-server, kube-apiserver and exchange protocol as plain processes
 	$(PY) -m cluster binaries nats-server etcd kube-apiserver kube-controller-manager kubectl helm >/dev/null
 	$(PYTEST) $(PARALLEL) tests/component
+
+test-attacks: setup ## The attack matrix on the bus; its part on the cluster is among the end-to-end tests
+	$(PY) -m cluster binaries nats-server >/dev/null
+	$(PYTEST) tests/attacks/bus
+
+attack-table: setup ## Write the attack matrix into the documentation
+	$(PY) -m tests.attacks
 
 test-simulation: setup ## Fault histories of the execution protocol on virtual time, a fixed set
 	$(PYTEST) -n 2 tests/simulation

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from nats.aio.client import ServerVersion
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
@@ -28,6 +29,8 @@ from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity
 
 logger = logging.getLogger(__name__)
+
+OLDEST_SERVER = (2, 14)
 
 ReportCallback = Callable[[str, str, messages.Report], Awaitable[None]]
 """Called with the account's token, the role and the report."""
@@ -52,6 +55,7 @@ class Provisioner:
 
     async def connect(self) -> None:
         self._system = await self._connect_as(accounts.SYSTEM)
+        _refuse_old(self._system.connected_server_version)
         self._platform = await self._connect_as(accounts.PLATFORM)
 
     async def close(self) -> None:
@@ -208,6 +212,14 @@ async def _listening(nc: Connection, subject: str) -> AsyncIterator[Subscription
         yield subscription
     finally:
         await subscription.unsubscribe()
+
+
+def _refuse_old(version: ServerVersion) -> None:
+    """An older server lets a tenant purge another's streams."""
+    if (version.major, version.minor) < OLDEST_SERVER:
+        oldest = ".".join(str(part) for part in OLDEST_SERVER)
+        found = f"{version.major}.{version.minor}.{version.patch}"
+        raise BusError(f"nats-server {found} cannot keep accounts apart: use {oldest} or newer")
 
 
 def _same(stored: str | None, wanted: str) -> bool:

@@ -1,5 +1,6 @@
 """Accounts appear, heal and vanish on a real nats-server."""
 
+import asyncio
 import shutil
 from dataclasses import replace
 
@@ -178,3 +179,20 @@ async def test_losing_the_server_is_an_error_of_the_bus_whatever_is_asked(tenant
 async def test_a_wrong_binary_is_one_clear_error(keys: OperatorKeys, tmp_path):
     with pytest.raises(BusError, match="Give the path of nats-server"):
         await LocalServer(keys, tmp_path, binary="/no/nats-server").start()
+
+
+async def test_a_server_that_is_too_old_to_keep_accounts_apart_is_refused(keys: OperatorKeys):
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(
+            b'INFO {"version": "2.10.26", "nonce": "abc", "headers": true, "max_payload": 1048576}\r\n'
+        )
+        while line := await reader.readline():
+            if line.startswith(b"PING"):
+                writer.write(b"PONG\r\n")
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as old:
+        port = old.sockets[0].getsockname()[1]
+        provisioner = Provisioner(f"nats://127.0.0.1:{port}", keys)
+        with pytest.raises(BusError, match=r"nats-server 2\.10\.26 cannot keep accounts apart: use 2\.14"):
+            await provisioner.connect()
+        await provisioner.close()

@@ -1,0 +1,274 @@
+"""Two accounts on a real nats-server: a victim that trades, and an attacker with credentials of their own.
+
+A guard is switched off by signing the attacker's accounts and users otherwise; server, provisioner and victim
+stay the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from smarttrade.bus import accounts, jetstream, jwt, subjects
+from smarttrade.bus.accounts import AccountLimits, AccountPair
+from smarttrade.bus.connection import Connection, connect
+from smarttrade.bus.keys import OperatorKeys
+from smarttrade.bus.log import AccountLog
+from smarttrade.bus.provision import Provisioner
+from smarttrade.bus.server import LocalServer
+from smarttrade.identity import AccountIdentity
+from smarttrade.messages import Report
+from tests.attacks.bus.victim import CONTROL, Victim
+from tests.attacks.wire import Credentials, Wire
+
+POD = "mallory-0"
+LIMITS = AccountLimits(log_bytes=1024 * 1024)
+ROOMY = AccountLimits(log_bytes=8 * 1024 * 1024)
+VICTIM = AccountIdentity("attacks", "victim", "victim")
+FOREVER = -1
+
+
+@dataclass
+class Scene:
+    """What an attempt gets. `off` names the guards that are switched off for it."""
+
+    server: LocalServer
+    keys: OperatorKeys
+    provisioner: Provisioner
+    victim: Victim
+    victims: AccountPair
+    reports: list[tuple[str, str, Report]]
+    number: int
+    off: frozenset[str] = frozenset()
+    _open: list[Any] = field(default_factory=list)
+    _prey: Connection | None = None
+
+    @property
+    def identity(self) -> AccountIdentity:
+        """A new one for each attempt, so that none finds what another has left."""
+        return AccountIdentity("attacks", "mallory", f"mallory-{self.number}")
+
+    @property
+    def target(self) -> AccountIdentity:
+        """Whom to attack: the victim that trades, or somebody who does not matter where a guard is off."""
+        return AccountIdentity("attacks", "prey", f"prey-{self.number}") if self.off else VICTIM
+
+    async def prepare(self) -> None:
+        """The attacker's accounts, as the operator makes them, with what is switched off."""
+        if self.off:
+            await self._provide_prey()
+        limits = ROOMY if "log size" in self.off else LIMITS
+        self.pair = self._weaken(accounts.build_accounts(self.keys, self.identity, limits))
+        await self.provisioner.push(self.pair)
+        await self.provisioner.ensure_assets(self.identity, limits=limits)
+        await self.provisioner.write_control(self.identity, CONTROL)
+
+    async def close(self) -> None:
+        for opened in reversed(self._open):
+            await opened.close()
+        await self.provisioner.delete(self.identity)
+        if self.off:
+            await self.provisioner.delete(self.target)
+
+    async def pulse(self) -> None:
+        """Returns after the target has sent prices and fills, and has logged orders."""
+        if self._prey is None:
+            await self.victim.goes_on()
+            return
+        await self._prey.publish(subjects.fill("prey-0"), b"fill 1")
+        await self._prey.flush()
+
+    async def records(self) -> list[bytes]:
+        """The newest of the target's log, the first ones first."""
+        nc = self._prey or await self._connect(self.victims, "execution")
+        return [payload async for _, payload, _ in AccountLog(nc).read()]
+
+    def credentials(self, role: str) -> Credentials:
+        """What lies in the attacker's own Secret."""
+        return Credentials.parse(self.pair.credentials[role])
+
+    async def enter(self, role: str, credentials: Credentials | None = None, **options: Any) -> Wire:
+        """A raw connection with the role's own credentials, or others."""
+        wire = await Wire.log_in(self.server.port, credentials or self.credentials(role), **options)
+        self._open.append(wire)
+        await wire.settle()
+        return wire
+
+    async def dial(self) -> Wire:
+        wire = await Wire.dial(self.server.port)
+        self._open.append(wire)
+        return wire
+
+    async def container(self, role: str) -> Connection:
+        """The attacker's own honest container, as the platform runs it."""
+        return await self._connect(accounts.build_accounts(self.keys, self.identity, LIMITS), role)
+
+    async def overseer(self) -> Wire:
+        """A user that may do everything in the attacker's core account: the test's own eyes and mouth."""
+        user = self.keys.user("overseer", self.identity.key)
+        core = self.keys.account("core", self.identity.key).public
+        claims = jwt.build_user_claims(core, [">"], [">"])
+        signer = self.keys.account_signing("core", self.identity.key)
+        token = jwt.encode(signer, user.public, "overseer", claims, self.keys.created - 60)
+        return await self.enter("overseer", Credentials(token, user.seed))
+
+    async def control(self, pair: AccountPair | None = None) -> bytes:
+        """The bytes under the account's control value."""
+        nc = await self._connect(
+            pair or accounts.build_accounts(self.keys, self.identity, LIMITS), "monitoring"
+        )
+        stored = await jetstream.last_direct(nc, subjects.STREAM, subjects.CONTROL)
+        return stored.payload if stored else b""
+
+    async def _connect(self, pair: AccountPair, role: str) -> Connection:
+        async def closed() -> None:
+            return None
+
+        nc = await connect(
+            self.server.url, name=role, role=role, credentials=pair.credentials[role], on_closed=closed
+        )
+        self._open.append(nc)
+        return nc
+
+    async def _provide_prey(self) -> None:
+        pair = accounts.build_accounts(self.keys, self.target, LIMITS)
+        await self.provisioner.push(pair)
+        await self.provisioner.ensure_assets(self.target, limits=LIMITS)
+        await self.provisioner.write_control(self.target, CONTROL)
+        self._prey = await self._connect(pair, "execution")
+        for number in (1, 2):
+            await AccountLog(self._prey).append(
+                b"order %d" % number, after=2 * number - 2 and 2, message_id=f"prey-{number}"
+            )
+
+    # --- guards ---------------------------------------------------------------------------------------
+
+    def _weaken(self, pair: AccountPair) -> AccountPair:
+        weakened = pair
+        if "limits" in self.off:
+            weakened = self._unlimited(weakened)
+        if "report subject" in self.off:
+            weakened = self._any_report(weakened)
+        return replace(
+            weakened, credentials={role: self._user(role, text) for role, text in pair.credentials.items()}
+        )
+
+    def _user(self, role: str, text: str) -> str:
+        """The role's user, in another account or with other permissions where the guard for it is off."""
+        seed = Credentials.parse(text).seed
+        public = jwt.decode(Credentials.parse(text).token)["sub"]
+        owner = self.target if "accounts" in self.off else self.identity
+        kind = "strategy" if role == "evaluation" and "strategy account" not in self.off else "core"
+        publish, subscribe = accounts.build_permissions(role)
+        if "strategy account" in self.off and role == "evaluation":
+            # What anybody needs who reads a stream of their account by a consumer.
+            publish = [*publish, "$JS.API.>", "$JS.ACK.>"]
+        if "allow-lists" in self.off:
+            publish, subscribe = [">"], [">"]
+        if "system allow-list" in self.off:
+            publish = [*publish, "$SYS.>"]
+        claims = jwt.build_user_claims(
+            self.keys.account(kind, owner.key).public, publish, subscribe, replies=role != "evaluation"
+        )
+        signer = self.keys.account_signing(kind, owner.key)
+        return jwt.format_credentials(jwt.encode(signer, public, role, claims, self.keys.created - 60), seed)
+
+    def _unlimited(self, pair: AccountPair) -> AccountPair:
+        core = self._limits_off(accounts.build_core_claims(self.keys, self.identity, LIMITS))
+        strategy = self._limits_off(accounts.build_strategy_claims(pair.core_public, LIMITS))
+        return replace(pair, core_jwt=self._sign("core", core), strategy_jwt=self._sign("strategy", strategy))
+
+    def _any_report(self, pair: AccountPair) -> AccountPair:
+        """As if the account might choose in which account's name it reports."""
+        claims = accounts.build_core_claims(self.keys, self.identity, LIMITS)
+        claims["imports"] = [
+            {
+                "name": "report",
+                "account": self.keys.account(accounts.PLATFORM).public,
+                "subject": subjects.platform_report("*", "*"),
+                "type": "service",
+            }
+        ]
+        return replace(pair, core_jwt=self._sign("core", claims))
+
+    def _limits_off(self, claims: jwt.Claims) -> jwt.Claims:
+        free = dict.fromkeys(claims["limits"], FOREVER) | {"wildcards": True, "max_bytes_required": False}
+        if "mem_storage" not in claims["limits"]:
+            return claims | {"limits": free}
+        return claims | {"limits": free | {"max_ack_pending": FOREVER}}
+
+    def _sign(self, kind: str, claims: jwt.Claims) -> str:
+        whole = {
+            "type": "account",
+            "version": 2,
+            "signing_keys": [self.keys.account_signing(kind, self.identity.key).public],
+            **claims,
+            "tags": [accounts.content_tag(claims), "weakened"],
+        }
+        public = self.keys.account(kind, self.identity.key).public
+        return jwt.encode(self.keys.signing, public, f"{self.identity.key}/{kind}", whole, self.keys.created)
+
+
+@dataclass
+class Stage:
+    """The server and the victim, for many scenes."""
+
+    server: LocalServer
+    keys: OperatorKeys
+    provisioner: Provisioner
+    victim: Victim
+    victims: AccountPair
+    reports: list[tuple[str, str, Report]]
+    _scenes: int = 0
+
+    @classmethod
+    async def open(cls, server: LocalServer, keys: OperatorKeys) -> Stage:
+        provisioner = Provisioner(server.url, keys)
+        await provisioner.connect()
+        reports: list[tuple[str, str, Report]] = []
+
+        async def reported(token: str, role: str, report: Report) -> None:
+            reports.append((token, role, report))
+
+        await provisioner.serve_reports(reported)
+        pair = accounts.build_accounts(keys, VICTIM)
+        await provisioner.push(pair)
+        await provisioner.ensure_assets(VICTIM)
+        await provisioner.write_control(VICTIM, CONTROL)
+        victim = Victim(server.url, pair)
+        await victim.start()
+        return cls(server, keys, provisioner, victim, pair, reports)
+
+    async def scene(self, *off: str) -> Scene:
+        self._scenes += 1
+        scene = Scene(
+            self.server,
+            self.keys,
+            self.provisioner,
+            self.victim,
+            self.victims,
+            self.reports,
+            self._scenes,
+            frozenset(off),
+        )
+        await scene.prepare()
+        return scene
+
+    async def close(self) -> None:
+        await self.victim.close()
+        await self.provisioner.close()
+
+
+async def soon(condition: Callable[[], bool | Awaitable[bool]], within_s: float = 30.0) -> bool:
+    """Whether it comes true within the bound."""
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                answer = condition()
+                if answer if isinstance(answer, bool) else await answer:
+                    return True
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        return False
