@@ -40,6 +40,8 @@ class Book:
         self.ledger = Ledger()
         self.losses = LossState()
         self.halt: records.HaltOrdered | None = None
+        self.ordered: records.HaltOrdered | None = None
+        """The newest halt by hand that was read, lifted or not."""
         self.sent_ms: deque[int] = deque()
         self.restoring = False
         self.not_before_ms = 0
@@ -120,7 +122,7 @@ class Book:
         book.last_ms = snapshot.last_ms
         book.markets = {market.market: market for market in snapshot.markets}
         book.ledger = Ledger(snapshot.ledger)
-        book.halt = snapshot.halt
+        book.halt = book.ordered = snapshot.halt
         for order in snapshot.orders:
             book._keep(order)
             book._note_sent(order.deadline_ms)
@@ -316,7 +318,7 @@ class Book:
         self.market(record.market).last_loss_ms = record.time_ms
 
     def _halt_ordered(self, record: records.HaltOrdered) -> None:
-        self.halt = record
+        self.halt = self.ordered = record
 
     def _halt_lifted(self, record: records.HaltLifted) -> None:
         self.halt = None

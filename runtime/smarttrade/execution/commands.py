@@ -5,7 +5,8 @@ do no harm and may be all that still works. An answer is given when the outcome 
 ends, and then says what is not known.
 
 Only the leader may change anything; a standby's book may be behind. `Halt` alone works on every pod: nothing
-is sent by a pod that was told so, whatever the bus says later, until the object's own word has been read.
+is sent by a pod that was told so, whatever the bus says later, until the object's own word has been read;
+how the others learn of it is in `halting`.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from smarttrade.execution.context import Context
 from smarttrade.execution.decisions import Decisions
 from smarttrade.execution.effects import Cancel, CommandAnswered, CommandReceived
 from smarttrade.execution.flatten import FLATTEN_STRATEGY, build_exit
+from smarttrade.execution.halting import Halting
 from smarttrade.execution.orders import Order, OrderState
 from smarttrade.execution.policy import allows_reducing
-from smarttrade.execution.records import HaltLifted, HaltOrdered, Instructed
+from smarttrade.execution.records import Instructed
 from smarttrade.execution.resolution import Resolution
 from smarttrade.messages import Outcome
 
@@ -54,11 +56,13 @@ class Commands:
         accounting: Accounting,
         cancelling: Cancelling,
         resolution: Resolution,
+        halting: Halting,
     ) -> None:
         self._ctx = ctx
         self._decisions = decisions
         self._accounting = accounting
         self._cancelling = cancelling
+        self._halting = halting
         self._holdings = Holdings(ctx, resolution)
         self._waiting: list[_Waiting] = []
 
@@ -68,7 +72,8 @@ class Commands:
         if isinstance(command, wire.ListOrders):
             self._answer(token, (), orders=tuple(row_of(order) for order in self._ctx.book.unsettled()))
         elif isinstance(command, wire.Halt):
-            self._halt(command, token)
+            self._halting.order(command)
+            self._answer(token, ())
         elif not self._ctx.lead.claimed or self._ctx.lead.released:
             self._refuse(token, "NotLeading", "this pod does not lead; ask the one that does")
         else:
@@ -76,10 +81,8 @@ class Commands:
             self._carry_out(command, token)
 
     def advance(self) -> None:
-        """Answer what is decided, and what has taken too long; forget a halt that the object has ended."""
+        """Answer what is decided, and what has taken too long."""
         ctx = self._ctx
-        if ctx.lead.claimed and ctx.book.halt is not None and not ctx.book.halt.holds(ctx.generation):
-            ctx.record(HaltLifted(generation=ctx.generation, time_ms=ctx.exchange_ms))
         for waiting in list(self._waiting):
             lines = waiting.look()
             open_ = any(line.result is Result.UNKNOWN for line in lines)
@@ -175,24 +178,6 @@ class Commands:
             return Line(subject=market, result=Result.DONE, message=f"sold, {left}")
         text = f"not sold: {outcome} {code} {message}".rstrip() + f"; {left}"
         return Line(subject=market, result=Result.REFUSED, message=text)
-
-    # --- halt ---
-
-    def _halt(self, command: wire.Halt, token: int) -> None:
-        ctx = self._ctx
-        halt = HaltOrdered(
-            seen=ctx.generation,
-            until=max(command.generation, ctx.generation + 1),
-            by=command.by,
-            time_ms=ctx.exchange_ms,
-        )
-        if command.generation and ctx.generation >= command.generation:
-            self._answer(token, ())
-            return
-        ctx.halt = halt
-        if ctx.lead.claimed and not ctx.lead.released:
-            ctx.record(halt)
-        self._answer(token, ())
 
     # --- answers ---
 

@@ -45,12 +45,14 @@ class CommandDesk:
         feed: Callable[[Input], None],
         exchange: Callable[[], Exchange | None],
         build: Callable[[dict[str, Any]], Exchange],
+        others_may_send: Callable[[], bool],
     ) -> None:
         self._identity = identity
         self._pod = pod
         self._feed = feed
         self._exchange = exchange
         self._build = build
+        self._others_may_send = others_may_send
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._token = 0
 
@@ -123,17 +125,24 @@ class CommandDesk:
         """Cancel every open order of this account's, until none is left and none can come."""
         cancelled: dict[str, str] = {}
         began, reason = time.monotonic(), ""
+        stopped = None if self._others_may_send() else began
         while time.monotonic() - began < _SWEEP_S:
             try:
                 own = [o for o in await self._open_orders(exchange) if self._is_own(o)]
-                if not own and time.monotonic() - began >= _LATECOMERS_S:
+                if not own and stopped is not None and time.monotonic() - stopped >= _LATECOMERS_S:
                     return tuple(self._cancelled(cid, market) for cid, market in cancelled.items())
                 reason = await self._cancel_all(exchange, own, cancelled)
             except (SmartTradeError, TimeoutError) as error:
                 reason = str(error) or "timeout"
             await asyncio.sleep(_AGAIN_S)
+            if stopped is None and not self._others_may_send():
+                stopped = time.monotonic()
         done = tuple(self._cancelled(cid, market) for cid, market in cancelled.items())
-        return (*done, self._unknown(f"the exchange does not confirm that no own order is open: {reason}"))
+        if stopped is None:
+            text = "the halt is not in the account's log yet: a pod that it did not reach may trade on"
+        else:
+            text = f"the exchange does not confirm that no own order is open: {reason}"
+        return (*done, self._unknown(text))
 
     async def _cancel_all(
         self, exchange: Exchange, own: Iterable[OrderReport], cancelled: dict[str, str]

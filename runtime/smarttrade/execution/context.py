@@ -115,6 +115,8 @@ class Context:
     kill: bool = False
     refusal: str = ""
     halt: HaltOrdered | None = None
+    halt_written: HaltOrdered | None = None
+    """This pod's halt, once the log has had it."""
     preflight: tuple[Hold, ...] | None = None
     fingerprints: tuple[str, ...] = ()
     cleared: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ from smarttrade.execution.context import MARKETS_REFUSED, Context, Tuning
 from smarttrade.execution.decisions import Decisions
 from smarttrade.execution.fills import Fills
 from smarttrade.execution.guarding import Guarding
+from smarttrade.execution.halting import Halting
 from smarttrade.execution.lead import Leading
 from smarttrade.execution.orders import Order, OrderState, Purpose
 from smarttrade.execution.reconciliation import Reconciliation
@@ -67,7 +68,10 @@ class Core:
             ctx, self.decisions, self.accounting, self.cancelling, self.resting, self.guarding
         )
         self.reporting = Reporting(ctx, self.accounting)
-        self.commands = Commands(ctx, self.decisions, self.accounting, self.cancelling, self.resolution)
+        self.halting = Halting(ctx)
+        self.commands = Commands(
+            ctx, self.decisions, self.accounting, self.cancelling, self.resolution, self.halting
+        )
         self._dirty: set[str] = set()
         self._second_ms = self._clock_ms = self._filters_ms = 0.0
         self._batches = 0
@@ -107,6 +111,7 @@ class Core:
             fx.MarketsRefused: lambda event: ctx.problems.update({MARKETS_REFUSED: event.reason}),
             fx.PreflightRead: self._preflight,
             fx.CommandReceived: self._command,
+            fx.HaltHeard: self._halt_heard,
             fx.Tick: self._tick,
         }
 
@@ -121,6 +126,7 @@ class Core:
             return performed
         if ctx.lead.claimed:
             self._work()
+        self.halting.advance()
         self.commands.advance()
         self.decisions.answer()
         self.reporting.advance()
@@ -403,6 +409,10 @@ class Core:
 
     def _command(self, event: fx.CommandReceived) -> None:
         self.commands.receive(event)
+        self._all_dirty()
+
+    def _halt_heard(self, event: fx.HaltHeard) -> None:
+        self.halting.hear(event)
         self._all_dirty()
 
     def _tick(self, event: fx.Tick) -> None:

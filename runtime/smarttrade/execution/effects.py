@@ -14,7 +14,7 @@ import msgspec
 from smarttrade.api import TradingAccountSpec
 from smarttrade.exchange.reports import Balance, MarketFilters, OrderKind, OrderReport, TradeReport
 from smarttrade.execution.commands_wire import Answer, AnyCommand
-from smarttrade.execution.records import Batch
+from smarttrade.execution.records import Batch, HaltOrdered
 from smarttrade.execution.snapshot import Snapshot
 from smarttrade.execution.view import Hold
 from smarttrade.messages import (
@@ -248,6 +248,12 @@ class CommandReceived(_Input, frozen=True, kw_only=True):
     token: int
 
 
+class HaltHeard(_Input, frozen=True, kw_only=True):
+    """Another pod of the account was told to halt, and wants it in the log; it may not be there yet."""
+
+    halt: HaltOrdered
+
+
 class Tick(_Input, frozen=True, kw_only=True):
     """Time has passed: sent at the time that the last SetTimer named, and at least once a second."""
 
@@ -288,6 +294,7 @@ Input = (
     | MarketsRefused
     | PreflightRead
     | CommandReceived
+    | HaltHeard
     | Tick
 )
 
@@ -300,6 +307,14 @@ class _Effect(msgspec.Struct, frozen=True, kw_only=True):
 
 class Append(_Effect, frozen=True, kw_only=True):
     """Compare-and-swap append; answered by Appended or AppendFailed. At most one is in flight."""
+
+    batch: Batch
+    after: int
+    message_id: str
+
+
+class Fence(_Effect, frozen=True, kw_only=True):
+    """Append beside the leader, so that its own next append fails; what became of it is read in the log."""
 
     batch: Batch
     after: int
@@ -433,6 +448,7 @@ class Reload(_Effect, frozen=True, kw_only=True):
 
 Effect = (
     Append
+    | Fence
     | Send
     | SendPair
     | Query

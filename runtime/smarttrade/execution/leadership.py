@@ -23,13 +23,14 @@ from smarttrade.errors import BusError
 from smarttrade.execution import effects as fx
 from smarttrade.execution.core import Core
 from smarttrade.execution.errors import UnknownRecordError
-from smarttrade.execution.records import decode_batch, encode_batch
+from smarttrade.execution.records import HaltOrdered, decode_batch, encode_batch
 from smarttrade.execution.snapshot import decode_snapshot
 
 _FOLLOW_S = 1.0
 _RETRY_S = 0.2
 _ASIDE_S = 5.0
 _TRIES_PER_TTL = 10
+_HALT = b'"halt"'
 
 
 class Leadership:
@@ -121,6 +122,16 @@ class Leadership:
                 self.append_seconds(time.monotonic() - started)
                 self._end(core, fx.Appended(sequence=sequence))
             return
+
+    async def fence(self, effect: fx.Fence) -> None:
+        """Try once to write behind what this standby has read; the next attempt begins with what is there."""
+        try:
+            await self._log.append(
+                encode_batch(effect.batch), after=effect.after, message_id=effect.message_id
+            )
+        except (BusError, NatsError) as error:
+            self._logger.info("the halt is not in the log yet", reason=str(error))
+        self._wake.set()
 
     async def save(self, effect: fx.SaveSnapshot) -> None:
         """Store the snapshot and drop the log behind it, unless a newer leader's is there, or the log that it
@@ -218,9 +229,22 @@ class Leadership:
 
     async def _hint(self, message: Msg) -> None:
         self._wake.set()
+        core = self._core()
+        if _HALT in message.data and core.ctx.lead.claimed:
+            for halt in halts_of(message.data):
+                self._end(core, fx.HaltHeard(halt=halt))
 
     async def _lease_changed(self, value: object) -> None:
         self._held_seen_s = time.monotonic()
         if value is None:
             self._held_seen_s -= self.lease.ttl_s
             self._wake.set()
+
+
+def halts_of(payload: bytes) -> tuple[HaltOrdered, ...]:
+    """The halts in a log message; none in one that this version cannot read."""
+    try:
+        records = decode_batch(payload).records
+    except UnknownRecordError:
+        return ()
+    return tuple(record for record in records if isinstance(record, HaltOrdered))

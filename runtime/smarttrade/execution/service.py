@@ -84,7 +84,12 @@ class ExecutionService:
         self._halt_file = settings.command_socket.with_suffix(".halt")
         self._core.ctx.halt = self._kept = kept_halt(self._halt_file)
         self._desk = CommandDesk(
-            settings.identity, settings.pod, self.feed, lambda: self._exchange, self._exchange_of
+            settings.identity,
+            settings.pod,
+            self.feed,
+            lambda: self._exchange,
+            self._exchange_of,
+            self._others_may_send,
         )
         probes.ready("nats", ok=False, reason="connecting")
         probes.ready("log", ok=False, reason="not read yet")
@@ -188,6 +193,8 @@ class ExecutionService:
                 self._wake_at(effect.at_ms)
             case fx.Append():
                 self._spawn(leadership.append(effect, self._core))
+            case fx.Fence():
+                self._spawn(leadership.fence(effect))
             case fx.SaveSnapshot():
                 self._spawn(leadership.save(effect), "hand-over")
             case fx.ReleaseLease():
@@ -240,6 +247,13 @@ class ExecutionService:
     def _may_send(self) -> bool:
         held = self._leadership is not None and self._leadership.lease.held
         return held and self._core.ctx.halted is None
+
+    def _others_may_send(self) -> bool:
+        """Whether another pod may still trade on a log that does not have this pod's halt. Cut off from the
+        bus nothing can be known of that: then each pod is told by the command."""
+        ctx = self._core.ctx
+        written = ctx.halt is ctx.halt_written or ctx.halted is None
+        return self._bus is not None and ctx.bus_lost_ms is None and not written
 
     async def _control(self, control: messages.AccountControl) -> None:
         try:

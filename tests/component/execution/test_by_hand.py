@@ -315,11 +315,20 @@ async def test_a_halt_that_cannot_be_carried_out_says_that_it_is_not_known(user:
     assert len(ann.theatre.open_orders()) == 1
 
 
-async def test_a_pod_that_does_not_answer_is_named_and_the_other_cancels_for_it(user: Any) -> None:
+@pytest.mark.parametrize("unreachable", ["leader", "standby"])
+async def test_a_pod_that_does_not_answer_is_named_and_the_other_stops_it_and_cancels_for_it(
+    user: Any, unreachable: str
+) -> None:
     ann = await user(pods=("a", "b"))
+    leader = (await ann.theatre.leader()).name
+    out = leader if unreachable == "leader" else {"a": "b", "b": "a"}[leader]
     await bid(ann.theatre)
-    ann.node.pods["b"] = {"SMARTTRADE_COMMAND_SOCKET": "/nowhere"}
+    ann.node.pods[out] = {"SMARTTRADE_COMMAND_SOCKET": "/nowhere"}
     halted = await ann.smarttrade("halt", "alice")
     assert halted.code == 5, halted.output
-    assert "b: UNKNOWN" in halted.output
+    assert f"{out}: UNKNOWN" in halted.output
     assert ann.theatre.open_orders() == []
+    placed = ann.theatre.orders()
+    refused = await ann.theatre.target("1", ETH)
+    assert await ann.theatre.outcome(refused) == ("Denied", "StateHalted")
+    assert ann.theatre.orders() == placed

@@ -57,10 +57,12 @@ async def test_other_markets_go_on_while_one_waits_for_the_fate_of_an_order(stag
     await theatre.start("a")
     await theatre.leader()
     theatre.exchange.faults.inject("timeout-before", endpoint="POST /api/v3/order", times=1)
+    theatre.exchange.faults.inject("server-error", endpoint="GET /api/v3/order")
     held = await theatre.target("1", BTC)
     free = await theatre.target("1", ETH)
     assert await theatre.outcome(free) == ("Reached", "")
     assert not theatre.outcomes(held)
+    theatre.exchange.faults.clear()
     assert await theatre.outcome(held) == ("Reached", "")
     assert_holds(theatre, "1", BTC)
 

@@ -12,7 +12,7 @@ from smarttrade.execution import effects as fx
 from smarttrade.execution.commands_wire import Result
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.orders import OrderState
-from smarttrade.execution.records import HaltLifted, Instructed
+from smarttrade.execution.records import HaltLifted, HaltOrdered, Instructed
 from smarttrade.messages import EffectiveState, OrderStyle, Outcome, Side
 from tests.unit.execution.desk import BTC, ETH, Desk
 
@@ -293,3 +293,97 @@ def test_a_re_created_object_is_not_halted_by_what_was_said_to_the_old_one(desk:
     halt(desk, generation=7)
     desk.control(generation=1)
     assert desk.report_now().effective_state is EffectiveState.ACTIVE
+
+
+# --- a halt and the pods that it did not reach --------------------------------------------------------------
+
+
+def standby_of(leader: Desk) -> Desk:
+    standby = Desk("b", log=leader.log)
+    standby.control(generation=1)
+    standby.replay()
+    return standby
+
+
+def test_a_halted_standby_writes_the_halt_behind_what_it_has_read_so_that_the_leader_is_fenced(
+    desk: Desk,
+) -> None:
+    standby = standby_of(desk)
+    halt(standby)
+    [fence] = standby.take(fx.Fence)
+    assert fence.after == desk.log[-1][0]
+    desk.log.append((fence.after + 1, fence.batch))
+    desk.auto_ack = False
+    desk.decide("1")
+    [append] = desk.take(fx.Append)
+    assert append.after < desk.log[-1][0]
+    desk.feed(fx.AppendFailed(reason="somebody else wrote"))
+    assert desk.sends() == []
+    again = Desk("a", log=desk.log)
+    again.replay()
+    again.now_ms = desk.now_ms + 1_000
+    again.lead()
+    again.decide("1")
+    assert again.sends() == []
+    assert again.report_now().effective_state is EffectiveState.HALTED
+
+
+def test_a_halt_that_lost_the_race_for_the_log_is_written_behind_what_won_it(desk: Desk) -> None:
+    standby = standby_of(desk)
+    halt(standby)
+    [lost] = standby.take(fx.Fence)
+    bid(desk)
+    for sequence, batch in desk.log[lost.after :]:
+        standby.feed(fx.LogRead(sequence=sequence, batch=batch, live=True))
+    assert [fence.after for fence in standby.take(fx.Fence)][-1] == desk.log[-1][0]
+    standby.advance(300)
+    assert standby.take(fx.Fence)
+
+
+def test_a_leader_that_hears_of_a_halt_obeys_it_and_writes_it(desk: Desk) -> None:
+    cid, standby = bid(desk), standby_of(desk)
+    halt(standby)
+    [fence] = standby.take(fx.Fence)
+    [heard] = fence.batch.records
+    assert isinstance(heard, HaltOrdered)
+    desk.feed(fx.HaltHeard(halt=heard))
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [cid]
+    desk.decide("2", ETH)
+    assert desk.sends() == []
+    assert heard in desk.records()
+
+
+def test_a_halt_that_the_object_has_ended_is_not_obeyed_when_it_is_heard_late(desk: Desk) -> None:
+    standby = standby_of(desk)
+    halt(standby)
+    [fence] = standby.take(fx.Fence)
+    [heard] = fence.batch.records
+    desk.control(generation=2)
+    assert isinstance(heard, HaltOrdered)
+    desk.feed(fx.HaltHeard(halt=heard))
+    desk.decide("1")
+    assert len(desk.sends()) == 1
+
+
+def test_a_standby_that_is_late_does_not_write_again_what_was_lifted(desk: Desk) -> None:
+    standby = standby_of(desk)
+    halt(desk)
+    desk.control(generation=2)
+    for sequence, batch in desk.log:
+        standby.feed(fx.LogRead(sequence=sequence, batch=batch))
+    halt(standby)
+    standby.advance(1_000)
+    assert standby.core.ctx.halted is not None
+    assert standby.take(fx.Fence) == []
+
+
+def test_a_standby_that_was_cut_off_writes_its_halt_when_it_comes_to_lead(desk: Desk) -> None:
+    standby = standby_of(desk)
+    standby.feed(fx.BusDisconnected())
+    halt(standby)
+    standby.advance(1_000)
+    assert standby.take(fx.Fence) == []
+    standby.feed(fx.BusReconnected())
+    standby.take(fx.Fence)
+    standby.feed(fx.LeaseGained(until_ms=standby.now_ms + 700))
+    assert any(isinstance(record, HaltOrdered) for record in standby.records())
