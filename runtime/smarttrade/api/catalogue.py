@@ -10,7 +10,6 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import AfterValidator, Field, RootModel, ValidationError
 
 from smarttrade.api.load import describe
@@ -51,6 +50,8 @@ class Catalogue(RootModel[dict[str, dict[str, Endpoint]]]):
     @classmethod
     def load(cls, path: Path | str) -> Catalogue:
         """Read a YAML file; ConfigurationError names the entry that is wrong."""
+        import yaml  # containers are given their endpoint as JSON
+
         try:
             content: Any = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
             return cls.model_validate(content or {}, extra="forbid")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from smarttrade.api.account import API_VERSION, KIND, TradingAccount
@@ -22,6 +21,8 @@ def load_account(path_or_text: Path | str) -> TradingAccount:
     Raises:
         ConfigurationError: naming the file and every field that is wrong.
     """
+    import yaml  # containers read no manifests
+
     text, origin = _read(path_or_text)
     try:
         documents = [document for document in yaml.safe_load_all(text) if document]

@@ -1,5 +1,8 @@
 """`python -m smarttrade.evaluation`: the container that decides."""
 
+import smarttrade.process.lean  # noqa: F401 - before anything else
+
+# isort: split
 from smarttrade.evaluation.service import EvaluationService
 from smarttrade.process import run
 

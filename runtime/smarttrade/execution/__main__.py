@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import smarttrade.process.lean  # noqa: F401 - before anything else
+
+# isort: split
 from smarttrade.execution.service import ExecutionService
 from smarttrade.process import run
 

@@ -20,6 +20,7 @@ from smarttrade.monitoring.staleness import Judgement
 logger = structlog.get_logger()
 
 _CLOCK_S = 30.0
+_CLOCK_FIRST_S = 0.1
 _CLOCK_RETRY_S = 2.0
 _FIRST_SAMPLES = 3
 _OPEN_RETRY_S = 1.0
@@ -99,6 +100,8 @@ class Watchers:
             try:
                 if self._venue is None:
                     self._venue = await open_public(exchange, self._endpoint, symbols)
+                if self._clock_task is None:  # candles need the exchange's time, so it comes before them
+                    await self._sample(self._venue)
                     self._clock_task = asyncio.create_task(self._keep_time(self._venue))
                 elif set(symbols) - self._markets.keys():
                     await self._venue.load_markets({*symbols, *self._markets})
@@ -130,17 +133,20 @@ class Watchers:
 
     async def _keep_time(self, venue: PublicVenue) -> None:
         """Ask the exchange for its time: a few times at once, then every 30 s."""
-        taken = 0
+        taken, pause_s = 1, _CLOCK_FIRST_S
         while True:
-            pause_s = _CLOCK_S if taken >= _FIRST_SAMPLES else 0.1
+            await asyncio.sleep(pause_s)
             try:
-                sent_ms = monotonic_ms()
-                exchange_ms = await venue.fetch_time_ms()
-                self.clock.sample(sent_ms, exchange_ms, monotonic_ms())
+                await self._sample(venue)
                 taken += 1
+                pause_s = _CLOCK_FIRST_S if taken < _FIRST_SAMPLES else _CLOCK_S
             except VenueError as error:
                 logger.warning("the exchange's time is not known", error=str(error))
                 pause_s = _CLOCK_RETRY_S
-            self._metrics.clock_offset.set(self.clock.wall_offset_ms / 1000)
-            self._metrics.clock_error.set(self.clock.error_ms / 1000)
-            await asyncio.sleep(pause_s)
+
+    async def _sample(self, venue: PublicVenue) -> None:
+        sent_ms = monotonic_ms()
+        exchange_ms = await venue.fetch_time_ms()
+        self.clock.sample(sent_ms, exchange_ms, monotonic_ms())
+        self._metrics.clock_offset.set(self.clock.wall_offset_ms / 1000)
+        self._metrics.clock_error.set(self.clock.error_ms / 1000)

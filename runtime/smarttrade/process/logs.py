@@ -51,8 +51,6 @@ def configure_with(always: dict[str, Any], level: str = "info", stream: TextIO |
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # One line per request of the kubelet says nothing.
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
 
 
 def _shared_processors(always: dict[str, Any]) -> list[Any]:

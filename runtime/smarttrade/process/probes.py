@@ -6,11 +6,13 @@ bring them back but would drop what the process knows. Ready means that every na
 
 from __future__ import annotations
 
-from aiohttp import web
+from http import HTTPStatus
+
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from smarttrade.errors import ConfigurationError
+from smarttrade.process.http_server import Page, PageServer
 
 
 class Probes:
@@ -20,7 +22,7 @@ class Probes:
         self._port = port
         self._host = host
         self._conditions: dict[str, tuple[bool, str]] = {}
-        self._runner: web.AppRunner | None = None
+        self._server = PageServer({"/livez": _live, "/readyz": self._readiness, "/metrics": self._exposition})
         self.metrics = CollectorRegistry()
         ProcessCollector(registry=self.metrics)
         self._ready_gauge = Gauge(
@@ -39,47 +41,33 @@ class Probes:
 
     @property
     def bound_port(self) -> int:
-        if self._runner is None:
+        if self._server.port is None:
             raise ConfigurationError("the probes server has not been started")
-        port: int = self._runner.addresses[0][1]
-        return port
+        return self._server.port
 
     async def start(self) -> None:
         """ConfigurationError when the port is taken."""
-        application = web.Application()
-        application.add_routes(
-            [
-                web.get("/livez", _live),
-                web.get("/readyz", self._readiness),
-                web.get("/metrics", self._exposition),
-            ]
-        )
-        self._runner = web.AppRunner(application, access_log=None)
-        await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self._host, self._port).start()
+            await self._server.start(self._host, self._port)
         except OSError as error:
-            await self.stop()
             raise ConfigurationError(
                 f"SMARTTRADE_PORT={self._port} cannot be used: {error.strerror}"
             ) from error
 
     async def stop(self) -> None:
-        runner, self._runner = self._runner, None
-        if runner:
-            await runner.cleanup()
+        await self._server.stop()
 
-    async def _readiness(self, _: web.Request) -> web.Response:
+    def _readiness(self) -> Page:
         lines = [
             f"{'ok' if ok else 'not'} {name} {reason}".rstrip()
             for name, (ok, reason) in self._conditions.items()
         ]
-        return web.Response(status=200 if self.is_ready else 503, text="\n".join(lines) + "\n")
+        status = HTTPStatus.OK if self.is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return Page(("\n".join(lines) + "\n").encode(), status)
 
-    async def _exposition(self, _: web.Request) -> web.Response:
-        body = generate_latest(self.metrics)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    def _exposition(self) -> Page:
+        return Page(generate_latest(self.metrics), content_type=CONTENT_TYPE_LATEST)
 
 
-async def _live(_: web.Request) -> web.Response:
-    return web.Response(text="ok\n")
+def _live() -> Page:
+    return Page(b"ok\n")

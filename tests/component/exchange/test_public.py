@@ -1,4 +1,4 @@
-"""The public side of an exchange, against the simulated one: REST by ccxt, streams native and by ccxt.pro."""
+"""The public side of an exchange, against the simulated one: our own of Binance's protocol, and ccxt's."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -11,9 +11,9 @@ from picows import WSListener, WSMsgType, WSTransport, ws_create_server
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.errors import ConfigurationError, VenueError
 from smarttrade.exchange.binance_feed import BinanceFeed
+from smarttrade.exchange.binance_public import BinanceVenue
 from smarttrade.exchange.candle import VenueCandle
-from smarttrade.exchange.ccxt_feed import CcxtFeed
-from smarttrade.exchange.endpoints import create_exchange
+from smarttrade.exchange.ccxt_public import CcxtVenue
 from smarttrade.exchange.feed import MarketFeed
 from smarttrade.exchange.public import PublicVenue, open_public
 from smarttrade.monitoring.ticks import impossible_book
@@ -40,52 +40,74 @@ async def venue(exchange: Simulator) -> AsyncIterator[PublicVenue]:
     await made.close()
 
 
-async def test_only_the_own_markets_are_known(exchange: Simulator) -> None:
-    venue = await open_public("binance", endpoint(exchange), ["BTC/USDT", "XRP/USDT"])
+BUILDERS = {"native": BinanceVenue, "ccxt": CcxtVenue}
+
+
+@pytest.fixture(params=list(BUILDERS))
+def build(request: pytest.FixtureRequest) -> Callable[[Endpoint], PublicVenue]:
+    """Both ways to an exchange's public side must tell the same."""
+    return lambda at: BUILDERS[request.param]("binance", at)
+
+
+BuildVenue = Callable[[Endpoint], PublicVenue]
+
+
+async def test_only_the_own_markets_are_known(exchange: Simulator, build: BuildVenue) -> None:
+    venue = build(endpoint(exchange))
     try:
+        await venue.load_markets(["BTC/USDT", "XRP/USDT"])
         assert sorted(venue.symbols()) == ["BTC/USDT", "XRP/USDT"]
     finally:
         await venue.close()
 
 
-async def test_a_market_that_is_not_listed_is_named(exchange: Simulator) -> None:
-    with pytest.raises(ConfigurationError, match=r"no spot market NOPE/USDT: correct spec\.markets"):
-        await open_public("binance", endpoint(exchange), ["BTC/USDT", "NOPE/USDT"])
+async def test_a_market_that_is_not_listed_is_named(exchange: Simulator, build: BuildVenue) -> None:
+    venue = build(endpoint(exchange))
+    try:
+        with pytest.raises(ConfigurationError, match=r"no spot market NOPE/USDT: correct spec\.markets"):
+            await venue.load_markets(["BTC/USDT", "NOPE/USDT"])
+    finally:
+        await venue.close()
 
 
-async def test_an_exchange_that_does_not_answer_is_a_venue_error() -> None:
-    nowhere = Endpoint(rest="http://127.0.0.1:9", websocket="ws://127.0.0.1:9")
-    with pytest.raises(VenueError, match="cannot load the markets of binance"):
-        await open_public("binance", nowhere, ["BTC/USDT"])
+async def test_an_exchange_that_does_not_answer_is_a_venue_error(build: BuildVenue) -> None:
+    venue = build(Endpoint(rest="http://127.0.0.1:9", websocket="ws://127.0.0.1:9"))
+    try:
+        with pytest.raises(VenueError, match="cannot load the markets of binance"):
+            await venue.load_markets(["BTC/USDT"])
+    finally:
+        await venue.close()
 
 
-async def test_trades_quotes_and_time_by_rest(exchange: Simulator, venue: PublicVenue) -> None:
+async def test_trades_candles_quotes_and_time_by_rest(exchange: Simulator, build: BuildVenue) -> None:
     exchange.set_price("BTC/USDT", "60000")
-    [trade] = await venue.fetch_trades("BTC/USDT")
-    assert (trade.market, trade.price) == ("BTC/USDT", Decimal(60_000))
-    quote = await venue.fetch_quote("BTC/USDT", exchange.clock.now_ms)
-    assert quote.bid < 60_000 < quote.ask
-    assert abs(await venue.fetch_time_ms() - exchange.clock.now_ms()) < 5_000
+    venue = build(endpoint(exchange))
+    try:
+        await venue.load_markets(["BTC/USDT"])
+        [trade] = await venue.fetch_trades("BTC/USDT")
+        assert (trade.market, trade.price) == ("BTC/USDT", Decimal(60_000))
+        quote = await venue.fetch_quote("BTC/USDT", exchange.clock.now_ms)
+        assert quote.bid < 60_000 < quote.ask
+        assert quote.update_id > 0
+        candles = await venue.fetch_candles("BTC/USDT", "1m", trade.time_ms // 60_000 * 60_000, 10)
+        assert [(candle.close, candle.volume) for candle in candles] == [(60_000, trade.quantity)]
+        assert abs(await venue.fetch_time_ms() - exchange.clock.now_ms()) < 5_000
+        assert {"1s", "1m", "1d"} < set(venue.timeframes())
+        assert venue.consecutive_trade_ids == isinstance(venue, BinanceVenue)
+    finally:
+        await venue.close()
 
 
 OpenFeed = Callable[[], MarketFeed]
 
 
-@pytest.fixture(params=["native", "ccxt"])
-def open_feed(request: pytest.FixtureRequest, exchange: Simulator, venue: PublicVenue) -> OpenFeed:
+@pytest_asyncio.fixture(params=list(BUILDERS))
+async def open_feed(request: pytest.FixtureRequest, exchange: Simulator) -> AsyncIterator[OpenFeed]:
     """Both ways to a market's streams must tell the same."""
-
-    def by_ccxt() -> MarketFeed:
-        instance = create_exchange("binance", endpoint(exchange), {"number": str, "enableRateLimit": False})
-        instance.set_markets([venue.market("BTC/USDT")])
-        return CcxtFeed(instance, "BTC/USDT", exchange.clock.now_ms)
-
-    def native() -> MarketFeed:
-        feed = venue.open_feed("BTC/USDT", exchange.clock.now_ms)
-        assert isinstance(feed, BinanceFeed)
-        return feed
-
-    return native if request.param == "native" else by_ccxt
+    venue: PublicVenue = BUILDERS[request.param]("binance", endpoint(exchange))
+    await venue.load_markets(["BTC/USDT"])
+    yield lambda: venue.open_feed("BTC/USDT", exchange.clock.now_ms)
+    await venue.close()
 
 
 async def test_streams_share_one_connection_and_hear_its_pongs(

@@ -1,0 +1,69 @@
+"""The public side of any exchange that ccxt.pro knows: one instance for REST, one more for every feed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from smarttrade.api.catalogue import Endpoint
+from smarttrade.exchange.candle import VenueCandle
+from smarttrade.exchange.ccxt_feed import (
+    CcxtFeed,
+    best_of,
+    candle_from_ccxt,
+    quote_from_ccxt,
+    trade_from_ccxt,
+    translated,
+)
+from smarttrade.exchange.endpoints import create_exchange, load_own_markets
+from smarttrade.messages import Quote, Trade
+
+_STREAM_CONFIG = {"enableRateLimit": False, "number": str}
+
+
+class CcxtVenue:
+    """`PublicVenue` through ccxt. ConfigurationError for an exchange that it does not know."""
+
+    consecutive_trade_ids = False
+
+    def __init__(self, name: str, endpoint: Endpoint) -> None:
+        self.name = name
+        self._endpoint = endpoint
+        self._rest = create_exchange(name, endpoint, {"number": str})
+
+    async def load_markets(self, symbols: Collection[str]) -> None:
+        await load_own_markets(self._rest, symbols)
+
+    def timeframes(self) -> Collection[str]:
+        return tuple(self._rest.timeframes or {})
+
+    def symbols(self) -> Collection[str]:
+        return tuple(self._rest.markets or {})
+
+    def open_feed(self, symbol: str, now_ms: Callable[[], int]) -> CcxtFeed:
+        exchange = create_exchange(self.name, self._endpoint, _STREAM_CONFIG)
+        exchange.set_markets([self._rest.markets[symbol]])
+        return CcxtFeed(exchange, symbol, now_ms)
+
+    async def fetch_candles(
+        self, symbol: str, timeframe: str, since_ms: int, limit: int
+    ) -> list[VenueCandle]:
+        async with translated(f"{timeframe} candles of {symbol} by REST"):
+            rows = await self._rest.fetch_ohlcv(symbol, timeframe, since_ms, limit)
+        return [candle_from_ccxt(row) for row in rows]
+
+    async def fetch_trades(self, symbol: str, limit: int = 1000) -> list[Trade]:
+        async with translated(f"trades of {symbol} by REST"):
+            trades = await self._rest.fetch_trades(symbol, None, limit)
+        return [trade_from_ccxt(symbol, trade) for trade in trades]
+
+    async def fetch_quote(self, symbol: str, now_ms: Callable[[], int]) -> Quote:
+        async with translated(f"order book of {symbol} by REST"):
+            best = best_of(await self._rest.fetch_order_book(symbol, 5))
+            return quote_from_ccxt(symbol, best, now_ms())
+
+    async def fetch_time_ms(self) -> int:
+        async with translated(f"time of {self.name}"):
+            return int(await self._rest.fetch_time())
+
+    async def close(self) -> None:
+        await self._rest.close()
