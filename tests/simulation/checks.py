@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from smarttrade.exchange.reports import TradeReport, VenueStatus
 from smarttrade.execution import effects as fx
-from smarttrade.execution import records
+from smarttrade.execution import orders, records
 from smarttrade.execution.book import Book
 from smarttrade.execution.orders import Purpose
 from smarttrade.execution.targets import dead_band
@@ -78,6 +78,8 @@ class Checks:
                     self._intended(pod, record)
                 case records.FillRecorded():
                     self._counted(record)
+                case records.OrderMoved(code=orders.FORGOTTEN):
+                    self._world.coverage["order forgotten by the exchange"] += 1
                 case records.Breached():
                     self._world.coverage["log loss" if record.reason == "LogLost" else "breach"] += 1
                 case _:

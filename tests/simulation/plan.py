@@ -69,6 +69,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     daily_loss: str = "4000"
     older: tuple[int, ...] = ()
     """Pods that run the version before this one."""
+    forgets_after_ms: int = 0
+    """For how long the exchange knows an order that ended without a fill; 0: for ever."""
 
 
 STEP_MS = 4_000
@@ -128,6 +130,7 @@ def build_plan(seed: int) -> Plan:
         default_guard=draw.choice(((0, 0, 0), (0, 0, 0), (0, 0, 0), (6, 0, 0), (0, 9, 4), (7, 8, 0))),
         daily_loss=draw.choice(("4000", "4000", "2")),
         older=older,
+        forgets_after_ms=random.Random(seed * 31 + 5).choice((0, 0, 1_000)),
     )
 
 

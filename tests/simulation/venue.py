@@ -70,6 +70,7 @@ class Resident:
     pair: Resident | None = None
     waiting: bool = False
     """A stop whose price was not reached yet."""
+    ended_ms: float = 0.0
 
     @property
     def remaining(self) -> Decimal:
@@ -96,6 +97,8 @@ class Venue:
         self._draw = draw
         self.partial = partial
         self.moves = True
+        self.forgets_after_ms = float("inf")
+        """For how long an order that ended without a fill is still known."""
         self.by_id: dict[str, Resident] = {}
         self.by_cid: dict[str, list[Resident]] = {}
         self.position: dict[str, Decimal] = dict.fromkeys(MARKETS, ZERO)
@@ -159,11 +162,17 @@ class Venue:
 
     def find(self, cid: str) -> Resident | None:
         """What a query by client id sees: the newest of the id, once it is visible."""
-        seen = [r for r in self.by_cid.get(cid, []) if r.visible_ms <= self._clockwork.now_ms]
+        seen = [r for r in self.by_cid.get(cid, []) if self._is_visible(r)]
         return seen[-1] if seen else None
 
     def visible(self) -> list[Resident]:
-        return [r for r in self.by_id.values() if r.visible_ms <= self._clockwork.now_ms]
+        return [r for r in self.by_id.values() if self._is_visible(r)]
+
+    def _is_visible(self, resident: Resident) -> bool:
+        now_ms = self._clockwork.now_ms
+        ended_empty = resident.status is not VenueStatus.OPEN and not resident.filled
+        forgotten = ended_empty and now_ms - resident.ended_ms > self.forgets_after_ms
+        return resident.visible_ms <= now_ms and not forgotten
 
     def report(self, resident: Resident, trades: tuple[TradeReport, ...] = ()) -> OrderReport:
         sent = resident.sent
@@ -289,5 +298,7 @@ class Venue:
         self._tell(resident, trade)
 
     def _tell(self, resident: Resident, trade: TradeReport | None) -> None:
+        if resident.status is not VenueStatus.OPEN:
+            resident.ended_ms = self._clockwork.now_ms
         for watcher in self.watchers:
             watcher(resident, trade)

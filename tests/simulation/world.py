@@ -73,6 +73,8 @@ class World:
         self.draw = random.Random(plan.seed * 7919 + 1)
         self.clockwork = Clockwork()
         self.venue = Venue(self.clockwork, self.draw, plan.partial)
+        if plan.forgets_after_ms:
+            self.venue.forgets_after_ms = plan.forgets_after_ms
         self.journal, self.lease = Journal(), LeaseKey()
         self.journal.fenced = safeguards.fenced
         self.markets = MARKETS

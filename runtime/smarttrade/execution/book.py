@@ -16,7 +16,14 @@ from smarttrade.execution.equity import LossRecord, LossState, fold
 from smarttrade.execution.errors import ReusedClientOrderIdError
 from smarttrade.execution.ledger import Ledger
 from smarttrade.execution.orders import Order, OrderState, Purpose
-from smarttrade.execution.snapshot import HighWater, MarketBook, Plan, Snapshot, version_of
+from smarttrade.execution.snapshot import (
+    SNAPSHOT_VERSION,
+    HighWater,
+    MarketBook,
+    Plan,
+    Snapshot,
+    version_of,
+)
 from smarttrade.messages import Decision, Outcome, RestingOrders, Side, Target
 
 KEPT_ENDED = 500
@@ -94,8 +101,9 @@ class Book:
 
     def snapshot(self, sequence: int, batch_id: str = "") -> Snapshot:
         newer = self.restoring or bool(self.not_before_ms) or self.halt is not None
+        least = version_of(self.markets.values(), self.orders.values(), newer=newer)
         return Snapshot(
-            v=version_of(self.markets.values(), self.orders.values(), newer=newer),
+            v=SNAPSHOT_VERSION if self.ledger.has_forgotten else least,
             sequence=sequence,
             batch_id=batch_id,
             restoring=self.restoring,
@@ -292,11 +300,14 @@ class Book:
 
     def _fill_recorded(self, record: records.FillRecorded) -> None:
         fill = record.fill
+        order = self.orders.get(fill.client_order_id)
+        if order is not None and fill.trade_id in order.trades:
+            return
         if self.ledger.apply(fill, record.fee_value) is None:
             return
         self.fills += 1
-        order = self.orders.get(fill.client_order_id)
         if order is not None:
+            order.trades.append(fill.trade_id)
             order.recorded += fill.quantity
             self._count_filled(order, order.recorded)
             self._settle(order)
@@ -338,6 +349,7 @@ class Book:
             self._unsettled[order.cid] = order
             return
         self._unsettled.pop(order.cid, None)
+        order.trades = []
         if len(self.orders) > len(self._unsettled) + 2 * KEPT_ENDED:
             self._forget_ended()
 
@@ -347,7 +359,8 @@ class Book:
             del self._groups[order.group]
 
     def _forget_ended(self) -> None:
-        ended = [order for order in self.orders.values() if order.settled]
+        """Those that a person resolved stay: only so are their trades known to be counted. They are few."""
+        ended = [order for order in self.orders.values() if order.settled and not order.told_by_hand]
         for order in ended[:-KEPT_ENDED]:
             del self.orders[order.cid]
             if order.group:

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from smarttrade.exchange.reports import OrderKind
 from smarttrade.execution.context import Context
 from smarttrade.execution.effects import Cancel, Query
-from smarttrade.execution.orders import Order, OrderState
+from smarttrade.execution.orders import ON_BOOK, Order, OrderState
+from smarttrade.execution.resolution import Resolution
 
 _AGAIN_MS = 1_000.0
 
@@ -19,8 +20,9 @@ _AGAIN_MS = 1_000.0
 class Cancelling:
     """Requests cancels, and repeats them until the order has ended."""
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, resolution: Resolution) -> None:
         self._ctx = ctx
+        self._resolution = resolution
 
     def request(self, order: Order) -> None:
         """Cancel a resting order, at most once in a while."""
@@ -64,7 +66,9 @@ class Cancelling:
             return
         self._ctx.cancelling[cid] = self._ctx.now_ms + self._ctx.tuning.query_backoff_ms
         self._ctx.wake_at(self._ctx.cancelling[cid])
-        if gone:
+        if gone and order.state in ON_BOOK:
+            self._resolution.miss(order)
+        elif gone:
             self._ctx.emit(Query(cid=cid, market=order.market, order_id=order.order_id))
 
     def forget_ended(self) -> None:

@@ -29,12 +29,15 @@ class Holdings:
         self._resolution = resolution
 
     def resolve(self, command: wire.ResolveOrder) -> Line:
-        """End an order of unknown fate on somebody's word."""
+        """End an order on somebody's word, where the exchange does not tell what became of it."""
         order = self._ctx.book.orders.get(command.order)
         refusal = self._resolve_refusal(command, order)
         if refusal or order is None:
             return Line(subject=command.order, result=Result.REFUSED, message=refusal)
-        if not command.filled:
+        if not command.filled and order.state is not OrderState.UNKNOWN:
+            self._resolution.forgotten(order)
+            text = f"taken for ended, {order.recorded:f} filled; what the exchange shows beyond that counts"
+        elif not command.filled:
             self._resolution.void(order, RESOLVED_BY_HAND)
             text = "taken for never placed; if the exchange shows it after all, its fills count and are told"
         else:
@@ -46,18 +49,28 @@ class Holdings:
         ctx = self._ctx
         if order is None:
             return "not an order in this account's log; `smarttrade orders` lists them"
-        if order.state is not OrderState.UNKNOWN:
-            return f"its fate is known: {order.state}; only orders in state Unknown are resolved by hand"
+        if not self._in_doubt(order):
+            return f"its fate is known: {order.state}; only what the exchange does not tell is resolved so"
         if not self._resolution.could_not_arrive_any_more(order, ctx.now_ms):
             return "the exchange may still show it: its hold has not surely passed; repeat in some seconds"
         if command.filled is not None and not 0 <= command.filled <= order.quantity:
             return f"--filled {command.filled:f} is not between 0 and the order's quantity {order.quantity:f}"
+        least = order.filled if order.ended else order.recorded
+        if (command.filled or order.recorded) < least:
+            return f"the exchange has told of {least:f} filled: give at least that with --filled"
         if command.price is not None and command.price <= 0:
             return f"--price {command.price:f} must be above 0"
         return ""
 
+    def _in_doubt(self, order: Order) -> bool:
+        """Unknown, or not known to the exchange any more, or ended with fills whose trades do not come."""
+        sought = order.cid in self._ctx.probes
+        return order.state is OrderState.UNKNOWN or sought or (order.ended and not order.settled)
+
     def _take_filled(self, order: Order, quantity: Decimal, price: Decimal) -> None:
         state = OrderState.FILLED if quantity == order.quantity else OrderState.CANCELED
+        counted = order.recorded
+        state = order.state if order.ended else state
         self._ctx.record(
             OrderMoved(
                 cid=order.cid,
@@ -68,7 +81,8 @@ class Holdings:
                 code=RESOLVED_BY_HAND,
             )
         )
-        self._count(order.market, order.side, quantity, price, order)
+        if quantity > counted:
+            self._count(order.market, order.side, quantity - counted, price, order)
 
     def adopt(self, command: wire.AdoptHolding) -> Line:
         """Bring the ledger in line with holdings that came or went outside of this account's orders."""

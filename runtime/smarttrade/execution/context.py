@@ -79,13 +79,14 @@ class Lead:
 
 @dataclass(slots=True)
 class Probe:
-    """The search for one order whose fate is unknown."""
+    """The search for one order whose fate is unknown; `accepted`: the exchange knew it once."""
 
     since_ms: Milliseconds
     next_ms: Milliseconds
     backoff_ms: Milliseconds
     misses: int = 0
     asking: bool = False
+    accepted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

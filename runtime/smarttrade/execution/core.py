@@ -57,11 +57,11 @@ class Core:
         self.switch = Switch(ctx)
         self.fills = Fills(ctx, self.switch)
         self.decisions = Decisions(ctx)
-        self.cancelling = Cancelling(ctx)
         self.resolution = Resolution(ctx, self.fills)
+        self.cancelling = Cancelling(ctx, self.resolution)
         self.leading = Leading(ctx, self.resolution)
         self.restoring = Restoring(ctx, self.fills)
-        self.reconciliation = Reconciliation(ctx, self.fills, self.leading, self.restoring)
+        self.reconciliation = Reconciliation(ctx, self.fills, self.leading, self.resolution, self.restoring)
         self.resting = Resting(ctx, self.decisions, self.accounting, self.cancelling)
         self.guarding = Guarding(ctx, self.decisions, self.accounting, self.cancelling, self.resting)
         self.working = Working(

@@ -188,21 +188,32 @@ def _zone(time_zone: str) -> ZoneInfo:
 
 
 def _breaches(state: LossState, valuation: Valuation, risk: Risk, now_ms: int) -> list[LossRecord]:
-    if state.breach is not None:
-        return []
     loss = state.daily_loss(valuation.pnl)
     drawdown = state.drawdown(valuation.allocation, valuation.pnl)
-    if loss >= risk.max_daily_loss:
-        return [_breach("DailyLoss", risk, now_ms)]
-    if drawdown >= risk.max_drawdown:
-        return [_breach("Drawdown", risk, now_ms)]
-    return []
+    if loss < risk.max_daily_loss and drawdown < risk.max_drawdown:
+        return []
+    if state.breach is not None:
+        return _tightened(state.breach, risk)
+    return [_breach("DailyLoss" if loss >= risk.max_daily_loss else "Drawdown", risk, now_ms)]
+
+
+def _tightened(breach: BreachState, risk: Risk) -> list[LossRecord]:
+    """A limit that is broken while another breach stands: the account stays as closed as either asks."""
+    effect = stricter(breach.effect, EffectiveState(risk.on_breach))
+    if effect is breach.effect:
+        return []
+    return [Breached(id=breach.id, reason=breach.reason, effect=effect, time_ms=breach.time_ms)]
 
 
 def _breach(reason: str, risk: Risk, now_ms: int) -> Breached:
     return Breached(
         id=breach_id(reason, now_ms), reason=reason, effect=EffectiveState(risk.on_breach), time_ms=now_ms
     )
+
+
+def stricter(known: EffectiveState | None, wanted: EffectiveState) -> EffectiveState:
+    """The effect of a breach that takes the place of another: it never loosens what holds."""
+    return wanted if known is None else max(known, wanted, key=list(EffectiveState).index)
 
 
 def breach_id(reason: str, time_ms: int) -> str:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import islice
 
-from smarttrade.exchange.reports import OrderReport, TradeReport
+import msgspec
+
+from smarttrade.exchange.reports import OrderReport, TradeReport, VenueStatus
 from smarttrade.execution.context import Context
-from smarttrade.execution.effects import FetchTrades, Publish
-from smarttrade.execution.ledger import ForgottenTradeError, value_fee
+from smarttrade.execution.effects import Cancel, FetchTrades, Publish
+from smarttrade.execution.ledger import value_fee
 from smarttrade.execution.orders import (
-    RESOLVED_BY_HAND,
+    FORGOTTEN,
     Order,
     OrderState,
     Purpose,
@@ -26,6 +29,8 @@ from smarttrade.execution.switch import Switch
 from smarttrade.messages import Fill
 
 _AGAIN_MS = 1_000.0
+_AT_ONCE = 20
+"""A restored history may lack the trades of a thousand orders; the allowance is for cancels too."""
 
 
 class Fills:
@@ -42,9 +47,11 @@ class Fills:
         order = book.orders.get(report.client_order_id) or book.by_order_id(report.market, report.order_id)
         if order is None or not self._ctx.lead.claimed:
             return None
-        if order.code == RESOLVED_BY_HAND and order.state is not OrderState.VOID:
+        if order.told_by_hand:
             self._contradicted(order, report)
             return order
+        if order.code == FORGOTTEN and report.status is VenueStatus.OPEN:
+            self._reappeared(order)
         state = state_from_venue(order, report.status, report.filled)
         if state is not None and self._news(order, state, report):
             self._move(order, state, report)
@@ -55,17 +62,40 @@ class Fills:
         """Count trades of own orders; others are somebody else's."""
         if not self._ctx.lead.claimed:
             return
+        told: dict[str, dict[str, Decimal]] = {}
         for trade in sorted(trades, key=lambda trade: trade.time_ms):
             order = self._ctx.book.by_order_id(trade.market, trade.order_id)
-            if order is not None and not self._ctx.book.ledger.knows(trade.market, trade.trade_id):
+            if order is None or order.told_by_hand:
+                continue
+            told.setdefault(order.cid, {})[trade.trade_id] = trade.quantity
+            if not self._is_counted(order, trade):
                 self._count(order, trade)
+        for cid, quantities in told.items():
+            self._compare(self._ctx.book.orders.get(cid), sum(quantities.values(), Decimal(0)))
+
+    def _is_counted(self, order: Order, trade: TradeReport) -> bool:
+        """An order that may have more fills knows its trades; of a settled one, old trades are counted."""
+        ledger = self._ctx.book.ledger
+        if trade.trade_id in order.trades:
+            return True
+        if order.settled:
+            return ledger.may_have_counted(trade.market, trade.trade_id, trade.time_ms)
+        return ledger.knows(trade.market, trade.trade_id)
+
+    def _compare(self, order: Order | None, told: Decimal) -> None:
+        """Trades that were taken for counted, because they are old, must be within what was."""
+        if order is not None and told > order.recorded:
+            self._ctx.problems["ForgottenTrade"] = (
+                f"the exchange tells of {told:f} filled by order {order.cid} of {order.market}, the ledger "
+                f"of {order.recorded:f}, too long ago to say which: compare the position, adopt the rest"
+            )
 
     def chase(self) -> None:
         """Ask for trades that the exchange counted and nobody delivered."""
         ctx = self._ctx
         missing = {o.cid: o for o in ctx.book.unsettled() if o.order_id and o.filled > o.recorded}
         self._ask_ms = {cid: at for cid, at in self._ask_ms.items() if cid in missing}
-        for cid, order in missing.items():
+        for cid, order in islice(missing.items(), _AT_ONCE):
             due = self._ask_ms.setdefault(cid, ctx.now_ms + ctx.tuning.trades_wait_ms)
             if ctx.now_ms >= due:
                 ctx.emit(FetchTrades(market=order.market, order_id=order.order_id))
@@ -74,12 +104,25 @@ class Fills:
 
     def _contradicted(self, order: Order, report: OrderReport) -> None:
         """What a person has told of an order counts already; counting the exchange's trades too would double
-        it."""
+        it. Its id there is kept, so that they are not taken for somebody else's."""
+        if report.order_id and not order.order_id:
+            self._move(order, order.state, msgspec.structs.replace(report, filled=order.filled))
         if report.filled != order.filled:
             self._ctx.problems["ResolvedOrderDiffers"] = (
                 f"order {order.cid} was resolved by hand as filled {order.filled:f}, the exchange says "
                 f"{report.filled:f}: `smarttrade adopt {order.market} --quantity DIFFERENCE` sets it right"
             )
+
+    def _reappeared(self, order: Order) -> None:
+        """It ended in the log because the exchange had not known it; open after all, it must go."""
+        ctx = self._ctx
+        ctx.problems["ForgottenOrderAppeared"] = (
+            f"order {order.cid} of {order.market} was not known to the exchange and is open: it is being "
+            "cancelled, what it fills counts"
+        )
+        if ctx.now_ms >= ctx.cancelling.get(order.cid, 0.0):
+            ctx.cancelling[order.cid] = ctx.now_ms + _AGAIN_MS
+            ctx.emit(Cancel(cid=order.cid, market=order.market, order_id=order.order_id))
 
     def _news(self, order: Order, state: OrderState, report: OrderReport) -> bool:
         return state is not order.state or report.filled > order.filled or not order.order_id
@@ -125,11 +168,7 @@ class Fills:
             time_ms=trade.time_ms,
         )
         before = self._ctx.book.ledger.holding(fill.market).realized_pnl
-        try:
-            self._ctx.record(FillRecorded(fill=fill, fee_value=self._fee_value(fill)), Publish(message=fill))
-        except ForgottenTradeError as error:
-            self._ctx.problems["ForgottenTrade"] = str(error)
-            return
+        self._ctx.record(FillRecorded(fill=fill, fee_value=self._fee_value(fill)), Publish(message=fill))
         self._note_loss(fill, before)
 
     def _note_loss(self, fill: Fill, before: Decimal) -> None:

@@ -6,27 +6,25 @@ loses money over many partial exits. Every fee is realised when it is paid, what
 one in the base asset also takes from the position. So for any mark price,
 realised + unrealised = cash received - cash paid + position x mark, exactly (up to the fee's own rounding).
 
-A trade counts once. Trade ids are remembered until `forget` says that nothing as old can come any more;
-a trade from before that is refused rather than guessed at.
+A trade counts once. The ids of the newest `KEPT_TRADES` are remembered, which bounds a snapshot; of an older
+one only its time tells that it may have been counted (`may_have_counted`). An order keeps the ids of its own
+trades for as long as it may still have more.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from decimal import Context, Decimal
 
 import msgspec
 
-from smarttrade.execution.errors import ExecutionError
 from smarttrade.messages import Fill, Side
 
 ZERO = Decimal(0)
+KEPT_TRADES = 5_000
 _EXACT = Context(prec=60)
 _FINEST = Decimal(1).scaleb(-18)
-
-
-class ForgottenTradeError(ExecutionError):
-    """A trade is so old that the ledger no longer knows whether it was counted."""
 
 
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +48,8 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerState(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole ledger, as it stands in a snapshot of the log. `trades` maps market to trade id to time."""
+    """The whole ledger, as it stands in a snapshot of the log. `trades` maps market to trade id to time; ids
+    from before `forgotten_before_ms` may be missing."""
 
     holdings: dict[str, Holding] = {}
     trades: dict[str, dict[str, int]] = {}
@@ -76,7 +75,14 @@ class Ledger:
         state = state or LedgerState()
         self._holdings = dict(state.holdings)
         self._trades = {market: dict(trades) for market, trades in state.trades.items()}
+        self._order = deque(
+            sorted(
+                ((market, trade) for market, trades in self._trades.items() for trade in trades),
+                key=lambda each: self._trades[each[0]][each[1]],
+            )
+        )
         self._forgotten_before_ms = state.forgotten_before_ms
+        self._forget()
 
     def state(self) -> LedgerState:
         return LedgerState(
@@ -109,20 +115,25 @@ class Ledger:
         """Whether the trade was counted already."""
         return trade_id in self._trades.get(market, {})
 
+    def may_have_counted(self, market: str, trade_id: str, time_ms: int) -> bool:
+        """Whether the trade was counted, as far as is known: of one that is older than what is remembered it
+        is not."""
+        return time_ms < self._forgotten_before_ms or self.knows(market, trade_id)
+
+    @property
+    def has_forgotten(self) -> bool:
+        return self._forgotten_before_ms > 0
+
     def apply(self, fill: Fill, fee_value: Decimal) -> Applied | None:
         """Count one fill; None if it was counted before.
 
-        `fee_value` is the fee in the quote asset at fill time (see `value_fee`). ForgottenTradeError
-        if the trade is older than what `forget` dropped.
+        `fee_value` is the fee in the quote asset at fill time (see `value_fee`).
         """
         if self.knows(fill.market, fill.trade_id):
             return None
-        if fill.time_ms < self._forgotten_before_ms:
-            raise ForgottenTradeError(
-                f"trade {fill.trade_id} of {fill.market} at {fill.time_ms} is older than the ledger recalls, "
-                f"{self._forgotten_before_ms}: compare the position with the exchange, adopt the difference"
-            )
         self._trades.setdefault(fill.market, {})[fill.trade_id] = fill.time_ms
+        self._order.append((fill.market, fill.trade_id))
+        self._forget()
         before = self.holding(fill.market)
         after, applied = _count(before, fill, fee_value)
         self._holdings[fill.market] = after
@@ -132,15 +143,11 @@ class Ledger:
         """Take a holding into the ledger at `price`, without cash and without a trade."""
         self._holdings[market], _ = _move(self.holding(market), quantity, price)
 
-    def forget(self, before_ms: int) -> None:
-        """Drop the ids of trades older than an exchange time before which nothing new can be reported."""
-        if before_ms <= self._forgotten_before_ms:
-            return
-        self._forgotten_before_ms = before_ms
-        self._trades = {
-            market: {trade: time for trade, time in trades.items() if time >= before_ms}
-            for market, trades in self._trades.items()
-        }
+    def _forget(self) -> None:
+        while len(self._order) > KEPT_TRADES:
+            market, trade = self._order.popleft()
+            before_ms = self._trades[market].pop(trade) + 1
+            self._forgotten_before_ms = max(self._forgotten_before_ms, before_ms)
 
 
 def value_fee(fill: Fill, prices: Mapping[str, Decimal]) -> Decimal | None:

@@ -33,6 +33,8 @@ class OrderState(StrEnum):
 
 RESOLVED_BY_HAND = "ResolvedByHand"
 """The code of an order whose fate a person has told."""
+FORGOTTEN = "Forgotten"
+"""The code of an accepted order that the exchange knows no more: it forgets what ended unfilled."""
 
 
 class Purpose(StrEnum):
@@ -51,7 +53,8 @@ class Purpose(StrEnum):
 
 
 _S = OrderState
-_LIVE = {_S.NEW, _S.PARTIALLY_FILLED, _S.PENDING_CANCEL}
+ON_BOOK = (_S.NEW, _S.PARTIALLY_FILLED, _S.PENDING_CANCEL)
+_LIVE = set(ON_BOOK)
 _ENDED = {_S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED, _S.VOID}
 _LEGAL: dict[OrderState, set[OrderState]] = {
     _S.PENDING_NEW: _LIVE | _ENDED | {_S.UNKNOWN},
@@ -76,7 +79,8 @@ _FROM_VENUE = {
 class Order(msgspec.Struct, kw_only=True):
     """One own order. `filled` is what the exchange says, `recorded` what the ledger has as fills.
 
-    `trigger` is a stop's price; orders of one `group` cancel one another at the exchange.
+    `trigger` is a stop's price; orders of one `group` cancel one another at the exchange. `trades` are the
+    ids of what was recorded, until all is.
     """
 
     cid: str
@@ -99,6 +103,7 @@ class Order(msgspec.Struct, kw_only=True):
     code: str = ""
     trigger: Decimal | None = None
     group: str = ""
+    trades: list[str] = []
 
     @property
     def ended(self) -> bool:
@@ -108,6 +113,11 @@ class Order(msgspec.Struct, kw_only=True):
     def settled(self) -> bool:
         """Ended, and every fill that the exchange counts is in the ledger."""
         return self.ended and self.recorded >= self.filled
+
+    @property
+    def told_by_hand(self) -> bool:
+        """Whether a person has told what it filled: the exchange's trades of it count already."""
+        return self.code == RESOLVED_BY_HAND and self.state is not OrderState.VOID
 
     @property
     def exposure(self) -> Decimal:

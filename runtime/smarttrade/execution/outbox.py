@@ -3,12 +3,18 @@
 The log's compare-and-swap names the last sequence, so at most one append can be in flight. Records that
 come up meanwhile wait and go together. What depends on a record (an order, a reply) is released by its
 acknowledgement, never earlier: an order that the log does not know would be lost by a crash.
+
+A message of the bus has a largest size. What one step decides stays far below it, but for a history that is
+restored: that goes in parts, and what waits for it waits for the last of them.
 """
 
 from __future__ import annotations
 
 from smarttrade.execution.effects import Append, Effect
 from smarttrade.execution.records import AnyRecord, Batch, version_of
+
+LARGEST = 500
+"""Records of one append: below the 1 MiB of a message, whatever they are."""
 
 
 class Outbox:
@@ -45,8 +51,10 @@ class Outbox:
         does not."""
         if self._in_flight is not None or not self._records:
             return None
-        self._in_flight, records = self._effects, tuple(self._records)
-        self._records, self._effects = [], []
+        records, self._records = tuple(self._records[:LARGEST]), self._records[LARGEST:]
+        self._in_flight = []
+        if not self._records:
+            self._in_flight, self._effects = self._effects, []
         self._flights += 1
         self._in_flight_id = f"{holder}-{epoch}-{claimed_ms}-{self.sequence}-{self._flights}"
         batch = Batch(

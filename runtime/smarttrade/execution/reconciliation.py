@@ -11,24 +11,27 @@ from collections.abc import Iterable
 
 from smarttrade.exchange.reports import OrderReport
 from smarttrade.execution.context import Context
-from smarttrade.execution.effects import AccountRead, HistoryRead, Query, ReadAccount
+from smarttrade.execution.effects import AccountRead, HistoryRead, ReadAccount
 from smarttrade.execution.fills import Fills
 from smarttrade.execution.identifiers import is_own, is_tagged
 from smarttrade.execution.lead import Leading
-from smarttrade.execution.orders import Order, OrderState
+from smarttrade.execution.orders import ON_BOOK, Order
+from smarttrade.execution.resolution import Resolution
 from smarttrade.execution.restoring import Restoring
 
 EXCHANGE_UNREACHABLE = "ExchangeUnreachable"
 _RETRY_MS = 1_000.0
-_ON_BOOK = (OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.PENDING_CANCEL)
 
 
 class Reconciliation:
     """Open orders, recent trades and wallet against the book."""
 
-    def __init__(self, ctx: Context, fills: Fills, leading: Leading, restoring: Restoring) -> None:
+    def __init__(
+        self, ctx: Context, fills: Fills, leading: Leading, resolution: Resolution, restoring: Restoring
+    ) -> None:
         self._ctx = ctx
         self._fills = fills
+        self._resolution = resolution
         self._leading = leading
         self._restoring = restoring
         self._next_ms = 0.0
@@ -102,9 +105,16 @@ class Reconciliation:
         """Orders that the book holds for open and the exchange did not list have ended: ask how."""
         listed = {report.order_id for report in account.orders}
         for order in self._ctx.book.unsettled():
-            if order.state in _ON_BOOK and order.order_id not in listed:
+            if order.order_id in listed:
+                self._resolution.listed(order)
+            elif order.state in ON_BOOK and not self._younger(order, account):
                 self.differences += 1
-                self._ctx.emit(Query(cid=order.cid, market=order.market, order_id=order.order_id))
+                self._resolution.miss(order)
+
+    def _younger(self, order: Order, account: AccountRead) -> bool:
+        """Whether the list may have been made before the order was there."""
+        known_ms = self._ctx.known_ms.get(order.cid)
+        return known_ms is not None and known_ms > account.asked_ms
 
     def _wallet(self) -> None:
         """The ledger's position must be in the wallet, unless something is under way."""

@@ -204,6 +204,8 @@ class Reporting:
             "ExchangeUnreachable",
             "SharedExchangeAccount",
             "VoidedOrderAppeared",
+            "ForgottenOrderAppeared",
+            "ResolvedOrderDiffers",
             "ForgottenTrade",
         ):
             if problem in ctx.problems:

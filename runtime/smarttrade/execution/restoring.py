@@ -6,6 +6,9 @@ own orders and their fills is taken over; which decisions were acted on, what pr
 losses were counted is gone. So nothing that was decided on earlier events is executed, and the account is
 Paused, as if a limit were broken, until the owner has looked: losses then count from that moment.
 
+The loss is recorded before what it brings back, which may be many records: whoever goes on in the middle of
+them has to know of it.
+
 Trades carry no client id: whose they are is told by the order list, asked for when a trade has an order
 that nobody knows. What bites: ended orders are forgotten after a while, so only one that is open, or has a
 trade that was never counted, proves a loss.
@@ -19,7 +22,7 @@ from smarttrade.exchange.reports import OrderReport, TradeReport, VenueStatus
 from smarttrade.execution.book import KEPT_ENDED
 from smarttrade.execution.context import Context
 from smarttrade.execution.effects import HistoryRead, ReadHistory
-from smarttrade.execution.equity import breach_id
+from smarttrade.execution.equity import breach_id, stricter
 from smarttrade.execution.fills import Fills
 from smarttrade.execution.identifiers import is_own
 from smarttrade.execution.records import Breached, HistoryRestored, OrderAdopted
@@ -58,7 +61,7 @@ class Restoring:
             for trade in trades
             if trade.order_id not in self._strangers
             and book.by_order_id(trade.market, trade.order_id) is None
-            and not book.ledger.knows(trade.market, trade.trade_id)
+            and not book.ledger.may_have_counted(trade.market, trade.trade_id, trade.time_ms)
         ]
         if strange:
             self.begin()
@@ -81,19 +84,22 @@ class Restoring:
             for report in event.orders
             if self._is_missing(report, trades.get((report.market, report.order_id), []), fresh=fresh)
         ]
+        if found:
+            self._declare_lost(orders=len(found), fills=sum(len(own) for _, own in found))
+        for report in event.orders:
+            self._note_identity(report)
         for report, _ in found:
             self._adopt(report)
-        news = sorted((t for _, own in found for t in own), key=lambda trade: trade.time_ms)
-        self._fills.take(news)
+        self._fills.take(event.trades)
         if found:
-            self._declare_lost(orders=len(found), fills=len(news))
-        elif fresh and (not self._lost or self._all_surfaced(event.asked_ms)):
+            return
+        if fresh and (not self._lost or self._all_surfaced(event.asked_ms)):
             self._record(lost=False, final=True)
 
     @property
     def _lost(self) -> bool:
-        breach = self._ctx.book.losses.breach
-        return breach is not None and breach.reason == LOG_LOST
+        """Whether this log was found to lack something; the owner may have acknowledged it already."""
+        return self._ctx.book.not_before_ms > 0
 
     def _all_surfaced(self, asked_ms: float) -> bool:
         """What a lost log had sent shows within the hold, on the exchange's clock and on ours."""
@@ -109,9 +115,16 @@ class Restoring:
             return False
         if report.status is VenueStatus.OPEN:
             return True
-        if trades:  # the book forgets ended orders, the ledger never forgets their trades
-            return any(not ctx.book.ledger.knows(trade.market, trade.trade_id) for trade in trades)
+        if trades:  # a lost log's are newer than what the ledger has forgotten
+            known = ctx.book.ledger.may_have_counted
+            return any(not known(trade.market, trade.trade_id, trade.time_ms) for trade in trades)
         return fresh and len(ctx.book.orders) < KEPT_ENDED  # a fuller book has forgotten such orders
+
+    def _note_identity(self, report: OrderReport) -> None:
+        """An order of the book whose id at the exchange nobody had learned: its trades are not strange."""
+        order = self._ctx.book.orders.get(report.client_order_id)
+        if order is not None and not order.order_id:
+            self._fills.absorb(report)
 
     def _remember_strangers(self, event: HistoryRead) -> None:
         own = {o.order_id for o in event.orders if is_own(self._ctx.identity, o.client_order_id)}
@@ -142,12 +155,13 @@ class Restoring:
         self._since_ms = self._since_ms if self._since_ms is not None else ctx.now_ms
         self._record(lost=True, final=False, orders=orders, fills=fills)
         ctx.lead.reconciled = False
-        if not self._lost:
+        breach = ctx.book.losses.breach
+        if breach is None or breach.reason != LOG_LOST:
             ctx.record(
                 Breached(
                     id=breach_id(LOG_LOST, now_ms),
                     reason=LOG_LOST,
-                    effect=EffectiveState.PAUSED,
+                    effect=stricter(breach.effect if breach else None, EffectiveState.PAUSED),
                     time_ms=now_ms,
                 )
             )

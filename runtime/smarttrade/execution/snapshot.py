@@ -14,7 +14,8 @@ from smarttrade.execution.orders import Order
 from smarttrade.execution.records import HaltOrdered
 from smarttrade.messages import Decision
 
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
+"""3: a ledger that has forgotten old trades; to an older version they would be strange."""
 
 
 class HighWater(msgspec.Struct, frozen=True, kw_only=True):

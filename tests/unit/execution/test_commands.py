@@ -6,13 +6,14 @@ from decimal import Decimal
 
 import pytest
 
-from smarttrade.exchange.reports import Balance, VenueStatus
+from smarttrade.exchange.reports import Balance, OrderKind, VenueStatus
 from smarttrade.execution import commands_wire as wire
 from smarttrade.execution import effects as fx
+from smarttrade.execution.book import KEPT_ENDED, Book
 from smarttrade.execution.commands_wire import Result
 from smarttrade.execution.context import Tuning
-from smarttrade.execution.orders import OrderState
-from smarttrade.execution.records import HaltLifted, HaltOrdered, Instructed
+from smarttrade.execution.orders import OrderState, Purpose
+from smarttrade.execution.records import HaltLifted, HaltOrdered, Instructed, OrderIntended, OrderMoved
 from smarttrade.messages import EffectiveState, OrderStyle, Outcome, Side
 from tests.unit.execution.desk import BTC, ETH, Desk
 
@@ -193,6 +194,106 @@ def test_an_unknown_order_that_was_filled_enters_the_ledger_once(desk: Desk) -> 
     desk.feed(fx.OrderSeen(report=late))
     desk.reconcile(trades=(desk.trade(desk.order(cid), Decimal(1)),))
     assert desk.position() == 1
+
+
+def test_the_trade_of_an_order_resolved_by_hand_is_not_strange_to_a_later_leader(desk: Desk) -> None:
+    cid = unknown(desk)
+    desk.sleep(HOLD_MS)
+    desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
+    command(desk, wire.ResolveOrder(order=cid, filled=Decimal(1), price=Decimal(100)))
+    desk.advance(100)
+    kept = desk.report(cid, VenueStatus.FILLED, "1", trades=False)
+    trade = desk.trade(desk.order(cid), Decimal(1))
+    later = Desk("b", tuning=Tuning(replicas=2), log=desk.log)
+    later.replay()
+    later.now_ms = desk.now_ms + 1_000
+    later.lead()
+    later.reconcile(trades=(trade,))
+    later.feed(fx.HistoryRead(orders=(kept,), trades=(trade,), asked_ms=later.now_ms))
+    later.core.ctx.lead.reconciled = False
+    later.take(fx.ReadHistory)
+    later.reconcile(trades=(trade,))
+    assert later.core.ctx.lead.reconciled
+    assert later.take(fx.ReadHistory) == []
+    assert later.position() == 1
+
+
+def test_an_order_resolved_by_hand_is_remembered_however_many_follow(desk: Desk) -> None:
+    cid = unknown(desk)
+    desk.sleep(HOLD_MS)
+    desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
+    command(desk, wire.ResolveOrder(order=cid, filled=Decimal(1), price=Decimal(100)))
+    desk.advance(100)
+    kept = desk.report(cid, VenueStatus.FILLED, "1", trades=False)
+    trade = desk.trade(desk.order(cid), Decimal(1))
+    forget_ended(desk.core.ctx.book)
+    desk.feed(fx.HistoryRead(orders=(kept,), trades=(trade,), asked_ms=desk.now_ms))
+    assert desk.position() == 1
+    assert desk.core.ctx.book.losses.breach is None
+
+
+def forget_ended(book: Book) -> None:
+    """As many orders end as it takes for the oldest to leave the book."""
+    for number in range(2 * KEPT_ENDED + 2):
+        intent = OrderIntended(
+            cid=f"c{number}",
+            market=ETH,
+            side=Side.BUY,
+            kind=OrderKind.LIMIT_IOC,
+            price=Decimal(10),
+            quantity=Decimal(1),
+            purpose=Purpose.TARGET,
+            decision_id="d",
+            leg=1,
+            attempt=1,
+            deadline_ms=0,
+            window_ms=0,
+            epoch=1,
+        )
+        book.apply(intent)
+        book.apply(
+            OrderMoved(cid=intent.cid, state=OrderState.VOID, order_id="", filled=Decimal(0), time_ms=0)
+        )
+
+
+def missed(desk: Desk) -> str:
+    """An order that the exchange accepted and neither lists nor finds."""
+    cid = bid(desk)
+    desk.reconcile()
+    for _ in range(20):
+        desk.advance(100)
+        desk.take(fx.Query)
+    desk.sleep(HOLD_MS)
+    desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
+    return cid
+
+
+def test_an_order_that_the_exchange_knows_no_more_is_resolved_by_hand(desk: Desk) -> None:
+    cid = missed(desk)
+    assert command(desk, wire.ResolveOrder(order=cid)).result is Result.DONE
+    assert desk.order(cid).state is OrderState.CANCELED
+    assert desk.position() == 0
+
+
+def test_an_order_that_the_exchange_knows_no_more_may_have_filled(desk: Desk) -> None:
+    cid = missed(desk)
+    answer = command(desk, wire.ResolveOrder(order=cid, filled=Decimal("0.4"), price=Decimal(99)))
+    assert answer.result is Result.DONE
+    assert desk.position() == Decimal("0.4")
+    assert desk.order(cid).settled
+
+
+def test_an_order_whose_fills_the_exchange_counts_and_does_not_tell_is_resolved_by_hand(desk: Desk) -> None:
+    cid = bid(desk)
+    desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.CANCELED, "0.6", trades=False)))
+    assert not desk.order(cid).settled
+    desk.sleep(HOLD_MS)
+    desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
+    less = command(desk, wire.ResolveOrder(order=cid, filled=Decimal("0.5")))
+    assert less.result is Result.REFUSED
+    assert command(desk, wire.ResolveOrder(order=cid, filled=Decimal("0.6"))).result is Result.DONE
+    assert desk.order(cid).settled
+    assert desk.position() == Decimal("0.6")
 
 
 def test_an_exchange_that_contradicts_a_resolution_is_told_and_not_counted(desk: Desk) -> None:

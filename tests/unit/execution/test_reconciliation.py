@@ -10,7 +10,7 @@ import pytest
 from smarttrade.exchange.reports import Balance, OrderReport, VenueStatus
 from smarttrade.execution import effects as fx
 from smarttrade.execution.identifiers import client_order_id, is_own, is_tagged
-from smarttrade.execution.orders import OrderState, Purpose
+from smarttrade.execution.orders import FORGOTTEN, OrderState, Purpose
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import ExecutionReport, OrderStyle, Outcome, Side
 from tests.unit.execution.desk import ACCOUNT, BALANCES, BTC, Desk
@@ -73,6 +73,67 @@ def test_an_open_order_that_the_exchange_does_not_list_is_asked_for(desk: Desk) 
     desk.reconcile()
     assert desk.answer_queries(desk.report(send.cid, VenueStatus.FILLED, "1")) == 1
     assert desk.position() == 1
+
+
+def test_an_order_that_the_exchange_has_forgotten_ends_once_it_was_missed_for_long_enough(desk: Desk) -> None:
+    decision = desk.decide("1", style=OrderStyle.PASSIVE)
+    [send] = desk.sends()
+    desk.accept(send.cid)
+    desk.reconcile()
+    desk.answer_queries(None)
+    assert not desk.order(send.cid).ended
+    for _ in range(60):
+        desk.advance(500)
+        desk.answer_queries(None)
+    assert desk.order(send.cid).state is OrderState.CANCELED
+    assert desk.order(send.cid).code == FORGOTTEN
+    assert decision not in desk.outcomes()
+    assert len(desk.sends()) == 1
+
+
+def test_an_order_that_was_missed_and_then_listed_stays(desk: Desk) -> None:
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    [send] = desk.sends()
+    desk.accept(send.cid)
+    desk.reconcile()
+    for _ in range(60):
+        desk.answer_queries(None)
+        desk.reconcile(desk.report(send.cid))
+        desk.advance(500)
+    assert desk.order(send.cid).resting
+
+
+def test_a_cancel_that_finds_nothing_of_an_order_that_nobody_knows_comes_to_an_end(desk: Desk) -> None:
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    [send] = desk.sends()
+    desk.accept(send.cid)
+    desk.control(state="Halted")
+    for _ in range(60):
+        for cancel in desk.take(fx.Cancel):
+            desk.feed(fx.CancelFailed(cid=cancel.cid, gone=True, reason="unknown order"))
+        desk.advance(500)
+        desk.answer_queries(None)
+    assert desk.order(send.cid).ended
+    desk.take(fx.Cancel)
+    desk.advance(5_000)
+    assert desk.take(fx.Cancel) == []
+    assert desk.take(fx.Query) == []
+
+
+def test_a_forgotten_order_that_is_open_after_all_is_cancelled_told_and_its_fills_count(desk: Desk) -> None:
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    [send] = desk.sends()
+    desk.accept(send.cid)
+    desk.reconcile()
+    for _ in range(60):
+        desk.advance(500)
+        desk.answer_queries(None)
+    desk.take(fx.Cancel)
+    desk.feed(fx.OrderSeen(report=desk.report(send.cid, filled="0.3")))
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [send.cid]
+    assert desk.position() == Decimal("0.3")
+    [check] = [c for c in desk.report_now().checks if c.type == "Reconciled"]
+    assert (check.ok, check.reason) == (False, "ForgottenOrderAppeared")
 
 
 def test_a_trade_that_the_stream_lost_is_found(desk: Desk) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from smarttrade.exchange.reports import OrderReport, TradeReport, VenueStatus
 from smarttrade.execution import effects as fx
+from smarttrade.execution.book import KEPT_ENDED
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.identifiers import client_order_id
 from smarttrade.execution.orders import Purpose
-from smarttrade.execution.records import Batch, HistoryRestored
+from smarttrade.execution.records import Batch, Breached, HistoryRestored, encode_batch
 from smarttrade.messages import Answer, EffectiveState, Side
 from tests.unit.execution.desk import ACCOUNT, BTC, Desk
 
@@ -119,6 +120,57 @@ def test_what_a_lost_log_had_sent_may_still_surface_and_is_waited_for(desk: Desk
     tell(desk, (report, late), (trade(report), trade(late, "2")))
     assert desk.position() == 2
     assert not desk.core.ctx.lead.reconciled
+
+
+def test_a_stricter_breach_stays_as_strict_when_the_log_turns_out_to_be_lost(desk: Desk) -> None:
+    record = Breached(id="DailyLoss-1", reason="DailyLoss", effect=EffectiveState.HALTED, time_ms=1)
+    desk.core.ctx.record(record)
+    lost(desk)
+    assert desk.core.accounting.state().state is EffectiveState.HALTED
+
+
+def test_an_acknowledgement_does_not_end_the_wait_for_what_may_still_surface(desk: Desk) -> None:
+    report = order(desk)
+    tell(desk, (report,), (trade(report),))
+    breach = desk.core.ctx.book.losses.breach
+    assert breach is not None
+    desk.control(3, acknowledgedBreach=breach.id)
+    desk.advance(1_500)
+    tell(desk, (report,), (trade(report),))
+    assert desk.core.ctx.book.restoring
+
+
+def history(desk: Desk, orders: int) -> tuple[tuple[OrderReport, ...], tuple[TradeReport, ...]]:
+    filled = [order(desk, f"n{number}") for number in range(orders)]
+    return tuple(filled), tuple(trade(each, str(number)) for number, each in enumerate(filled))
+
+
+def test_a_long_history_is_restored_in_appends_that_the_bus_takes(desk: Desk) -> None:
+    tell(desk, *history(desk, 3_000))
+    assert desk.position() == 3_000
+    assert max(len(encode_batch(batch)) for _, batch in desk.log) < 500_000
+    assert len(desk.core.ctx.book.snapshot(1).orders) <= 2 * KEPT_ENDED
+    desk.advance(HOLD_MS)
+    tell(desk, *history(desk, 3_000))
+    assert desk.position() == 3_000
+    assert not desk.core.ctx.book.restoring
+
+
+def test_whoever_goes_on_in_the_middle_of_a_restored_history_knows_that_the_log_was_lost(
+    desk: Desk,
+) -> None:
+    desk.auto_ack = False
+    orders, trades = history(desk, 1_200)
+    tell(desk, orders, trades)
+    [first] = desk.take(fx.Append)
+    later = Desk("b", tuning=TUNING, log=[*desk.log, (len(desk.log) + 1, first.batch)])
+    later.replay()
+    later.now_ms = desk.now_ms + 1_000
+    later.lead()
+    tell(later, orders, trades)
+    assert later.position() == 1_200
+    assert later.core.ctx.book.losses.breach is not None
+    assert later.core.ctx.book.restoring
 
 
 def test_no_decision_on_an_event_before_the_loss_is_executed(desk: Desk) -> None:

@@ -142,6 +142,12 @@ def test_an_acknowledged_id_does_not_pardon_the_next_breach() -> None:
     assert acknowledge(state, old, valuation("-400"), NOW + 9000) == []
 
 
+def test_a_limit_broken_while_a_looser_breach_stands_closes_the_account_further() -> None:
+    lost = BreachState(id="LogLost-1", reason="LogLost", effect=EffectiveState.PAUSED, time_ms=NOW)
+    state = run(LossState(breach=lost), "0", "-300", "-400", limits=risk(onBreach="Halted"))
+    assert state.breach == msgspec.structs.replace(lost, effect=EffectiveState.HALTED)
+
+
 def test_one_breach_is_recorded_once() -> None:
     state = run(LossState(), "0", "-200")
     assert observe(state, valuation("-900"), risk(), NOW + 5000) == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smarttrade.execution.ledger import ForgottenTradeError, Ledger, LedgerState, value_fee
+from smarttrade.execution.ledger import KEPT_TRADES, Ledger, LedgerState, value_fee
 from smarttrade.messages import Fill, Side
 from tests.unit.execution_risk.building import BTC, ETH, NOW, fill
 
@@ -68,12 +68,18 @@ def test_trade_ids_are_per_market() -> None:
     assert (ledger.quantity(BTC), ledger.quantity(ETH)) == (1, 3)
 
 
-def test_a_trade_older_than_the_memory_is_refused_not_guessed() -> None:
-    ledger = ledger_of(fill(Side.BUY, "1", "100", time_ms=NOW - 1000))
-    ledger.forget(NOW)
-    with pytest.raises(ForgottenTradeError, match="adopt"):
-        ledger.apply(fill(Side.BUY, "1", "100", time_ms=NOW - 1000), D(0))
-    assert ledger.quantity(BTC) == 1
+def test_only_the_newest_trades_are_remembered_and_older_ones_are_known_by_their_time() -> None:
+    ledger = Ledger()
+    for number in range(KEPT_TRADES + 10):
+        ledger.apply(fill(Side.BUY, "1", "100", trade_id=str(number), time_ms=NOW + number), D(0))
+    state = ledger.state()
+    assert sum(len(trades) for trades in state.trades.values()) == KEPT_TRADES
+    assert state.forgotten_before_ms == NOW + 10
+    for memory in (ledger, Ledger(state)):
+        assert not memory.knows(BTC, "9")
+        assert memory.may_have_counted(BTC, "9", NOW + 9)
+        assert memory.may_have_counted(BTC, "10", NOW + 10)
+        assert not memory.may_have_counted(BTC, "new", NOW + 10)
 
 
 def test_an_adopted_holding_brings_no_profit_until_the_price_moves() -> None:
