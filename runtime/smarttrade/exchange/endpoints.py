@@ -100,16 +100,20 @@ def _point(exchange: Any, name: str, urls: Mapping[str, str]) -> None:
         api["ws"]["ws-api"]["spot"] = urls["websocket_api"]
 
 
-async def load_own_markets(exchange: Any, symbols: Collection[str]) -> dict[str, Any]:
-    """Load and keep the given spot markets only; returns ccxt's market of each symbol.
+async def load_own_markets(
+    exchange: Any, symbols: Collection[str], left: Collection[str] = ()
+) -> dict[str, Any]:
+    """Load and keep the given spot markets only, and those of `left` that there are; returns ccxt's market of
+    each symbol.
 
     ConfigurationError names the symbols that the exchange does not list as spot, VenueError says that it
     could not be asked.
     """
+    symbols = {*symbols, *left}
     markets = await _fetch_markets(exchange, symbols)
     wanted = set(symbols)
     own = {market["symbol"]: market for market in markets if market["spot"] and market["symbol"] in wanted}
-    missing = sorted(wanted - own.keys())
+    missing = sorted(wanted - own.keys() - set(left))
     if missing:
         raise ConfigurationError(
             f"{exchange.id} has no spot market {', '.join(missing)}: correct spec.markets"

@@ -23,7 +23,7 @@ from smarttrade.exchange.errors import OrderWithheldError, VenueUncertainError, 
 from smarttrade.exchange.missed import fetch_missed
 from smarttrade.exchange.paper_book import PaperBook
 from smarttrade.exchange.paper_terms import PaperTerms, Standing
-from smarttrade.exchange.parsing import parse_filters
+from smarttrade.exchange.parsing import parse_filters, parse_quote
 from smarttrade.exchange.reports import Balance, MarketFilters, OrderReport, TradeReport
 from smarttrade.exchange.venue import NewOrder
 from smarttrade.messages import MarketEvent, Quote, Trade
@@ -49,14 +49,23 @@ class PaperVenue:
         self._missing: dict[str, int] = {}
         self._backlog: deque[Quote | Trade] = deque(maxlen=_BACKLOG)
         self._catching_up = asyncio.Lock()
-        self._symbols = sorted(symbols)
+        self._symbols, self._left = sorted(symbols), list[str]()
         self._public = create_exchange(row.exchange, endpoint, {"number": str})
         self._reports: asyncio.Queue[OrderReport] = asyncio.Queue()
         self._offset_ms = time.time() * 1000 - time.monotonic() * 1000
         self._book = PaperBook(row.codes, self._now_ms, terms.fees)
 
-    def trade(self, symbols: Collection[str]) -> None:
-        self._symbols = sorted(symbols)
+    def trade(self, symbols: Collection[str], left: Collection[str] = ()) -> None:
+        self._symbols, self._left = sorted(symbols), sorted(left)
+
+    async def quote(self, market: str) -> Quote:
+        """The best prices now, which also move the book."""
+        try:
+            found = parse_quote(market, await self._public.fetch_order_book(market), self._now_ms())
+        except Exception as error:  # noqa: BLE001  ccxt's many; all mean that there is no answer
+            raise VenueUncertainError(sanitised(error)) from None
+        self.on_market(found)
+        return found
 
     async def close(self) -> None:
         await self._public.close()
@@ -112,7 +121,7 @@ class PaperVenue:
 
     async def read_filters(self) -> tuple[MarketFilters, ...]:
         try:
-            markets = await load_own_markets(self._public, self._symbols)
+            markets = await load_own_markets(self._public, self._symbols, self._left)
         except VenueError as error:
             raise VenueUncertainError(sanitised(error)) from None
         filters = {symbol: parse_filters(market) for symbol, market in markets.items()}

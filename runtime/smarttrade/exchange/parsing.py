@@ -8,7 +8,7 @@ from typing import Any
 
 from smarttrade.errors import VenueError
 from smarttrade.exchange.reports import Balance, MarketFilters, OrderReport, TradeReport, VenueStatus
-from smarttrade.messages import Side
+from smarttrade.messages import Quote, Side
 
 _STATUS = {
     "open": VenueStatus.OPEN,
@@ -89,6 +89,21 @@ def parse_filters(market: Mapping[str, Any]) -> MarketFilters:
         minimum_quantity=number(limits["amount"].get("min")),
         minimum_notional=number(limits["cost"].get("min")),
         active=market.get("active") is not False,
+    )
+
+
+def parse_quote(market: str, book: Mapping[str, Any], time_ms: int) -> Quote:
+    """The best bid and ask of an order book; ValueError where one side is empty."""
+    if not book["bids"] or not book["asks"]:
+        raise ValueError(f"the order book of {market} has an empty side")
+    bid, ask = book["bids"][0], book["asks"][0]
+    return Quote(
+        market=market,
+        bid=number(bid[0]),
+        bid_quantity=number(bid[1]),
+        ask=number(ask[0]),
+        ask_quantity=number(ask[1]),
+        time_ms=time_ms,
     )
 
 

@@ -22,7 +22,7 @@ from smarttrade.exchange.capabilities import Capability, Lookup
 from smarttrade.exchange.endpoints import create_exchange, load_own_markets
 from smarttrade.exchange.examination import Examination
 from smarttrade.exchange.pacing import TokenBucket, read_allowance
-from smarttrade.exchange.parsing import parse_balances, parse_filters, parse_order, parse_trade
+from smarttrade.exchange.parsing import parse_balances, parse_filters, parse_order, parse_quote, parse_trade
 from smarttrade.exchange.pinning import deadline_parameters, pinned
 from smarttrade.exchange.reports import (
     Balance,
@@ -31,7 +31,7 @@ from smarttrade.exchange.reports import (
     OrderReport,
     TradeReport,
 )
-from smarttrade.messages import Side
+from smarttrade.messages import Quote, Side
 
 _ORDER_TIMEOUT_MS = 1_500
 _RESERVE = 20.0
@@ -90,6 +90,10 @@ def build_pair(market_id: str, group: str, limit: NewOrder, stop: NewOrder) -> d
     }
 
 
+def _after(page: list[dict[str, Any]]) -> int:
+    return max(int(each["id"]) for each in page) + 1
+
+
 class Venue:
     """One account on one exchange."""
 
@@ -107,7 +111,7 @@ class Venue:
         quiet = {"enableRateLimit": False, "maxRetriesOnFailure": 0}
         self._row = row
         self._sandbox = endpoint.sandbox
-        self._symbols = sorted(symbols)
+        self._symbols, self._left = sorted(symbols), list[str]()
         self._orders = create_exchange(row.exchange, endpoint, {**key, **quiet, "timeout": _ORDER_TIMEOUT_MS})
         self._polling = create_exchange(row.exchange, endpoint, {**key, **quiet})
         self._stream = create_exchange(row.exchange, endpoint, {**key, "newUpdates": True})
@@ -117,7 +121,7 @@ class Venue:
 
     async def read_filters(self) -> tuple[MarketFilters, ...]:
         """The markets as they are now, given to every instance."""
-        markets = await load_own_markets(self._polling, self._symbols)
+        markets = await load_own_markets(self._polling, self._symbols, self._left)
         for exchange in (self._orders, self._stream):
             exchange.set_markets(list(markets.values()))
         return tuple(parse_filters(market) for market in markets.values())
@@ -126,9 +130,22 @@ class Venue:
         """The questions before the first order."""
         return Examination(self._polling, self._row, self._bucket, self._translated, sandbox=self._sandbox)
 
-    def trade(self, symbols: Collection[str]) -> None:
-        """Trade these markets from the next `read_filters` on."""
-        self._symbols = sorted(symbols)
+    def trade(self, symbols: Collection[str], left: Collection[str] = ()) -> None:
+        """Trade these markets from the next `read_filters` on; of those that were `left` the orders, trades
+        and filters are read too, as far as the exchange still lists them."""
+        self._symbols, self._left = sorted(symbols), sorted(left)
+
+    @property
+    def _followed(self) -> list[str]:
+        known = self._polling.markets or {}
+        return self._symbols + [market for market in self._left if market in known]
+
+    async def quote(self, market: str) -> Quote:
+        """The best prices now."""
+        await self._bucket.take()
+        async with self._translated():
+            told = await self._polling.fetch_order_book(market)
+            return parse_quote(market, told, round(time.time() * 1000))
 
     async def close(self) -> None:
         for exchange in (self._orders, self._polling, self._stream):
@@ -241,20 +258,30 @@ class Venue:
         async with self._translated():
             orders: list[OrderReport] = []
             trades: list[TradeReport] = []
-            for market in self._symbols:
+            for market in self._followed:
                 await self._bucket.take(urgent=True)
                 orders += [parse_order(order) for order in await self._polling.fetch_open_orders(market)]
-                found = await self._polling.fetch_my_trades(market, since_ms or None)
-                trades += [parse_trade(trade) for trade in found]
+                trades += [parse_trade(trade) for trade in await self._trades_since(market, since_ms)]
             balance = await self._polling.fetch_balance()
         return tuple(orders), tuple(trades), parse_balances(balance)
+
+    async def _trades_since(self, market: str, since_ms: int) -> list[dict[str, Any]]:
+        """All of them, where a page can be told from the whole; the newest page for 0."""
+        fetch = self._polling.fetch_my_trades
+        if not self._row.pages_by:
+            found: list[dict[str, Any]] = await fetch(market, since_ms or None)
+            return found
+        found = list(await fetch(market, since_ms or None, _PAGE))
+        if since_ms and len(found) >= _PAGE:
+            found += await self._pages(fetch, market, "fromId", first=_after(found))
+        return found
 
     async def read_history(self) -> tuple[tuple[OrderReport, ...], tuple[TradeReport, ...]]:
         """Every order and trade of the account's markets that the exchange keeps, ended ones too."""
         orders: dict[str, OrderReport] = {}
         trades: dict[tuple[str, str], TradeReport] = {}
         async with self._translated():
-            for market in self._symbols:
+            for market in self._followed:
                 for order in await self._all_orders(market):
                     report = parse_order(order)
                     orders[report.order_id] = report
@@ -278,17 +305,19 @@ class Venue:
         found: list[dict[str, Any]] = await self._polling.fetch_my_trades(market)
         return found
 
-    async def _pages(self, fetch: Callable[..., Any], market: str, cursor: str) -> list[dict[str, Any]]:
-        """Page by rising ids from the first that is kept."""
+    async def _pages(
+        self, fetch: Callable[..., Any], market: str, cursor: str, first: int = 0
+    ) -> list[dict[str, Any]]:
+        """Page by rising ids, from the first that is kept."""
         found: list[dict[str, Any]] = []
-        following = 0
+        following = first
         for _ in range(_PAGES):
             await self._bucket.take()
             page = await fetch(market, None, _PAGE, {cursor: following})
             found += page
             if len(page) < _PAGE:
                 break
-            following = max(int(each["id"]) for each in page) + 1
+            following = _after(page)
         return found
 
     async def arm_switch(self, timeout_ms: int) -> None:

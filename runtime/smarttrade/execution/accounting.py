@@ -61,6 +61,8 @@ class Accounting:
             for m, filters in ctx.filters.items()
             if not filters.active
         ]
+        if market and all(listed.symbol != market for listed in ctx.spec.markets):
+            closed.append((market, EffectiveState.REDUCE_ONLY, f"{market} is not in spec.markets any more"))
         effective = effective_state(
             build_demands(
                 EffectiveState(ctx.spec.state),

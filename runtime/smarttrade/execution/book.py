@@ -176,10 +176,11 @@ class Book:
             return
         market.current = None
         if record.outcome is Outcome.REACHED and isinstance(current.want, Target):
-            if current.want.quantity > 0:
+            if current.want.quantity > 0 and self.ledger.quantity(record.market) > 0:
                 self._plan(market, current)
-            else:
+            elif current.want.quantity <= 0:
                 market.ratchet, market.most = None, Decimal(0)
+                self._end_plan(market)
 
     def _order_intended(self, record: records.OrderIntended) -> None:
         if record.cid in self.orders:
@@ -233,6 +234,21 @@ class Book:
             trailing_stop=want.trailing_stop,
         )
 
+    def _end_plan(self, market: MarketBook) -> None:
+        """Nothing is held any more: what protected it says nothing about what is held next, unless a buy of
+        the same plan is still out."""
+        buying = any(
+            order.side is Side.BUY and order.decision_id == market.counted and not order.settled
+            for order in self.unsettled(market.market)
+        )
+        if not buying:
+            market.plan = None
+
+    def _end_plan_of_none(self, order: Order) -> None:
+        """A buy has ended; where it has bought nothing, there may be nothing that its plan protects."""
+        if order.side is Side.BUY and self.ledger.quantity(order.market) <= order.quantity * NEARLY_FLAT:
+            self._end_plan(self.market(order.market))
+
     def _order_moved(self, record: records.OrderMoved) -> None:
         order = self.orders.get(record.cid)
         if order is None:
@@ -246,6 +262,7 @@ class Book:
             self._by_order_id[order.market, order.order_id] = order.cid
         if order.ended and not before:
             self._count_end(order)
+            self._end_plan_of_none(order)
         if order.state is OrderState.FILLED and order.key:
             self.market(order.market).done.append(order.key)
         self._settle(order)
@@ -318,6 +335,7 @@ class Book:
         market.most = max(market.most, held)
         if held <= market.most * NEARLY_FLAT:
             market.ratchet, market.most = None, Decimal(0)
+            self._end_plan(market)
         if order is not None and order.purpose is Purpose.PROTECTIVE:
             market.stopped = market.current.id if market.current is not None else ""
             market.standing = None

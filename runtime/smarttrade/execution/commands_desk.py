@@ -2,7 +2,8 @@
 
 `Halt` does not trust the core to reach its orders: it may be cut off from the bus, a standby with a book that
 is behind, or not started yet. So the exchange is asked directly for open orders with this account's ids, and
-each is cancelled, again and again, until none is left and none can arrive any more.
+each is cancelled, again and again, until none is left. It is answered when none can be on its way to the
+exchange any more; inside the exchange one may surface until the hold has passed, and is looked for that long.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _SWEEP_S = 6.0
 _AGAIN_S = 0.2
 _LATECOMERS_S = 1.3
 """The window of an order's deadline and its settling: later, nothing that was sent before can arrive."""
+_WATCH_EVERY_S = 1.0
 
 
 class CommandDesk:
@@ -46,6 +48,8 @@ class CommandDesk:
         exchange: Callable[[], Exchange | None],
         build: Callable[[dict[str, Any]], Exchange],
         others_may_send: Callable[[], bool],
+        hold_s: Callable[[], float],
+        halted: Callable[[], bool],
     ) -> None:
         self._identity = identity
         self._pod = pod
@@ -53,6 +57,9 @@ class CommandDesk:
         self._exchange = exchange
         self._build = build
         self._others_may_send = others_may_send
+        self._hold_s = hold_s
+        self._halted = halted
+        self._watches: set[asyncio.Task[None]] = set()
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._token = 0
 
@@ -106,7 +113,9 @@ class CommandDesk:
         """Also in a process that has no specification yet, because it started while the bus was away."""
         exchange = self._exchange()
         if exchange is not None:
-            return await self._sweep(exchange)
+            lines = await self._sweep(exchange)
+            self._go_on(exchange)
+            return lines
         if not command.spec:
             return (self._unknown("the exchange is not known yet: nothing was cancelled by this pod"),)
         try:
@@ -115,11 +124,46 @@ class CommandDesk:
             return (self._unknown(f"nothing was cancelled by this pod: {error}"),)
         try:
             await asyncio.wait_for(exchange.read_filters(), _EXCHANGE_S)
-            return await self._sweep(exchange)
+            lines = await self._sweep(exchange)
         except (SmartTradeError, TimeoutError) as error:
-            return (self._unknown(f"the exchange does not answer: {error or 'timeout'}"),)
-        finally:
             await exchange.close()
+            return (self._unknown(f"the exchange does not answer: {error or 'timeout'}"),)
+        self._go_on(exchange, close=True)
+        return lines
+
+    def _go_on(self, exchange: Exchange, *, close: bool = False) -> None:
+        watch = asyncio.get_running_loop().create_task(self._watch(exchange, close=close))
+        self._watches.add(watch)
+        watch.add_done_callback(self._watches.discard)
+
+    async def _watch(self, exchange: Exchange, *, close: bool) -> None:
+        """What was in the exchange's queue when the halt came may surface until the hold has passed; who may
+        trade again meanwhile keeps its orders."""
+        ends = time.monotonic() + self._hold_s()
+        try:
+            while time.monotonic() < ends and self._halted():
+                await self._cancel_latecomers(exchange)
+                await asyncio.sleep(_WATCH_EVERY_S)
+        finally:
+            if close:
+                await exchange.close()
+
+    async def _cancel_latecomers(self, exchange: Exchange) -> None:
+        logger = structlog.get_logger()
+        try:
+            own = [o for o in await self._open_orders(exchange) if self._is_own(o)]
+            reason = await self._cancel_all(exchange, own if self._halted() else [], {})
+        except (SmartTradeError, TimeoutError) as error:
+            own, reason = [], str(error) or "timeout"
+        if own or reason:
+            orders = [order.client_order_id for order in own]
+            logger.warning("an order came up after the halt", orders=orders, reason=reason)
+
+    async def close(self) -> None:
+        """End what still looks for latecomers."""
+        for watch in list(self._watches):
+            watch.cancel()
+        await asyncio.gather(*self._watches, return_exceptions=True)
 
     async def _sweep(self, exchange: Exchange) -> tuple[Line, ...]:
         """Cancel every open order of this account's, until none is left and none can come."""

@@ -99,7 +99,8 @@ class Holdings:
 
     def _adopt_refusal(self, command: wire.AdoptHolding, price: Decimal | None) -> str:
         ctx, market = self._ctx, command.market
-        if ctx.spec is None or all(each.symbol != market for each in ctx.spec.markets):
+        listed = ctx.spec is not None and any(each.symbol == market for each in ctx.spec.markets)
+        if not listed and market not in ctx.left:
             return f"{market} is not in spec.markets"
         if not command.quantity:
             return "the quantity is 0: give what was added, or a negative number for what was taken away"

@@ -124,6 +124,10 @@ class Context:
     shared: str = ""
     stranger: str = ""
     funded: Decimal | None = None
+    left: tuple[str, ...] = ()
+    """Markets that the specification does not list any more and that hold an order or a position."""
+    compared_ms: int = 0
+    """Exchange time of the newest comparison in which nothing was strange; 0 before the first."""
     quotes: dict[str, tuple[Quote, Milliseconds]] = field(default_factory=dict)
     streams: dict[str, tuple[bool, Milliseconds]] = field(default_factory=dict)
     filters: dict[str, MarketFilters] = field(default_factory=dict)

@@ -73,6 +73,7 @@ class Core:
             ctx, self.decisions, self.accounting, self.cancelling, self.resolution, self.halting
         )
         self._dirty: set[str] = set()
+        self._followed: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self._second_ms = self._clock_ms = self._filters_ms = 0.0
         self._batches = 0
         self._on: dict[type, Callable[[Any], None]] = {
@@ -179,11 +180,26 @@ class Core:
             self._second_ms = ctx.now_ms + _EVERY_SECOND_MS
             self.cancelling.forget_ended()
             self._forget_settled()
+            self._follow()
             self.accounting.observe(ctx.spec)
 
     def _forget_settled(self) -> None:
         open_ = {order.cid for order in self.ctx.book.unsettled()}
         self.ctx.known_ms = {cid: at for cid, at in self.ctx.known_ms.items() if cid in open_}
+
+    def _follow(self) -> None:
+        """A market that was taken out of the specification stays in sight while it holds anything."""
+        ctx = self.ctx
+        if ctx.spec is None:
+            return
+        listed = tuple(sorted(market.symbol for market in ctx.spec.markets))
+        used = {order.market for order in ctx.book.unsettled()} | set(ctx.book.ledger.held())
+        ctx.left = tuple(sorted(used.difference(listed)))
+        for market in ctx.left:
+            ctx.streams.pop(market, None)
+        if self._followed != (listed, ctx.left):
+            self._followed = (listed, ctx.left)
+            ctx.emit(fx.FollowMarkets(listed=listed, left=ctx.left))
 
     def _save(self, *, force: bool = False) -> None:
         """A snapshot is taken between two batches only, when book and log say the same."""
@@ -215,6 +231,7 @@ class Core:
         ctx.deleting, ctx.kill = event.deleting, event.kill
         ctx.cleared, ctx.shared = event.cleared, event.shared
         self._second_ms = 0.0
+        self._follow()
         if ctx.lead.holding and not (ctx.lead.claimed or ctx.lead.claiming):
             self.leading.claim()
         self._all_dirty()

@@ -396,6 +396,14 @@ class MeasureClock(_Effect, frozen=True, kw_only=True):
     """Sample the exchange's clock several times."""
 
 
+class FollowMarkets(_Effect, frozen=True, kw_only=True):
+    """These markets are the account's from now on; of those that were `left` by the specification the
+    exchange has to be asked for prices too, because monitoring does not follow them."""
+
+    listed: tuple[str, ...]
+    left: tuple[str, ...]
+
+
 class RefreshFilters(_Effect, frozen=True, kw_only=True):
     """Read the markets' filters again."""
 
@@ -459,6 +467,7 @@ Effect = (
     | ArmSwitch
     | MeasureClock
     | RefreshFilters
+    | FollowMarkets
     | Reply
     | Publish
     | CommandAnswered

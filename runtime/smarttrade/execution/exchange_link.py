@@ -24,17 +24,21 @@ from smarttrade.exchange.errors import (
 from smarttrade.exchange.reports import Balance, MarketFilters, OrderReport, TradeReport
 from smarttrade.exchange.venue import NewOrder
 from smarttrade.execution import effects as fx
+from smarttrade.messages import Quote
 
 CLOCK_SAMPLES = 5
 _STREAM_RETRY_S = 0.5
 _FILTERS_RETRY_S = 2.0
 _MARKETS_RETRY_S = 60.0
+_PRICE_EVERY_S = 2.0
 
 
 class Exchange(Protocol):
     """What a live or a paper exchange does; see `exchange.venue.Venue` for the errors."""
 
-    def trade(self, symbols: Collection[str]) -> None: ...
+    def trade(self, symbols: Collection[str], left: Collection[str] = ()) -> None: ...
+
+    async def quote(self, market: str) -> Quote: ...
 
     async def read_filters(self) -> tuple[MarketFilters, ...]: ...
 
@@ -106,6 +110,8 @@ class ExchangeLink:
         self._logger = structlog.get_logger()
         self._refreshing = self._refresh_wanted = False
         self._refresh_asked = asyncio.Event()
+        self._left: tuple[str, ...] = ()
+        self._pricing = False
         self.failing_since_ms: float | None = None
         self.order_seconds: Callable[[float], None] = lambda seconds: None
 
@@ -141,6 +147,8 @@ class ExchangeLink:
                 self._spawn(self._read_account(effect))
             case fx.MeasureClock():
                 self._spawn(self._measure_clock())
+            case fx.FollowMarkets():
+                self._follow(effect)
             case fx.RefreshFilters():
                 self._spawn(self._refresh_filters())
             case _:
@@ -280,6 +288,25 @@ class ExchangeLink:
                 await self._read_filters()
         finally:
             self._refreshing = False
+
+    def _follow(self, effect: fx.FollowMarkets) -> None:
+        self._exchange.trade(effect.listed, effect.left)
+        self._spawn(self._refresh_filters())
+        self._left = effect.left
+        if self._left and not self._pricing:
+            self._spawn(self._price())
+
+    async def _price(self) -> None:
+        """Ask for the prices of markets that monitoring does not follow any more."""
+        self._pricing = True
+        while self._left:
+            for market in self._left:
+                try:
+                    self._feed(fx.QuoteSeen(quote=await self._exchange.quote(market)))
+                except SmartTradeError as error:
+                    self._logger.warning("price not read", market=market, reason=str(error))
+            await asyncio.sleep(_PRICE_EVERY_S)
+        self._pricing = False
 
     async def _read_filters(self) -> None:
         try:

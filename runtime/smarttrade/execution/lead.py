@@ -67,15 +67,17 @@ class Leading:
         self._ctx.emit(ReleaseLease(reason=reason, backoff_ms=backoff_ms), Reload(reason=reason))
 
     def trades_since_ms(self) -> int:
-        """From when on trades may be missing: the oldest order that is not settled, or a little while ago, or
-        before the first comparison the end of the log that was taken over; 0 (the exchange's newest trades)
-        while its clock is not known."""
+        """From when on trades may be missing: a while before the last comparison; before the first, since the
+        oldest order that is not settled, or the end of the log that was taken over; 0 (the exchange's newest
+        trades) while its clock is not known."""
         ctx = self._ctx
         if ctx.clock.error_ms(ctx.now_ms) is None:
             return 0
-        oldest = min((order.deadline_ms for order in ctx.book.unsettled()), default=ctx.exchange_ms)
-        if not ctx.lead.reconciled:
-            oldest = min(oldest, self._known_until_ms)
+        if ctx.lead.reconciled and ctx.compared_ms:
+            oldest = ctx.compared_ms
+        else:
+            unsettled = (order.deadline_ms for order in ctx.book.unsettled())
+            oldest = min([self._known_until_ms, *unsettled])
         return max(min(oldest, ctx.exchange_ms) - ctx.tuning.trade_lookback_ms, 0)
 
     def _open_ledger(self) -> None:

@@ -75,6 +75,8 @@ class Reconciliation:
         self.differences += ctx.book.fills - before
         self._wallet()
         ctx.lead.reconciled = ctx.lead.reconciled or not strange
+        if not strange and ctx.clock.error_ms(ctx.now_ms) is not None:
+            ctx.compared_ms = ctx.clock.exchange_ms(account.asked_ms)
 
     def restored(self, event: HistoryRead) -> None:
         """The exchange told what it keeps; the account is compared once more with what is known now."""

@@ -183,6 +183,12 @@ class Reporting:
         refusal = self._ctx.refusal or self._ctx.problems.get(MARKETS_REFUSED)
         if refusal:
             return Check(type="ConfigApplied", ok=False, reason="Refused", message=refusal)
+        if self._ctx.left:
+            message = (
+                f"{', '.join(self._ctx.left)} is not in spec.markets any more and holds an order or "
+                "a position: it is ReduceOnly; `smarttrade close` sells what is held"
+            )
+            return Check(type="ConfigApplied", ok=True, reason="Applied", message=message)
         return Check(type="ConfigApplied", ok=True, reason="Applied")
 
     def _reconciled(self) -> Check:

@@ -40,6 +40,7 @@ from smarttrade.execution.setup import (
     read_credentials,
     restore_paper,
 )
+from smarttrade.messages import EffectiveState
 from smarttrade.process import run as process
 from smarttrade.process.probes import Probes
 from smarttrade.process.settings import Settings
@@ -76,7 +77,6 @@ class ExecutionService:
         self._link: ExchangeLink | None = None
         self._probe: PreflightProbe | None = None
         self._exchange: Exchange | None = None
-        self._symbols: list[str] = []
         self._started_ms = monotonic_ms()
         self._handed_over_ms = -_STUCK_WITH_IT_MS
         self._control_read: messages.AccountControl | None = None
@@ -90,13 +90,18 @@ class ExecutionService:
             lambda: self._exchange,
             self._exchange_of,
             self._others_may_send,
+            lambda: self._core.ctx.tuning.hold_ms / 1000,
+            self._is_halted,
         )
         probes.ready("nats", ok=False, reason="connecting")
         probes.ready("log", ok=False, reason="not read yet")
 
     async def run(self) -> None:
         async with CommandSocket(self._settings.command_socket, self._desk.handle):
-            await self._run_on_bus()
+            try:
+                await self._run_on_bus()
+            finally:
+                await self._desk.close()
 
     async def _run_on_bus(self) -> None:
         nc = await self._connect()
@@ -244,6 +249,10 @@ class ExecutionService:
             return False
         return not self._unhealthy() or self._leadership.free_for_s() >= _OTHERS_FIRST_S
 
+    def _is_halted(self) -> bool:
+        core = self._core
+        return core.ctx.spec is None or core.accounting.state().state is EffectiveState.HALTED
+
     def _may_send(self) -> bool:
         held = self._leadership is not None and self._leadership.lease.held
         return held and self._core.ctx.halted is None
@@ -295,8 +304,7 @@ class ExecutionService:
         return self._build(spec, check_capability(spec), self._settings)
 
     def _use_exchange(self, spec: TradingAccountSpec) -> None:
-        """Build the exchange at the first specification; later ones may only change its markets."""
-        symbols = sorted(market.symbol for market in spec.markets)
+        """Build the exchange at the first specification; which markets it trades, the core says."""
         if self._exchange is None or self._link is None:
             row = check_capability(spec)
             self._core.ctx.tuning = build_tuning(spec, row, self._settings.replicas)
@@ -304,17 +312,12 @@ class ExecutionService:
             self._link = ExchangeLink(self._exchange, self.feed, self._may_send)
             self._link.order_seconds = self._metrics.order_seconds.observe
             self._link.start()
-            self._link.perform(fx.RefreshFilters())
             self._link.perform(fx.MeasureClock())
             if isinstance(self._exchange, PaperVenue) and self._bus is not None:
                 self._bus.on_market.append(self._exchange.on_market)
             if isinstance(self._exchange, Venue):
                 self._probe = self._build_probe(self._exchange, spec)
                 self._spawn(self._probe.run())
-        elif symbols != self._symbols:
-            self._exchange.trade(symbols)
-            self._link.perform(fx.RefreshFilters())
-        self._symbols = symbols
         if self._probe is not None:
             self._probe.use(spec)
 

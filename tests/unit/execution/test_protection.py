@@ -66,6 +66,37 @@ def test_a_filled_entry_is_protected_by_a_stop_with_the_declared_slippage(desk: 
     assert (stop.trigger, stop.price) == (Decimal(95), Decimal("94.52"))
 
 
+def test_the_plan_of_a_closed_position_does_not_protect_a_later_holding(desk: Desk) -> None:
+    [stop] = guarded(desk)
+    desk.feed(fx.OrderSeen(report=desk.report(stop, VenueStatus.FILLED, "1", price="94.52")))
+    assert desk.position() == 0
+    desk.rest(("bid", Side.BUY, "90", "1"))
+    [bid] = desk.sends()
+    desk.accept(bid.cid)
+    desk.feed(fx.OrderSeen(report=desk.report(bid.cid, VenueStatus.FILLED, "1", price="90")))
+    desk.advance(2_000)
+    assert desk.position() == 1
+    assert [send for send in desk.sends() if send.side is Side.SELL] == []
+
+
+def test_a_plan_whose_buy_came_to_nothing_does_not_protect_a_later_holding(desk: Desk) -> None:
+    desk.decide("1", ttl_ms=2_000, **STOP)
+    [send] = desk.sends()
+    desk.fill(send.cid, "0")
+    assert desk.core.ctx.book.market(BTC).plan is None
+
+
+def test_a_buy_that_is_still_out_keeps_its_plan_when_the_position_before_it_is_stopped(desk: Desk) -> None:
+    [stop] = guarded(desk)
+    desk.decide("2", stop_loss=Decimal(90))
+    [send] = [each for each in desk.sends() if each.side is Side.BUY]
+    desk.feed(fx.OrderSeen(report=desk.report(stop, VenueStatus.FILLED, "1", price="94.52")))
+    desk.fill(send.cid, price="100")
+    plan = desk.core.ctx.book.market(BTC).plan
+    assert plan is not None
+    assert plan.stop_loss == 90
+
+
 def test_the_slippage_of_the_object_sets_the_limit_of_a_stop() -> None:
     desk = Desk().lead(orders={"stopSlippage": "0.02"})
     buy(desk, **STOP)

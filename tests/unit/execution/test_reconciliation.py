@@ -9,6 +9,7 @@ import pytest
 
 from smarttrade.exchange.reports import Balance, OrderReport, VenueStatus
 from smarttrade.execution import effects as fx
+from smarttrade.execution.context import Tuning
 from smarttrade.execution.identifiers import client_order_id, is_own, is_tagged
 from smarttrade.execution.orders import FORGOTTEN, OrderState, Purpose
 from smarttrade.identity import AccountIdentity
@@ -184,6 +185,18 @@ def test_the_account_is_compared_every_half_minute(desk: Desk) -> None:
     for _ in range(3):
         desk.advance(30_000, step_ms=500)
         assert len(desk.take(fx.ReadAccount)) == 1
+
+
+def test_trades_are_read_from_the_last_comparison_on_however_long_an_order_rests(desk: Desk) -> None:
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    [send] = desk.sends()
+    desk.accept(send.cid)
+    for _ in range(10):
+        desk.take(fx.ReadAccount)
+        desk.advance(30_000, step_ms=500)
+        [read] = desk.take(fx.ReadAccount)
+        desk.reconcile(desk.report(send.cid))
+    assert desk.exchange_ms() - read.since_ms <= 30_000 + Tuning().trade_lookback_ms + 1_000
 
 
 def test_refused_keys_are_told(desk: Desk) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from smarttrade.exchange.reports import OrderKind, VenueStatus
 from smarttrade.execution import effects as fx
+from smarttrade.execution.context import Tuning
 from smarttrade.execution.orders import OrderState
 from smarttrade.messages import Check, EffectiveState, OrderStyle, Outcome, Side
 from tests.unit.execution.desk import BTC, ETH, Desk
@@ -221,3 +223,51 @@ def test_halted_cancels_an_order_of_unknown_fate_by_its_id_and_asks_on(desk: Des
     assert desk.order(send.cid).state is OrderState.UNKNOWN
     desk.advance(1_000)
     assert desk.take(fx.Cancel)
+
+
+# --- a market that the specification does not list any more ---
+
+
+def without_bitcoin(desk: Desk, **more: Any) -> None:
+    desk.control(markets=[{"symbol": ETH}], **more)
+
+
+def test_a_market_taken_out_of_the_specification_stays_in_sight_while_it_holds_anything() -> None:
+    desk = Desk().lead()
+    desk.decide("1")
+    [send] = desk.sends()
+    desk.fill(send.cid)
+    desk.take(fx.FollowMarkets)
+    without_bitcoin(desk)
+    [followed] = desk.take(fx.FollowMarkets)
+    assert (followed.listed, followed.left) == ((ETH,), (BTC,))
+    assert desk.core.accounting.state(BTC).state is EffectiveState.REDUCE_ONLY
+    without_bitcoin(desk, state="Flatten")
+    desk.quote(BTC, "100", "100.02")
+    [exit_] = desk.sends()
+    desk.fill(exit_.cid)
+    desk.advance(1_500)
+    assert desk.position() == 0
+    [followed] = desk.take(fx.FollowMarkets)
+    assert followed.left == ()
+
+
+def test_an_entry_in_a_market_taken_out_is_cancelled_and_nothing_new_is_opened() -> None:
+    desk = Desk().lead()
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    [send] = desk.sends()
+    desk.accept(send.cid)
+    without_bitcoin(desk)
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [send.cid]
+
+
+def test_a_new_leader_looks_for_markets_that_the_specification_had_left_before() -> None:
+    desk = Desk().lead()
+    desk.decide("1")
+    [send] = desk.sends()
+    desk.fill(send.cid)
+    later = Desk("b", tuning=Tuning(replicas=2), log=desk.log)
+    later.replay()
+    later.now_ms = desk.now_ms + 1_000
+    later.lead(markets=[{"symbol": ETH}])
+    assert later.core.ctx.left == (BTC,)
