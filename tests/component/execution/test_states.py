@@ -129,3 +129,21 @@ async def test_a_leader_whose_own_pod_is_sick_gives_the_lead_to_the_other(stage:
     other = await theatre.leader(other_than=leader.name)
     await theatre.outcome(await theatre.target("2"))
     assert theatre.views[other.name].leading
+
+
+@pytest.mark.parametrize("mode", ["Live", "Paper"])
+async def test_a_market_taken_out_of_the_specification_is_flattened_too(stage: Any, mode: str) -> None:
+    """Monitoring follows it no more, so execution has to ask for its price."""
+    theatre = await trading(stage, mode=mode)
+    await theatre.outcome(await theatre.target("2", ETH))
+    del theatre._prices[ETH]
+    listed = [{"symbol": BTC}]
+    await theatre.control(markets=listed)
+    await eventually(lambda: (c := check(theatre, "ConfigApplied")) and ETH in c.message, "it is told")
+    await theatre.control(markets=listed, state="Flatten")
+
+    def held() -> Decimal:
+        positions = theatre.views["a"].positions
+        return sum((p.quantity for p in positions if p.market == ETH), Decimal(0))
+
+    await eventually(lambda: held() < Decimal("0.01"), "what was held there is sold")
