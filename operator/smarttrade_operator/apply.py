@@ -17,6 +17,7 @@ from smarttrade.errors import SmartTradeError
 from smarttrade_operator.drift import Drift, DriftLedger, differences, essence, other_manager
 from smarttrade_operator.kinds import DISRUPTION_BUDGET, FIELD_MANAGER, Manifest, kind_of
 from smarttrade_operator.kube import Conflict, Kube, NotFound
+from smarttrade_operator.ownership import controller_of, is_controlled_by, is_left_by_predecessor
 
 
 class NameTaken(SmartTradeError):  # noqa: N818
@@ -40,6 +41,7 @@ class Applier:
     clock: Callable[[], float]
     ledger: DriftLedger = field(default_factory=DriftLedger)
     _expected: dict[tuple[str, str], tuple[str, Manifest]] = field(default_factory=dict)
+    _own: set[str] = field(default_factory=set)
 
     async def ensure(self, desired: Manifest, live: Manifest | None) -> Applied:
         """Bring one child to `desired`. `live` is what the watch has seen, None when it has seen nothing."""
@@ -47,8 +49,9 @@ class Applier:
             live = await self._find(desired)
         if live is None:
             return await self._create(desired)
-        if live["metadata"].get("deletionTimestamp"):
+        if live["metadata"].get("deletionTimestamp") or is_left_by_predecessor(live, desired):
             return Applied(live, wait_s=1.0)
+        self._refuse_strangers(desired, live)
         known = self._known(desired)
         expected = known or await self._learn(desired, live)
         if essence(live) == expected:
@@ -62,18 +65,25 @@ class Applier:
         """The object under the child's name: the watch may lag behind, or have lost it by its labels."""
         metadata = desired["metadata"]
         try:
-            found = await self.kube.get(kind_of(desired), metadata["namespace"], metadata["name"])
+            return await self.kube.get(kind_of(desired), metadata["namespace"], metadata["name"])
         except NotFound:
             return None
-        if not _is_ours(found, desired):
+
+    def _refuse_strangers(self, desired: Manifest, live: Manifest) -> None:
+        """What was once ours stays so even if somebody strips it of its owner."""
+        controller = controller_of(desired)
+        assert controller is not None
+        if is_controlled_by(live, controller["uid"]):
+            self._own.add(live["metadata"]["uid"])
+        elif controller_of(live) is not None or live["metadata"]["uid"] not in self._own:
             raise NameTaken(
-                f"{_child(desired)} exists and is not managed by SmartTrade: delete or rename it, "
+                f"{_child(desired)} exists and does not belong to this TradingAccount: delete or rename it, "
                 "or give the TradingAccount another name"
             )
-        return found
 
     async def _create(self, desired: Manifest) -> Applied:
         live = await self.kube.apply(desired)
+        self._own.add(live["metadata"]["uid"])
         if all(entry["manager"] == FIELD_MANAGER for entry in live["metadata"].get("managedFields") or []):
             self._remember(desired, essence(live))
         return Applied(live)
@@ -121,14 +131,6 @@ def _at_version(desired: Manifest, live: Manifest) -> Manifest:
         return desired
     version = {"resourceVersion": live["metadata"]["resourceVersion"]}
     return desired | {"metadata": desired["metadata"] | version}
-
-
-def _is_ours(found: Manifest, desired: Manifest) -> bool:
-    owners = {owner["uid"] for owner in found["metadata"].get("ownerReferences") or []}
-    wanted = {owner["uid"] for owner in desired["metadata"]["ownerReferences"]}
-    labels = found["metadata"].get("labels") or {}
-    managed_by = "app.kubernetes.io/managed-by"
-    return bool(owners & wanted) or labels.get(managed_by) == desired["metadata"]["labels"][managed_by]
 
 
 def _child(manifest: Manifest) -> str:

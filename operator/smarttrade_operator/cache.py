@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from smarttrade_operator.children.blueprint import ACCOUNT_LABEL
-from smarttrade_operator.kinds import TRADING_ACCOUNT, Manifest
+from smarttrade_operator.kinds import DEPLOYMENT, POD, TRADING_ACCOUNT, Manifest
 from smarttrade_operator.names import Key
+from smarttrade_operator.ownership import controller_of, is_controlled_by
 
 ChildName = tuple[str, str]
 
@@ -20,7 +21,10 @@ INSTALLATION_LABEL = "smarttrade.io/installation"
 
 @dataclass(slots=True)
 class Observed:
-    """One account as seen: the object, and its children and pods by (kind, name)."""
+    """One account as seen: the object, and what carries its label, by (kind, name).
+
+    The label only finds candidates: `managed`, `deployment` and `pods` are what the account controls.
+    """
 
     account: Manifest | None = None
     children: dict[ChildName, Manifest] = field(default_factory=dict)
@@ -30,12 +34,21 @@ class Observed:
 
     @property
     def pods(self) -> list[Manifest]:
-        return [child for (kind, _), child in self.children.items() if kind == "Pod"]
+        """Pods of its Deployment's ReplicaSets, which are named after it."""
+        name = self.account["metadata"]["name"] if self.account else ""
+        pods = [child for (kind, _), child in self.children.items() if kind == POD.kind]
+        return [pod for pod in pods if name and _is_of_replica_set(pod, f"{name}-")]
 
     @property
     def managed(self) -> list[Manifest]:
         """The children that the operator writes itself."""
-        return [child for (kind, _), child in self.children.items() if kind != "Pod"]
+        uid = self.account["metadata"]["uid"] if self.account else ""
+        written = [child for (kind, _), child in self.children.items() if kind != POD.kind]
+        return [child for child in written if uid and is_controlled_by(child, uid)]
+
+    @property
+    def deployment(self) -> Manifest | None:
+        return next((child for child in self.managed if child["kind"] == DEPLOYMENT.kind), None)
 
 
 @dataclass(slots=True)
@@ -101,6 +114,15 @@ def version(manifest: Manifest) -> int:
     """Versions of one object grow; since Kubernetes 1.35 clients may compare them."""
     text = str(manifest["metadata"].get("resourceVersion", "0"))
     return int(text) if text.isdigit() else 0
+
+
+def _is_of_replica_set(pod: Manifest, prefix: str) -> bool:
+    controller = controller_of(pod)
+    return (
+        controller is not None
+        and controller["kind"] == "ReplicaSet"
+        and str(controller["name"]).startswith(prefix)
+    )
 
 
 def _merge(known: Manifest | None, seen: Manifest, deleted: bool) -> Manifest | None:

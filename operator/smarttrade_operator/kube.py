@@ -130,6 +130,19 @@ class Kube:
             header_params=_reply_header(kind.kind),
         )
 
+    async def look(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        """The metadata of an object that we may patch but not read: what an empty patch answers. It changes
+        nothing, and the API server stores nothing."""
+        header = {"Accept": _METADATA_ONLY.format("PartialObjectMetadata")}
+        patch: Manifest = {"metadata": {}}
+        content = "application/merge-patch+json"
+        try:
+            return await self._request(
+                "patch", kind, namespace, name, body=patch, content_type=content, header_params=header
+            )
+        except NotFound:
+            return None
+
     async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str | None = None) -> None:
         """Delete in the background; an object that is not there counts as deleted."""
         body: Manifest = {"propagationPolicy": "Background"}

@@ -77,7 +77,7 @@ def build_plan(manifest: Manifest, settings: Settings, catalogue: Catalogue, bui
         pair=pair,
         children=tuple(build_children(blueprint)),
         secret=build_credentials_secret(
-            blueprint, pair.credentials, fingerprint_key=pair.fingerprint_key, renew_at_s=pair.renew_at
+            blueprint, pair.credentials, mark_key=pair.mark_key, renew_at_s=pair.renew_at
         ),
         control=build_control(account, deleting=False),
         pending_fields=tuple(

@@ -19,6 +19,7 @@ from nats.errors import Error as NatsError
 
 from smarttrade.bus.accounts import AccountLimits, AccountPair, build_accounts
 from smarttrade.bus.keys import OperatorKeys
+from smarttrade.bus.marks import open_mark
 from smarttrade.bus.provision import Provisioner
 from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity
@@ -70,6 +71,10 @@ class Provisioning:
         """The accounts and credentials as they should be now; the credentials are equal all period long."""
         limits = AccountLimits(pods=replicas, copies=self.asset_replicas)
         return build_accounts(self.keys, identity, limits, now=self.wall())
+
+    def open_mark(self, identity: AccountIdentity, mark: str) -> str:
+        """What the account's mark of an exchange account stands for; never shown to anybody."""
+        return open_mark(self.keys.master, identity.key, mark)
 
     async def provision(self, identity: AccountIdentity, replicas: int) -> bool:
         """Bring the pair and the account's assets into NATS; False when that had been done already."""

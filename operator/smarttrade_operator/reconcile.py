@@ -17,6 +17,7 @@ import msgspec
 
 from smarttrade.api.catalogue import Catalogue
 from smarttrade.errors import ConfigurationError
+from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountControl
 from smarttrade_operator.apply import Applier
 from smarttrade_operator.cache import Cache, Observed
@@ -33,6 +34,7 @@ from smarttrade_operator.publish import Publisher
 from smarttrade_operator.removal import Removal
 from smarttrade_operator.reports import FRESH_S, Reports
 from smarttrade_operator.rollout import Rollouts
+from smarttrade_operator.secrets import write_secret
 from smarttrade_operator.settings import Settings
 from smarttrade_operator.sharing import Claim, build_claims, judge_sharing, read_claims
 from smarttrade_operator.steps import Steps, reason_of
@@ -52,6 +54,7 @@ class Memory:
     plan: Plan | None = None
     plan_of: tuple[str, int] = ("", 0)
     secret_for: int = 0
+    secret_uid: str = ""
     status_written_s: float = 0.0
     provisioned_s: float = 0.0
     warnings: dict[str, Problem] = field(default_factory=dict)
@@ -73,8 +76,11 @@ class Reconciler:
     removal: Removal
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
-    rollouts: Rollouts = field(default_factory=Rollouts)
+    rollouts: Rollouts = field(init=False)
     _memories: dict[Key, Memory] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rollouts = Rollouts(lambda: len({key.namespace for key in self.cache.accounts()}))
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one account up to date; seconds after which to come again, or None."""
@@ -175,7 +181,9 @@ class Reconciler:
         A mark is cleared once the claim to it is in the status: what only this process knew would be gone
         with it, and another account could claim the same.
         """
-        verdict = judge_sharing(key, self._claim_marks(key, memory), self._claims_of_others(key))
+        verdict = judge_sharing(
+            key, self._claim_marks(key, memory), self._claims_of_others(key), self._read_mark
+        )
         kept = {claim.mark for claim in read_claims(self.cache.get(key).account or {})}
         cleared = tuple(mark for mark in verdict.cleared if mark in kept)
         return msgspec.structs.replace(plan.control, cleared=cleared, shared=verdict.shared)
@@ -195,6 +203,9 @@ class Reconciler:
                 known = memory.claims if memory else None
                 yield key, read_claims(account) if known is None else known
 
+    def _read_mark(self, key: Key, mark: str) -> str:
+        return self.provisioning.open_mark(AccountIdentity(self.settings.installation, *key), mark)
+
     def _silent(self, key: Key, memory: Memory) -> bool:
         """Nobody reports although pods are ready: perhaps NATS has lost the account."""
         voices = self.reports.of(key)
@@ -206,7 +217,7 @@ class Reconciler:
 
     async def _write_secret(self, plan: Plan, memory: Memory) -> None:
         if memory.secret_for != plan.pair.renew_at:
-            await self.kube.apply(plan.secret)
+            memory.secret_uid = await write_secret(self.kube, plan.secret, memory.secret_uid)
             memory.secret_for = plan.pair.renew_at
 
     async def _ensure(self, key: Key, child: Manifest, memory: Memory, waits: list[float | None]) -> None:
@@ -220,10 +231,13 @@ class Reconciler:
             await self.publisher.tell(observed.account, "DriftRepaired", note, kind="Warning")
 
     async def _roll(self, key: Key, child: Manifest, memory: Memory, waits: list[float | None]) -> None:
-        if self.rollouts.admit(key, child, self.cache.get(key).child(child)):
+        if self._admits(key, child, memory):
             await self._ensure(key, child, memory, waits)
         else:
             waits.append(_ROLLOUT_RECHECK_S)
+
+    def _admits(self, key: Key, child: Manifest, memory: Memory) -> bool:
+        return self.rollouts.admit(key, memory.plan_of[1], child, self.cache.get(key).deployment)
 
     async def _prune(self, key: Key, plan: Plan) -> None:
         observed = self.cache.get(key)
@@ -253,7 +267,7 @@ class Reconciler:
         """A claim that was just written can be cleared; and another account may go, which nothing tells."""
         claims = memory.claims or ()
         known = self.provisioning.control_of(key)
-        shared = judge_sharing(key, claims, self._claims_of_others(key)).shared
+        shared = judge_sharing(key, claims, self._claims_of_others(key), self._read_mark).shared
         if known is not None and not shared and {claim.mark for claim in claims} - set(known.cleared):
             return CLAIM_RECHECK_S
         return SHARED_RECHECK_S if shared else None
@@ -289,9 +303,8 @@ class Reconciler:
             memory.warnings = await self._read_warnings(key, stuck)
             self._heed(memory)
         memory.warnings = {name: problem for name, problem in memory.warnings.items() if name in stuck}
-        deployment = next((child for child in observed.managed if child["kind"] == DEPLOYMENT.kind), None)
         starting = _ready_replicas(observed) < len(observed.pods)
-        problems = diagnose(deployment, observed.pods, memory.warnings, now)
+        problems = diagnose(observed.deployment, observed.pods, memory.warnings, now)
         return problems, _STUCK_RECHECK_S if stuck or starting else None
 
     async def _read_warnings(self, key: Key, pods: list[str]) -> dict[str, Problem]:
@@ -316,10 +329,8 @@ class Reconciler:
 
 
 def _ready_replicas(observed: Observed) -> int:
-    for child in observed.managed:
-        if child["kind"] == DEPLOYMENT.kind:
-            return int(child.get("status", {}).get("readyReplicas") or 0)
-    return 0
+    deployment = observed.deployment or {}
+    return int((deployment.get("status") or {}).get("readyReplicas") or 0)
 
 
 def _name(child: Manifest) -> str:

@@ -30,6 +30,7 @@ from smarttrade_operator.finalizer import (
 from smarttrade_operator.kinds import DEPLOYMENT, NAMESPACE, SECRET, TRADING_ACCOUNT, Manifest, kind_of
 from smarttrade_operator.kube import Kube, NotFound, Refused
 from smarttrade_operator.names import Key
+from smarttrade_operator.ownership import is_controlled_by
 from smarttrade_operator.plan import InvalidSpec, build_control, identify, parse
 from smarttrade_operator.provisioning import Provisioning
 from smarttrade_operator.publish import Publisher
@@ -108,7 +109,7 @@ class Removal:
             age_s=deletion_age_s(manifest, datetime.now(UTC)),
             voices=voices,
             ever_reported=ever_reported,
-            stopped=(is_ending and silent) or (not observed.pods and _deployment(observed) is None),
+            stopped=(is_ending and silent) or (not observed.pods and observed.deployment is None),
         )
 
     async def _publish(self, key: Key, observed: Observed) -> None:
@@ -122,7 +123,7 @@ class Removal:
             _log.warning("status of a deletion not written", account=str(key), error=str(error))
 
     async def _stop_pods(self, key: Key, observed: Observed, deletion: Deletion) -> None:
-        deployment = _deployment(observed)
+        deployment = observed.deployment
         if deployment is None or deployment["metadata"].get("deletionTimestamp"):
             return
         assert observed.account is not None
@@ -133,7 +134,8 @@ class Removal:
         else:
             note = f"not settled within {deletion.timeout_s:.0f} s ({deletion.left}); pods are stopped anyway"
             await self.publisher.tell(observed.account, "NotSettled", note, kind="Warning")
-        await self.kube.delete(DEPLOYMENT, key.namespace, key.name, uid=deployment["metadata"]["uid"])
+        metadata = deployment["metadata"]
+        await self.kube.delete(DEPLOYMENT, key.namespace, metadata["name"], uid=metadata["uid"])
 
     async def _remove_accounts(
         self, account: Manifest, identity: AccountIdentity, deletion: Deletion
@@ -151,7 +153,11 @@ class Removal:
         for child in observed.managed:
             metadata = child["metadata"]
             await self.kube.delete(kind_of(child), key.namespace, metadata["name"], uid=metadata["uid"])
-        await self.kube.delete(SECRET, key.namespace, secret_name(identity))
+        assert observed.account is not None
+        owner, secret = observed.account["metadata"]["uid"], secret_name(identity)
+        found = await self.kube.look(SECRET, key.namespace, secret)
+        if found is not None and is_controlled_by(found, owner):
+            await self.kube.delete(SECRET, key.namespace, secret, uid=found["metadata"]["uid"])
 
     async def _release(self, account: Manifest) -> None:
         metadata = account["metadata"]
@@ -174,10 +180,6 @@ def _parse(account: Manifest) -> TradingAccount | None:
 def _lenient(is_ending: bool) -> AbstractContextManager[None]:
     """What is refused in a namespace that is being deleted is left to that deletion."""
     return suppress(Refused) if is_ending else nullcontext()
-
-
-def _deployment(observed: Observed) -> Manifest | None:
-    return next((child for child in observed.managed if child["kind"] == DEPLOYMENT.kind), None)
 
 
 _log = structlog.get_logger()

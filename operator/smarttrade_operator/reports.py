@@ -12,14 +12,19 @@ from decimal import Decimal
 from typing import Any
 
 from smarttrade.identity import AccountIdentity
-from smarttrade.messages import ExecutionReport, MonitoringReport, Report
+from smarttrade.messages import Check, EvaluationStatus, ExecutionReport, MonitoringReport, Report
 from smarttrade_operator.names import Key
 
 _VOICES = 64  # pods times roles, over a rollout
 _POSITIONS = 256
 _CHECKS = 32
 _MARKS = 8
-_LONGEST_MARK = 128
+_LONGEST_MARK = 64
+_LONGEST_MARKET = 41
+_LONGEST_POD = 253
+_LONGEST_NAME = 128
+_LONGEST_TEXT = 8192
+_LARGEST = 2**53
 _DIGITS = 30
 _FAR_MS = 4_102_444_800_000  # the year 2100
 
@@ -128,21 +133,43 @@ def is_sound(role: str, report: Report) -> bool:
     """Whether a report is of its role and of a size that the platform can show: whoever holds one account's
     credentials may write anything, and must not reach the others by it."""
     if isinstance(report, MonitoringReport):
-        numbers: list[Decimal | None] = []
-        sized = role == "monitoring"
+        fitting = role == "monitoring" and _is_sound_evaluation(report.evaluation)
     else:
-        numbers = [report.equity, report.realized_pnl, report.unrealized_pnl]
-        for each in report.positions[: _POSITIONS + 1]:
-            numbers += [each.quantity, each.average_price, each.realized_pnl, each.unrealized_pnl]
-        marks = report.fingerprints
-        sized = role == "execution" and len(report.positions) <= _POSITIONS and len(marks) <= _MARKS
-        sized = (
-            sized
-            and all(len(mark) <= _LONGEST_MARK for mark in marks)
-            and 0 <= report.breach_time_ms < _FAR_MS
-        )
-    sized = sized and len(report.checks) <= _CHECKS and 0 <= report.as_of_ms < _FAR_MS
-    return sized and all(n is None or (n.is_finite() and n.adjusted() <= _DIGITS) for n in numbers)
+        fitting = role == "execution" and _is_sound_execution(report)
+    named = 0 < len(report.pod) <= _LONGEST_POD and 0 <= report.generation < _LARGEST
+    return fitting and named and _are_sound(report.checks) and 0 <= report.as_of_ms < _FAR_MS
+
+
+def _is_sound_execution(report: ExecutionReport) -> bool:
+    marks, positions = report.fingerprints, report.positions
+    counted = (report.open_orders, report.unknown_orders, report.fills, report.epoch)
+    numbers: list[Decimal | None] = [report.equity, report.realized_pnl, report.unrealized_pnl]
+    for each in positions[:_POSITIONS]:
+        numbers += [each.quantity, each.average_price, each.realized_pnl, each.unrealized_pnl]
+    return (
+        len({each.market for each in positions}) == len(positions) <= _POSITIONS
+        and all(len(each.market) <= _LONGEST_MARKET for each in positions)
+        and len(set(marks)) == len(marks) <= _MARKS
+        and all(len(mark) <= _LONGEST_MARK for mark in marks)
+        and all(0 <= count < _LARGEST for count in counted)
+        and len(report.breach_id) <= _LONGEST_NAME
+        and len(report.breach_reason) <= _LONGEST_TEXT
+        and 0 <= report.breach_time_ms < _FAR_MS
+        and all(n is None or (n.is_finite() and n.adjusted() <= _DIGITS) for n in numbers)
+    )
+
+
+def _is_sound_evaluation(status: EvaluationStatus | None) -> bool:
+    return status is None or (len(status.error) <= _LONGEST_TEXT and 0 <= status.generation < _LARGEST)
+
+
+def _are_sound(checks: list[Check]) -> bool:
+    return len(checks) <= _CHECKS and all(
+        0 < len(each.type) <= _LONGEST_NAME
+        and len(each.reason) <= _LONGEST_NAME
+        and len(each.message) <= _LONGEST_TEXT
+        for each in checks
+    )
 
 
 def _voice(pod: str, reports: Iterable[Report]) -> PodVoice:

@@ -1,11 +1,16 @@
 """A new runtime image reaches a few accounts at a time, and stops when it fails.
 
 Pure. Only a change of image on a running Deployment counts as a rollout: what users change in their own
-object is theirs and is never held up, nor is a new account.
+object is theirs and is never held up, nor is a new account, nor the repair of a hand edit.
+
+An image is judged by accounts that ran before and whose users changed nothing meanwhile, and it must have
+failed in several namespaces where there are several, and in as many as it succeeded in. A tenant whose own
+accounts cannot start, by mistake or on purpose, must not keep everybody else from a new version.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from smarttrade.errors import SmartTradeError
@@ -23,45 +28,74 @@ class RolloutStopped(SmartTradeError):  # noqa: N818
 @dataclass(slots=True)
 class Rollouts:
     """Which accounts are being rolled to a new image. Forgotten at a restart, which then goes on in as
-    small steps as before."""
+    small steps as before. `namespaces` counts those that have accounts."""
 
-    _rolling: set[Key] = field(default_factory=set)
-    _failed: dict[tuple[str, ...], set[Key]] = field(default_factory=dict)
+    namespaces: Callable[[], int]
+    _rolling: dict[Key, _Attempt] = field(default_factory=dict)
+    _failed: dict[str, set[Key]] = field(default_factory=dict)
+    _succeeded: dict[str, set[Key]] = field(default_factory=dict)
 
-    def admit(self, key: Key, desired: Manifest, live: Manifest | None) -> bool:
-        """Whether the Deployment may be applied now; RolloutStopped when its image has failed too often."""
-        wanted = images(desired)
-        if live is None or images(live) == wanted:
-            self._note_progress(key, wanted, live)
+    def admit(self, key: Key, generation: int, desired: Manifest, live: Manifest | None) -> bool:
+        """Whether the Deployment may be applied now; RolloutStopped when its image has failed too often.
+
+        `generation` is the account's: one that its user changes while it rolls says nothing of the image.
+        """
+        wanted = image_of(desired, desired)
+        running = wanted if live is None else image_of(live, desired)
+        if wanted is None or running is None or running == wanted:
+            self._note_progress(key, generation, wanted or "", live)
             return True
         failed = self._failed.get(wanted, set()) - {key}
-        if len(failed) >= FAILURES_BEFORE_STOP:
+        if self._condemns(failed, self._succeeded.get(wanted, set())):
             names = ", ".join(sorted(map(str, failed)))
-            raise RolloutStopped(f"image {wanted[0]} did not start in {names}: correct it, or go back")
+            raise RolloutStopped(f"image {wanted} did not start in {names}: correct it, or go back")
         if key not in self._rolling and len(self._rolling) >= AT_ONCE:
             return False
-        self._rolling.add(key)
+        if key not in self._rolling:
+            self._rolling[key] = _Attempt(generation, live is not None and is_complete(live))
         return True
+
+    def _condemns(self, failed: set[Key], succeeded: set[Key]) -> bool:
+        several = min(FAILURES_BEFORE_STOP, self.namespaces())
+        needed = max(several, _namespaces(succeeded))
+        return len(failed) >= FAILURES_BEFORE_STOP and _namespaces(failed) >= needed
 
     def forget(self, key: Key) -> None:
         """The account is gone."""
-        self._rolling.discard(key)
-        for failed in self._failed.values():
-            failed.discard(key)
+        self._rolling.pop(key, None)
+        for kept in (*self._failed.values(), *self._succeeded.values()):
+            kept.discard(key)
 
-    def _note_progress(self, key: Key, wanted: tuple[str, ...], live: Manifest | None) -> None:
-        failed = self._failed.setdefault(wanted, set())
+    def _note_progress(self, key: Key, generation: int, wanted: str, live: Manifest | None) -> None:
+        failed, attempt = self._failed.setdefault(wanted, set()), self._rolling.get(key)
         if live is None or is_complete(live):
-            self._rolling.discard(key)
+            self._rolling.pop(key, None)
             failed.discard(key)
-        elif key in self._rolling and has_failed(live):
-            self._rolling.discard(key)
-            failed.add(key)
+            if attempt is not None:
+                self._succeeded.setdefault(wanted, set()).add(key)
+        elif attempt is not None and has_failed(live):
+            del self._rolling[key]
+            if attempt.ran_before and attempt.generation == generation:
+                failed.add(key)
 
 
-def images(deployment: Manifest) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    generation: int
+    ran_before: bool
+
+
+def _namespaces(keys: set[Key]) -> int:
+    return len({key.namespace for key in keys})
+
+
+def image_of(deployment: Manifest, desired: Manifest) -> str | None:
+    """The one image that all containers of the account run. None where they do not agree, which is a hand
+    edit: the operator gives all of them the same. Containers that it never set are not asked."""
+    ours = {container["name"] for container in desired["spec"]["template"]["spec"]["containers"]}
     containers = deployment["spec"]["template"]["spec"]["containers"]
-    return tuple(sorted({container["image"] for container in containers}))
+    images = {container["image"] for container in containers if container["name"] in ours}
+    return images.pop() if len(images) == 1 else None
 
 
 def is_complete(deployment: Manifest) -> bool:

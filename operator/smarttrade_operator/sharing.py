@@ -7,12 +7,15 @@ the operator nor a pod that is away lets a second account in. The other one is n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from smarttrade_operator.names import Key
+
+Read = Callable[[Key, str], str]
+"""What an account's mark stands for: each account seals its marks under a key of its own."""
 
 _ELSEWHERE = "a TradingAccount of another namespace"
 
@@ -55,19 +58,20 @@ def write_claims(claims: tuple[Claim, ...]) -> list[dict[str, str]]:
 
 
 def judge_sharing(
-    own: Key, claims: tuple[Claim, ...], others: Iterable[tuple[Key, tuple[Claim, ...]]]
+    own: Key, claims: tuple[Claim, ...], others: Iterable[tuple[Key, tuple[Claim, ...]]], read: Read
 ) -> Verdict:
     """Which of the account's marks are its alone; at the same instant the first by name has it."""
     if not claims:
         return Verdict()
     earlier: dict[str, Key] = {}
-    mine = {claim.mark: (claim.since, own.namespace, own.name) for claim in claims}
+    meant = {claim.mark: read(own, claim.mark) for claim in claims}
+    mine = {meant[claim.mark]: (claim.since, own.namespace, own.name) for claim in claims}
     for key, theirs in others:
         for claim in theirs:
-            rank = (claim.since, key.namespace, key.name)
-            if key != own and claim.mark in mine and rank < mine[claim.mark]:
-                earlier[claim.mark] = key
-    cleared = tuple(claim.mark for claim in claims if claim.mark not in earlier)
+            what, rank = read(key, claim.mark), (claim.since, key.namespace, key.name)
+            if key != own and what in mine and rank < mine[what]:
+                earlier[what] = key
+    cleared = tuple(claim.mark for claim in claims if meant[claim.mark] not in earlier)
     holder = next(iter(earlier.values()), None)
     return Verdict(cleared, _name(own, holder) if holder else "")
 

@@ -21,6 +21,7 @@ from smarttrade_operator.sharing import write_claims
 Status = dict[str, Any]
 
 AFTER_FILL_S = 5.0
+_POSITIONS = 64  # what the definition admits
 NUMBERS_S = 60.0
 # A verdict that flaps must not turn into a stream of writes.
 AT_ONCE_S = 0.2
@@ -82,7 +83,7 @@ def _build_numbers(findings: Findings) -> Status:
         "openOrders": report.open_orders,
         "unknownOrders": report.unknown_orders,
         "fills": report.fills,
-        "positions": [_build_position(position) for position in report.positions],
+        "positions": [_build_position(position) for position in report.positions[:_POSITIONS]],
         "asOf": _time(report.as_of_ms),
     }
     amounts = {

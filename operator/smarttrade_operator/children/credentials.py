@@ -17,11 +17,11 @@ FINGERPRINT = "fingerprint.key"
 
 
 def build_credentials_secret(
-    blueprint: Blueprint, credentials: Mapping[str, str], *, fingerprint_key: str, renew_at_s: int
+    blueprint: Blueprint, credentials: Mapping[str, str], *, mark_key: str, renew_at_s: int
 ) -> Manifest:
     """`credentials` is role -> text of the .creds file; `renew_at_s`, in seconds since the epoch, is
-    when they change next. `fingerprint_key` is the installation's, see `sharing`."""
-    files = {f"{role}.creds": text for role, text in credentials.items()} | {FINGERPRINT: fingerprint_key}
+    when they change next. `mark_key` is the account's own, see `smarttrade.bus.marks`."""
+    files = {f"{role}.creds": text for role, text in credentials.items()} | {FINGERPRINT: mark_key}
     secret = build_child(
         blueprint,
         SECRET,

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from smarttrade.bus import assets, jwt, subjects
 from smarttrade.bus.keys import NatsKey, OperatorKeys
+from smarttrade.bus.marks import build_mark_key
 from smarttrade.identity import AccountIdentity
 
 LIFETIME_S = 30 * 86_400
@@ -60,7 +61,7 @@ class AccountPair:
     strategy_public: str
     credentials: dict[str, str]
     renew_at: int
-    fingerprint_key: str = ""
+    mark_key: str = ""
 
     @property
     def jwts(self) -> dict[str, str]:
@@ -97,7 +98,7 @@ def build_accounts(
         strategy_public=strategy.public,
         credentials={role: _user_credentials(keys, identity, role, start) for role in subjects.ROLES},
         renew_at=start + RENEWAL_S,
-        fingerprint_key=keys.fingerprint_key,
+        mark_key=build_mark_key(keys.master, identity.key).hex(),
     )
 
 
@@ -237,9 +238,10 @@ def platform_credentials(keys: OperatorKeys, name: str) -> str:
             ],
             ["_INBOX.operator.>"],
         ),
-        PLATFORM: ([], [subjects.platform_report("*", "*"), "_INBOX.operator.>"]),
+        # It answers nobody: a report's sender chooses where an answer would go.
+        PLATFORM: ([], [subjects.platform_report("*", "*")]),
     }[name]
-    claims = jwt.build_user_claims(keys.account(name).public, *allow, replies=name == PLATFORM)
+    claims = jwt.build_user_claims(keys.account(name).public, *allow)
     user = keys.user(name)
     token = jwt.encode(keys.account_signing(name), user.public, "operator", claims, keys.created)
     return jwt.format_credentials(token, user.seed)

@@ -32,9 +32,19 @@ class ControlReader:
         self._last: messages.AccountControl | None = None
 
     async def current(self) -> messages.AccountControl | None:
-        """The stored value; None when none has been written yet. BusError when it cannot be read."""
+        """The stored value; None when none has been written yet. BusError when it cannot be read.
+
+        What is no control value counts as none. Another container of the account can make a server's answer
+        land on the subject; nothing starts on that, and the operator's next writing mends it.
+        """
         stored = await jetstream.last_direct(self._nc, subjects.STREAM, subjects.CONTROL)
-        return messages.decode(stored.payload, messages.AccountControl) if stored else None
+        try:
+            return messages.decode(stored.payload, messages.AccountControl) if stored else None
+        except messages.UnknownVersionError:
+            raise
+        except BusError as error:
+            logger.error("the stored control value is none, waiting for the operator: %s", error)
+            return None
 
     async def subscribe(self, callback: ControlCallback) -> None:
         """Call with the stored value now (when there is one), and with every change from now on."""

@@ -116,10 +116,5 @@ class OperatorKeys:
     def account_signing(self, *path: str) -> NatsKey:
         return key_from_entropy(nkeys.PREFIX_BYTE_ACCOUNT, derive(self.master, "account-signing", *path))
 
-    @property
-    def fingerprint_key(self) -> str:
-        """By which the accounts of this installation mark the exchange accounts that they use."""
-        return derive(self.master, "fingerprint").hex()
-
     def user(self, *path: str) -> NatsKey:
         return key_from_entropy(nkeys.PREFIX_BYTE_USER, derive(self.master, "user", *path))

@@ -117,7 +117,10 @@ class Provisioner:
             await jetstream.publish(nc, subjects.CONTROL, messages.encode(control), {"Nats-Rollup": "sub"})
 
     async def serve_reports(self, callback: ReportCallback) -> None:
-        """Hand every account's reports to the callback until `close`; malformed ones are logged."""
+        """Hand every account's reports to the callback until `close`; malformed ones are logged.
+
+        No report is answered: its sender chooses where an answer goes, its account's control value included.
+        """
         if self._platform is None:
             raise BusError("Provisioner.connect has not been called")
 
@@ -128,8 +131,6 @@ class Provisioner:
                 await callback(token, role, report)
             except BusError as error:
                 logger.warning("report of %s/%s dropped: %s", token, role, error)
-            if message.reply:
-                await message.respond(b"")
 
         try:
             await self._platform.subscribe(subjects.platform_report("*", "*"), cb=received)

@@ -1,21 +1,21 @@
 """Marks by which the operator finds two accounts on one exchange account, without learning which it is.
 
-HMAC under the installation's key, of the API key and of the exchange's own account id: equal inputs give
-equal marks, within one installation only. The API key never leaves the container; without the installation's
-key not even the account id, a number that is easily guessed, follows from its mark.
+A hash of the API key and one of the exchange's own account id, each sealed under a key that this account
+shares with the operator alone (see `smarttrade.bus.marks`). The API key never leaves the container; without
+the account's key not even the account id, a number that is easily guessed, follows from its mark.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 from pathlib import Path
 
 from smarttrade.api import TradingAccountSpec
+from smarttrade.bus.marks import seal
 
 KEY_FILE = "fingerprint.key"
 _SEPARATOR = "\x1f"
-_LENGTH = 32
+_BYTES = 16
 
 
 def build_fingerprints(
@@ -32,7 +32,7 @@ def build_fingerprints(
 
 
 def read_secret(credentials: Path) -> bytes:
-    """The installation's key, which lies beside the container's credentials; empty where there is none."""
+    """The account's own key, which lies beside the container's credentials; empty where there is none."""
     try:
         return (credentials.parent / KEY_FILE).read_bytes().strip()
     except OSError:
@@ -40,5 +40,4 @@ def read_secret(credentials: Path) -> bytes:
 
 
 def _mark(secret: bytes, *parts: str) -> str:
-    digest = hmac.new(secret, _SEPARATOR.join(parts).encode(), hashlib.sha256).hexdigest()
-    return digest[:_LENGTH]
+    return seal(secret, hashlib.sha256(_SEPARATOR.join(parts).encode()).digest()[:_BYTES])

@@ -47,7 +47,6 @@ logger = structlog.get_logger()
 
 _REPORT_EVERY_S = 5.0
 _LOOK_S = 0.25
-_REPORT_TIMEOUT_S = 2.0
 _EVALUATION_LIFE_S = 5.0
 
 
@@ -235,9 +234,9 @@ class MonitoringService:
             self._watchers.clock.now_ms(),
         )
         try:
-            await self._nc.request(subjects.report("monitoring"), encode(report), timeout=_REPORT_TIMEOUT_S)
+            await self._nc.publish(subjects.report("monitoring"), encode(report))
         except (NatsError, TimeoutError) as error:
-            logger.debug("the operator did not take the report", error=str(error) or type(error).__name__)
+            logger.debug("the report could not be sent", error=str(error) or type(error).__name__)
 
 
 def _endpoint(written: str) -> Endpoint:

@@ -10,6 +10,7 @@ from smarttrade import messages
 from smarttrade.bus import subjects
 from smarttrade.bus.accounts import build_accounts, operator_credentials
 from smarttrade.bus.connection import connect
+from smarttrade.bus.control import ControlReader
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.log import AccountLog
 from smarttrade.errors import BusError
@@ -202,9 +203,8 @@ async def test_a_report_names_the_account_it_came_from(tenants: Tenants):
     await tenants.provisioner.serve_reports(received)
     alice, bob = await tenants.create("alice"), await tenants.create("bob")
     monitoring = await tenants.connect(bob, "monitoring")
-    reply = await monitoring.request(subjects.report("monitoring"), messages.encode(REPORT), timeout=5)
-    assert reply.data == b""
-    assert reports == [(bob.identity.token, "monitoring", REPORT)]
+    await monitoring.publish(subjects.report("monitoring"), messages.encode(REPORT))
+    await eventually(lambda: reports == [(bob.identity.token, "monitoring", REPORT)], "heard")
     # The platform's own subject is not even one in bob's account.
     await monitoring.publish(
         subjects.platform_report(alice.identity.token, "monitoring"), messages.encode(REPORT)
@@ -221,9 +221,49 @@ async def test_a_malformed_report_does_not_end_the_service(tenants: Tenants):
 
     await tenants.provisioner.serve_reports(received)
     monitoring = await tenants.connect(await tenants.create("alice"), "monitoring")
-    await monitoring.request(subjects.report("monitoring"), b"{", timeout=5)
-    await monitoring.request(subjects.report("monitoring"), messages.encode(REPORT), timeout=5)
-    assert reports == [REPORT]
+    await monitoring.publish(subjects.report("monitoring"), b"{")
+    await monitoring.publish(subjects.report("monitoring"), messages.encode(REPORT))
+    await eventually(lambda: reports == [REPORT], "heard")
+
+
+async def test_no_report_is_answered_so_that_none_forges_the_control_value(tenants: Tenants):
+    heard: list[messages.Report] = []
+
+    async def received(token: str, role: str, report: messages.Report) -> None:
+        heard.append(report)
+
+    await tenants.provisioner.serve_reports(received)
+    alice = await tenants.create("alice")
+    written = messages.AccountControl(generation=1, spec={"state": "Halted"})
+    await tenants.provisioner.write_control(alice.identity, written)
+    monitoring = await tenants.connect(alice, "monitoring")
+    await monitoring.publish(subjects.report("monitoring"), messages.encode(REPORT), reply=subjects.CONTROL)
+    await eventually(lambda: heard == [REPORT], "heard")
+    assert await ControlReader(await tenants.connect(alice, "execution")).current() == written
+
+
+async def test_a_reader_starts_although_something_else_lies_in_the_place_of_the_control_value(
+    tenants: Tenants,
+):
+    """A server's refusal of a malformed request goes where its sender says."""
+    alice = await tenants.create("alice")
+    control = messages.AccountControl(generation=1, spec={"state": "Halted"})
+    await tenants.provisioner.write_control(alice.identity, control)
+    monitoring = await tenants.connect(alice, "monitoring")
+    lookup = f"$JS.API.DIRECT.GET.{subjects.STREAM}.{subjects.CONTROL}"
+    await monitoring.publish(lookup, b"not what it takes", reply=subjects.CONTROL)
+    reader = ControlReader(await tenants.connect(alice, "execution"))
+    changes: list[messages.AccountControl] = []
+
+    async def changed(value: messages.AccountControl) -> None:
+        changes.append(value)
+
+    await reader.subscribe(changed)
+    assert [change for change in changes if change != control] == []
+    changes.clear()
+    later = messages.AccountControl(generation=2, spec={"state": "Halted"})
+    await tenants.provisioner.write_control(alice.identity, later)
+    await eventually(lambda: changes == [later], "heard")
 
 
 async def test_keys_of_another_installation_are_refused(tenants: Tenants):

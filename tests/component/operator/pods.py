@@ -78,7 +78,8 @@ class Pod:
         await self._send("monitoring", build_monitoring_report(self.name, generation, **(monitoring or {})))
 
     async def _send(self, role: str, report: Report) -> None:
-        await self.connections[role].request(subjects.report(role), encode(report), timeout=5)
+        await self.connections[role].publish(subjects.report(role), encode(report))
+        await self.connections[role].flush()
 
 
 def build_execution_report(pod: str, generation: int, **fields: Any) -> ExecutionReport:

@@ -46,7 +46,7 @@ CASES: dict[str, Any] = {
     "credentials": lambda: build_credentials_secret(
         build_blueprint(),
         {"monitoring": "m", "evaluation": "v", "execution": "x"},
-        fingerprint_key="f",
+        mark_key="f",
         renew_at_s=1_800_000_000,
     ),
 }

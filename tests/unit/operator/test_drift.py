@@ -109,7 +109,10 @@ def test_different_deviations_are_counted_apart() -> None:
 
 def test_only_what_the_account_owns_is_pruned() -> None:
     def child(name: str, uid: str) -> dict[str, Any]:
-        return {"kind": "NetworkPolicy", "metadata": {"name": name, "ownerReferences": [{"uid": uid}]}}
+        return {
+            "kind": "NetworkPolicy",
+            "metadata": {"name": name, "ownerReferences": [{"uid": uid, "controller": True}]},
+        }
 
     children = [child("alice", "1"), child("old", "1"), child("spoofed", "2")]
     desired = [child("alice", "1")]

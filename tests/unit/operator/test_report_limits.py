@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from smarttrade.identity import AccountIdentity
-from smarttrade.messages import EffectiveState, ExecutionReport, MonitoringReport, Position
+from smarttrade.messages import Check, EffectiveState, ExecutionReport, MonitoringReport, Position
 from smarttrade_operator.reports import Reports, is_sound
 
 SOUND = ExecutionReport(
@@ -29,10 +29,10 @@ SOUND = ExecutionReport(
 DATA = MonitoringReport(pod="alice-0", generation=1, checks=[], evaluation=None, as_of_ms=1_700_000_000_000)
 
 
-def position(quantity: str) -> Position:
+def position(quantity: str, market: str = "BTC/USDT") -> Position:
     nothing = Decimal(0)
     return Position(
-        market="BTC/USDT",
+        market=market,
         quantity=Decimal(quantity),
         average_price=nothing,
         realized_pnl=nothing,
@@ -47,9 +47,22 @@ def position(quantity: str) -> Position:
         {"equity": Decimal("NaN")},
         {"realized_pnl": Decimal("Infinity")},
         {"positions": [position("1E+99")]},
-        {"positions": [position("1")] * 257},
+        {"positions": [position("1")] * 2},
+        {"positions": [position("1", f"A{number}/USDT") for number in range(257)]},
+        {"positions": [position("1", "A" * 42)]},
         {"fingerprints": ("a",) * 9},
-        {"fingerprints": ("a" * 1_000,)},
+        {"fingerprints": ("a" * 65,)},
+        {"fingerprints": ("a", "a")},
+        {"pod": ""},
+        {"pod": "p" * 254},
+        {"fills": -1},
+        {"open_orders": 2**53},
+        {"generation": 2**63},
+        {"breach_id": "b" * 129},
+        {"checks": [Check(type="", ok=False, reason="Empty")]},
+        {"checks": [Check(type="T" * 129, ok=False, reason="Long")]},
+        {"checks": [Check(type="Own", ok=False, reason="R" * 129)]},
+        {"checks": [Check(type="Own", ok=False, reason="Long", message="m" * 8193)]},
         {"as_of_ms": 10**18},
         {"as_of_ms": -1},
         {"breach_time_ms": 10**18},
