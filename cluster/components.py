@@ -68,6 +68,9 @@ class ApiServer:
         ]
 
 
+CONTROLLER_MANAGER = "system:kube-controller-manager"
+
+
 def controller_manager_command(
     kubeconfig: Path, authority: Path, service_accounts: Pair, *extra: str
 ) -> list[str]:

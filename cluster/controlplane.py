@@ -20,7 +20,13 @@ from typing import Self
 
 from cluster import binaries, pki, processes
 from cluster.api import Api
-from cluster.components import SERVICE_ADDRESS, ApiServer, Etcd, controller_manager_command
+from cluster.components import (
+    CONTROLLER_MANAGER,
+    SERVICE_ADDRESS,
+    ApiServer,
+    Etcd,
+    controller_manager_command,
+)
 from cluster.errors import ClusterError
 from cluster.kubeconfig import build_kubeconfig, write_kubeconfig
 
@@ -90,8 +96,10 @@ class ControlPlane:
         self._run("kube-apiserver", [*server.command(), "--endpoint-reconciler-type=none", *api_server])
         self._await_ready()
         if controllers:
+            manager = authority.client("manager", CONTROLLER_MANAGER, ["system:masters"])
+            content = build_kubeconfig(self.server, authority.pair.certificate, manager, CONTEXT, "manager")
             command = controller_manager_command(
-                self.kubeconfig,
+                write_kubeconfig(self.folder / "manager.kubeconfig", content),
                 authority.pair.certificate,
                 keys,
                 "--bind-address=127.0.0.1",

@@ -77,6 +77,24 @@ def build_namespace(name: str, labels: dict[str, str] | None = None) -> Document
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels or {}}}
 
 
+MADE_BY = "smarttrade.io/made-by"
+
+
+def make_namespace(kubectl: Kubectl, name: str, maker: str, labels: dict[str, str] | None = None) -> None:
+    """Make a namespace that says who made it; one that exists is left as it is."""
+    if not kubectl.find("namespace", name):
+        kubectl.apply(build_namespace(name, {**(labels or {}), MADE_BY: maker}))
+
+
+def delete_namespace(kubectl: Kubectl, name: str, maker: str, *, wait: bool = True) -> bool:
+    """Delete a namespace that `maker` made; False where it was somebody else's, or there is none."""
+    found = kubectl.find("namespace", name)
+    if not found or (found["metadata"].get("labels") or {}).get(MADE_BY) != maker:
+        return False
+    kubectl("delete", "namespace", name, "--ignore-not-found", f"--wait={str(wait).lower()}")
+    return True
+
+
 def build_pod(name: str, image: str, command: Sequence[str], labels: dict[str, str]) -> Document:
     """A pod that a restricted namespace admits, with one container that runs `command`."""
     restricted = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}

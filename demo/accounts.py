@@ -9,11 +9,13 @@ from typing import Any
 
 import yaml
 
-from cluster.kubectl import Document, Kubectl, build_namespace
+from cluster.kubectl import Document, Kubectl, delete_namespace, make_namespace
 from cluster.paths import REPOSITORY
-from demo.platform import ExchangeKey
+from demo.platform import MAKER, ExchangeKey
 
 NAMES = ("alice", "bob")
+# What is open on the simulated exchange does not matter to anybody.
+ALLOW_DELETION = "smarttrade.io/allow-deletion"
 _RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
@@ -47,16 +49,21 @@ def apply(kubectl: Kubectl, keys: Mapping[str, ExchangeKey]) -> None:
     for name, key in keys.items():
         account = read_manifest(name)
         secret_name = account["spec"]["exchange"]["credentialsSecretRef"]["name"]
-        kubectl.apply(build_namespace(name, _RESTRICTED))
+        make_namespace(kubectl, name, MAKER, _RESTRICTED)
         kubectl.apply(_build_secret(name, secret_name, key), account, namespace=name)
 
 
 def delete(kubectl: Kubectl, names: Sequence[str] = NAMES) -> None:
-    """The accounts first, so that each is settled by the operator, then their namespaces."""
+    """The accounts first, so that each is settled by the operator, then the namespaces that the demo made."""
     for name in names:
         if kubectl.find("namespace", name):
-            kubectl("delete", "ta", "--all", "-n", name, "--ignore-not-found", "--timeout=90s")
-            kubectl("delete", "namespace", name, "--ignore-not-found")
+            account = read_manifest(name)
+            secret = account["spec"]["exchange"]["credentialsSecretRef"]["name"]
+            if kubectl.find("ta", name, "-n", name):
+                kubectl("annotate", "ta", name, "-n", name, f"{ALLOW_DELETION}=true", "--overwrite")
+            kubectl("delete", "ta", name, "-n", name, "--ignore-not-found", "--timeout=90s")
+            if not delete_namespace(kubectl, name, MAKER):
+                kubectl("delete", "secret", secret, "-n", name, "--ignore-not-found")
 
 
 def look(kubectl: Kubectl, name: str) -> Seen:

@@ -11,11 +11,12 @@ from typing import Any
 
 from cluster import binaries
 from cluster.commands import run
-from cluster.kubectl import Kubectl
+from cluster.kubectl import Kubectl, delete_namespace, make_namespace
 from cluster.paths import REPOSITORY, cache_folder, write_at_once
 
 NAMESPACE = "smarttrade-system"
 RELEASE = "smarttrade"
+MAKER = "demo"
 CHART = REPOSITORY / "charts" / "smarttrade"
 
 ExchangeKey = dict[str, str]
@@ -102,6 +103,7 @@ def installed_recording(kubectl: Kubectl) -> str | None:
 
 def install(kubectl: Kubectl, values: Mapping[str, Any], *, timeout_s: int = 300) -> None:
     """Install or upgrade the chart and wait until its pods are ready."""
+    make_namespace(kubectl, NAMESPACE, MAKER)
     _unlock(kubectl)
     file = cache_folder() / "demo" / "values.json"
     write_at_once(file, json.dumps(values))
@@ -113,7 +115,6 @@ def install(kubectl: Kubectl, values: Mapping[str, Any], *, timeout_s: int = 300
         str(CHART),
         "--namespace",
         NAMESPACE,
-        "--create-namespace",
         "--values",
         str(file),
         "--wait",
@@ -133,9 +134,9 @@ def _unlock(kubectl: Kubectl) -> None:
 
 
 def uninstall(kubectl: Kubectl) -> None:
-    """Remove the platform; absent is fine."""
+    """Remove the platform, and its namespace if the demo made it; absent is fine."""
     _helm(kubectl, "uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--ignore-not-found")
-    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true")
+    delete_namespace(kubectl, NAMESPACE, MAKER)
 
 
 def _helm(kubectl: Kubectl, *arguments: str, timeout_s: float = 420) -> str:

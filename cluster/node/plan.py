@@ -34,12 +34,14 @@ def pause_image() -> str:
 def build_commands(instance: Instance, listener: int) -> dict[str, list[str]]:
     """All command lines; `listener` is the descriptor of the socket on the host's loopback."""
     settings = instance.settings
-    kubeconfig = {name: settings / f"{name}.kubeconfig" for name in ("admin", "kubelet", "scheduler")}
+    kubeconfig = {
+        name: settings / f"{name}.kubeconfig" for name in ("admin", "kubelet", "manager", "scheduler")
+    }
     pki = settings / "pki"
     keys = Pair(pki / "service-accounts.pub", pki / "service-accounts.key")
     authority = pki / "ca.crt"
     manager = controller_manager_command(
-        kubeconfig["admin"], authority, keys, "--allocate-node-cidrs=false", "--node-monitor-period=1s"
+        kubeconfig["manager"], authority, keys, "--allocate-node-cidrs=false", "--node-monitor-period=1s"
     )
     return {
         "etcd": Etcd(INSIDE / "etcd", 2379, 2380).command(),

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from cluster import binaries, pki
-from cluster.components import SERVICE_ADDRESS
+from cluster.components import CONTROLLER_MANAGER, SERVICE_ADDRESS
 from cluster.kubeconfig import build_kubeconfig, write_kubeconfig
 from cluster.node.configuration import build_cni_config, build_kubelet_config, build_proxy_config
 from cluster.node.layout import API_PORT, DOMAIN, NODE_ADDRESS, Instance
@@ -37,6 +37,8 @@ def prepare(instance: Instance, host_port: int) -> None:
 def _write_kubeconfigs(instance: Instance, authority: pki.Authority, host_port: int) -> None:
     clients = {
         "admin": authority.client("admin", "admin", ["system:masters"]),
+        # By its name policies tell it from a person who administers the cluster.
+        "manager": authority.client("manager", CONTROLLER_MANAGER, ["system:masters"]),
         "kubelet": authority.client("kubelet", f"system:node:{instance.name}", ["system:nodes"]),
         "scheduler": authority.client("scheduler", "system:kube-scheduler"),
         "proxy": authority.client("proxy", "system:kube-proxy"),

@@ -84,7 +84,8 @@ class Audit:
                     raise
                 self._closed.add(namespace)
                 _log.warning("a namespace cannot be watched", namespace=namespace, error=str(error))
-        return [item for item in found if self.cache.serves(item | {"kind": kind.kind})]
+        whole = [item | {"kind": kind.kind} for item in found]
+        return [item for item in whole if self.cache.serves(item) or self.cache.knows(item)]
 
     def _cached(self, kind: Kind) -> list[Manifest]:
         """Without namespaces that could not be listed: one that is closed to us must not condemn all."""

@@ -53,7 +53,7 @@ class Observed:
 
 @dataclass(slots=True)
 class Cache:
-    """Everything observed, by account. Accounts that name another `installation` by label are not seen."""
+    """Everything observed, by account. Accounts of another `installation` are not seen."""
 
     installation: str = ""
     _accounts: dict[Key, Observed] = field(default_factory=dict)
@@ -79,11 +79,22 @@ class Cache:
         return key
 
     def serves(self, manifest: Manifest) -> bool:
-        """Whether the object is this installation's: an account may say whose it is, where there are two."""
+        """Whether the object is this installation's: an account may say whose it is, where there are two.
+
+        It says so by a label until an operator has taken it up, which the status tells: its user may change
+        the one, but nobody takes an account out of its operator's hands by that.
+        """
         if manifest["kind"] != TRADING_ACCOUNT.kind:
             return True
-        named = (manifest["metadata"].get("labels") or {}).get(INSTALLATION_LABEL)
+        taken_up = (manifest.get("status") or {}).get("installation")
+        named = taken_up or (manifest["metadata"].get("labels") or {}).get(INSTALLATION_LABEL)
         return named is None or named == self.installation
+
+    def knows(self, manifest: Manifest) -> bool:
+        """Whether it is an account that is being served, by its metadata alone."""
+        key = owner_key(manifest)
+        known = self._accounts.get(key) if key else None
+        return known is not None and known.account is not None and manifest["kind"] == TRADING_ACCOUNT.kind
 
     def get(self, key: Key) -> Observed:
         return self._accounts.get(key) or Observed()

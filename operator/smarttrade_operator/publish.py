@@ -39,7 +39,7 @@ class Publisher:
     cache: Cache
     budget: Budget
     pod: str
-    nats_cluster: str
+    place: tuple[str, str]
     clock: Callable[[], float]
     _told: dict[tuple[str, str, str], float] = field(default_factory=dict)
 
@@ -48,7 +48,7 @@ class Publisher:
     ) -> tuple[bool, float | None]:
         """Bring the status up to date. Returns (written, seconds after which to come again)."""
         before: Status = account.get("status") or {}
-        after = build_status(findings, before, self.nats_cluster, datetime.now(UTC))
+        after = build_status(findings, before, self.place, datetime.now(UTC))
         delay_s = write_delay_s(before, after, self.clock() - written_s, _spread(account))
         if delay_s is None or delay_s > 0:
             return False, delay_s

@@ -124,7 +124,8 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
 
     provisioning = Provisioning(settings.network.nats_url, keys, settings.nats_replicas, on_report, wall)
     budget = Budget(settings.status_writes_per_s)
-    publisher = Publisher(kube, cache, budget, settings.pod, settings.nats_cluster, clock)
+    place = (settings.installation, settings.nats_cluster)
+    publisher = Publisher(kube, cache, budget, settings.pod, place, clock)
     removal = Removal(kube, settings, provisioning, reports, publisher, clock)
     reconciler = Reconciler(
         kube, cache, settings, catalogue, provisioning, reports, publisher, removal, clock, wall

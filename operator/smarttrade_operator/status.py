@@ -28,8 +28,12 @@ AT_ONCE_S = 0.2
 _NUMBERS = ("equity", "realizedPnl", "unrealizedPnl", "openOrders", "unknownOrders", "fills", "positions")
 
 
-def build_status(findings: Findings, previous: Status, nats_cluster: str, now: datetime) -> Status:
-    """The status as it should be; what nobody reports now keeps the value it had."""
+def build_status(findings: Findings, previous: Status, place: tuple[str, str], now: datetime) -> Status:
+    """The status as it should be; what nobody reports now keeps the value it had.
+
+    `place` is the installation and the NATS cluster, which stay what they were at first.
+    """
+    installation, nats_cluster = place
     verdicts = judge(findings)
     conditions = stamp(verdicts, previous.get("conditions") or [], findings.generation, now)
     if not findings.voices.settled:
@@ -37,6 +41,7 @@ def build_status(findings: Findings, previous: Status, nats_cluster: str, now: d
     status: Status = {
         "observedGeneration": findings.generation,
         "phase": _phase(findings, conditions).value,
+        "installation": previous.get("installation") or installation,
         "natsCluster": previous.get("natsCluster") or nats_cluster,
         "readyReplicas": findings.ready_replicas,
         "conditions": conditions,
@@ -177,7 +182,15 @@ def is_urgent(before: Status, after: Status) -> bool:
 
 
 def _urgent(status: Status) -> Status:
-    names = ("observedGeneration", "phase", "effectiveState", "leader", "readyReplicas", "natsCluster")
+    names = (
+        "observedGeneration",
+        "phase",
+        "effectiveState",
+        "leader",
+        "readyReplicas",
+        "natsCluster",
+        "installation",
+    )
     verdicts = [(c["type"], c["status"], c["reason"]) for c in status.get("conditions") or []]
     return {name: status.get(name) for name in names} | {
         "marks": status.get("exchangeMarks") or [],

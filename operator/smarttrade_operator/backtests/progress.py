@@ -54,6 +54,12 @@ def build_pending(backtest: Manifest, message: str, now: datetime) -> Status:
     return _with_conditions(backtest, status, now)
 
 
+def build_refused(backtest: Manifest, why: str, now: datetime) -> Status:
+    """The status of a run whose verdict the API server does not take: said once, not tried for ever."""
+    text = f"the verdict cannot be shown, the results' file has everything: {why}"[:_MESSAGE]
+    return _finished(backtest, {"phase": BacktestPhase.FAILED.value, "message": text}, now)
+
+
 def is_over(backtest: Mapping[str, Any]) -> bool:
     phase = (backtest.get("status") or {}).get("phase")
     return phase in (BacktestPhase.SUCCEEDED.value, BacktestPhase.FAILED.value)
@@ -88,7 +94,7 @@ def _succeeded_with(collector: Manifest, pods: Iterable[Manifest]) -> Status:
         told = json.loads(message)
         known = {name: value for name, value in told.items() if name in _TOLD}
         checked = BacktestStatus.model_validate(known, extra="forbid", by_alias=True, by_name=False)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         text = "the collector's verdict is malformed: look at its pod's log"
         return {"phase": BacktestPhase.FAILED.value, "message": text}
     verdict: Status = checked.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)

@@ -182,7 +182,7 @@ class BacktestStatus(Model):
     """When the first pod was asked for."""
     completion_time: Timestamp | None = None
     """When it ended."""
-    candidates: int | None = None
+    candidates: Annotated[int, Field(strict=True, ge=0, lt=2**53)] | None = None
     """Combinations of parameters that were judged."""
     best: Best | None = None
     """The best in sample, and what it was worth out of sample."""

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from smarttrade.api.model import Model, Rule
-from smarttrade.api.scalars import Duration, Ratio, ResourceQuantity, at_most, quantity
+from smarttrade.api.scalars import Duration, MemoryQuantity, Ratio, ResourceQuantity, at_most, quantity
 
 
 class Orders(Model):
@@ -71,14 +71,14 @@ class TopologySpread(StrEnum):
 class Requests(Model):
     cpu: ResourceQuantity = "50m"
     """CPU reserved."""
-    memory: ResourceQuantity = "128Mi"
+    memory: MemoryQuantity = "128Mi"
     """Memory reserved."""
 
 
 class Limits(Model):
     cpu: ResourceQuantity | None = None
     """CPU at most. Absent: unlimited."""
-    memory: ResourceQuantity = "512Mi"
+    memory: MemoryQuantity = "512Mi"
     """Memory at most."""
 
 

@@ -158,7 +158,36 @@ SignedDecimal = Annotated[
 Symbol = Annotated[str, Text(SYMBOL_PATTERN, 41, _SYMBOL)]
 Currency = Annotated[str, Text(CURRENCY_PATTERN, 20, _CURRENCY)]
 TimeOfDay = Annotated[str, Text(TIME_OF_DAY_PATTERN, 5, _TIME_OF_DAY)]
-ResourceQuantity = Annotated[str, Text(QUANTITY_PATTERN, 24, _QUANTITY)]
+
+
+@dataclass(frozen=True, slots=True)
+class Size(Text):
+    """Metadata of a Kubernetes quantity that must not be below `least`.
+
+    A limit of 0 means none at all to Kubernetes, and one that no process fits in means a pod that never runs.
+    """
+
+    least: str = "0"
+
+    def check(self, value: object) -> str:
+        written = Text.check(self, value)
+        if quantity(written) < quantity(self.least):
+            raise ValueError(f"{value!r} is not allowed; {self._too_small}")
+        return written
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        written = Text.__get_pydantic_json_schema__(self, schema, handler)
+        bound = f"!isQuantity(self) || quantity(self).compareTo(quantity('{self.least}')) >= 0"
+        rules = [*written["x-kubernetes-validations"], rule(bound, self._too_small)]
+        return written | {"x-kubernetes-validations": rules}
+
+    @property
+    def _too_small(self) -> str:
+        return f"must be at least {self.least}"
+
+
+ResourceQuantity = Annotated[str, Size(QUANTITY_PATTERN, 24, _QUANTITY, least="1m")]
+MemoryQuantity = Annotated[str, Size(QUANTITY_PATTERN, 24, _QUANTITY, least="32Mi")]
 
 
 def or_empty(number: Any) -> dict[str, Any]:

@@ -100,6 +100,8 @@ class TradingAccountStatus(Model):
     """The pod that trades."""
     ready_replicas: int | None = None
     """Pods that are ready."""
+    installation: Annotated[str, Field(max_length=253)] | None = None
+    """The installation whose operator serves the account; its label chooses one only while this is absent."""
     nats_cluster: str | None = None
     """The NATS cluster that holds the account; never changes."""
     equity: SignedDecimal | None = None

@@ -10,11 +10,13 @@ from typing import Annotated
 import typer
 
 from smarttrade.cli import hand_commands
+from smarttrade.cli.account_commands import account_app
 from smarttrade.cli.data_commands import data_app
 from smarttrade.cli.errors import plainly
 from smarttrade.cli.hand_commands import Context, Name, Namespace
 from smarttrade.cli.strategy_commands import strategy_app
 from smarttrade.cli.sweep_command import sweep
+from smarttrade.cli.tenant_commands import tenant_app
 
 app = typer.Typer(
     name="smarttrade",
@@ -220,6 +222,8 @@ def simulator(context: typer.Context) -> None:
 hand_commands.register(app)
 app.add_typer(data_app, name="data")
 app.add_typer(strategy_app, name="strategy")
+app.add_typer(account_app, name="account")
+app.add_typer(tenant_app, name="tenant")
 app.command()(sweep)
 
 

@@ -15,6 +15,10 @@ from smarttrade.errors import ConfigurationError, SmartTradeError
 Manifest = dict[str, Any]
 
 
+class AccountMissing(ConfigurationError):  # noqa: N818
+    """There is no such TradingAccount."""
+
+
 class Accounts:
     """Reads and patches accounts in one context."""
 
@@ -32,6 +36,28 @@ class Accounts:
     def read(self, name: str, namespace: str | None) -> Manifest:
         """The whole object; ConfigurationError when there is none."""
         return self._call(name, namespace, self._api.get_namespaced_custom_object)
+
+    def find(self, name: str, namespace: str | None) -> Manifest | None:
+        """The whole object, None where there is none."""
+        try:
+            return self.read(name, namespace)
+        except AccountMissing:
+            return None
+
+    def delete(self, name: str, namespace: str | None) -> str:
+        """Ask for its deletion; the uid of the object that goes."""
+        uid = str(self.read(name, namespace)["metadata"]["uid"])
+        options = client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=uid))
+        where = namespace or self.namespace
+        try:
+            self._api.delete_namespaced_custom_object(
+                GROUP, VERSION, where, PLURAL, name, body=options, _request_timeout=10
+            )
+        except ApiException as error:
+            raise explain(error, f"{where}/{name}") from error
+        except HTTPError as error:
+            raise SmartTradeError(f"the API server does not answer: {error}") from error
+        return uid
 
     def set_state(self, name: str, namespace: str | None, state: str) -> str:
         """Patch spec.state; a sentence about what is in effect."""
@@ -77,9 +103,7 @@ def explain(error: ApiException, account: str) -> SmartTradeError:
     except (TypeError, ValueError, KeyError):
         message = error.reason
     if error.status == 404:
-        return ConfigurationError(
-            f"there is no TradingAccount {account}: {message}. Give its namespace with -n"
-        )
+        return AccountMissing(f"there is no TradingAccount {account}: {message}. Give its namespace with -n")
     if error.status == 403:
         return ConfigurationError(f"you may not do this to {account}: {message}")
     return SmartTradeError(f"the API server refuses ({error.status}): {message}")

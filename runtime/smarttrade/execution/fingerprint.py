@@ -34,8 +34,8 @@ def build_fingerprints(
 def read_secret(credentials: Path) -> bytes:
     """The account's own key, which lies beside the container's credentials; empty where there is none."""
     try:
-        return (credentials.parent / KEY_FILE).read_bytes().strip()
-    except OSError:
+        return bytes.fromhex((credentials.parent / KEY_FILE).read_text().strip())
+    except (OSError, ValueError):
         return b""
 
 

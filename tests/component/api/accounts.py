@@ -276,6 +276,21 @@ MISTAKES: tuple[Mistake, ...] = (
         "must be at most limits.memory",
     ),
     mistake(
+        "a memory of nothing, which Kubernetes takes for no limit",
+        {"spec.resources": {"execution": {"requests": {"memory": "0"}, "limits": {"memory": "0"}}}},
+        "must be at least 32Mi",
+    ),
+    mistake(
+        "a memory that no process fits in",
+        {"spec.resources": {"execution": {"requests": {"memory": "100m"}, "limits": {"memory": "512Mi"}}}},
+        "must be at least 32Mi",
+    ),
+    mistake(
+        "a CPU limit of nothing, which Kubernetes takes for no limit",
+        {"spec.resources": {"evaluation": {"limits": {"cpu": "0"}, "requests": {"cpu": "0"}}}},
+        "must be at least 1m",
+    ),
+    mistake(
         "a memory without a known unit",
         {"spec.resources": {"execution": {"limits": {"memory": "512MB"}}}},
         "write a quantity as Kubernetes does",

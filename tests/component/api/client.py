@@ -23,14 +23,19 @@ class Answer:
 
 
 class Client:
-    """Calls with the client certificate of a kubeconfig."""
+    """Calls with the client certificate of a kubeconfig, as `user` where one is named."""
 
-    def __init__(self, kubeconfig: Path) -> None:
+    def __init__(self, kubeconfig: Path, user: str = "") -> None:
+        self._kubeconfig = kubeconfig
+        self._headers = {"Impersonate-User": user} if user else {}
         content = json.loads(kubeconfig.read_text())
         cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
         self._host = urlsplit(cluster["server"]).netloc
         self._tls = ssl.create_default_context(cafile=cluster["certificate-authority"])
         self._tls.load_cert_chain(user["client-certificate"], user["client-key"])
+
+    def as_user(self, name: str) -> Client:
+        return Client(self._kubeconfig, name)
 
     def call(
         self,
@@ -42,7 +47,7 @@ class Client:
     ) -> Answer:
         with closing(http.client.HTTPSConnection(self._host, context=self._tls, timeout=30)) as connection:
             text = None if body is None else json.dumps(body)
-            connection.request(method, path, text, {"Content-Type": kind, "Accept": accept})
+            connection.request(method, path, text, {"Content-Type": kind, "Accept": accept, **self._headers})
             answer = connection.getresponse()
             content = answer.read()
             is_json = answer.headers.get_content_subtype() == "json"

@@ -93,7 +93,7 @@ async def test_fingerprints_leave_instead_of_the_key_and_orders_wait_for_the_ope
     strict: Any, tmp_path: Path
 ) -> None:
     theatre = await strict()
-    (tmp_path / FINGERPRINT_KEY).write_text("the installation's own")
+    (tmp_path / FINGERPRINT_KEY).write_text("5e" * 32)
     await theatre.control()
     await theatre.start("a")
     await theatre.refused("ExchangeAccountUnchecked")

@@ -169,7 +169,15 @@ def test_all_shards_done_is_collecting_and_the_verdict_is_success() -> None:
 
 @pytest.mark.parametrize(
     "message",
-    ["not json", "[]", json.dumps({"best": {"parameters": "x" * 2000}}), json.dumps({"candidates": "many"})],
+    [
+        "not json",
+        "[]",
+        "[" * 4096,
+        '{"candidates": 1' + "0" * 400 + "}",
+        '{"candidates": -1}',
+        json.dumps({"best": {"parameters": "x" * 2000}}),
+        json.dumps({"candidates": "many"}),
+    ],
 )
 def test_a_verdict_that_is_none_fails(message: str) -> None:
     status = build_status(backtest(), job("s", "Complete", 8), job("c", "Complete"), [pod("c", message)], NOW)

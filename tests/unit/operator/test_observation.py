@@ -83,6 +83,18 @@ def test_an_account_may_name_its_installation(label: dict[str, str], seen: bool)
     assert (cache.accounts() == [KEY]) is seen
 
 
+def test_an_account_that_was_taken_up_stays_whatever_its_label_says() -> None:
+    cache = Cache("here")
+    relabelled = {"smarttrade.io/installation": "there"}
+    cache.observe(_account(**relabelled) | {"status": {"installation": "here"}})
+    assert cache.accounts() == [KEY]
+    assert cache.knows(_account(**relabelled)), "as the audit lists it, without a status"
+    elsewhere = Cache("there")
+    elsewhere.observe(_account(**relabelled) | {"status": {"installation": "here"}})
+    assert elsewhere.accounts() == []
+    assert not elsewhere.knows(_account(**relabelled))
+
+
 class _Clock:
     now = 100.0
 

@@ -125,7 +125,7 @@ def test_the_transition_time_moves_with_the_status_only() -> None:
 
 
 def _status(findings: Findings, previous: dict[str, Any] | None = None) -> dict[str, Any]:
-    return build_status(findings, previous or {}, "default", NOW)
+    return build_status(findings, previous or {}, ("here", "default"), NOW)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,8 @@ def test_a_start_keeps_what_was_reported_before() -> None:
 
 def test_the_nats_cluster_of_an_account_never_changes() -> None:
     before = _status(_findings())
-    assert build_status(_findings(), before, "another", NOW)["natsCluster"] == "default"
+    moved = build_status(_findings(), before, ("there", "another"), NOW)
+    assert (moved["installation"], moved["natsCluster"]) == ("here", "default")
 
 
 def test_a_breach_disappears_with_its_report() -> None:
