@@ -89,6 +89,7 @@ def build_kubelet_config(name: str, authority: Path, serving: Pair) -> Document:
         "podLogsDir": f"{INSIDE}/pod-logs",
         "volumePluginDir": f"{INSIDE}/kubelet/volume-plugins",
         "maxPods": 200,
+        "podPidsLimit": 1024,
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
         "serializeImagePulls": False,

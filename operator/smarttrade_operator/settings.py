@@ -24,6 +24,8 @@ class Runtime:
     image: str
     pull_policy: str = "IfNotPresent"
     pull_secrets: tuple[str, ...] = ()
+    runtime_class: str = ""
+    priority_class: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +115,8 @@ def _read_runtime(read: _Reader) -> Runtime:
         image=read.text("RUNTIME_IMAGE"),
         pull_policy=read.one_of("RUNTIME_PULL_POLICY", "IfNotPresent", ("Always", "IfNotPresent", "Never")),
         pull_secrets=read.words("RUNTIME_PULL_SECRETS"),
+        runtime_class=read.text("RUNTIME_CLASS", ""),
+        priority_class=read.text("RUNTIME_PRIORITY_CLASS", ""),
     )
 
 

@@ -14,6 +14,8 @@
 - {name: SMARTTRADE_RUNTIME_IMAGE, value: {{ include "smarttrade.image" (dict "root" . "image" .Values.runtime.image) | quote }}}
 - {name: SMARTTRADE_RUNTIME_PULL_POLICY, value: {{ .Values.runtime.image.pullPolicy }}}
 - {name: SMARTTRADE_RUNTIME_PULL_SECRETS, value: {{ join "," .Values.imagePullSecrets | quote }}}
+- {name: SMARTTRADE_RUNTIME_CLASS, value: {{ .Values.runtime.runtimeClassName | quote }}}
+- {name: SMARTTRADE_RUNTIME_PRIORITY_CLASS, value: {{ include "smarttrade.accountPriority" . | quote }}}
 {{- if .Values.backtests.image.repository }}
 - {name: SMARTTRADE_BACKTEST_IMAGE, value: {{ include "smarttrade.image" (dict "root" . "image" .Values.backtests.image) | quote }}}
 {{- end }}

@@ -48,6 +48,12 @@ labels:
 {{- .Values.backtests.priorityClassName | default $made -}}
 {{- end }}
 
+{{/* Empty: accounts have the cluster's default priority. */}}
+{{- define "smarttrade.accountPriority" -}}
+{{- $made := ternary (printf "%s-%s-account" .Release.Namespace (include "smarttrade.fullname" .)) "" .Values.runtime.createPriorityClass -}}
+{{- .Values.runtime.priorityClassName | default $made -}}
+{{- end }}
+
 {{- define "smarttrade.simulatorImage" -}}
 {{- $image := .Values.simulator.image }}
 {{- if $image.repository }}{{ include "smarttrade.image" (dict "root" . "image" $image) }}

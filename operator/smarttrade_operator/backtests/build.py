@@ -186,6 +186,8 @@ def _build_pod(outline: Outline, arguments: list[str]) -> Part:
     }
     if outline.settings.priority_class:
         pod["priorityClassName"] = outline.settings.priority_class
+    if outline.runtime.runtime_class:
+        pod["runtimeClassName"] = outline.runtime.runtime_class
     if outline.runtime.pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in outline.runtime.pull_secrets]
     return pod

@@ -45,6 +45,10 @@ def _build_pod(blueprint: Blueprint) -> dict[str, Any]:
         "containers": [build_container(blueprint, role) for role in ROLES],
         "volumes": build_volumes(blueprint),
     }
+    if blueprint.runtime.runtime_class:
+        pod["runtimeClassName"] = blueprint.runtime.runtime_class
+    if blueprint.runtime.priority_class:
+        pod["priorityClassName"] = blueprint.runtime.priority_class
     if blueprint.runtime.pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in blueprint.runtime.pull_secrets]
     return pod

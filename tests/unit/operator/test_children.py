@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from smarttrade_operator.children import (
     build_network_policy,
     build_pod_disruption_budget,
 )
-from smarttrade_operator.settings import Network
+from smarttrade_operator.settings import Network, Runtime
 from tests.unit.operator.accounts import NETWORK, build_blueprint, build_live, build_manifest
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -167,3 +168,11 @@ def test_the_open_internet_excludes_private_and_metadata_addresses() -> None:
 def test_credentials_are_stored_as_they_are() -> None:
     secret = CASES["credentials"]()
     assert b64decode(secret["data"]["execution.creds"]) == b"x"
+
+
+def test_a_sandbox_and_a_priority_are_the_platforms_choice() -> None:
+    plain = build_deployment(build_blueprint())["spec"]["template"]["spec"]
+    assert not {"runtimeClassName", "priorityClassName"} & plain.keys()
+    runtime = Runtime(image="smarttrade-runtime:1", runtime_class="gvisor", priority_class="account")
+    chosen = build_deployment(replace(build_blueprint(), runtime=runtime))["spec"]["template"]["spec"]
+    assert (chosen["runtimeClassName"], chosen["priorityClassName"]) == ("gvisor", "account")
