@@ -245,7 +245,10 @@ def test_backtests_rank_below_everything_and_a_quota_is_bound_to_their_class() -
     assert (priority["value"] < 0, priority["preemptionPolicy"]) == (True, "Never")
     assert _operator_settings({}).backtests.priority_class == priority["metadata"]["name"]
     without = {"backtests": {"createPriorityClass": False}}
-    assert list(helm.template(without).kind("PriorityClass")) == []
+    (left,) = helm.template(without).kind("PriorityClass")
+    assert left["value"] > 0
+    assert _operator_settings({}).runtime.priority_class == left["metadata"]["name"]
+    assert _operator_settings({"runtime.createPriorityClass": False}).runtime.priority_class == ""
     assert _operator_settings(without).backtests.priority_class == ""
 
 
