@@ -53,7 +53,8 @@ class Source:
             f'{{"e":"trade","E":{now},"s":"{symbol}","t":{number},"p":"{price}","q":"{quantity}",'
             f'"T":{now},"m":{side},"M":true}}'
         )
-        self.listeners[symbol].send(WSMsgType.TEXT, frame.encode())
+        if symbol in self.listeners:  # else it is lost, as on a real exchange
+            self.listeners[symbol].send(WSMsgType.TEXT, frame.encode())
 
     async def _drain(self) -> None:
         while any(  # noqa: ASYNC110 - the transport tells nobody

@@ -1,0 +1,122 @@
+"""The containers of one pod as processes, on a real nats-server, for benchmarks of the whole of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from benchmarks._account import spawn
+from cluster import binaries
+from smarttrade.bus.accounts import AccountLimits, build_accounts
+from smarttrade.bus.keys import OperatorKeys
+from smarttrade.bus.provision import Provisioner
+from smarttrade.bus.server import LocalServer
+from smarttrade.identity import AccountIdentity
+from smarttrade.messages import AccountControl
+from smarttrade.simulator.testing import Simulator
+
+ROLES = ("monitoring", "evaluation", "execution")
+PATIENCE_S = 240
+_IDENTITY = AccountIdentity("bench", "bench", "pod")
+_POD = "pod-0"
+
+
+class Pod:
+    """One account with `spec`; REST and user streams by `exchange`, market streams by `streams`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        exchange: Simulator,
+        streams: str,
+        spec: dict[str, Any],
+        roles: Sequence[str] = ROLES,
+    ) -> None:
+        self._folder, self._exchange, self._streams, self._spec = folder, exchange, streams, spec
+        self._ports = {role: _free_port() for role in roles}
+        self._stack = contextlib.AsyncExitStack()
+        self.pids: dict[str, int] = {}
+
+    async def __aenter__(self) -> Self:
+        keys = OperatorKeys.generate()
+        server = LocalServer(keys, self._folder / "nats", binary=binaries.ensure("nats-server"))
+        await self._stack.enter_async_context(server)
+        provisioner = Provisioner(server.url, keys)
+        await provisioner.connect()
+        self._stack.push_async_callback(provisioner.close)
+        pair = build_accounts(keys, _IDENTITY, AccountLimits(pods=1))
+        await provisioner.push(pair)
+        await provisioner.ensure_assets(_IDENTITY)
+        control = AccountControl(generation=1, spec=self._spec, written_ms=int(time.time() * 1000))
+        await provisioner.write_control(_IDENTITY, control)
+        for role, port in self._ports.items():
+            await self._start(role, port, server.url, pair.credentials[role])
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _start(self, role: str, port: int, bus: str, credentials: str) -> None:
+        exchange, mounted = self._exchange, self._folder / f"{role}.creds"
+        mounted.write_text(credentials)
+        endpoint = {
+            "rest": exchange.rest_url,
+            "websocket": self._streams,
+            "websocketApi": exchange.websocket_api_url,
+        }
+        process = await spawn(
+            f"smarttrade.{role}",
+            SMARTTRADE_INSTALLATION=_IDENTITY.installation,
+            SMARTTRADE_NAMESPACE=_IDENTITY.namespace,
+            SMARTTRADE_ACCOUNT=_IDENTITY.name,
+            SMARTTRADE_POD=_POD,
+            SMARTTRADE_NATS_URL=bus,
+            SMARTTRADE_NATS_CREDENTIALS=str(mounted),
+            SMARTTRADE_EXCHANGE_CREDENTIALS=str(self._exchange_key()),
+            SMARTTRADE_ENDPOINT="{}" if role == "evaluation" else json.dumps(endpoint),
+            SMARTTRADE_COMMAND_SOCKET=str(self._folder / "execution.sock"),
+            SMARTTRADE_PORT=str(port),
+            SMARTTRADE_HOST="127.0.0.1",
+            SMARTTRADE_LOG_LEVEL="warning",
+            SMARTTRADE_STRATEGY_SOURCE=str(self._folder),
+        )
+        self.pids[role] = process.pid
+        self._stack.push_async_callback(process.wait)
+        self._stack.callback(process.terminate)
+
+    def _exchange_key(self) -> Path:
+        folder = self._folder / "exchange"
+        folder.mkdir(exist_ok=True)
+        (folder / "apiKey").write_text("alice-key")
+        (folder / "secret").write_text("alice-secret")
+        return folder
+
+    async def ready(self) -> None:
+        """Wait until every container says so."""
+        async with asyncio.timeout(PATIENCE_S):
+            for port in self._ports.values():
+                while not await _says_ready(port):  # noqa: ASYNC110 - another process
+                    await asyncio.sleep(0.1)
+
+
+async def _says_ready(port: int) -> bool:
+    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /readyz HTTP/1.1\r\n\r\n")
+        try:
+            return b" 200 " in await reader.readuntil(b"\r\n")
+        finally:
+            writer.close()
+    return False
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
