@@ -29,6 +29,7 @@ logger = structlog.get_logger()
 STREAMS = ("trade", "quote")
 
 _JUDGE_S = 0.25
+_ASLEEP_MS = 1_000
 _CONNECT_TIMEOUT_MS = 10_000
 _PROBE_TIMEOUT_S = 5.0
 _PROBE_GRACE_MS = 1_000
@@ -225,8 +226,11 @@ class MarketMonitor:
         began = monotonic_ms()
         probes: dict[str, asyncio.Task[None]] = {}
         while True:
+            slept_at = monotonic_ms()
             await asyncio.sleep(_JUDGE_S)
             silence_ms, now = feed.silence_ms(), int(monotonic_ms())
+            if now - slept_at > _ASLEEP_MS:
+                continue  # this process stood still: what the socket holds has not been read yet
             if silence_ms is None:
                 if now - began > _CONNECT_TIMEOUT_MS:
                     raise FeedBrokenError("no connection within 10 s")
