@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import structlog
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
 from smarttrade import messages
 from smarttrade.bus import subjects
@@ -37,12 +38,24 @@ class BusLink:
         self._logger = structlog.get_logger()
         self.market_heard_ms: float | None = None
         self.evaluation_heard_ms: float | None = None
-        self.on_market: list[Callable[[messages.MarketEvent], None]] = []
+        self._on_market: Callable[[messages.MarketEvent], None] | None = None
+        self._narrow: list[Subscription] = []
         self.now_ms: Callable[[], float] = lambda: 0.0
 
     async def start(self) -> None:
         await self._nc.subscribe(subjects.decide(self._pod), cb=self._decide)
+        for kind in ("quote", "status"):
+            subject = subjects.market(self._pod, kind)
+            self._narrow.append(await self._nc.subscribe(subject, cb=self._market))
+
+    async def hear_market(self, listener: Callable[[messages.MarketEvent], None]) -> None:
+        """Every event from now on, in monitoring's order. Without a listener trades are not even decoded:
+        a market has hundreds of them for every quote that matters here."""
+        self._on_market = listener
         await self._nc.subscribe(subjects.market(self._pod, "*"), cb=self._market)
+        narrow, self._narrow = self._narrow, []
+        for subscription in narrow:
+            await subscription.unsubscribe()
 
     async def run(self) -> None:
         """Publish what is queued, in order, for good."""
@@ -109,8 +122,8 @@ class BusLink:
                 newest[event.market] = event
             elif isinstance(event, messages.StreamStatus):
                 self._status(event)
-            for listener in self.on_market:
-                listener(event)
+            if self._on_market:
+                self._on_market(event)
         for quote in newest.values():
             self._feed(fx.QuoteSeen(quote=quote))
 

@@ -314,7 +314,7 @@ class ExecutionService:
             self._link.start()
             self._link.perform(fx.MeasureClock())
             if isinstance(self._exchange, PaperVenue) and self._bus is not None:
-                self._bus.on_market.append(self._exchange.on_market)
+                self._spawn(self._bus.hear_market(self._exchange.on_market))
             if isinstance(self._exchange, Venue):
                 self._probe = self._build_probe(self._exchange, spec)
                 self._spawn(self._probe.run())
