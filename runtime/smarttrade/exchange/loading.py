@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from smarttrade.errors import ConfigurationError
+from smarttrade.exchange.signing import cryptography_later
 
 _HOMES = {
     "ccxt": ("ccxt.base.errors", "ccxt.base.exchange", "ccxt.base.precise", "ccxt.base.decimal_to_precision"),
@@ -76,6 +77,8 @@ def prepare_ccxt() -> None:
     _stand_in("ccxt", [root])
     _stand_in("ccxt.async_support", [f"{root}/async_support"])
     _stand_in("ccxt.pro", [f"{root}/pro"])
+    with cryptography_later():
+        importlib.import_module("ccxt.base.exchange")
 
 
 def load_exchange_class(name: str) -> type[Any]:

@@ -117,6 +117,7 @@ class Venue:
         self._stream = create_exchange(row.exchange, endpoint, {**key, "newUpdates": True})
         self._bucket = TokenBucket(row.requests_per_s, row.burst, _RESERVE)
         self._lock = asyncio.Lock()
+        self._markets_known = asyncio.Event()
         self._heard: dict[Any, Any] = {}
 
     async def read_filters(self) -> tuple[MarketFilters, ...]:
@@ -124,6 +125,7 @@ class Venue:
         markets = await load_own_markets(self._polling, self._symbols, self._left)
         for exchange in (self._orders, self._stream):
             exchange.set_markets(list(markets.values()))
+        self._markets_known.set()
         return tuple(parse_filters(market) for market in markets.values())
 
     def examine(self) -> Examination:
@@ -334,7 +336,10 @@ class Venue:
         return sent_ms, time.monotonic() * 1000, float(told)
 
     async def watch_orders(self) -> AsyncIterator[OrderReport]:
-        """Own order updates as they come; VenueError when the stream breaks: reconcile, then call again."""
+        """Own order updates as they come; VenueError when the stream breaks: reconcile, then call again.
+
+        Begins after `read_filters`: ccxt would otherwise load every market of the exchange first."""
+        await self._markets_known.wait()
         while True:
             async with self._translated():
                 updates = await self._stream.watch_orders()
@@ -344,6 +349,7 @@ class Venue:
 
     async def watch_trades(self) -> AsyncIterator[TradeReport]:
         """Own trades as they come; as `watch_orders`."""
+        await self._markets_known.wait()
         while True:
             async with self._translated():
                 updates = await self._stream.watch_my_trades()

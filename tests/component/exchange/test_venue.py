@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -56,6 +58,35 @@ async def test_near_the_limit_by_the_exchanges_own_count_only_urgent_requests_le
         assert venue._bucket.delay() > 0
         assert venue._bucket.delay(urgent=True) == 0
     finally:
+        await venue.close()
+
+
+async def test_the_user_stream_never_loads_all_of_the_exchanges_markets(
+    exchange: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = Endpoint(
+        rest=exchange.rest_url, websocket=exchange.ws_url, websocket_api=exchange.websocket_api_url
+    )
+    venue = Venue(CAPABILITIES["binance"], endpoint, Credentials("alice-key", "alice-secret"), [SYMBOL])
+    loaded: list[str] = []
+    load = venue._stream.load_markets
+
+    async def load_and_tell() -> Any:
+        loaded.append("markets")
+        return await load()
+
+    monkeypatch.setattr(venue._stream, "load_markets", load_and_tell)
+    watching = asyncio.ensure_future(anext(venue.watch_orders()))
+    try:
+        await asyncio.wait({watching}, timeout=0.05)
+        assert loaded == []
+        await venue.read_filters()
+        async with asyncio.timeout(10):
+            while not exchange.websockets():  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.02)
+        assert list(venue._stream.markets) == [SYMBOL]
+    finally:
+        watching.cancel()
         await venue.close()
 
 

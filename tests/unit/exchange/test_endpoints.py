@@ -32,6 +32,33 @@ def test_one_exchange_is_loaded_without_the_others() -> None:
     assert "ccxt.async_support.kraken" not in modules
 
 
+def test_a_key_that_signs_with_hmac_leaves_cryptography_unloaded() -> None:
+    sign = "load_exchange_class('binance').hmac(b'a', b'b', __import__('hashlib').sha256)"
+    modules = loaded_modules("from smarttrade.exchange.loading import load_exchange_class", sign)
+    assert not [name for name in modules if name.startswith("cryptography.hazmat.bindings")]
+
+
+def test_keys_of_other_kinds_sign_as_ever() -> None:
+    check = """
+import base64
+from smarttrade.exchange.loading import load_exchange_class
+binance = load_exchange_class("binance")
+curve = binance.ecdsa("ab" * 32, "11" * 32, "secp256k1", None)
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+edwards = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+edwards.public_key().verify(base64.b64decode(binance.eddsa(b"order", bytes(range(32)), "ed25519")), b"order")
+private = rsa.generate_private_key(65537, 2048)
+text = private.private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+).decode()
+signature = base64.b64decode(binance.rsa("order", text, "sha256"))
+private.public_key().verify(signature, b"order", padding.PKCS1v15(), hashes.SHA256())
+assert curve["r"] and curve["s"]
+"""
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
 def test_what_was_not_loaded_is_found_when_used() -> None:
     load = "from smarttrade.exchange.loading import prepare_ccxt; prepare_ccxt()"
     modules = loaded_modules(load, "import ccxt.pro", "assert ccxt.pro.kraken().id == 'kraken'")
