@@ -22,6 +22,7 @@ queue_age = Gauge(
 )
 queue_length = Gauge("smarttrade_operator_queue_length", "Accounts in the queue, delayed ones included.")
 accounts = Gauge("smarttrade_operator_accounts", "TradingAccounts seen.", ["phase"])
+kill_switch = Gauge("smarttrade_operator_kill_switch", "1 while the platform's kill switch halts all.")
 leading = Gauge("smarttrade_operator_leading", "1 where this replica leads.")
 
 

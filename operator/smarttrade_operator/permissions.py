@@ -43,6 +43,7 @@ ACCOUNT_PERMISSIONS: tuple[Permission, ...] = (
 # In the operator's own namespace.
 OPERATOR_PERMISSIONS: tuple[Permission, ...] = (
     Permission("coordination.k8s.io", "leases", ("get", "create", "update")),
+    Permission("", "configmaps", ("get",)),
 )
 
 # In the operator's own namespace, for the job that makes the keys once (`smarttrade-operator keys`).

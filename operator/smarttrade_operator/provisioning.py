@@ -42,6 +42,7 @@ class Provisioning:
     asset_replicas: int
     on_report: OnReport
     wall: Callable[[], float] = time.time
+    is_killed: Callable[[], bool] = lambda: False
     _provisioner: Provisioner | None = None
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
     _provisioned: dict[Key, AccountLimits] = field(default_factory=dict)
@@ -92,8 +93,9 @@ class Provisioning:
         return sent
 
     async def write_control(self, identity: AccountIdentity, control: AccountControl) -> bool:
-        """Make `control` the account's last value; False when it is already what was written last."""
-        key = _key(identity)
+        """Make `control` the account's last value, with the word of the platform's kill switch; False when it
+        is already what was written last."""
+        key, control = _key(identity), msgspec.structs.replace(control, kill=self.is_killed())
         stored = self._controls.get(key)
         known = stored is not None and msgspec.structs.replace(stored, written_ms=0) == control
         if known and key in self._written:

@@ -29,6 +29,7 @@ from smarttrade_operator.backtests.reconcile import BacktestReconciler
 from smarttrade_operator.backtests.watching import add_watches
 from smarttrade_operator.cache import Cache
 from smarttrade_operator.health import QUEUE_AGE_LIMIT_S, Health
+from smarttrade_operator.killswitch import KillSwitch
 from smarttrade_operator.kinds import TRADING_ACCOUNT
 from smarttrade_operator.kube import Kube, NotFound, Refused
 from smarttrade_operator.leader import Leadership
@@ -71,6 +72,7 @@ class Operator:
     audit: Audit
     resync: Resync
     backtests: WorkQueue[Key]
+    kill_switch: KillSwitch
     watching: asyncio.Event = field(default_factory=asyncio.Event)
 
     def watch(self, on_started: Callable[[], None]) -> Coroutine[Any, Any, None]:
@@ -83,6 +85,7 @@ class Operator:
         return {
             "queue": self.queue.run(),
             "backtests": self.backtests.run(),
+            "kill switch": self.kill_switch.run(),
             "NATS": self.provisioning.run(),
             "NATS again": self.provisioning.follow(self._doubt_nats),
             "resync": self.resync.run(),
@@ -140,6 +143,13 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
 
     queue: WorkQueue[Key] = WorkQueue(handle, settings.concurrency)
 
+    def tell_all() -> None:
+        for key in cache.accounts():
+            queue.add(key)
+
+    kill_switch = KillSwitch(kube, settings.namespace, tell_all)
+    provisioning.is_killed = kill_switch.is_thrown
+
     def resync(key: Key) -> None:
         reconciler.distrust(key)
         queue.add(key)
@@ -154,6 +164,7 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
         provisioning=provisioning,
         audit=Audit(kube, cache, queue.add, settings.watch_namespaces),
         resync=Resync(settings.resync_s, cache.accounts, resync),
+        kill_switch=kill_switch,
         backtests=WorkQueue(BacktestReconciler(kube, settings).reconcile, settings.concurrency),
     )
 

@@ -51,6 +51,10 @@
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [get, create, update]
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [smarttrade-kill-switch]
+  verbs: [get]
 {{- end }}
 
 {{- define "smarttrade.lettingGoRules" -}}

@@ -73,7 +73,7 @@ class Accounting:
             ),
             market,
         )
-        if not ctx.deleting:
+        if not ctx.deleting or ctx.kill:
             return effective
         state = state_while_deleting(ctx.spec.deletion_policy, effective.state)
         return Effective(state, Source.SPEC, "the account is being deleted")

@@ -183,6 +183,9 @@ class Reporting:
         refusal = self._ctx.refusal or self._ctx.problems.get(MARKETS_REFUSED)
         if refusal:
             return Check(type="ConfigApplied", ok=False, reason="Refused", message=refusal)
+        if self._ctx.kill:
+            message = "the platform's kill switch is thrown: every account is Halted until it is released"
+            return Check(type="ConfigApplied", ok=True, reason="Applied", message=message)
         if self._ctx.left:
             message = (
                 f"{', '.join(self._ctx.left)} is not in spec.markets any more and holds an order or "

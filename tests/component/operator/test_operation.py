@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import time
+from typing import Any
 
 import pytest
 
 from smarttrade.bus.server import LocalServer
+from smarttrade.messages import AccountControl, decode
 from smarttrade_operator.rollout import AT_ONCE
 from tests.component.operator.conftest import MakeOperator
 from tests.component.operator.harness import Manifest, Namespace, OperatorProcess, build_account, eventually
+from tests.component.operator.pods import Pod
 
 KINDS = ("TradingAccount", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Secret", "Event")
 
@@ -153,3 +157,34 @@ def test_a_new_runtime_image_reaches_a_few_accounts_at_a_time(
 def _image(namespace: Namespace, name: str) -> str:
     containers = namespace.get("Deployment", name)["spec"]["template"]["spec"]["containers"]
     return str(containers[0]["image"])
+
+
+async def test_the_kill_switch_halts_every_account_and_a_restarted_operator_does_not_release_it(
+    own_operator: OperatorProcess, namespace: Namespace, nats: LocalServer
+) -> None:
+    switches = f"/api/v1/namespaces/{namespace.name}/configmaps"
+    name = "smarttrade-kill-switch"
+    heard: list[AccountControl] = []
+
+    async def received(message: Any) -> None:
+        heard.append(decode(message.data, AccountControl))
+
+    async def told(killed: bool) -> None:
+        await asyncio.to_thread(eventually, lambda: heard and heard[-1].kill is killed, 20, f"kill {killed}")
+
+    namespace.create("TradingAccount", build_account("alice"))
+    async with Pod(namespace, "alice", nats.url) as pod:
+        await asyncio.to_thread(namespace.wait, "Deployment", "alice")
+        await pod.connections["execution"].subscribe("control.account", cb=received)
+        await pod.connections["execution"].flush()
+        made = {"metadata": {"name": name}, "data": {"state": "Halted"}}
+        assert namespace.client.call("POST", switches, made).status == 201
+        await told(killed=True)
+        own_operator.stop()
+        heard.clear()
+        await asyncio.to_thread(own_operator.start)
+        namespace.patch("TradingAccount", "alice", {"spec": {"state": "ReduceOnly"}})
+        await told(killed=True)
+        assert all(control.kill for control in heard)
+        assert namespace.client.call("DELETE", f"{switches}/{name}").status in (200, 202)
+        await told(killed=False)

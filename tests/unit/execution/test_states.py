@@ -225,6 +225,14 @@ def test_halted_cancels_an_order_of_unknown_fate_by_its_id_and_asks_on(desk: Des
     assert desk.take(fx.Cancel)
 
 
+def test_the_kill_switch_stops_the_sale_of_an_account_that_is_deleted_with_flatten(desk: Desk) -> None:
+    hold(desk, "1")
+    desk.control(kill=True, deleting=True, deletionPolicy="Flatten")
+    desk.advance(500)
+    assert desk.sends() == []
+    assert desk.core.accounting.state().state is EffectiveState.HALTED
+
+
 # --- a market that the specification does not list any more ---
 
 
