@@ -223,7 +223,9 @@ class ReusedClientOrderId(Safeguards):
     @contextmanager
     def patched(self) -> Iterator[None]:
         derive: Callable[..., str] = identifiers.client_order_id
-        with patch.object(intents, "client_order_id", lambda a, d, leg, attempt: derive(a, d, leg, 1)):
+        with patch.object(
+            intents, "client_order_id", lambda a, d, leg, attempt, claim="": derive(a, d, leg, 1, claim)
+        ):
             yield
 
 

@@ -1,8 +1,10 @@
-"""Client order ids: 18 alphanumerics that any replica derives alike and nobody else can forge by accident.
+"""Client order ids: 18 alphanumerics that never come again and nobody else can forge by accident.
 
-tag (2, says SmartTrade) + hash of account, decision, leg and attempt (12) + check of the account, its
-installation included (4). The check tells own orders from a look-alike and from another account's; two
-accounts never share an id. Portable: every supported exchange takes 18 letters and digits.
+tag (2, says SmartTrade) + hash of account, decision, leg, attempt and claim (12) + check of the account, its
+installation included (4). The claim is the lead under which the order was intended: a log that loses its end
+forgets which legs were tried, and a new leader would try them again under ids that the exchange knows. The
+check tells own orders from a look-alike and from another account's; two accounts never share an id. Portable:
+every supported exchange takes 18 letters and digits.
 """
 
 from __future__ import annotations
@@ -13,9 +15,12 @@ TAG = "sT"
 LENGTH = 18
 
 
-def client_order_id(account: AccountIdentity, decision_id: str, leg: int, attempt: int) -> str:
-    """The id of one attempt at one leg of a decision; a second attempt is another order."""
-    body = stable_hash("order", account.key, decision_id, str(leg), str(attempt))[:12]
+def client_order_id(
+    account: AccountIdentity, decision_id: str, leg: int, attempt: int, claim: str = ""
+) -> str:
+    """The id of one attempt at one leg of a decision; a second attempt is another order, as is one under
+    another `claim`."""
+    body = stable_hash("order", account.key, decision_id, str(leg), str(attempt), claim)[:12]
     return TAG + body + _check(account, body)
 
 

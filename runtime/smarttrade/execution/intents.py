@@ -31,7 +31,8 @@ def open_intent(
     key: str = "",
 ) -> str:
     """Record one order to be sent when the log has it; its client order id."""
-    cid = client_order_id(ctx.identity, decision_id, number, attempt)
+    claim = f"{ctx.holder}-{ctx.lead.epoch}-{ctx.lead.claimed_ms}"
+    cid = client_order_id(ctx.identity, decision_id, number, attempt, claim)
     intent = OrderIntended(
         cid=cid,
         market=market,

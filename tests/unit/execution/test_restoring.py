@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from smarttrade.exchange.reports import OrderReport, TradeReport, VenueStatus
@@ -13,7 +14,7 @@ from smarttrade.execution.book import KEPT_ENDED
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.identifiers import client_order_id
 from smarttrade.execution.orders import Purpose
-from smarttrade.execution.records import Batch, Breached, HistoryRestored, encode_batch
+from smarttrade.execution.records import Batch, Breached, DecisionAccepted, HistoryRestored, encode_batch
 from smarttrade.messages import Answer, EffectiveState, Side
 from tests.unit.execution.desk import ACCOUNT, BTC, Desk
 
@@ -138,6 +139,29 @@ def test_an_acknowledgement_does_not_end_the_wait_for_what_may_still_surface(des
     desk.advance(1_500)
     tell(desk, (report,), (trade(report),))
     assert desk.core.ctx.book.restoring
+
+
+def test_a_leg_that_a_lost_end_of_the_log_had_tried_is_tried_under_another_id() -> None:
+    desk = Desk().lead()
+    kept = list(desk.log)
+    decision = desk.decide("1")
+    [send] = desk.sends()
+    log = [
+        *kept,
+        *(each for each in desk.log[len(kept) :] if any(_accepts(r, decision) for r in each[1].records)),
+    ]
+    batch = msgspec.structs.replace(log[-1][1], records=log[-1][1].records[:1])
+    later = Desk("b", tuning=Tuning(replicas=2), log=[*kept, (log[-1][0], batch)])
+    later.replay()
+    later.now_ms = desk.now_ms + 1_000
+    later.lead()
+    [again] = later.sends()
+    assert (again.quantity, again.side) == (send.quantity, send.side)
+    assert again.cid != send.cid
+
+
+def _accepts(record: Any, decision: str) -> bool:
+    return isinstance(record, DecisionAccepted) and record.decision.id == decision
 
 
 def history(desk: Desk, orders: int) -> tuple[tuple[OrderReport, ...], tuple[TradeReport, ...]]:
