@@ -333,6 +333,7 @@ class Pod:
                 self.feed(fx.SnapshotRead(snapshot=decode_snapshot(payload)))
             if self._follow(core, tail, live=False):
                 self.caught_up = True
+                self.feed(fx.LogCaughtUp())
                 self._stand_by(core, self.mono_ms)
 
         def attempt() -> None:

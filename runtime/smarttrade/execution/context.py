@@ -64,9 +64,11 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class Lead:
-    """Where this pod stands: `claimed` by a durable epoch record, `reconciled` by a first account read."""
+    """Where this pod stands: `caught_up` with the log, `claimed` by a durable epoch record, `reconciled` by a
+    first account read."""
 
     lease_until_ms: Milliseconds = 0.0
+    caught_up: bool = False
     holding: bool = False
     claiming: bool = False
     claimed: bool = False

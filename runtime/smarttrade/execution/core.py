@@ -81,6 +81,7 @@ class Core:
             fx.SnapshotRead: self._snapshot,
             fx.LogRead: self._log,
             fx.LogMissing: lambda event: ctx.emit(fx.Reload(reason=_ANOTHER_LOG)),
+            fx.LogCaughtUp: self._caught_up,
             fx.LeaseGained: lambda event: self.leading.gained(event.until_ms),
             fx.LeaseRenewed: lambda event: self.leading.renewed(event.until_ms),
             fx.LeaseLost: lambda event: self.leading.lost(event.reason),
@@ -241,6 +242,9 @@ class Core:
         self.ctx.known_ms = {order.cid: self.ctx.now_ms for order in self.ctx.book.unsettled()}
         self.ctx.outbox.sequence = event.snapshot.sequence
         self.ctx.outbox.batch_id = self.ctx.outbox.seen_id = event.snapshot.batch_id
+
+    def _caught_up(self, event: fx.LogCaughtUp) -> None:
+        self.ctx.lead.caught_up = True
 
     def _log(self, event: fx.LogRead) -> None:
         outbox, batch = self.ctx.outbox, event.batch

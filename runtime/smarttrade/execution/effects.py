@@ -66,6 +66,10 @@ class LogMissing(_Input, frozen=True, kw_only=True):
     """The log has nothing at or behind the last batch that was read: it lost its end."""
 
 
+class LogCaughtUp(_Input, frozen=True, kw_only=True):
+    """Snapshot and log were read to their end: from here on the book is the account's, not a part of it."""
+
+
 class LeaseGained(_Input, frozen=True, kw_only=True):
     """The lease is ours until `until_ms` (monotonic, self-fence subtracted); the log was read to its end."""
 
@@ -263,6 +267,7 @@ Input = (
     | SnapshotRead
     | LogRead
     | LogMissing
+    | LogCaughtUp
     | LeaseGained
     | LeaseRenewed
     | LeaseLost

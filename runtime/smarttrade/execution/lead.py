@@ -24,7 +24,7 @@ class Leading:
     def gained(self, until_ms: float) -> None:
         """The lease is ours; claim the log."""
         lead = self._ctx.lead
-        lead.holding, lead.lease_until_ms = True, until_ms
+        lead.holding, lead.caught_up, lead.lease_until_ms = True, True, until_ms
         if not lead.claiming and not lead.claimed:
             self.claim()
 

@@ -165,6 +165,7 @@ class Leadership:
             self._feed(fx.SnapshotRead(snapshot=decode_snapshot(stored.payload)))
         await self._read_tail(live=False)
         self.caught_up = core is self._core()
+        self._end(core, fx.LogCaughtUp())
 
     async def _read_tail(self, *, live: bool) -> None:
         """From the last batch that was read, which has to be there still: sequences alone may come again."""

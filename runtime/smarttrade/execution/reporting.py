@@ -35,9 +35,9 @@ class Reporting:
         self._last_report: tuple[object, ...] = ()
 
     def advance(self) -> None:
-        """Publish what changed, or what is due."""
+        """Publish what changed, or what is due; nothing from a book that is still being read."""
         ctx = self._ctx
-        if ctx.spec is None or not ctx.tuning.reports:
+        if ctx.spec is None or not (ctx.tuning.reports and ctx.lead.caught_up):
             return
         state = self._accounting.state().state
         seen = (self._decides, ctx.lead.epoch, state, ctx.book.fills)
