@@ -251,13 +251,16 @@ class Fill(Message, frozen=True, kw_only=True, tag="fill"):
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """The ledger's position in one market: signed base quantity at average cost in the quote asset."""
+    """The ledger's position in one market: signed base quantity at average cost in the quote asset.
+
+    `opened_ms` is when what is held now began to be bought; 0 where it was not bought."""
 
     market: str
     quantity: Decimal
     average_price: Decimal
     realized_pnl: Decimal
     unrealized_pnl: Decimal
+    opened_ms: int = 0
 
 
 class EffectiveState(StrEnum):

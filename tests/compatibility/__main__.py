@@ -1,109 +1,189 @@
-"""`python -m tests.compatibility [CLIENT...]`: installs each client from PyPI and lets it trade.
+"""Are the trades of freqtrade strategies those of freqtrade? Prints a table and the counts.
 
-Every client lives in a virtual environment of its own in the cache and talks to a simulator with 3,000
-symbols, the real limits of weight and a synthetic market a minute a second. Not a part of `make test`: it
-needs PyPI and minutes. The exit code is 1 where a step failed.
+    FREQTRADE_STRATEGIES=FOLDER FREQTRADE_PYTHON=VENV/bin/python CANDLES=FILE.csv \\
+        python -m tests.compatibility WORK [NAME...]
+
+FOLDER holds strategies (`**/*.py`), VENV has freqtrade installed, FILE has one-minute candles of BTC/USDT
+(columns timestamp, open, high, low, close, volume). WORK keeps candles and freqtrade's trades for the next
+run; a NAME chooses strategies that contain it. Ends with 1 if a strategy's trades differ.
 """
 
 from __future__ import annotations
 
+import ast
 import json
+import logging
 import os
+import re
 import subprocess
 import sys
-import tempfile
-import venv
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+import pandas as pd
+import structlog
 
-CLIENTS = {
-    "python-binance": ["python-binance"],
-    "binance-connector": ["binance-connector"],
-    "binance-sdk-spot": ["binance-sdk-spot"],
-    "unicorn-binance": ["unicorn-binance-websocket-api"],
-    "freqtrade": ["freqtrade"],
-}
-FOLDER = Path(__file__).resolve().parent
-PATIENCE_S = 400
-CONFIG = """
-admin_token: compatibility
-symbols: [BTC/USDT, ETH/USDT, BNB/USDT]
-compress: 60
-listed: 3000
-weight_limit: 6000
-users:
-  - {name: alice, key: alice-key, secret: alice-secret, balances: {USDT: "100000", BTC: "1"}}
-"""
+from smarttrade.evaluation.loading import load_module
+from smarttrade.freqtrade.loading import find_unheeded, make_strategy
+from smarttrade.freqtrade.provider import RunMode
+from smarttrade.freqtrade.replay import Capital, replay
+from tests.compatibility.candles import prepare
+
+PAIRS = ["BTC/USDT", "ETH/USDT"]
+MARKETS = [*PAIRS, "ETH/BTC"]
+STAKE, WALLET, SLOTS, FEE = 1_000, 100_000, 2, 0.001
+_BOTH = ["recorded", "short"]
+_SETS = {"1m": ["recorded"], "5m": _BOTH, "15m": _BOTH, "30m": _BOTH, "1h": ["year"]}
+_DECLARED = re.compile(r"^    (?:timeframe|ticker_interval)(?:\s*:.*?)?\s*=\s*['\"](\w+)", re.MULTILINE)
 
 
-@contextmanager
-def simulator(directory: Path) -> Iterator[dict[str, str]]:
-    """A running simulator's addresses."""
-    config = directory / "simulator.yaml"
-    config.write_text(CONFIG, encoding="utf-8")
-    command = [sys.executable, "-m", "smarttrade.simulator", "--config", str(config)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One strategy on one set of candles."""
+
+    name: str
+    file: Path
+    timeframe: str
+    candles: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.name}/{self.candles}"
+
+    @property
+    def pairs(self) -> list[str]:
+        return PAIRS[:1] if self.candles == "recorded" else PAIRS
 
 
-def client_python(name: str) -> Path:
-    """The interpreter of a client's environment, made where it is missing."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "smarttrade"
-    folder = cache / "compatibility" / name
-    python = folder / "bin" / "python"
-    if not (folder / "complete").exists():
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *CLIENTS[name]], check=True)
-        (folder / "complete").touch()
-    return python
+def find_jobs(folder: Path, names: list[str]) -> list[Job]:
+    jobs = []
+    for file in sorted(folder.rglob("*.py")):
+        source = file.read_text()
+        declared = _DECLARED.search(source)
+        timeframe = declared[1] if declared else "5m"
+        sets = _SETS.get(timeframe, ["long"])
+        for node in ast.parse(source).body:
+            bases = [ast.unparse(base) for base in node.bases] if isinstance(node, ast.ClassDef) else []
+            if "IStrategy" in bases and (not names or any(each in node.name for each in names)):
+                jobs += [Job(node.name, file, "" if declared else timeframe, candles) for candles in sets]
+    return jobs
 
 
-def run(name: str) -> list[dict[str, Any]]:
-    """The steps of one client."""
-    python = client_python(name)
-    with tempfile.TemporaryDirectory() as scratch, simulator(Path(scratch)) as addresses:
-        command = [str(python), str(FOLDER / "clients" / f"{name.replace('-', '_')}_client.py")]
-        command += [addresses["rest"], addresses["ws"]]
-        done = subprocess.run(
-            command, cwd=scratch, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-        )
-    steps = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"step"')]
-    if done.returncode:
-        steps.append({"step": "the script", "ok": False, "detail": done.stderr[-500:]})
-    return steps
+def ask_freqtrade(jobs: list[Job], work: Path) -> dict[str, dict[str, Any]]:
+    """What freqtrade says of every job, from an earlier run where there is one."""
+    kept = work / "freqtrade.jsonl"
+    known = {told["key"]: told for told in map(json.loads, kept.open())} if kept.exists() else {}
+    missing = [job for job in jobs if job.key not in known]
+    if missing:
+        described = [
+            {
+                "key": job.key,
+                "strategy": job.name,
+                "path": str(job.file.parent),
+                "timeframe": job.timeframe,
+                "candles": str(work / "candles" / job.candles),
+                "pairs": job.pairs,
+                "markets": MARKETS,
+                "stake": STAKE,
+                "wallet": WALLET,
+                "slots": SLOTS,
+                "fee": FEE,
+            }
+            for job in missing
+        ]
+        (work / "jobs.json").write_text(json.dumps(described))
+        peer = Path(__file__).with_name("freqtrade_peer.py")
+        command = [
+            os.environ["FREQTRADE_PYTHON"],
+            str(peer),
+            str(work / "jobs.json"),
+            str(work / "new.jsonl"),
+        ]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with kept.open("a") as out:
+            out.write((work / "new.jsonl").read_text())
+        known |= {told["key"]: told for told in map(json.loads, (work / "new.jsonl").open())}
+    return known
 
 
-def version(name: str) -> str:
-    code = f"from importlib.metadata import version; print(version({CLIENTS[name][0]!r}))"
-    answer = subprocess.run(
-        [str(client_python(name)), "-c", code], capture_output=True, text=True, check=True
+def run_here(job: Job, candles: dict[tuple[str, str], pd.DataFrame]) -> tuple[list[list[Any]], list[str]]:
+    inner = getattr(load_module(job.file.parent, job.file.stem), job.name)
+    config = {"stake_currency": "USDT", "stake_amount": STAKE, "timeframe": job.timeframe}
+    strategy = make_strategy(inner, tuple(job.pairs), config, RunMode.BACKTEST)
+    capital = Capital(stake=STAKE, wallet=WALLET, slots=SLOTS, fee=FEE)
+    trades = replay(strategy, candles, job.pairs, capital)
+    told = [
+        [
+            t.pair,
+            t.open_ms,
+            t.open_rate,
+            t.close_ms,
+            t.close_rate,
+            str(t.exit_reason),
+            t.enter_tag or "",
+            t.amount,
+        ]
+        for t in trades
+    ]
+    return told, find_unheeded(inner)
+
+
+def read_candles(folder: Path) -> dict[tuple[str, str], pd.DataFrame]:
+    found = {}
+    for file in folder.glob("*.csv"):
+        base, quote, timeframe = file.stem.split("-")
+        frame = pd.read_csv(file)
+        frame["date"] = pd.to_datetime(frame["date"], unit="ms", utc=True)
+        found[f"{base}/{quote}", timeframe] = frame
+    return found
+
+
+def judge(job: Job, told: dict[str, Any], candles: dict[tuple[str, str], pd.DataFrame]) -> tuple[str, str]:
+    """A word for the count, and the explanation."""
+    try:
+        ours, unheeded = run_here(job, candles)
+    except Exception as error:  # noqa: BLE001 - a failure is a result
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:150]
+        both = " (freqtrade: " + told["error"][:110] + ")" if "error" in told else ""
+        return "fails" if not both else "fails in both", reason + both
+    if "error" in told:
+        return "no reference", f"{len(ours)} trades; freqtrade: {told['error'][:150]}"
+    theirs = told["trades"]
+    theirs, ours = (sorted(each, key=lambda trade: (trade[1], trade[0])) for each in (theirs, ours))
+    if theirs == ours:
+        return "same", "; ".join(unheeded)
+    at = next((n for n, pair in enumerate(zip(theirs, ours, strict=False)) if pair[0] != pair[1]), len(ours))
+    first = [each[at] if at < len(each) else None for each in (theirs, ours)]
+    return "differs", f"from {at} of {len(theirs)}: {first[0]} {first[1]}; {'; '.join(unheeded)}"
+
+
+def main(work: Path, names: list[str]) -> int:
+    warnings.simplefilter("ignore")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    jobs = find_jobs(Path(os.environ["FREQTRADE_STRATEGIES"]), names)
+    if not (work / "candles").exists():
+        prepare(Path(os.environ["CANDLES"]), work / "candles")
+    told = ask_freqtrade(jobs, work)
+    sets = {name: read_candles(work / "candles" / name) for name in {job.candles for job in jobs}}
+    verdicts: dict[str, list[str]] = {}
+    trades: dict[str, int] = {}
+    for job in jobs:
+        word, why = judge(job, told[job.key], sets[job.candles])
+        verdicts.setdefault(job.name, []).append(word)
+        count = len(told[job.key].get("trades", ()))
+        trades[job.name] = trades.get(job.name, 0) + count
+        print(f"{job.key:42} {count:6} {word:13} {why}", flush=True)
+    same = [name for name, words in verdicts.items() if set(words) == {"same"}]
+    runs = [name for name, words in verdicts.items() if not any(word.startswith("fails") for word in words)]
+    print(
+        f"\n{len(verdicts)} strategies: {len(runs)} load and run, {len(same)} trade as in freqtrade "
+        f"({sum(trades[name] > 0 for name in same)} of them with trades, "
+        f"{sum(trades[name] for name in same)} in all)"
     )
-    return answer.stdout.strip()
-
-
-def main(names: list[str]) -> int:
-    unknown = sorted(set(names) - set(CLIENTS))
-    if unknown:
-        print(f"no client {', '.join(unknown)}; there is: {', '.join(CLIENTS)}", file=sys.stderr)
-        return 2
-    table, failed = Table("client", "version", "steps", "failed"), 0
-    for name in names or CLIENTS:
-        steps = run(name)
-        wrong = [f"{step['step']}: {step['detail']}" for step in steps if not step["ok"]]
-        failed += len(wrong) + (not steps)
-        table.add_row(name, version(name), str(len(steps)), "\n".join(wrong) or "-")
-    Console().print(table)
-    return 1 if failed else 0
+    return int(any("differs" in words for words in verdicts.values()))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))

@@ -1,4 +1,4 @@
-"""Candles of every timeframe for the comparison with freqtrade: recorded ones resampled, and seeded made-up ones.
+"""Candles of every timeframe for the comparison with freqtrade: recorded, and made up from a seed.
 
 Made-up prices are a geometric walk whose drift and volatility change every few days, so that trends, ranges
 and crashes all come; they are on ticks of a hundredth, as the exchange's would be.
@@ -34,7 +34,9 @@ def made_up(seed: int, count: int, minutes: int, price: float, volatility: float
     draw = np.random.default_rng(seed)
     regime = np.repeat(draw.normal(0, 0.08, count // 200 + 1), 200)[:count]
     calm = np.repeat(draw.uniform(0.4, 1.8, count // 150 + 1), 150)[:count]
-    steps = draw.standard_t(4, (count, 4)) * (volatility / 2 * calm)[:, None] + (regime * volatility / 4)[:, None]
+    steps = (
+        draw.standard_t(4, (count, 4)) * (volatility / 2 * calm)[:, None] + (regime * volatility / 4)[:, None]
+    )
     path = price * np.exp(np.clip(np.cumsum(steps.ravel()), -3, 3)).reshape(count, 4)
     opened = np.concatenate([[price], path[:-1, -1]])
     whole = np.column_stack([opened, path]).round(2)
@@ -59,8 +61,11 @@ def write(frame: pd.DataFrame, pair: str, minutes: int, folder: Path) -> None:
 
 
 def prepare(recording: Path, folder: Path) -> None:
-    """Three sets: `recorded` (one month), `short` (60 days of 5m, three pairs), `long` (four years of 1h)."""
+    """Four sets: `recorded` (one month of 1m), `short` (60 days of 5m), `long` (four years of 1h), and its
+    first 250 days, `year`."""
     write(recorded(recording), "BTC/USDT", 1, folder / "recorded")
-    for name, minutes, count, volatility in (("short", 5, 60 * 288, 0.002), ("long", 60, 1460 * 24, 0.008)):
-        for seed, (pair, price) in enumerate([("BTC/USDT", 40_000), ("ETH/USDT", 3_000), ("ETH/BTC", 75)]):
-            write(made_up(seed, count, minutes, price, volatility), pair, minutes, folder / name)
+    for seed, (pair, price) in enumerate([("BTC/USDT", 40_000), ("ETH/USDT", 3_000), ("ETH/BTC", 75)]):
+        write(made_up(seed, 60 * 288, 5, price, 0.002), pair, 5, folder / "short")
+        hours = made_up(seed, 1460 * 24, 60, price, 0.008)
+        write(hours, pair, 60, folder / "long")
+        write(hours.iloc[: 250 * 24], pair, 60, folder / "year")

@@ -1,9 +1,9 @@
-"""freqtrade's own backtest, without a network, for `freqtrade_equality`: runs in an environment that has freqtrade.
+"""freqtrade's own backtest without a network: runs in an environment that has freqtrade.
 
     python freqtrade_peer.py JOBS.json RESULTS.json
 
-Its exchange class wants the exchange's list of markets; it is given one. A job is one strategy on one folder
-of candles; what it cannot load or run is a result too.
+Its exchange class wants the exchange's list of markets; it is given one. A job is one strategy on one
+folder of candles; what it cannot load or run is a result too.
 """
 
 import json
@@ -146,7 +146,7 @@ def main(jobs: Path, results: Path) -> None:
                     store(Path(job["candles"]), stored[job["candles"]])
                 try:
                     told: dict[str, Any] = {"trades": run(job, stored[job["candles"]])}
-                except (Exception, SystemExit) as error:
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - a failure is a result
                     told = {"error": "".join(traceback.format_exception_only(error)).strip()}
                     told["where"] = traceback.format_exc()[-1500:]
                 out.write(json.dumps({"key": job["key"], **told}) + "\n")

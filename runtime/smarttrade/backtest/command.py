@@ -10,15 +10,18 @@ from pathlib import Path
 
 from smarttrade.api import TradingAccount, load_account
 from smarttrade.api.load import parse_account
+from smarttrade.backtest.freqtrade import FILL_MODEL, run_as_freqtrade
 from smarttrade.backtest.history import History, load_history
 from smarttrade.backtest.options import Assumptions
 from smarttrade.backtest.report import build_page
-from smarttrade.backtest.result import build_document, build_equity
+from smarttrade.backtest.result import Recorded, build_document, build_equity
 from smarttrade.backtest.run import Backtest
 from smarttrade.backtest.table import print_result
 from smarttrade.data import history as downloaded
 from smarttrade.errors import ConfigurationError
 from smarttrade.evaluation.loading import SOURCE_DIRECTORY
+
+OWN_FILLS = "smarttrade"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,7 @@ class Options:
     latency_ms: int = 50
     seed: int = 0
     volume: str = "base"
+    fills: str = OWN_FILLS
     source: Path | None = None
     json_file: Path | None = None
     report_file: Path | None = None
@@ -46,15 +50,7 @@ def run_backtest(options: Options) -> None:
     account = with_timeframe(load_account(options.file), options.timeframe)
     assumptions = build_assumptions(options)
     history = read_history(options.data, account, options.volume)
-    backtest = Backtest(
-        account,
-        history,
-        assumptions,
-        from_ms=read_moment(options.begin, "--from"),
-        to_ms=read_moment(options.end, "--to"),
-        source=options.source or SOURCE_DIRECTORY,
-    )
-    recorded = backtest.run()
+    recorded = _run(options, account, history, assumptions)
     document = build_document(recorded, assumptions)
     print_result(document)
     if options.json_file is not None:
@@ -62,6 +58,16 @@ def run_backtest(options: Options) -> None:
         write_text(options.json_file, json.dumps(everything, indent=1) + "\n")
     if options.report_file is not None:
         write_text(options.report_file, build_page(recorded, history, document))
+
+
+def _run(options: Options, account: TradingAccount, history: History, assumptions: Assumptions) -> Recorded:
+    from_ms, to_ms = read_moment(options.begin, "--from"), read_moment(options.end, "--to")
+    source = options.source or SOURCE_DIRECTORY
+    if options.fills == FILL_MODEL:
+        return run_as_freqtrade(account, history, assumptions, from_ms=from_ms, to_ms=to_ms, source=source)
+    if options.fills != OWN_FILLS:
+        raise ConfigurationError(f"--fills {options.fills!r} is unknown: write {OWN_FILLS} or {FILL_MODEL}")
+    return Backtest(account, history, assumptions, from_ms=from_ms, to_ms=to_ms, source=source).run()
 
 
 def read_history(path: Path, account: TradingAccount, volume: str = "base") -> History:

@@ -102,6 +102,9 @@ def backtest(
     ] = None,
     fees: Annotated[str, typer.Option(help="Fraction of the notional, or MAKER,TAKER.")] = "0.001",
     spread: Annotated[str, typer.Option(help="Between bid and ask, as a fraction of the price.")] = "0.0002",
+    fills: Annotated[
+        str, typer.Option(help="Fill model: smarttrade, or freqtrade for strategies written for it.")
+    ] = "smarttrade",
     slippage: Annotated[
         str, typer.Option(help="Of marketable orders, as a fraction of the price.")
     ] = "0.0005",
@@ -128,6 +131,7 @@ def backtest(
         fees=fees,
         spread=spread,
         slippage=slippage,
+        fills=fills,
         latency_ms=latency,
         seed=seed,
         volume=volume,

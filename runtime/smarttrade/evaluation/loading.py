@@ -1,6 +1,8 @@
 """From the object's `strategy` to a strategy instance.
 
-A user's own modules are mounted into the container; they are imported from there and nowhere else.
+A user's own modules are mounted into the container; they are imported from there and nowhere else. A file
+that imports freqtrade is given the names of `smarttrade.freqtrade`, which nothing else here needs: it is
+loaded then.
 """
 
 from __future__ import annotations
@@ -9,10 +11,12 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from smarttrade.api import Strategy as StrategySpec
 from smarttrade.api import TradingAccountSpec
 from smarttrade.errors import ConfigurationError
+from smarttrade.evaluation.foreign import imports_freqtrade, is_for_freqtrade
 from smarttrade.evaluation.strategy import AccountSetup, Strategy
 from smarttrade.messages import BOOK_LEVELS
 
@@ -78,22 +82,40 @@ def load_class(spec: StrategySpec, directory: Path = SOURCE_DIRECTORY) -> type[S
     module_name, _, class_name = spec.source.class_name.rpartition(".")
     candidates = [module_name] if module_name else sorted(path.stem for path in directory.glob("*.py"))
     for candidate in candidates:
-        found = getattr(_module(directory, candidate), class_name, None)
-        if isinstance(found, type) and issubclass(found, Strategy):
+        found = _strategy(getattr(load_module(directory, candidate), class_name, None))
+        if found is not None:
             return found
     raise ConfigurationError(
-        f"strategy.source.class: no class {class_name!r} derived from smarttrade.Strategy in "
+        f"strategy.source.class: no class {class_name!r} derived from smarttrade.Strategy or IStrategy in "
         f"{', '.join(candidates) or 'an empty ConfigMap'}: correct the class or the ConfigMap"
     )
 
 
-def _module(directory: Path, name: str) -> ModuleType:
+def _strategy(found: Any) -> type[Strategy] | None:
+    """The class, if it is a strategy; one that was written for freqtrade is made one of ours."""
+    if not isinstance(found, type):
+        return None
+    if issubclass(found, Strategy):
+        return found
+    if is_for_freqtrade(found):
+        from smarttrade.freqtrade.adapter import wrap
+
+        return wrap(found)
+    return None
+
+
+def load_module(directory: Path, name: str) -> ModuleType:
+    """A user's module by its file, imported anew."""
     path = directory / f"{name}.py"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise ConfigurationError(
             f"strategy.source: there is no key {name}.py in ConfigMap: add it or correct the class"
         )
+    if imports_freqtrade(path):
+        from smarttrade.freqtrade.imports import provide
+
+        provide()
     if str(directory) not in sys.path:
         sys.path.append(str(directory))
     module = sys.modules[name] = importlib.util.module_from_spec(spec)

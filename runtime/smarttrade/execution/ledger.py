@@ -28,7 +28,8 @@ _FINEST = Decimal(1).scaleb(-18)
 
 
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
-    """One market's book. `quantity` is signed base, `cost` the signed quote paid for it."""
+    """One market's book. `quantity` is signed base, `cost` the signed quote paid for it, `opened_ms` the time
+    of the first purchase after the newest sale, `sold` whether a sale came after it."""
 
     quantity: Decimal = ZERO
     cost: Decimal = ZERO
@@ -36,6 +37,8 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     fees: Decimal = ZERO
     volume: Decimal = ZERO
     fills: int = 0
+    opened_ms: int = 0
+    sold: bool = False
 
     @property
     def average_price(self) -> Decimal:
@@ -186,8 +189,14 @@ def _count(before: Holding, fill: Fill, fee_value: Decimal) -> tuple[Holding, Ap
         fees=_EXACT.add(before.fees, fee_value),
         volume=_EXACT.add(before.volume, _EXACT.multiply(fill.quantity, fill.price)),
         fills=before.fills + 1,
+        opened_ms=fill.time_ms if _begins(before, fill) else before.opened_ms,
+        sold=fill.side is Side.SELL,
     )
     return after, Applied(_EXACT.subtract(signed, base_fee), earned, closing)
+
+
+def _begins(before: Holding, fill: Fill) -> bool:
+    return fill.side is Side.BUY and (before.sold or not before.opened_ms)
 
 
 def _move(holding: Holding, quantity: Decimal, price: Decimal) -> tuple[Holding, Decimal]:

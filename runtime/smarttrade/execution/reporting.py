@@ -81,6 +81,7 @@ class Reporting:
                     average_price=holding.average_price,
                     realized_pnl=holding.realized_pnl,
                     unrealized_pnl=holding.unrealized(held[0].bid) if held else Decimal(0),
+                    opened_ms=holding.opened_ms,
                 )
             )
         return found

@@ -1,8 +1,9 @@
 """What a strategy's file gets when it imports `freqtrade` or `technical`.
 
-`provide` puts a finder before Python's own, in this process only, so an installed freqtrade is never touched.
-What is not here cannot be imported, with the name in the message. Libraries that strategies import and mostly
-never use are given a stand-in where they are not installed; the first use of one says what to install.
+`provide` puts a finder before Python's own, in this process only, so an installed freqtrade is never
+touched. What is not here cannot be imported, with the name in the message. Libraries that strategies import
+and mostly never use are given a stand-in where they are not installed; the first use of one says what to
+install.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from smarttrade.errors import ConfigurationError
 
 _HERE = "smarttrade.freqtrade"
 _TIMEFRAMES = (
-    "timeframe_to_minutes timeframe_to_seconds timeframe_to_msecs timeframe_to_prev_date timeframe_to_next_date"
+    "timeframe_to_minutes timeframe_to_seconds timeframe_to_msecs "
+    "timeframe_to_prev_date timeframe_to_next_date"
 )
 _STRATEGY = {
     "interface": "IStrategy",
@@ -108,7 +110,8 @@ class Finder(importlib.abc.MetaPathFinder):
             return importlib.machinery.ModuleSpec(fullname, _Provided(), is_package=True)
         if top in ("freqtrade", "technical"):
             raise ModuleNotFoundError(
-                f"{fullname} is not among the names of freqtrade that strategies can import here", name=fullname
+                f"{fullname} is not among the names of freqtrade that strategies can import here",
+                name=fullname,
             )
         if top in _OFTEN_UNUSED and not _is_installed(fullname):
             return importlib.machinery.ModuleSpec(fullname, _AbsentLoader(), is_package=True)

@@ -1,7 +1,7 @@
 """The small indicators that freqtrade strategies import as `qtpylib`, over whole columns.
 
-Written from their definitions. What bites: deviations are those of a sample (n - 1), and bands begin with the
-rows that there are, so the first values of a frame are made of less than a window.
+Written from their definitions. What bites: deviations are those of a sample (n - 1), and bands begin with
+the rows that there are, so the first values of a frame are made of less than a window.
 """
 
 from __future__ import annotations

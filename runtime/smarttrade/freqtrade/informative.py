@@ -1,7 +1,7 @@
 """Candles of a longer timeframe or of another pair beside those that the strategy trades on.
 
-What bites: a candle of an hour that opened at 10:00 is known at 11:00, so it stands beside the candle of five
-minutes that closes then, the one that opened at 10:55; beside that of 10:00 it would tell the future.
+What bites: a candle of an hour that opened at 10:00 is known at 11:00, so it stands beside the candle of
+five minutes that closes then, the one that opened at 10:55; beside that of 10:00 it would tell the future.
 """
 
 from __future__ import annotations
@@ -110,15 +110,15 @@ def merge_informative_pair(
     return merged.drop(columns=_KNOWN)
 
 
-def merge_informatives(
-    strategy: Any, dataframe: DataFrame, pair: str, asked: list[Informative]
-) -> DataFrame:
-    """`dataframe` with what every `@informative` of the strategy adds; ConfigurationError for one name twice."""
+def merge_informatives(strategy: Any, dataframe: DataFrame, pair: str, asked: list[Informative]) -> DataFrame:
+    """`dataframe` with what every `@informative` adds; ConfigurationError for one name twice."""
     for each in asked:
         other = each.pair(pair, strategy.config["stake_currency"])
         candles = strategy.dp.get_pair_dataframe(other, each.timeframe)
         if candles.empty:
-            raise ConfigurationError(f"there are no candles of {other} {each.timeframe}, which @informative needs")
+            raise ConfigurationError(
+                f"there are no candles of {other} {each.timeframe}, which @informative needs"
+            )
         added = each.populate(strategy, candles, {"pair": other})
         date = each.name("date", other)
         added = added.rename(columns=lambda column, each=each, other=other: each.name(column, other))

@@ -1,7 +1,7 @@
 """`IStrategy`: what a freqtrade strategy's class derives from, with freqtrade's defaults.
 
-The names that were in use before its third interface (`populate_buy_trend`, `custom_sell`, `ticker_interval`)
-are read where the class has no newer one.
+The names that were in use before its third interface (`populate_buy_trend`, `custom_sell`,
+`ticker_interval`) are read where the class has no newer one.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""From a file for freqtrade to an instance of its class."""
+"""From a class for freqtrade to an instance that knows its data, parameters and configuration."""
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from smarttrade.errors import ConfigurationError
@@ -21,26 +19,6 @@ _CHANGES_TRADES = {
     "adjust_exit_price": "orders are not priced again while they rest",
     "adjust_trade_position": "a position is entered and left once",
 }
-
-
-def is_for_freqtrade(path: Path) -> bool:
-    """Whether a file imports freqtrade; a file that cannot be parsed does not."""
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, SyntaxError):
-        return False
-    names = [
-        name
-        for node in ast.walk(tree)
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    ]
-    return any(name.partition(".")[0] == "freqtrade" for name in names)
 
 
 def make_strategy(

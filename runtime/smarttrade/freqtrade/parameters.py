@@ -1,12 +1,13 @@
 """freqtrade's classes of parameters: a range to search, a default, and a value.
 
-The value is, first found: what the account's specification says (`strategy.parameters`), what the class says
-in its `buy_params`, `sell_params` and the like, the default. What bites: freqtrade looks a value up in the
-table of the parameter's own space only, so a value in another space's table has no effect.
+The value is, first found: what the account's specification says (`strategy.parameters`), what the class
+says in its `buy_params`, `sell_params` and the like, the default. What bites: freqtrade looks a value up in
+the table of the parameter's own space only, so a value in another space's table has no effect.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -119,8 +120,6 @@ def find_parameters(strategy_class: type) -> dict[str, BaseParameter]:
 
 def set_parameters(strategy: Any, given: dict[str, object]) -> None:
     """Give `strategy` parameters of its own, each with its value; ConfigurationError says what is wrong."""
-    import copy
-
     declared = find_parameters(type(strategy))
     unknown = sorted(given.keys() - declared.keys())
     if unknown:
@@ -131,13 +130,21 @@ def set_parameters(strategy: Any, given: dict[str, object]) -> None:
     for name, declaration in declared.items():
         parameter = copy.copy(declaration)
         parameter.name = name
-        parameter.space = parameter.category = declaration.space or name.partition("_")[0]
-        table = getattr(strategy, f"{parameter.space}_params", None) or {}
-        if name in given:
-            parameter.value = _read(parameter, given[name])
-        elif parameter.load and name in table:
-            parameter.value = table[name]
+        parameter.space = parameter.category = _space(name, declaration)
+        parameter.value = (
+            _read(parameter, given[name]) if name in given else value_of(strategy, name, declaration)
+        )
         setattr(strategy, name, parameter)
+
+
+def value_of(strategy: Any, name: str, parameter: BaseParameter) -> Any:
+    """The value of a parameter that the specification does not give; of an instance or a class."""
+    table = getattr(strategy, f"{_space(name, parameter)}_params", None) or {}
+    return table[name] if parameter.load and name in table else parameter.default
+
+
+def _space(name: str, parameter: BaseParameter) -> str:
+    return parameter.space or name.partition("_")[0]
 
 
 def _read(parameter: BaseParameter, given: object) -> Any:

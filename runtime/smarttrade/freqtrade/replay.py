@@ -1,9 +1,10 @@
-"""The fill model `freqtrade`: a strategy over recorded candles under the assumptions of freqtrade's backtests.
+"""A strategy over recorded candles, under the assumptions of freqtrade's backtests.
 
 Signals are computed once over the whole history. A trade is entered at the open of the candle after its
-signal, at most one a pair and `slots` in all, in the order of the pairs; a slot that an exit frees can be used
-from the next candle on. What ends a trade, and where, is in `rules`. What is open at the end is left at the
-last candle's open.
+signal, at most one a pair and `slots` in all. Of one candle the pairs that hold a trade come first, oldest
+trade first, then the others in their order, so a slot that an exit frees may be used by another pair at once,
+by the same one from the next candle on. What ends a trade, and where, is in `rules`. What is open at the end
+is left at the last candle's open.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from pandas import DataFrame
 
 from smarttrade.errors import ConfigurationError
 from smarttrade.freqtrade.rules import Bar, Exit, Reason, ask, find_exits, moment
-from smarttrade.freqtrade.signals import NO_SIGNAL, Signal, analyse, read_signals
-from smarttrade.freqtrade.ticks import Ticks
+from smarttrade.freqtrade.signals import Signal, analyse, read_signals
 from smarttrade.freqtrade.terms import Terms, read_terms
+from smarttrade.freqtrade.ticks import Ticks
 from smarttrade.freqtrade.trade import Trade, round_near
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capital:
-    """`stake` of quote a trade, `wallet` to begin with. `tick` holds where the candles tell none (`ticks`)."""
+    """`stake` of quote a trade, `wallet` to begin with; `tick` is in force where the candles tell none."""
 
     stake: float
     wallet: float
@@ -80,36 +81,37 @@ class _Replay:
         self._capital = capital
         self._free = capital.wallet
         self._closed: list[Trade] = []
+        self._entries = 0
         self._last_ms = max(line.bars[-1].open_ms for line in lines)
 
     def run(self) -> list[Trade]:
         times = sorted({bar.open_ms for line in self._lines for bar in line.bars})
         for time_ms in times:
             ask(self._strategy.bot_loop_start, None, current_time=moment(time_ms))
-            taken = sum(line.trade is not None for line in self._lines)
-            for line in self._lines:
+            open_first = sorted(
+                self._lines, key=lambda line: line.trade.number if line.trade else self._entries
+            )
+            for line in open_first:
                 if line.next < len(line.bars) and line.bars[line.next].open_ms == time_ms:
-                    taken += self._step(line, taken)
+                    self._step(line)
         for line in self._lines:
             if line.trade is not None:
                 bar = line.bars[-1]
                 self._close(line, line.trade, bar, Exit(Reason.FORCE_EXIT, bar.open, Reason.FORCE_EXIT))
         return self._closed
 
-    def _step(self, line: _Pair, taken: int) -> bool:
-        """One candle of one pair; whether a slot was taken."""
+    def _step(self, line: _Pair) -> None:
+        """One candle of one pair."""
         bar, signal = line.bars[line.next], line.signals[line.next]
         line.next += 1
         self._strategy.dp.seen[line.name] = line.skipped + line.next
-        entered = False
-        if line.trade is None and signal.can_enter and bar.open_ms < self._last_ms and self._room(taken):
+        if line.trade is None and signal.can_enter and bar.open_ms < self._last_ms and self._room():
             line.trade = self._enter(line, bar, signal)
-            entered = line.trade is not None
         if line.trade is not None:
             self._judge(line, line.trade, bar, signal)
-        return entered
 
-    def _room(self, taken: int) -> bool:
+    def _room(self) -> bool:
+        taken = sum(line.trade is not None for line in self._lines)
         return self._capital.slots < 0 or taken < self._capital.slots
 
     def _enter(self, line: _Pair, bar: Bar, signal: Signal) -> Trade | None:
@@ -145,7 +147,9 @@ class _Replay:
         )
         if not confirmed:
             return None
+        self._entries += 1
         trade = Trade(
+            number=self._entries - 1,
             pair=pair,
             open_ms=bar.open_ms,
             open_rate=bar.open,
@@ -159,7 +163,7 @@ class _Replay:
 
     def _judge(self, line: _Pair, trade: Trade, bar: Bar, signal: Signal) -> None:
         strategy, terms = self._strategy, self._terms
-        for found in find_exits(strategy, terms, trade, bar, signal or NO_SIGNAL):
+        for found in find_exits(strategy, terms, trade, bar, signal):
             if self._confirmed(trade, bar, found):
                 self._close(line, trade, bar, found)
                 return

@@ -1,8 +1,8 @@
 """When and at what price an open trade ends, from one candle, as freqtrade documents its backtests.
 
 In this order: the exit signal of the candle before (at the open), the stop (at the stop), the profit target
-(at the target), the trailed stop. Within the candle the high comes first and may move the stop, then the low
-meets it. Stops trail from the high only while the low has not met them.
+(at the target), the trailed stop. Within the candle the high comes first and may move the stop, then the
+low meets it. Stops trail from the high only while the low has not met them.
 
 Floats, in freqtrade's own order of operations where the last digit could decide.
 """
@@ -62,8 +62,7 @@ def find_exits(strategy: Any, terms: Terms, trade: Trade, bar: Bar, signal: Sign
     target = None
     if not (signal.enter and terms.ignore_roi_if_entry_signal):
         target = _target_rate(terms, trade, bar)
-    if terms.use_exit_signal:
-        yield from _exit_signal(strategy, terms, trade, bar, signal)
+    yield from find_signal_exit(strategy, terms, trade, bar, signal)
     if stopped is Reason.STOP_LOSS:
         yield Exit(stopped, _stop_rate(terms, trade, bar, stopped), stopped)
     if target is not None:
@@ -72,7 +71,10 @@ def find_exits(strategy: Any, terms: Terms, trade: Trade, bar: Bar, signal: Sign
         yield Exit(stopped, _stop_rate(terms, trade, bar, stopped), stopped)
 
 
-def _exit_signal(strategy: Any, terms: Terms, trade: Trade, bar: Bar, signal: Signal) -> Iterator[Exit]:
+def find_signal_exit(strategy: Any, terms: Terms, trade: Trade, bar: Bar, signal: Signal) -> Iterator[Exit]:
+    """The exit that a signal or the strategy's own callback asks for at the open, if one does."""
+    if not terms.use_exit_signal:
+        return
     profit = trade.calc_profit_ratio(bar.open)
     if signal.exit and not signal.enter:
         if not terms.exit_profit_only or profit > terms.exit_profit_offset:
@@ -96,12 +98,17 @@ def _exit_signal(strategy: Any, terms: Terms, trade: Trade, bar: Bar, signal: Si
 
 def _judge_stop(strategy: Any, terms: Terms, trade: Trade, bar: Bar) -> Reason | None:
     """Let the candle's high move the stop, then its low meet it."""
-    trade.start_stop(terms.stoploss)
-    if trade.stop_loss < bar.low:
-        _trail(strategy, terms, trade, bar)
+    follow_stop(strategy, terms, trade, bar)
     if trade.stop_loss < bar.low:
         return None
     return Reason.TRAILING_STOP_LOSS if trade.is_stop_loss_trailing else Reason.STOP_LOSS
+
+
+def follow_stop(strategy: Any, terms: Terms, trade: Trade, bar: Bar) -> None:
+    """Begin the stop, and let a candle that did not meet it raise it."""
+    trade.start_stop(terms.stoploss)
+    if trade.stop_loss < bar.low:
+        _trail(strategy, terms, trade, bar)
 
 
 def _trail(strategy: Any, terms: Terms, trade: Trade, bar: Bar) -> None:

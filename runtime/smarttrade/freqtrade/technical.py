@@ -1,7 +1,7 @@
 """The names of the package `technical` that strategies import: resampling, and two indicators.
 
-Own, because that package is licensed under the GPL. What bites: `resampled_merge` puts a longer candle beside
-the row at whose end it is over, as freqtrade's own informative candles are.
+Own, because that package is licensed under the GPL. What bites: `resampled_merge` puts a longer candle
+beside the row at whose end it is over, as freqtrade's own informative candles are.
 """
 
 from __future__ import annotations

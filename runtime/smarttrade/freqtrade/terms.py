@@ -46,7 +46,9 @@ def read_terms(strategy: Any) -> Terms:
     positive, offset = strategy.trailing_stop_positive, strategy.trailing_stop_positive_offset or 0.0
     name = type(strategy).__name__
     if strategy.stoploss is None or not -1 <= float(strategy.stoploss) < 0:
-        raise ConfigurationError(f"{name}.stoploss is {strategy.stoploss!r}: it is a ratio from -1 to below 0")
+        raise ConfigurationError(
+            f"{name}.stoploss is {strategy.stoploss!r}: it is a ratio from -1 to below 0"
+        )
     if strategy.trailing_stop and strategy.trailing_only_offset_is_reached and offset <= 0:
         raise ConfigurationError(
             f"{name}.trailing_only_offset_is_reached needs a trailing_stop_positive_offset above 0"

@@ -1,8 +1,8 @@
 """The price tick of a recording, learned from its candles month by month.
 
-Exchanges change ticks, and a stop rounded to another tick than the one of its time is met by another candle.
-A month's tick is the last decimal place that any of its prices uses, as in freqtrade's backtests; a month of
-whole prices has that of the month before.
+Exchanges change ticks, and a stop rounded to another tick than the one of its time is met by another
+candle. A month's tick is the last decimal place that any of its prices uses, as in freqtrade's backtests; a
+month of whole prices has that of the month before.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A position as a freqtrade strategy sees it: the `Trade` that its callbacks are given.
 
-Long, without leverage, entered once. What bites: a stop only ever rises, and it lies on the exchange's tick,
-rounded up, as freqtrade rounds it; the last digit decides whether a candle's low reached it.
+Long, without leverage, entered once. What bites: a stop only ever rises, and it lies on the exchange's
+tick, rounded up, as freqtrade rounds it; the last digit decides whether a candle's low reached it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Trade:
     close_ms: int | None = None
     close_rate: float | None = None
     exit_reason: str | None = None
-    id: int = 0
+    number: int = 0
     custom: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -48,6 +48,10 @@ class Trade:
     nr_of_successful_exits = 0
     has_open_orders = False
     exchange = "smarttrade"
+
+    @property
+    def id(self) -> int:
+        return self.number
 
     @property
     def is_open(self) -> bool:
