@@ -30,6 +30,10 @@ def check_file(path: Path, markets: tuple[str, ...], class_name: str = "") -> li
         return found
     try:
         strategy_class = _load(path, class_name)
+        if hasattr(strategy_class, "inner_class"):
+            from smarttrade.authoring.windows import check_windows
+
+            return sorted(found + check_windows(strategy_class.inner_class, markets))
         found += examine_class(strategy_class)
         if not any(finding.code == "Handler" for finding in found):
             found += dry_run(strategy_class, markets)

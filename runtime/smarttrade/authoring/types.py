@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from smarttrade.authoring.findings import Finding
+from smarttrade.evaluation.foreign import imports_freqtrade
 
 _LINE = re.compile(r"^[^:]+:(\d+): error: (.*)$")
 _OPTIONS = ("--no-error-summary", "--check-untyped-defs", "--follow-imports=silent", "--hide-error-context")
@@ -19,8 +20,8 @@ def can_check_types() -> bool:
 
 
 def check_types(path: Path) -> list[Finding]:
-    """mypy's errors in this file; nothing where mypy is not installed."""
-    if not can_check_types():
+    """mypy's errors in this file; nothing where mypy is not installed, or for a file that freqtrade types."""
+    if not can_check_types() or imports_freqtrade(path):
         return []
     command = [sys.executable, "-m", "mypy", *_OPTIONS, path.name]
     done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, check=False)
