@@ -11,7 +11,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from smarttrade.api import Strategy as StrategySpec
 from smarttrade.api import TradingAccountSpec
@@ -100,7 +100,7 @@ def _strategy(found: Any) -> type[Strategy] | None:
     if is_for_freqtrade(found):
         from smarttrade.freqtrade.adapter import wrap
 
-        return wrap(found)
+        return wrap(cast(Any, found))
     return None
 
 
