@@ -13,7 +13,8 @@ PYTEST := $(BIN)/pytest -q --durations=15
 # Component tests wait for processes more than they compute.
 PARALLEL := -n 4 --dist loadfile
 
-.PHONY: help setup check fix test test-unit test-component test-attacks attack-table test-simulation test-e2e simulate demo demo-down \
+.PHONY: help setup check fix test test-unit test-component test-attacks fuzz attack-table \
+        test-simulation test-e2e simulate demo demo-down \
         chaos cluster-up cluster-down images crds lock bench clean
 
 help: ## List the targets
@@ -47,6 +48,9 @@ test-component: setup ## Real nats-server, kube-apiserver and exchange protocol 
 test-attacks: setup ## The attack matrix on the bus; its part on the cluster is among the end-to-end tests
 	$(PY) -m cluster binaries nats-server >/dev/null
 	$(PYTEST) tests/attacks/bus
+
+fuzz: setup ## A million malformed messages for every consumer; SEED=... repeats a run
+	$(PY) -m tests.attacks.fuzz $(if $(SEED),--seed $(SEED))
 
 attack-table: setup ## Write the attack matrix into the documentation
 	$(PY) -m tests.attacks

@@ -21,6 +21,9 @@ import msgspec
 from smarttrade.errors import BusError
 
 VERSION = 1
+# What decoding raises for a stranger's bytes: text that is none, and nesting that exhausts the stack, besides
+# what msgspec itself calls wrong.
+MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class UnknownVersionError(BusError):
@@ -315,6 +318,11 @@ class EvaluationStatus(Message, frozen=True, kw_only=True, tag="evaluation_statu
     divergences: int
     error: str = ""
     book_levels: int = 0
+    events: int = 0
+    accepted: int = 0
+    denied: int = 0
+    unanswered: int = 0
+    gaps: int = 0
 
 
 ServiceRequest = HistoryRequest | DescribeRequest | EvaluationStatus
@@ -421,7 +429,7 @@ def decode(payload: bytes, kind: type[T] | Any) -> T:
         decoder = _decoders[kind] = msgspec.json.Decoder(kind)
     try:
         message: T = decoder.decode(payload)
-    except msgspec.MsgspecError as error:
+    except MALFORMED as error:
         raise BusError(f"malformed message for {kind}: {error}") from error
     version = getattr(message, "v", VERSION)
     if version > VERSION:

@@ -130,12 +130,14 @@ def read_direct(message: Msg) -> Stored | None:
 def read_answer(message: Msg) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(message.data)
-    except ValueError as error:
-        raise BusError(f"unreadable answer of JetStream: {message.data[:100]!r}") from error
-    if "error" in answer:
-        raise ApiError(
-            answer["error"].get("err_code", 0), answer["error"].get("description", "unknown error")
+        refusal = answer.get("error")
+        problem = refusal and ApiError(
+            refusal.get("err_code", 0), refusal.get("description", "unknown error")
         )
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise BusError(f"unreadable answer of JetStream: {message.data[:100]!r}") from error
+    if problem:
+        raise problem
     return answer
 
 

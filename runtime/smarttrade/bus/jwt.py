@@ -47,7 +47,10 @@ def decode(token: str) -> Claims:
     parts = token.split(".")
     if len(parts) != 3:
         raise ValueError("not a JWT")
-    claims: Claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    try:
+        claims: Claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except RecursionError as error:
+        raise ValueError("not the claims of a JWT") from error
     return claims
 
 

@@ -25,6 +25,7 @@ from nats.aio.msg import Msg
 from smarttrade.bus import assets, jetstream, subjects
 from smarttrade.bus.jetstream import ApiError, Stored
 from smarttrade.errors import BusError
+from smarttrade.messages import MALFORMED
 
 logger = logging.getLogger(__name__)
 
@@ -166,6 +167,6 @@ def _parse(payload: bytes, headers: dict[str, str]) -> LeaseValue | None:
         return None
     try:
         return msgspec.json.decode(payload, type=LeaseValue)
-    except msgspec.MsgspecError:
+    except MALFORMED:
         logger.warning("unreadable lease ignored: %r", payload[:100])
         return None

@@ -24,7 +24,7 @@ from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_conn
 
 from smarttrade.errors import VenueError
 from smarttrade.exchange.candle import VenueCandle
-from smarttrade.messages import Book, Quote, Side, Trade
+from smarttrade.messages import MALFORMED, Book, Quote, Side, Trade
 
 _CONNECT_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 1.0
@@ -135,7 +135,7 @@ class _Listener(WSListener):
             return
         try:
             self._take(payload)
-        except msgspec.DecodeError as error:
+        except MALFORMED as error:
             self.end(f"malformed message: {error}: {payload[:200]!r}")
             transport.disconnect(graceful=False)
 

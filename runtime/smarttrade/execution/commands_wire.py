@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from smarttrade.errors import ConfigurationError
+from smarttrade.messages import MALFORMED
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
@@ -122,7 +123,7 @@ def decode_command(payload: bytes) -> AnyCommand:
     """ConfigurationError for what is no command of this version."""
     try:
         return _commands.decode(payload)
-    except msgspec.MsgspecError as error:
+    except MALFORMED as error:
         raise ConfigurationError(
             f"not a command of this version: {error}; use the `smarttrade` of the version that the pods run"
         ) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 from smarttrade.execution.context import Context
 from smarttrade.execution.effects import Publish, Reply
 from smarttrade.execution.flatten import FLATTEN_STRATEGY
+from smarttrade.execution.plausibility import implausible
 from smarttrade.execution.records import DecisionAccepted, DecisionClosed
 from smarttrade.messages import Answer, Decision, DecisionOutcome, DecisionReply, Outcome, RestingOrders
 
@@ -102,6 +103,9 @@ class Decisions:
 
     def _refusal(self, decision: Decision) -> DecisionReply | None:
         ctx = self._ctx
+        malformed = implausible(decision)
+        if malformed is not None:
+            return self._deny(decision, "Malformed", malformed)
         if not ctx.leading:
             return self._deny(decision, "NotLeading", "another replica leads; it decides")
         if ctx.lead.draining:

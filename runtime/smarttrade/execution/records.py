@@ -17,7 +17,7 @@ import msgspec
 from smarttrade.exchange.reports import OrderKind
 from smarttrade.execution.errors import UnknownRecordError
 from smarttrade.execution.orders import OrderState, Purpose
-from smarttrade.messages import Decision, EffectiveState, Fill, Outcome, Side, Target
+from smarttrade.messages import MALFORMED, Decision, EffectiveState, Fill, Outcome, Side, Target
 
 RECORD_VERSION = 2
 """2: protective orders (triggers, groups, stop exits), a log restored from the exchange, commands by hand."""
@@ -275,7 +275,7 @@ def decode_batch(payload: bytes) -> Batch:
     """Read one log message; UnknownRecordError if it is newer than this version, or malformed."""
     try:
         batch = _decoder.decode(payload)
-    except msgspec.MsgspecError as error:
+    except MALFORMED as error:
         _check_version(_stated_version(payload))
         raise UnknownRecordError(f"the log holds a record that cannot be read: {error}") from error
     _check_version(batch.v)
@@ -286,7 +286,7 @@ def _stated_version(payload: bytes) -> int:
     """The version of a batch whose records cannot be read; 0 where not even that can."""
     try:
         return _header.decode(payload).v
-    except msgspec.MsgspecError:
+    except MALFORMED:
         return 0
 
 

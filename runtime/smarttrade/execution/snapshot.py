@@ -12,7 +12,7 @@ from smarttrade.execution.errors import UnknownRecordError
 from smarttrade.execution.ledger import LedgerState
 from smarttrade.execution.orders import Order
 from smarttrade.execution.records import HaltOrdered
-from smarttrade.messages import Decision
+from smarttrade.messages import MALFORMED, Decision
 
 SNAPSHOT_VERSION = 3
 """3: a ledger that has forgotten old trades; to an older version they would be strange."""
@@ -121,5 +121,5 @@ def decode_snapshot(payload: bytes) -> Snapshot:
                 "finish the rollout, or go back to the newer version"
             )
         return _decoder.decode(payload)
-    except msgspec.MsgspecError as error:
+    except MALFORMED as error:
         raise UnknownRecordError(f"the snapshot cannot be read: {error}") from error
