@@ -13,6 +13,8 @@ from smarttrade_operator.children.containers import ROLES, build_container, buil
 from smarttrade_operator.kinds import DEPLOYMENT, Manifest
 
 GRACE_PERIOD_S = 30
+# Read by the bandwidth plugin of the nodes' network; without it nothing is limited.
+EGRESS_BANDWIDTH = "kubernetes.io/egress-bandwidth"
 
 
 def build_deployment(blueprint: Blueprint) -> Manifest:
@@ -28,7 +30,10 @@ def build_deployment(blueprint: Blueprint) -> Manifest:
             "selector": {"matchLabels": build_selector(blueprint.identity)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             "template": {
-                "metadata": {"labels": build_labels(blueprint.identity)},
+                "metadata": {
+                    "labels": build_labels(blueprint.identity),
+                    "annotations": {EGRESS_BANDWIDTH: blueprint.spec.resources.egress_bandwidth},
+                },
                 "spec": _build_pod(blueprint),
             },
         },

@@ -109,8 +109,26 @@ class ContainerResources(Model):
     """What may be used at most."""
 
 
+_LEAST_BANDWIDTH, _MOST_BANDWIDTH = "1M", "100G"
+
+
 class Resources(Model):
-    """Resources of the three containers of every replica. A change rolls the pods."""
+    """Resources of every replica: of the three containers, and of the pod. A change rolls the pods."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.egressBandwidth) || !isQuantity(self.egressBandwidth) || "
+            f"quantity(self.egressBandwidth).compareTo(quantity('{_LEAST_BANDWIDTH}')) >= 0 && "
+            f"quantity(self.egressBandwidth).compareTo(quantity('{_MOST_BANDWIDTH}')) <= 0",
+            f"must be {_LEAST_BANDWIDTH} to {_MOST_BANDWIDTH}, in bits a second",
+            lambda resources: (
+                quantity(_LEAST_BANDWIDTH)
+                <= quantity(resources.egress_bandwidth)
+                <= quantity(_MOST_BANDWIDTH)
+            ),
+            "egressBandwidth",
+        ),
+    )
 
     monitoring: ContainerResources = Field(default_factory=ContainerResources)
     """The container that observes."""
@@ -118,3 +136,6 @@ class Resources(Model):
     """The container that decides."""
     execution: ContainerResources = Field(default_factory=ContainerResources)
     """The container that acts."""
+    egress_bandwidth: ResourceQuantity = "20M"
+    """What the pod may send, in bits a second: a flood of messages costs the NATS servers that all accounts
+    share. Needs the nodes' network to have the bandwidth plugin."""

@@ -295,6 +295,11 @@ MISTAKES: tuple[Mistake, ...] = (
         {"spec.resources": {"execution": {"limits": {"memory": "512MB"}}}},
         "write a quantity as Kubernetes does",
     ),
+    mistake(
+        "a bandwidth in which a pod would starve",
+        {"spec.resources": {"egressBandwidth": "20k"}},
+        "must be 1M to 100G, in bits a second",
+    ),
     mistake("too long a name", {"metadata.name": "a" * 41}, "metadata.name must have at most 40 characters"),
     mistake("a name with a dot", {"metadata.name": "alice.main"}, "without dots"),
     mistake("a fee of everything", {"spec.paper": {"takerFee": "1"}}, "write a share below 1"),
@@ -414,7 +419,8 @@ _EVERYTHING: dict[str, Any] = {
     "resources": {
         role: {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
         for role in ("monitoring", "evaluation", "execution")
-    },
+    }
+    | {"egressBandwidth": "50M"},
     "topologySpread": "DoNotSchedule",
     "logLevel": "Debug",
 }
