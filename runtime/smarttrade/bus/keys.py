@@ -13,7 +13,7 @@ import hmac
 import os
 import time
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import nkeys
 
@@ -53,6 +53,12 @@ def derive(master: bytes, *path: str) -> bytes:
     info = "\x1f".join(("smarttrade/v1", *path)).encode()
     extracted = hmac.digest(b"\0" * 32, master, hashlib.sha256)
     return hmac.digest(extracted, info + b"\x01", hashlib.sha256)
+
+
+@lru_cache(maxsize=256)
+def _derive_key(kind: int, master: bytes, *path: str) -> NatsKey:
+    """Kept for a while: one account is made of a few keys, each asked for several times."""
+    return key_from_entropy(kind, derive(master, *path))
 
 
 @dataclass(frozen=True)
@@ -111,10 +117,10 @@ class OperatorKeys:
         return issued
 
     def account(self, *path: str) -> NatsKey:
-        return key_from_entropy(nkeys.PREFIX_BYTE_ACCOUNT, derive(self.master, "account", *path))
+        return _derive_key(nkeys.PREFIX_BYTE_ACCOUNT, self.master, "account", *path)
 
     def account_signing(self, *path: str) -> NatsKey:
-        return key_from_entropy(nkeys.PREFIX_BYTE_ACCOUNT, derive(self.master, "account-signing", *path))
+        return _derive_key(nkeys.PREFIX_BYTE_ACCOUNT, self.master, "account-signing", *path)
 
     def user(self, *path: str) -> NatsKey:
-        return key_from_entropy(nkeys.PREFIX_BYTE_USER, derive(self.master, "user", *path))
+        return _derive_key(nkeys.PREFIX_BYTE_USER, self.master, "user", *path)
