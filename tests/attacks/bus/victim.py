@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from statistics import median
 from time import monotonic
 
 from nats.aio.msg import Msg
@@ -26,8 +25,8 @@ class Victim:
     Whatever its three containers hear that no round of its own has sent is kept in `strange`.
     """
 
-    def __init__(self, url: str, pair: AccountPair) -> None:
-        self._url, self._pair = url, pair
+    def __init__(self, url: str, pair: AccountPair, *, pause_s: float = 0.005) -> None:
+        self._url, self._pair, self._pause_s = url, pair, pause_s
         self.strange: list[str] = []
         self.lost: list[str] = []
         self.rounds_s: list[float] = []
@@ -74,11 +73,6 @@ class Victim:
         assert len(records) >= self.rounds, "records of the victim are gone"
         assert await self._control.current() == CONTROL
 
-    @property
-    def usual_s(self) -> float:
-        """The median of the rounds so far."""
-        return median(self.rounds_s)
-
     async def close(self) -> None:
         if self._task:
             self._task.cancel()
@@ -111,7 +105,7 @@ class Victim:
                 self.strange.append(f"fill {told!r}")
             self.rounds_s.append(monotonic() - began)
             self.rounds = number
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(self._pause_s)
 
     async def _think(self, message: Msg) -> None:
         word, _, number = message.data.partition(b" ")
