@@ -1,0 +1,109 @@
+"""A hostile account beside one that trades, and the pod without guards for the control."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.errors import ClusterError
+from cluster.kubectl import Document, Kubectl, build_namespace, build_pod
+from tests.attacks.matrix import Outcome, Refused, Succeeded
+from tests.component.operator.harness import eventually
+
+HOSTILE = Path(__file__).with_name("hostile.py")
+WITHIN_S = 120
+MARK = "ATTEMPT "
+# Greets nobody, but accepts everybody, and answers every datagram.
+_NEIGHBOUR = """
+import socket, threading
+def answer():
+    wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    wire.bind(("0.0.0.0", 5353))
+    while True:
+        question, caller = wire.recvfrom(512)
+        wire.sendto(question, caller)
+threading.Thread(target=answer).start()
+listening = socket.create_server(("0.0.0.0", 8080))
+while True:
+    listening.accept()[0].close()
+"""
+_LEFT_BEHIND = "echo key > /dev/shm/left; exec sleep infinity"
+
+
+def build_neighbour(image: str) -> Document:
+    """A pod that no policy confines."""
+    pod = build_pod("neighbour", image, ["python", "-c", _NEIGHBOUR], {"role": "neighbour"})
+    pod["spec"]["containers"][0]["readinessProbe"] = {"tcpSocket": {"port": 8080}, "periodSeconds": 1}
+    return pod
+
+
+def build_modules(targets: dict[str, str]) -> Document:
+    """The ConfigMap that a hostile user provides."""
+    modules = {"hostile.py": HOSTILE.read_text(), "targets.py": f"TARGETS = {json.dumps(targets)}\n"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "hostile"}, "data": modules}
+
+
+def build_unguarded(image: str) -> list[Document]:
+    """The same code with every guard off: one user, one process namespace, all mounts, no policy."""
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}}
+    secret["stringData"] = {"apiKey": "key", "execution.creds": "creds", "evaluation.creds": "creds"}
+    root: dict[str, Any] = {"runAsUser": 0, "privileged": True}
+    mounts = [
+        {"name": "attack", "mountPath": "/attack"},
+        {"name": "keys", "mountPath": "/etc/smarttrade/exchange"},
+        {"name": "keys", "mountPath": "/etc/smarttrade/nats"},
+    ]
+    execution = {"name": "execution", "image": image, "command": ["sh", "-c", _LEFT_BEHIND]}
+    execution |= {"securityContext": root, "env": [{"name": "API_SECRET", "value": "key"}]}
+    attacker = {"name": "attacker", "image": image, "command": ["python", "/attack/hostile.py"]}
+    attacker |= {"securityContext": root, "volumeMounts": mounts, "env": execution["env"]}
+    spec = {
+        "shareProcessNamespace": True,
+        "terminationGracePeriodSeconds": 0,
+        "restartPolicy": "Never",
+        "containers": [execution, attacker],
+        "volumes": [
+            {"name": "attack", "configMap": {"name": "hostile"}},
+            {"name": "keys", "secret": {"secretName": "keys"}},
+        ],
+    }
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "unguarded"}, "spec": spec}
+    return [secret, pod]
+
+
+@dataclass(frozen=True)
+class Logs:
+    """One container whose log tells the outcomes."""
+
+    cluster: Kubectl
+    namespace: str
+    pod: str
+    container: str
+
+    def outcomes(self) -> dict[str, Outcome]:
+        """Once all attempts have ended: name -> outcome."""
+        return eventually(self._read, WITHIN_S, f"all attempts in {self.pod} have ended")
+
+    def _read(self) -> dict[str, Outcome]:
+        options = [f"--namespace={self.namespace}", f"--container={self.container}"]
+        try:
+            lines = self.cluster("logs", self.pod, *options).splitlines()
+        except ClusterError as error:
+            raise AssertionError(f"no log yet: {error}") from error
+        told = [json.loads(line.removeprefix(MARK)) for line in lines if line.startswith(MARK)]
+        assert [row["attempt"] for row in told][-1:] == ["end"], lines[-5:]
+        return {row["attempt"]: _outcome(row) for row in told[:-1]}
+
+
+def _outcome(row: dict[str, str]) -> Outcome:
+    return Succeeded(row["prize"]) if "prize" in row else Refused(row["words"])
+
+
+def make_namespace(cluster: Kubectl) -> str:
+    """One without any policy."""
+    name = f"unguarded-{uuid.uuid4().hex[:6]}"
+    cluster.apply(build_namespace(name))
+    return name

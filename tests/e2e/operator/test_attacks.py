@@ -1,0 +1,106 @@
+"""A hostile strategy in its pod: attempts are refused while another account trades, and succeed unguarded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from smarttrade_operator.kinds import Manifest
+from tests.attacks.matrix import Attempt, Outcome, Succeeded, judge
+from tests.attacks.pods.attempts_pods import MATRIX
+from tests.attacks.pods.stage import Logs, build_modules, build_neighbour, build_unguarded, make_namespace
+from tests.component.operator.harness import eventually
+from tests.e2e.operator.conftest import Platform, build_own_strategy
+
+HOSTILE = {"source": {"configMapRef": {"name": "hostile"}, "class": "hostile.Hostile"}, "timeframe": "1s"}
+
+
+@dataclass
+class Raid:
+    """What came of it, in the hostile account and in the pod without guards, and how the victim fared."""
+
+    guarded: dict[str, Outcome]
+    unguarded: dict[str, Outcome]
+    platform: Platform
+    fills_before: int
+    leader_before: str
+
+
+@pytest.fixture(scope="module")
+def raid(platform: Platform) -> Iterator[Raid]:
+    cluster, image, users = platform.cluster, platform.images["runtime"], platform.users.name
+    platform.provide_strategy("victims")
+    platform.apply("victim", strategy=build_own_strategy("victims"))
+    cluster.apply(build_neighbour(image), namespace=users)
+    fills = platform.wait_fills("victim", 2)
+    cluster.wait_ready(users, "neighbour")
+    leader = platform.status("victim")["leader"]
+    modules = build_modules(_find_targets(platform))
+    cluster.apply(modules, namespace=users)
+    platform.apply("mallory", strategy=HOSTILE)
+    free = make_namespace(cluster)
+    cluster.apply(modules, *build_unguarded(image), namespace=free)
+    pod = eventually(lambda: _name(platform.pods("mallory")[0]), 60, "the hostile pod is there")
+    guarded = Logs(cluster, users, pod, "evaluation").outcomes()
+    unguarded = Logs(cluster, free, "unguarded", "attacker").outcomes()
+    yield Raid(guarded, unguarded, platform, fills, leader)
+    cluster("delete", "namespace", free, "--wait=false")
+    for name in ("mallory", "victim"):
+        platform.remove(name)
+
+
+def _find_targets(platform: Platform) -> dict[str, str]:
+    cluster, system = platform.cluster, platform.system
+    [subset] = cluster.get("endpoints", "kubernetes")["subsets"]
+    node, port = subset["addresses"][0]["ip"], subset["ports"][0]["port"]
+    [node_address] = [
+        address["address"]
+        for address in cluster.get("nodes")["items"][0]["status"]["addresses"]
+        if address["type"] == "InternalIP"
+    ]
+    names = cluster.get("pods", "--all-namespaces", "--selector=k8s-app=kube-dns")["items"]
+
+    def ip(name: str) -> str:
+        pods = [p for p in system.items("Pod") if p["metadata"]["labels"]["app.kubernetes.io/name"] == name]
+        return str(pods[0]["status"]["podIP"])
+
+    neighbour = cluster.get("pod", "neighbour", f"--namespace={platform.users.name}")["status"]["podIP"]
+    return {
+        "api": f"{cluster.get('service', 'kubernetes')['spec']['clusterIP']}:443",
+        "node api": f"{node}:{port}",
+        "kubelet": f"{node_address}:10250",
+        "etcd": f"{node_address}:2379",
+        "victim": f"{platform.pods('victim')[0]['status']['podIP']}:8083",
+        "neighbour": f"{neighbour}:8080",
+        "dns elsewhere": f"{neighbour}:5353",
+        "simulator admin": f"{ip('simulator')}:8090",
+        "nats monitor": f"{ip('nats')}:8222",
+        "nats routes": f"{ip('nats')}:6222",
+        "operator": f"{ip('operator')}:8080",
+        "dns readiness": f"{names[0]['status']['podIP']}:8181",
+    }
+
+
+def _name(pod: Manifest) -> str:
+    return str(pod["metadata"]["name"])
+
+
+@pytest.mark.parametrize("attempt", MATRIX.attempts, ids=str)
+def test_it_is_refused(raid: Raid, attempt: Attempt) -> None:
+    judge(attempt, attempt.run(raid.guarded))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("attempt", "guard"), MATRIX.controls(), ids=str)
+def test_without_its_guard_it_succeeds(raid: Raid, attempt: Attempt, guard: str) -> None:
+    outcome = attempt.run(raid.unguarded)
+    assert isinstance(outcome, Succeeded), f"without {guard}: {outcome}"
+
+
+def test_the_victim_noticed_nothing(raid: Raid) -> None:
+    platform = raid.platform
+    platform.wait_fills("victim", raid.fills_before + 2)
+    assert platform.status("victim")["leader"] == raid.leader_before
+    [pod] = platform.pods("victim")
+    assert [container["restartCount"] for container in pod["status"]["containerStatuses"]] == [0, 0, 0]
