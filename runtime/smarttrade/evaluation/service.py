@@ -22,9 +22,9 @@ from smarttrade.evaluation.bus import PodBus
 from smarttrade.evaluation.core import StrategyFailedError
 from smarttrade.evaluation.divergence import Divergence
 from smarttrade.evaluation.loading import SOURCE_DIRECTORY
-from smarttrade.evaluation.metrics import Metrics
 from smarttrade.evaluation.outbox import Outbox
 from smarttrade.evaluation.session import Session
+from smarttrade.evaluation.tally import Tally
 from smarttrade.evaluation.watchdog import Watchdog, end_process
 from smarttrade.messages import (
     AccountView,
@@ -54,14 +54,13 @@ class EvaluationService:
         self._settings = settings
         self._probes = probes
         self._directory = directory
-        self._metrics = Metrics(probes.metrics)
+        self._tally = Tally()
         self._queue: asyncio.Queue[tuple[Any, bytes]] = asyncio.Queue(_QUEUE)
         self._divergence = Divergence()
         self._watchdog = Watchdog(end_process)
         self._leading = False
         self._draining = False
         self._view_at = 0.0
-        self._decided = 0
 
     async def run(self) -> None:
         self._probes.ready("bus", ok=False, reason="connecting")
@@ -74,7 +73,7 @@ class EvaluationService:
             on_closed=nats_closed,
         )
         self._bus = PodBus(nc, self._settings.pod)
-        self._outbox = Outbox(self._bus.decide, self._may_send, self._metrics.answered)
+        self._outbox = Outbox(self._bus.decide, self._may_send, self._tally.answered)
         self._session = Session(
             self._settings.identity,
             self._bus,
@@ -150,8 +149,7 @@ class EvaluationService:
                 self._divergence.outcome(message)
 
     def _count(self, batch: MarketBatch) -> None:
-        if batch.events:
-            self._metrics.events.labels(type(batch.events[0]).__name__).inc(len(batch.events))
+        self._tally.events += len(batch.events)
 
     # --- out --------------------------------------------------------------------------------------------
 
@@ -161,7 +159,6 @@ class EvaluationService:
             self._session.core.on_view(view)
         took_the_lead = view.leading and not self._leading
         self._leading = view.leading
-        self._metrics.leading.set(view.leading)
         if took_the_lead:
             logger.info("leading", epoch=view.epoch)
             self._resend()
@@ -179,8 +176,7 @@ class EvaluationService:
 
     def _offer(self, decisions: list[Decision]) -> None:
         for decision in decisions:
-            self._decided += 1
-            self._metrics.decided.labels(decision.market).inc()
+            self._tally.decided += 1
             self._divergence.decided(decision)
             if self._may_send():
                 self._outbox.offer(decision, decision.event_time_ms)
@@ -195,10 +191,8 @@ class EvaluationService:
     async def _beat(self) -> None:
         if self._session.core and not self._leading:
             self._divergence.judge(self._session.core.strategy.now_ms)
-        status = self._status()
-        self._metrics.update(status, self._session.gaps)
         try:
-            await self._bus.heartbeat(status)
+            await self._bus.heartbeat(self._status())
         except BusError as error:
             logger.debug("monitoring did not take the heartbeat", error=str(error))
 
@@ -208,8 +202,13 @@ class EvaluationService:
             generation=self._session.generation,
             ready=self._session.core is not None,
             leading=self._may_send(),
-            decisions=self._decided,
+            decisions=self._tally.decided,
             divergences=self._divergence.count,
             error=self._session.error,
             book_levels=self._session.core.strategy.book_levels if self._session.core else 0,
+            events=self._tally.events,
+            accepted=self._tally.accepted,
+            denied=self._tally.denied,
+            unanswered=self._tally.unanswered,
+            gaps=self._session.gaps,
         )

@@ -4,6 +4,21 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from smarttrade.messages import EvaluationStatus
+
+_EVALUATION = {
+    "ready": "1 while evaluation has a strategy",
+    "leading": "1 while evaluation sends its decisions",
+    "generation": "Generation that evaluation applied",
+    "events": "Events given to the strategy",
+    "decisions": "Decisions made, sent or not",
+    "accepted": "Decisions that execution accepted",
+    "denied": "Decisions that execution denied",
+    "unanswered": "Decisions given up without an answer",
+    "divergences": "Decisions of the leading pod that this standby did not make",
+    "gaps": "Gaps in monitoring's feed that were filled",
+}
+
 
 class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -38,14 +53,12 @@ class Metrics:
         )
         self.generation = Gauge("smarttrade_monitoring_generation", "Generation applied", registry=registry)
         self.unsent = Gauge("smarttrade_market_batches_unsent", "Batches lost on NATS", registry=registry)
-        self.evaluation_ready = Gauge(
-            "smarttrade_evaluation_ready", "Evaluation's own word", registry=registry
-        )
-        self.evaluation_decisions = Gauge(
-            "smarttrade_evaluation_reported_decisions", "Decisions that evaluation made", registry=registry
-        )
-        self.evaluation_divergences = Gauge(
-            "smarttrade_evaluation_reported_divergences",
-            "Divergences that evaluation counted",
-            registry=registry,
-        )
+        self._evaluation = {
+            name: Gauge(f"smarttrade_evaluation_{name}", f"{text}, by its own word", registry=registry)
+            for name, text in _EVALUATION.items()
+        }
+
+    def evaluation(self, status: EvaluationStatus) -> None:
+        """What evaluation says of itself: it serves no metrics, and this is all that its word can change."""
+        for name, gauge in self._evaluation.items():
+            gauge.set(getattr(status, name))

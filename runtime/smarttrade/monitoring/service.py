@@ -27,6 +27,7 @@ from smarttrade.messages import (
     ControlChange,
     DescribeReply,
     EvaluationStatus,
+    HistoryReply,
     HistoryRequest,
     MarketEvent,
     ServiceRequest,
@@ -48,6 +49,11 @@ logger = structlog.get_logger()
 _REPORT_EVERY_S = 5.0
 _LOOK_S = 0.25
 _EVALUATION_LIFE_S = 5.0
+# Bounds of what strategy code can make monitoring do. Evaluation itself asks for one history after the other,
+# beats once a second, and wishes for books once.
+_HISTORIES_AT_ONCE = 4
+_PULSE_S = 0.2
+_BOOKS_S = 10.0
 
 
 class MonitoringService:
@@ -65,6 +71,9 @@ class MonitoringService:
         self._refused = ""
         self._evaluation: EvaluationStatus | None = None
         self._evaluation_at = 0.0
+        self._books: tuple[int, float] = (0, -_BOOKS_S)
+        self._histories = 0
+        self._pulse_at = -_PULSE_S
         self._answers: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -160,11 +169,20 @@ class MonitoringService:
             self._heard_of_evaluation(request)
             reply = b""
         elif isinstance(request, HistoryRequest):
-            reply = encode(await self._watchers.history(request))
+            reply = encode(await self._history(request))
         else:
             reply = encode(self._describe())
         if message.reply:
             await self._nc.publish(message.reply, reply)
+
+    async def _history(self, request: HistoryRequest) -> HistoryReply:
+        if self._histories >= _HISTORIES_AT_ONCE:
+            return HistoryReply(candles=[], error="too many questions at once: wait for their answers")
+        self._histories += 1
+        try:
+            return await self._watchers.history(request)
+        finally:
+            self._histories -= 1
 
     def _describe(self) -> DescribeReply:
         return DescribeReply(
@@ -175,16 +193,25 @@ class MonitoringService:
         )
 
     def _heard_of_evaluation(self, status: EvaluationStatus) -> None:
-        self._evaluation, self._evaluation_at = status, time.monotonic()
-        self._metrics.evaluation_ready.set(status.ready)
-        self._metrics.evaluation_decisions.set(status.decisions)
-        self._metrics.evaluation_divergences.set(status.divergences)
-        self._watchers.want_books(status.book_levels if status.book_levels in BOOK_LEVELS else 0)
+        now = time.monotonic()
+        self._evaluation, self._evaluation_at = status, now
+        self._metrics.evaluation(status)
+        self._want_books(status.book_levels if status.book_levels in BOOK_LEVELS else 0, now)
+        if now - self._pulse_at < _PULSE_S:
+            return
+        self._pulse_at = now
         # Execution hears evaluation's pulse this way: a pod whose evaluation hangs must not keep the lead.
         pulse = StreamStatus(
             market="", stream="evaluation", verdict=Verdict.FRESH, since_ms=self._watchers.clock.now_ms()
         )
         self._put(pulse)
+
+    def _want_books(self, levels: int, now: float) -> None:
+        """Every change costs the exchange a subscription, and the shared address some of its patience."""
+        wished, at = self._books
+        if levels != wished and now - at >= _BOOKS_S:
+            self._books = (levels, now)
+            self._watchers.want_books(levels)
 
     # --- reports ----------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from ipaddress import ip_address
 
 _LARGEST_HEAD = 16_384
 _TIMEOUT_S = 5.0
@@ -24,10 +25,16 @@ class Page:
 
 
 class PageServer:
-    """Serves what `pages` make, by path."""
+    """Serves what `pages` make, by path.
 
-    def __init__(self, pages: Mapping[str, Callable[[], Page]]) -> None:
+    Whoever shares the pod's network, strategy code too, is refused the paths of `kept_from_neighbours`.
+    """
+
+    def __init__(
+        self, pages: Mapping[str, Callable[[], Page]], *, kept_from_neighbours: frozenset[str] = frozenset()
+    ) -> None:
         self._pages = pages
+        self._kept = kept_from_neighbours
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str | None, port: int) -> None:
@@ -52,19 +59,22 @@ class PageServer:
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(self._answer(head))
+                caller, called = (writer.get_extra_info(end)[0] for end in ("peername", "sockname"))
+                writer.write(self._answer(head, is_neighbour(caller, called)))
                 await writer.drain()
         except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # whoever asked is gone, slow, or no HTTP client
         finally:
             writer.close()
 
-    def _answer(self, head: bytes) -> bytes:
+    def _answer(self, head: bytes, neighbour: bool) -> bytes:
         method, _, rest = head.partition(b"\r\n")[0].partition(b" ")
         path = rest.partition(b" ")[0].partition(b"?")[0].decode("latin-1")
         make = self._pages.get(path)
         if method not in (b"GET", b"HEAD"):
             page = Page(b"", HTTPStatus.METHOD_NOT_ALLOWED)
+        elif neighbour and path in self._kept:
+            page = Page(b"not for this pod's own containers\n", HTTPStatus.FORBIDDEN)
         else:
             page = make() if make else Page(b"", HTTPStatus.NOT_FOUND)
         lines = [
@@ -76,3 +86,8 @@ class PageServer:
             "",
         ]
         return "\r\n".join(lines).encode() + (b"" if method == b"HEAD" else page.body)
+
+
+def is_neighbour(caller: str, called: str) -> bool:
+    """Whether both addresses are this pod's own."""
+    return caller == called or ip_address(caller).is_loopback

@@ -1,5 +1,7 @@
 """The probes and metrics server of one process: `/livez`, `/readyz`, `/metrics`.
 
+Whoever shares the pod's network, strategy code among them, may ask the probes and nothing else: a caller with
+an address of this machine's own gets no metrics, unless the server was told one address to listen on.
 Live means that the event loop turns; it never depends on NATS or the exchange, since a restart would not
 bring them back but would drop what the process knows. Ready means that every named condition holds.
 """
@@ -16,13 +18,19 @@ from smarttrade.process.http_server import Page, PageServer
 
 
 class Probes:
-    """Metrics are registered in `metrics`, readiness is told by `ready`. Port 0: see `bound_port`."""
+    """Metrics are registered in `metrics`, readiness is told by `ready`. Port 0: see `bound_port`.
 
-    def __init__(self, port: int, host: str | None = None) -> None:
+    `exposes`: serve the metrics; whoever reaches the port may read them.
+    """
+
+    def __init__(self, port: int, host: str | None = None, *, exposes: bool = True) -> None:
         self._port = port
         self._host = host
         self._conditions: dict[str, tuple[bool, str]] = {}
-        self._server = PageServer({"/livez": _live, "/readyz": self._readiness, "/metrics": self._exposition})
+        pages = {"/livez": _live, "/readyz": self._readiness}
+        kept = {"/metrics": self._exposition} if exposes else {}
+        # A server on one address, as without Kubernetes, has no neighbours but its own user's.
+        self._server = PageServer(pages | kept, kept_from_neighbours=frozenset(kept if host is None else ()))
         self.metrics = CollectorRegistry()
         ProcessCollector(registry=self.metrics)
         self._ready_gauge = Gauge(

@@ -55,8 +55,8 @@ def fail(error: SmartTradeError) -> None:
         _failures[-1].set_exception(error)
 
 
-def main(role: str, service_factory: ServiceFactory) -> None:
-    """Run until SIGTERM or failure, then exit the interpreter with the code."""
+def main(role: str, service_factory: ServiceFactory, *, exposes: bool = True) -> None:
+    """Run until SIGTERM or failure, then exit the interpreter with the code; `exposes`: serve metrics."""
     try:
         settings = Settings.from_environment(role)
     except ConfigurationError as error:
@@ -64,12 +64,12 @@ def main(role: str, service_factory: ServiceFactory) -> None:
         structlog.get_logger().critical(str(error))
         sys.exit(error.exit_code)
     logs.configure(settings, role)
-    sys.exit(uvloop.run(_supervise(settings, service_factory)))
+    sys.exit(uvloop.run(_supervise(settings, service_factory, exposes)))
 
 
-async def _supervise(settings: Settings, service_factory: ServiceFactory) -> int:
+async def _supervise(settings: Settings, service_factory: ServiceFactory, exposes: bool) -> int:
     stop = _listen_for_signals()
-    probes = Probes(settings.port, settings.host)
+    probes = Probes(settings.port, settings.host, exposes=exposes)
     try:
         await probes.start()
         memory.give_back()  # of importing what the service is made of

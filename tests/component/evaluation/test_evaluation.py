@@ -201,9 +201,7 @@ async def test_lost_batches_are_read_from_history_before_anything_later(make: An
     await replica.decided(399, 400, 402)
     await replica.feed.send(candle(403, 130))
     await replica.decided(399, 400, 402, 403)
-    await eventually(
-        lambda: replica.running.metric("smarttrade_evaluation_feed_gaps") == 1, "the gap is counted"
-    )
+    await replica.said(lambda status: status.gaps == 1, "the gap is counted")
 
 
 async def test_a_restarted_monitoring_is_followed(make: Any) -> None:

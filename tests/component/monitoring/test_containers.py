@@ -104,7 +104,11 @@ async def test_the_pod_becomes_ready_decides_and_stops_cleanly(
         assert 'smarttrade_stream_fresh{market="BTC/USDT",stream="trade"} 1.0' in await monitoring.metrics(
             http
         )
-        assert "smarttrade_evaluation_leading 1.0" in await evaluation.metrics(http)
+        async with http.get(f"{evaluation.url}/metrics") as answer:
+            assert answer.status == 404
+        async with asyncio.timeout(PATIENCE_S):
+            while "smarttrade_evaluation_leading 1.0" not in await monitoring.metrics(http):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
     execution.stop()
     assert [await monitoring.stop(), await evaluation.stop()] == [0, 0]
     [answered, *_] = [line for line in evaluation.lines() if line["event"] == "decision answered"]

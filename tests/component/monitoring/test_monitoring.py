@@ -259,6 +259,24 @@ async def test_order_books_are_watched_once_evaluation_wants_them(scene: Scene) 
     await eventually(lambda: scene.verdict("book") is Verdict.FRESH, "a fresh book")
 
 
+_TOO_MANY = "too many questions at once: wait for their answers"
+
+
+async def test_strategy_code_that_floods_its_questions_is_told_to_wait(scene: Scene) -> None:
+    question = HistoryRequest(market="BTC/USDT", timeframe="1h", count=500)
+    asked = [asyncio.create_task(scene.ask(question, HistoryReply)) for _ in range(60)]
+    told = [(await answer).error for answer in asked]
+    assert _TOO_MANY in told
+    assert (await scene.ask(question, HistoryReply)).error != _TOO_MANY
+
+
+async def test_heartbeats_without_end_are_passed_on_now_and_then(scene: Scene) -> None:
+    beat = EvaluationStatus(pod=POD, generation=1, ready=True, leading=True, decisions=0, divergences=0)
+    await asyncio.gather(*(scene.ask(beat, None) for _ in range(200)))
+    await eventually(lambda: bool(scene.listener.of(StreamStatus, stream="evaluation")), "a pulse")
+    assert len(scene.listener.of(StreamStatus, stream="evaluation")) < 100
+
+
 async def test_the_exchanges_clock_is_measured(scene: Scene) -> None:
     await eventually(
         lambda: 0 < scene.running.metric("smarttrade_clock_error_seconds") < 1, "a measured clock"
