@@ -145,7 +145,8 @@ class Namespace:
 
     def _allow_deletion(self, name: str) -> None:
         change = {"metadata": {"annotations": {"smarttrade.io/allow-deletion": "true"}}}
-        self.client.merge(self.path("TradingAccount", name), change)
+        path = self.path("TradingAccount", name)
+        self.client.call("PATCH", path, change, "application/merge-patch+json")
 
     def wait(self, kind: str, name: str, within_s: float = 20.0) -> Manifest:
         return eventually(lambda: self.find(kind, name), within_s, f"{kind} {name}")  # type: ignore[return-value]
