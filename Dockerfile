@@ -46,6 +46,7 @@ COPY --from=operator-dependencies /opt/smarttrade /opt/smarttrade
 
 FROM ${OPERATOR_BASE} AS operator
 COPY --from=code /opt/smarttrade /opt/smarttrade
+COPY requirements/sbom/operator.cdx.json /opt/smarttrade/sbom/
 
 FROM tools AS runtime-dependencies
 ARG RESEARCH=0
@@ -64,3 +65,4 @@ COPY --from=runtime-dependencies /opt/smarttrade /opt/smarttrade
 
 FROM ${RUNTIME_BASE} AS runtime
 COPY --from=code /opt/smarttrade /opt/smarttrade
+COPY requirements/sbom/runtime.cdx.json requirements/sbom/research.cdx.json /opt/smarttrade/sbom/

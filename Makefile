@@ -26,11 +26,12 @@ $(STAMP): $(LOCKS) pyproject.toml
 	@cluster/setup-venv "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-check: setup ## Lint, format check, types, layers
+check: setup ## Lint, format check, types, layers, bills of materials, audit of dependencies
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(PY) -m supply check
 
 fix: setup ## Apply what the linter and the formatter can
 	$(BIN)/ruff check --fix
@@ -88,6 +89,7 @@ crds: setup ## Write the CRDs from the models
 
 lock: setup ## Resolve the dependencies anew into requirements/
 	@cluster/lock "$(BIN)/uv"
+	@$(PY) -m supply write
 
 bench: setup ## Benchmarks side by side with their references; NAME=... for one
 	@$(PY) -m benchmarks $(NAME)
