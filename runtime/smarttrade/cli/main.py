@@ -11,6 +11,7 @@ import typer
 
 from smarttrade.cli import hand_commands
 from smarttrade.cli.account_commands import account_app
+from smarttrade.cli.audit_commands import audit_app
 from smarttrade.cli.data_commands import data_app
 from smarttrade.cli.errors import plainly
 from smarttrade.cli.hand_commands import Context, Name, Namespace
@@ -227,6 +228,7 @@ hand_commands.register(app)
 app.add_typer(data_app, name="data")
 app.add_typer(strategy_app, name="strategy")
 app.add_typer(account_app, name="account")
+app.add_typer(audit_app, name="audit")
 app.add_typer(tenant_app, name="tenant")
 app.command()(sweep)
 

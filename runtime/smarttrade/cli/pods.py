@@ -23,6 +23,7 @@ from smarttrade.execution.commands_wire import Answer, Command, decode_answer, e
 
 _CONTAINER = "execution"
 _CLIENT = ("python", "-m", "smarttrade.execution.commands_client")
+_TRAIL = ("python", "-m", "smarttrade.execution.audit_trail")
 _EXEC_S = 30
 _ERROR_CHANNEL = 3
 
@@ -55,6 +56,16 @@ class Pods:
         if failure:
             raise SmartTradeError(f"pod {pod}: {errors.strip() or failure}")
         return decode_answer(output.strip().encode())
+
+    def read_trail(self, first: int, limit: int) -> str:
+        """A page of the account's audit trail from any pod that answers, as lines of JSON."""
+        complaints = []
+        for pod in self.names():
+            output, errors, failure = self._exec(pod, [*_TRAIL, str(first), str(limit)])
+            if not failure:
+                return output
+            complaints.append(f"pod {pod}: {errors.strip() or failure}")
+        raise SmartTradeError("; ".join(complaints) or "no pod of the account runs")
 
     def _exec(self, pod: str, command: list[str]) -> tuple[str, str, str]:
         api = client.CoreV1Api(self._client())

@@ -26,6 +26,9 @@ from smarttrade.execution.errors import UnknownRecordError
 from smarttrade.execution.records import HaltOrdered, decode_batch, encode_batch
 from smarttrade.execution.snapshot import decode_snapshot
 
+AUDITED = 10_000
+"""Sequences that stay in the log behind a snapshot: nobody replays them, they are the audit trail. They must
+leave most of the log free, since a full one stops trading."""
 _FOLLOW_S = 1.0
 _RETRY_S = 0.2
 _ASIDE_S = 5.0
@@ -143,7 +146,7 @@ class Leadership:
             if stored is not None and decode_snapshot(stored.payload).sequence >= effect.up_to:
                 return
             await self._log.put_snapshot(effect.payload, after=stored.sequence if stored else 0)
-            await self._log.purge(effect.up_to)
+            await self._log.purge(effect.up_to - AUDITED)
         except BusError as error:
             self._logger.warning("the snapshot was not saved", reason=str(error))
 

@@ -1,0 +1,83 @@
+"""Prints the account's log as an audit trail: every decision, denial, order, fill, breach, command by hand.
+
+`python -m smarttrade.execution.audit_trail FROM LIMIT` is what `smarttrade audit export` runs by way of
+`kubectl exec`: a process of its own beside the running execution, which it does not disturb, with the same
+credentials. One JSON object a line, one line a record; at most LIMIT batches beginning with sequence FROM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from smarttrade.bus.connection import connect
+from smarttrade.bus.log import AccountLog
+from smarttrade.errors import ConfigurationError, SmartTradeError
+from smarttrade.execution.records import decode_batch
+
+_encoder = msgspec.json.Encoder(decimal_format="string")
+
+
+async def read_trail(log: AccountLog, first: int, limit: int) -> AsyncIterator[dict[str, Any]]:
+    """One row a record: where and when it was written, by which epoch, its kind and what it says."""
+    batches = 0
+    async for sequence, payload, time_ms in log.read(first):
+        if batches == limit:
+            return
+        batches += 1
+        batch = decode_batch(payload)
+        for index, record in enumerate(batch.records):
+            content = msgspec.json.decode(_encoder.encode(record))
+            yield {
+                "sequence": sequence,
+                "index": index,
+                "time": datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(),
+                "epoch": batch.epoch,
+                "kind": content.pop("type"),
+                "record": content,
+            }
+
+
+def _read_settings(environ: Mapping[str, str]) -> tuple[str, str, str]:
+    try:
+        credentials = Path(environ["SMARTTRADE_NATS_CREDENTIALS"]).read_text()
+        return environ["SMARTTRADE_NATS_URL"], f"{environ['SMARTTRADE_POD']}-audit", credentials
+    except (KeyError, OSError) as error:
+        raise ConfigurationError(f"the account's credentials cannot be read: {error}") from error
+
+
+async def _ignore() -> None:
+    return None
+
+
+async def _print(environ: Mapping[str, str], first: int, limit: int) -> None:
+    url, name, credentials = _read_settings(environ)
+    nc = await connect(url, name=name, role="execution", credentials=credentials, on_closed=_ignore)
+    try:
+        async for row in read_trail(AccountLog(nc), first, limit):
+            sys.stdout.write(_encoder.encode(row).decode() + "\n")
+    finally:
+        await nc.close()
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 2 or not all(each.isdigit() for each in arguments):
+        print("usage: python -m smarttrade.execution.audit_trail FROM LIMIT", file=sys.stderr)
+        return 2
+    try:
+        asyncio.run(_print(os.environ, int(arguments[0]), int(arguments[1])))
+    except SmartTradeError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
