@@ -34,9 +34,10 @@ class Leading:
             self.claim()
 
     def claim(self) -> None:
-        """Write the epoch record, once there is a specification to open the ledger with."""
+        """Write the epoch record, once there is a specification to open the ledger with, and under a lease
+        that has not lapsed meanwhile: another pod may lead by then, and would be fenced off."""
         ctx, lead = self._ctx, self._ctx.lead
-        if ctx.spec is None or not lead.holding or lead.released:
+        if ctx.spec is None or not ctx.lease_holds or lead.released:
             return
         lead.claiming, lead.epoch = True, ctx.book.epoch + 1
         lead.claimed_ms, self._known_until_ms = ctx.exchange_ms, ctx.book.last_ms

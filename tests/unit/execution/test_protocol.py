@@ -13,7 +13,7 @@ from smarttrade.execution.context import Tuning
 from smarttrade.execution.orders import OrderState
 from smarttrade.execution.records import DecisionAccepted, OrderIntended
 from smarttrade.messages import Answer, Outcome
-from tests.unit.execution.desk import BTC, ETH, Desk
+from tests.unit.execution.desk import BTC, ETH, Desk, build_spec
 
 
 @pytest.fixture
@@ -428,3 +428,12 @@ def test_a_loss_made_while_nobody_could_value_the_account_is_not_forgiven_by_the
     assert losses.day != day
     assert losses.baseline == 0
     assert losses.daily_loss(desk.core.accounting.valuation().pnl) == Decimal(100)
+
+
+def test_a_pod_that_slept_while_it_took_the_lease_does_not_claim_the_log() -> None:
+    desk = Desk()
+    desk.feed(fx.ControlRead(generation=1, spec=build_spec()))
+    desk.feed(fx.LeaseGained(until_ms=desk.now_ms - 600))
+    assert desk.log == []
+    desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
+    assert len(desk.log) == 1
