@@ -80,6 +80,7 @@ def _prepare(
         wallet=float(spec.allocation),
         slots=slots,
         fee=float(assumptions.taker_fee),
+        shrinks=float(STAKED),
     )
 
 

@@ -39,8 +39,8 @@ from smarttrade.freqtrade.rules import ask, moment
 from smarttrade.freqtrade.signals import Signal, analyse, read_signals
 from smarttrade.freqtrade.terms import read_terms
 
-STAKED = Decimal("0.99")
-"""Share of a market's capital that an entry takes, so that fees find room; freqtrade's own default."""
+STAKED = Decimal("0.95")
+"""Share of a market's capital that an entry takes, so that fees and the price collar find room."""
 
 Row = tuple[int, float, float, float, float, float]
 
@@ -153,8 +153,13 @@ class FreqtradeStrategy(Strategy):
             )
         return read_signals(analysed.tail(1))[0]
 
+    def _stake(self) -> Decimal:
+        """What an entry may cost: the market's share, of what is left after losses."""
+        setup = self.setup
+        return STAKED * min(setup.per_market, self.equity * setup.per_market / setup.allocation)
+
     def _enter(self, market: str, time_ms: int, signal: Signal) -> Wish | None:
-        rate, proposed = float(self.price(market)), float(self.setup.per_market * STAKED)
+        rate, proposed = float(self.price(market)), float(self._stake())
         told = {
             "pair": market,
             "current_time": moment(time_ms),

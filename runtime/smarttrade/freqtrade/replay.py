@@ -26,7 +26,10 @@ from smarttrade.freqtrade.trade import Trade, round_near
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capital:
-    """`stake` of quote a trade, `wallet` to begin with; `tick` is in force where the candles tell none."""
+    """`stake` of quote a trade, `wallet` to begin with; `tick` is in force where the candles tell none.
+
+    With less than the stake in the wallet nothing is entered, or, if it `shrinks`, this share of what is left
+    is staked."""
 
     stake: float
     wallet: float
@@ -34,6 +37,7 @@ class Capital:
     fee: float
     tick: Decimal = Decimal("0.01")
     lot: Decimal = Decimal("0.00001")
+    shrinks: float = 0.0
 
 
 @dataclass(slots=True)
@@ -116,13 +120,14 @@ class _Replay:
 
     def _enter(self, line: _Pair, bar: Bar, signal: Signal) -> Trade | None:
         capital, pair, now = self._capital, line.name, moment(bar.open_ms)
+        proposed = min(capital.stake, self._free * capital.shrinks) if capital.shrinks else capital.stake
         stake = ask(
             self._strategy.custom_stake_amount,
-            capital.stake,
+            proposed,
             pair=pair,
             current_time=now,
             current_rate=bar.open,
-            proposed_stake=capital.stake,
+            proposed_stake=proposed,
             min_stake=0.0,
             max_stake=self._free,
             leverage=1.0,
@@ -131,7 +136,7 @@ class _Replay:
         )
         lots = int(Decimal(repr(min(stake, self._free) / bar.open)) / capital.lot) if stake else 0
         amount = float(lots * capital.lot)
-        if not lots or capital.stake > self._free:
+        if not lots or proposed > self._free:
             return None
         confirmed = ask(
             self._strategy.confirm_trade_entry,

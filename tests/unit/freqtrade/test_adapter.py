@@ -113,7 +113,7 @@ def test_an_entry_brings_its_stop_and_profit_target() -> None:
     assert isinstance(entry.want, Target)
     closes = {c.market: c.close for c in events(core, 0, 1_640) if c.close_ms == entry.event_time_ms}
     price = closes[entry.market]
-    assert 4_949 < entry.want.quantity * price <= 4_950
+    assert 4_749 < entry.want.quantity * price <= 4_750
     assert round(entry.want.stop_loss / price, 6) == Decimal("0.98")
     assert round(entry.want.take_profit / price, 6) == Decimal("1.022042")
     assert entry.reason == "up"
