@@ -264,8 +264,7 @@ async def test_a_halt_works_without_the_operator_and_lasts_until_the_object_is_r
     leader = await theatre.leader()
     await leader.kill()
     await theatre.leader(other_than=leader.name)
-    await theatre.target("1", ETH)
-    await asyncio.sleep(0.5)
+    assert await theatre.outcome(await theatre.target("1", ETH)) == ("Denied", "StateHalted")
     assert theatre.bought(ETH) == 0
     theatre._generation = ann.account()["metadata"]["generation"] - 1
     await theatre.control(state="Halted")
@@ -286,8 +285,7 @@ async def test_a_halt_works_without_nats_and_survives_the_restart_of_its_contain
     theatre.views.clear()
     await theatre.start("a")
     await theatre.leader()
-    await theatre.target("1", ETH)
-    await asyncio.sleep(0.5)
+    assert await theatre.outcome(await theatre.target("1", ETH)) == ("Denied", "StateHalted")
     assert theatre.bought(ETH) == 0
 
 

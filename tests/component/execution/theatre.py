@@ -96,7 +96,6 @@ class Theatre:
         self.views: dict[str, messages.AccountView] = {}
         self.reports: list[messages.ExecutionReport] = []
         self.secret = "alice-secret"
-        self.slack = 3.0
         self.hung: set[str] = set()
         self.blind: set[str] = set()
         self._sockets = Path(tempfile.mkdtemp(prefix="smarttrade-"))
