@@ -10,8 +10,8 @@ PY     := $(BIN)/python
 LOCKS  := requirements/bootstrap.txt requirements/dev.txt
 STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/pytest -q --durations=15
-# Component tests wait for processes more than they compute.
-PARALLEL := -n 4 --dist loadfile
+# Component tests wait for processes more than they compute; their conftest says which go first and together.
+PARALLEL := -n 6 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help setup check fix test test-unit test-component test-attacks fuzz attack-table \
         test-simulation test-e2e simulate demo demo-down \

@@ -13,6 +13,32 @@ from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
 from tests.component.monitoring.pod import Bus
 
+HERE = Path(__file__).parent
+# In these folders each test starts its own processes, and waits for them most of the time.
+ON_THEIR_OWN = ("execution", "cli", "lockstep", "bus", "monitoring")
+LONG = ("execution", "operator", "chart", "cli", "lockstep", "bus", "monitoring")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """How parallel workers share the tests: long ones first, so that short ones fill the end.
+
+    A file stays in one worker, whose tests share an API server or an operator; others need not.
+    """
+    for item in items:
+        alone = _folder(item) in ON_THEIR_OWN and "control_plane" not in item.fixturenames  # type: ignore[attr-defined]
+        if not (alone or item.get_closest_marker("xdist_group")):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    return LONG.index(_folder(item)) if _folder(item) in LONG else len(LONG)
+
+
+def _folder(item: pytest.Item) -> str:
+    """The folder below this one; empty for tests of other layers."""
+    return item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
+
 
 @pytest.fixture(scope="session")
 def nats_server_binary() -> Path:

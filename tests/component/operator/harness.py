@@ -48,7 +48,7 @@ binance:
 """
 
 
-def eventually(check: Callable[[], T], within_s: float = 20.0, what: str = "") -> T:
+def eventually(check: Callable[[], T], within_s: float = 60.0, what: str = "") -> T:
     """Poll until the check returns something true, without an assertion error; its value."""
     give_up, last = time.monotonic() + within_s, ""
     while True:
@@ -70,7 +70,7 @@ def seconds_until(check: Callable[[], T], what: str = "") -> float:
     Any single one may be late on a busy machine.
     """
     began = time.monotonic()
-    eventually(check, 30, what)
+    eventually(check, 60, what)
     return time.monotonic() - began
 
 
@@ -148,7 +148,7 @@ class Namespace:
         path = self.path("TradingAccount", name)
         self.client.call("PATCH", path, change, "application/merge-patch+json")
 
-    def wait(self, kind: str, name: str, within_s: float = 20.0) -> Manifest:
+    def wait(self, kind: str, name: str, within_s: float = 60.0) -> Manifest:
         return eventually(lambda: self.find(kind, name), within_s, f"{kind} {name}")  # type: ignore[return-value]
 
     def condition(self, account: str, kind: str) -> Manifest:
@@ -156,7 +156,7 @@ class Namespace:
         conditions = {each["type"]: each for each in status.get("conditions") or []}
         return conditions.get(kind) or {"status": "absent", "reason": "absent", "message": ""}
 
-    def wait_condition(self, account: str, kind: str, reason: str, within_s: float = 20.0) -> Manifest:
+    def wait_condition(self, account: str, kind: str, reason: str, within_s: float = 60.0) -> Manifest:
         def reached() -> Manifest | None:
             condition = self.condition(account, kind)
             assert condition["reason"] == reason, condition
@@ -205,7 +205,7 @@ class OperatorProcess:
             command = [sys.executable, "-m", "smarttrade_operator.main", "run"]
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         if wait:
-            eventually(self.is_leading, 40, "the operator leads and watches")
+            eventually(self.is_leading, 60, "the operator leads and watches")
         return self
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -266,7 +266,7 @@ class OperatorProcess:
             time.sleep(quiet_s)
             return self.writes() == before
 
-        eventually(is_calm, 30, "the operator is calm")
+        eventually(is_calm, 60, "the operator is calm")
 
     def lines(self) -> list[dict[str, Any]]:
         found = []

@@ -32,8 +32,8 @@ def _is_gone(namespace: Namespace) -> bool:
 
 def _assert_nothing_is_left(namespace: Namespace) -> None:
     for kind, name in CHILDREN:
-        eventually(lambda k=kind, n=name: namespace.find(k, n) is None, 20, f"{kind} {name} is gone")
-    eventually(lambda: not namespace.items("Pod"), 20, "no pods")
+        eventually(lambda k=kind, n=name: namespace.find(k, n) is None, 60, f"{kind} {name} is gone")
+    eventually(lambda: not namespace.items("Pod"), 60, "no pods")
 
 
 async def test_an_account_that_never_traded_is_released_at_once(

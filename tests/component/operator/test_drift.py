@@ -124,7 +124,7 @@ def test_a_contested_repair_backs_off_and_names_the_other_manager(alice: Namespa
     alice.patch("Deployment", "alice", edit, manager="mallory")
     with pytest.raises(AssertionError):
         eventually(is_repaired, 3)
-    eventually(is_repaired, 20, "repaired after the back-off")
+    eventually(is_repaired, 60, "repaired after the back-off")
 
 
 def test_a_restart_asked_for_with_kubectl_is_left_alone(alice: Namespace, operator: OperatorProcess) -> None:

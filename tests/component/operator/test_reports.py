@@ -14,11 +14,11 @@ from tests.component.operator.harness import Manifest, Namespace, OperatorProces
 from tests.component.operator.pods import GOOD, Pod, holding
 
 
-async def _wait(namespace: Namespace, kind: str, reason: str, within_s: float = 20.0) -> Manifest:
+async def _wait(namespace: Namespace, kind: str, reason: str, within_s: float = 60.0) -> Manifest:
     return await asyncio.to_thread(namespace.wait_condition, "alice", kind, reason, within_s)
 
 
-async def _eventually(check: object, within_s: float = 20.0) -> object:
+async def _eventually(check: object, within_s: float = 60.0) -> object:
     return await asyncio.to_thread(eventually, check, within_s)  # type: ignore[arg-type]
 
 
@@ -232,7 +232,7 @@ async def test_numbers_are_written_seldom_and_after_a_fill_soon(
         assert operator.writes() == before
         assert equity() == "1"
         await pod.report(1, equity=Decimal(30), fills=1)
-        await _eventually(lambda: equity() == "30", 12)
+        await _eventually(lambda: equity() == "30", 30)
         assert operator.writes() == before + 1
 
 
