@@ -9,6 +9,8 @@ BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 LOCKS  := requirements/bootstrap.txt requirements/dev.txt
 STAMP  := $(VENV)/.installed
+# Two at a time; each one's output in one piece.
+BESIDE := --no-print-directory -j2 --output-sync=target
 PYTEST := $(BIN)/pytest -q --durations=15
 # Component tests wait for processes more than they compute; their conftest says which go first and together.
 PARALLEL := -n 6 --dist loadgroup --no-loadscope-reorder
@@ -37,7 +39,11 @@ fix: setup ## Apply what the linter and the formatter can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-test: check test-unit test-component test-attacks test-simulation test-e2e ## Everything: check and every layer of tests
+test: setup ## Everything: check and every layer of tests
+	@$(MAKE) $(BESIDE) check test-unit
+	@$(MAKE) --no-print-directory test-component
+	@$(MAKE) $(BESIDE) test-attacks test-simulation
+	@$(MAKE) --no-print-directory test-e2e
 
 test-unit: setup ## Pure code, no processes
 	$(PYTEST) -n 2 tests/unit
