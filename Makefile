@@ -12,8 +12,8 @@ STAMP  := $(VENV)/.installed
 # Two at a time; each one's output in one piece.
 BESIDE := --no-print-directory -j2 --output-sync=target
 PYTEST := $(BIN)/pytest -q --durations=15
-# Component tests wait for processes more than they compute; their conftest says which go first and together.
-PARALLEL := -n 6 --dist loadgroup --no-loadscope-reorder
+# Component tests wait for processes as much as they compute; their conftest says which go first and together.
+PARALLEL := -n 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help setup check fix test test-unit test-component test-attacks fuzz attack-table \
         test-simulation test-e2e simulate demo demo-down \

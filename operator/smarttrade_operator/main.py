@@ -19,7 +19,6 @@ from smarttrade import __version__
 from smarttrade.errors import ConfigurationError, SmartTradeError
 from smarttrade.process.logs import configure_with
 from smarttrade_operator import keyjob, release
-from smarttrade_operator.service import serve
 from smarttrade_operator.settings import Settings
 
 EXIT_FAILED = 1
@@ -53,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 async def _serve(_: argparse.Namespace) -> None:
+    # What the other commands do not need takes longer to load than they take to run.
+    from smarttrade_operator.service import serve
+
     await serve(Settings.from_environment())
 
 

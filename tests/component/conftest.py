@@ -11,7 +11,11 @@ from cluster.controlplane import ControlPlane
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
+from smarttrade.exchange.loading import prepare_ccxt
 from tests.component.monitoring.pod import Bus
+
+# Else each worker would execute every exchange that ccxt knows.
+prepare_ccxt()
 
 HERE = Path(__file__).parent
 # In these folders each test starts its own processes, and waits for them most of the time.

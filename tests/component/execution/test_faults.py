@@ -149,7 +149,7 @@ async def test_random_kills_and_stops_under_trading_execute_every_decision_once(
             leader.signal(signal.SIGSTOP)
             await asyncio.sleep(1.5)
             leader.signal(signal.SIGCONT)
-        await theatre.outcome(decision, patience_s=60)
+        await theatre.outcome(decision)
     assert_holds(theatre, wanted)
     cids = theatre.orders()
     assert len(set(cids)) == len(cids)

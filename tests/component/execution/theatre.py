@@ -36,7 +36,7 @@ from smarttrade.matching import BUY, OrderRequest, OrderType
 from smarttrade.simulator.testing import Simulator, build_test_user, manual_config
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 _BESIDE = ("deleting", "kill", "cleared", "shared")
 
 
