@@ -30,6 +30,8 @@ class Column:
     places: int
 
     def decimals(self) -> Iterator[Decimal]:
+        if not self.places:
+            return map(Decimal, self.numbers)
         return map(mul, map(Decimal, self.numbers), repeat(Decimal(1).scaleb(-self.places)))
 
     def units(self, begin: int, end: int) -> list[int]:

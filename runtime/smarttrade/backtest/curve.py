@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
+from struct import pack
 from typing import NamedTuple, overload
 
 _PLACES = 8
@@ -56,9 +57,9 @@ class EquityCurve(Sequence[Point]):
     def extend(self, times: Sequence[int], equity: Sequence[int], invested: Sequence[int]) -> None:
         """Many marks at once, money in units of 1e-8."""
         if self._places == _PLACES and max(map(abs, equity)) < _LARGEST and max(invested) < _LARGEST:
-            self.times.extend(times)
-            self.equity.extend(equity)
-            self.invested.extend(invested)
+            layout = f"={len(times)}q"
+            for column, numbers in ((self.times, times), (self.equity, equity), (self.invested, invested)):
+                column.frombytes(pack(layout, *numbers))
             return
         for time_ms, worth, held in zip(times, equity, invested, strict=True):
             self.add(time_ms, Decimal(worth).scaleb(-_PLACES), Decimal(held).scaleb(-_PLACES))

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import tee
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
 
 from smarttrade.api import Timeframe
 from smarttrade.backtest.candles import CandleColumns, build_candles, build_row, timeframe_of
@@ -26,7 +28,7 @@ _ENDINGS = (".csv", ".parquet", ".pq")
 Moved = Candle | Trade | Quote
 
 
-class Step(NamedTuple):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One instant: what moves the market (base candles that end, or a trade or a quote), and what the
     strategy is told: final candles, a trade, a quote. `closes`: a base candle ends, so equity is marked."""
 
@@ -62,8 +64,19 @@ class History:
     def steps(self, timeframes: Iterable[str], until_ms: int | None = None) -> Iterator[Step]:
         """Instant by instant; markets in the order given, shorter timeframes first."""
         frames = sorted(set(timeframes), key=lambda name: Timeframe(name).milliseconds)
-        builders = {market: [Resampler(frame) for frame in frames] for market in self.candles}
         as_they_are = frames == [self.timeframe]
+        if as_they_are and len(self.candles) == 1:
+            return self._one_by_one(until_ms)
+        return self._joined(frames, until_ms, as_they_are=as_they_are)
+
+    def _one_by_one(self, until_ms: int | None) -> Iterator[Step]:
+        (columns,) = self.candles.values()
+        last_ms = columns.last_ms if until_ms is None else min(columns.last_ms, until_ms)
+        times = range(columns.first_ms + columns.length_ms, last_ms + 1, columns.length_ms)
+        return map(Step, times, *tee(zip(columns)))
+
+    def _joined(self, frames: list[str], until_ms: int | None, *, as_they_are: bool) -> Iterator[Step]:
+        builders = {market: [Resampler(frame) for frame in frames] for market in self.candles}
         for time_ms, moved in self._instants():
             if until_ms is not None and time_ms > until_ms:
                 return
@@ -75,11 +88,6 @@ class History:
 
     def _instants(self) -> Iterator[tuple[int, tuple[Candle, ...]]]:
         """The candles that close together, one market after the other."""
-        if len(self.candles) == 1:
-            yield from (
-                (candle.close_ms, (candle,)) for columns in self.candles.values() for candle in columns
-            )
-            return
         coming = [(iter(columns), columns) for columns in self.candles.values()]
         waiting = [next(candles) for candles, _ in coming]
         last_ms = max(columns.last_ms for _, columns in coming)

@@ -111,9 +111,8 @@ def _rounded(numbers: Sequence[int], divisor: int) -> list[int]:
     """To the nearest, halves to even."""
     if len(numbers) > 1 and numbers[0] == numbers[-1] and numbers.count(numbers[0]) == len(numbers):
         return _rounded(numbers[:1], divisor) * len(numbers)
-    found = []
-    for number in numbers:
-        whole, rest = divmod(number, divisor)
-        rest += rest
-        found.append(whole + 1 if rest > divisor or (rest == divisor and whole & 1) else whole)
-    return found
+    half = divisor // 2
+    wholes, rests = zip(*[divmod(number + half, divisor) for number in numbers], strict=True)
+    if 0 not in rests:
+        return list(wholes)
+    return [whole - (not rest and whole & 1) for whole, rest in zip(wholes, rests, strict=True)]

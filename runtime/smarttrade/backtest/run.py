@@ -12,28 +12,30 @@ matter; a run without this gives the same orders, fills, equity and denials (`sk
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
 from smarttrade.api import Timeframe, TradingAccount
 from smarttrade.backtest.desk import Desk
 from smarttrade.backtest.exchange import CandleExchange, TradeExchange
+from smarttrade.backtest.garbage import seldom_collecting
 from smarttrade.backtest.history import History, Moved, Step, check_timeframes
 from smarttrade.backtest.markets import build_filters
 from smarttrade.backtest.marks import Marks
 from smarttrade.backtest.options import Assumptions
-from smarttrade.backtest.repeats import Decisions, Outcomes, is_bare
+from smarttrade.backtest.repeats import Decisions, Outcomes
 from smarttrade.backtest.result import Recorded
 from smarttrade.backtest.trades import TradeHistory
 from smarttrade.errors import ConfigurationError
 from smarttrade.evaluation.core import Core as Evaluation
+from smarttrade.evaluation.core import Draft
 from smarttrade.evaluation.loading import SOURCE_DIRECTORY, build_strategy, strategy_name
 from smarttrade.exchange.capabilities import find_capability
 from smarttrade.execution import effects as fx
 from smarttrade.execution.calm import find_calm, is_reached
 from smarttrade.identity import AccountIdentity
-from smarttrade.messages import Candle, Decision, DecisionOutcome, Fill, Target
+from smarttrade.messages import Candle, Decision, DecisionOutcome, Fill, RestingOrders, Target
 
 _LEAST_WARMUP = 2
 
@@ -103,18 +105,24 @@ class Backtest:
         if coming is None:
             raise ConfigurationError("nothing is left to trade on after the warm-up: give more data")
         self._open(warm.values(), coming)
-        last_ms = self.start_ms
-        while coming is not None:
-            step, coming = coming, next(steps, None)
-            if self._stays_calm(step) or self._becomes_calm(step):
-                self._glide(step, coming)
-            else:
-                self._step(step, coming)
-            last_ms = step.time_ms
-        self._catch_up()
+        with seldom_collecting():
+            last_ms = self._trade(coming, steps)
         self._marks.release(last_ms)
         self.recorded.orders = self.desk.orders
         return self.recorded
+
+    def _trade(self, step: Step, steps: Iterator[Step]) -> int:
+        """Step by step to the end of the data; its time."""
+        coming: Step | None = step
+        while coming is not None:
+            step = coming
+            if self._stays_calm(step) or self._becomes_calm(step):
+                step, coming = self._glide(step, steps)
+            else:
+                coming = next(steps, None)
+                self._step(step, coming)
+        self._catch_up()
+        return step.time_ms
 
     def _first_traded_ms(self, from_ms: int | None) -> int:
         """Candles before this are warm-up: as many as live trading would have read."""
@@ -181,10 +189,11 @@ class Backtest:
         """Whether the core, if told of this step, could do nothing about it."""
         if step.time_ms >= self._calm_ms:
             return False
-        if self._kept_back and len(self._kept_back[-1][0].moved) != len(step.moved):
+        moved, kept_back, closes = step.moved, self._kept_back, self._closes
+        if kept_back and len(kept_back[-1][0].moved) != len(moved):
             return False
-        for candle in step.moved:
-            bounds = self._closes.get(candle.market)
+        for candle in moved if closes else ():
+            bounds = closes.get(candle.market)
             if bounds is not None and not (
                 isinstance(candle, Candle) and bounds[0] < candle.close < bounds[1]
             ):
@@ -204,25 +213,34 @@ class Backtest:
         self._closes = {market: exchange.closes_within(market, *bids) for market, bids in calm.bids.items()}
         return self._stays_calm(step)
 
-    def _glide(self, step: Step, coming: Step | None) -> None:
-        """A step of which the core need not know, unless it turns out that something depends on it."""
-        self.desk.now_ms = float(step.time_ms)
-        # Of several markets the core sees the quotes of one instant one by one, beside older ones of others.
-        self._kept_back = [*(self._kept_back[-1:] if len(step.moved) > 1 else ()), (step, coming)]
-        for event in step.told:
-            for draft in self._evaluation.consider(event):
-                want = draft.want
-                if self._calm_ms and is_bare(want) and self._already_is(draft.market, want, step.time_ms):
-                    self.recorded.decisions.repeat(draft, want)
-                    self.recorded.outcomes.reached()
-                else:
-                    self._catch_up()
-                    self._decide(self._evaluation.decide(draft))
-        if not self._calm_ms:
-            self._finish(step)
+    def _glide(self, step: Step, steps: Iterator[Step]) -> tuple[Step, Step | None]:
+        """Steps of which the core need not know, up to one that it must know of, because something depends on
+        it; that one, and the next."""
+        consider, decisions = self._evaluation.consider, self.recorded.decisions
+        while True:
+            coming = next(steps, None)
+            if len(step.moved) > 1:
+                # The core sees the quotes of one instant one by one, beside older ones of other markets.
+                self._kept_back = [*self._kept_back[-1:], (step, coming)]
+            else:
+                self._kept_back = [(step, coming)]
+            for event in step.told:
+                for draft in consider(event):
+                    if not (self._calm_ms and (decisions.again(draft) or self._repeats(draft, step.time_ms))):
+                        self._catch_up()
+                        self._decide(self._evaluation.decide(draft))
+            if not self._calm_ms:
+                self._finish(step)
+                return step, coming
+            if coming is None or not self._stays_calm(coming):
+                return step, coming
+            step = coming
 
-    def _already_is(self, market: str, want: Target, now_ms: int) -> bool:
-        if want.valid_until_ms <= now_ms:
+    def _repeats(self, draft: Draft, now_ms: int) -> bool:
+        return self._already_is(draft.market, draft.want, now_ms) and self.recorded.decisions.repeat(draft)
+
+    def _already_is(self, market: str, want: Target | RestingOrders, now_ms: int) -> bool:
+        if not isinstance(want, Target) or want.valid_until_ms <= now_ms:
             return False
         if self._reached.get(market) is want.quantity:
             return True
@@ -235,6 +253,7 @@ class Backtest:
         """Tell the core what was kept back."""
         self._calm_ms = 0.0
         self._reached.clear()
+        self.recorded.decisions.interrupt()
         kept_back, self._kept_back = self._kept_back, []
         for step, coming in kept_back:
             self.desk.now_ms = float(step.time_ms)

@@ -46,15 +46,23 @@ class StrategyFailedError(SmartTradeError):
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
-    """Everything of a decision that does not follow from account and strategy; fields as in `Decision`."""
+    """Everything of a decision that does not follow from account and strategy; fields as in `Decision`.
+
+    `event` is the event's key, or of a candle its timeframe, with `opened_ms`; else that is -1.
+    """
 
     market: str
     want: Target | RestingOrders
     reason: str
-    event_key: str
+    event: str
     event_time_ms: int
     event_ordinal: int
     index: int
+    opened_ms: int = -1
+
+    @property
+    def event_key(self) -> str:
+        return self.event if self.opened_ms < 0 else f"{self.event}:{self.opened_ms}"
 
 
 class Core:
@@ -70,6 +78,7 @@ class Core:
         self._opened: dict[tuple[str, str], int] = {}
         self._highest: dict[str, tuple[int, int, int]] = {}
         self._timers = Timers(strategy.timers)
+        self._is_timed = bool(self._timers)
 
     def adopt(self, previous: Core) -> None:
         """Go on where another instance of the account's strategy ended: its decisions stay older."""
@@ -135,27 +144,23 @@ class Core:
         return [self.decide(draft) for draft in self.newest.values() if draft.want.valid_until_ms > now_ms]
 
     def _on_candle(self, candle: Candle) -> list[Draft]:
-        last = self._opened.get((candle.market, candle.timeframe), -1)
-        if not candle.final or candle.open_ms <= last:
+        last, open_ms = self._opened.get((candle.market, candle.timeframe), -1), candle.open_ms
+        if not candle.final or open_ms <= last:
             return []
-        if last >= 0 and candle.open_ms > last + (candle.close_ms - candle.open_ms):
-            raise MissingCandlesError(candle.market, candle.timeframe, last, candle.open_ms)
+        if last >= 0 and open_ms > last + (candle.close_ms - open_ms):
+            raise MissingCandlesError(candle.market, candle.timeframe, last, open_ms)
         return self._candle(candle)
 
     def _is_new(self, candle: Candle) -> bool:
         return candle.open_ms > self._opened.get((candle.market, candle.timeframe), -1)
 
     def _candle(self, candle: Candle) -> list[Draft]:
-        market, timeframe, open_ms, close_ms = (
-            candle.market,
-            candle.timeframe,
-            candle.open_ms,
-            candle.close_ms,
-        )
+        market, timeframe = candle.market, candle.timeframe
+        open_ms, close_ms = candle.open_ms, candle.close_ms
         self._opened[market, timeframe] = open_ms
         self.strategy._prices[market] = candle.close
-        key = f"{timeframe}:{open_ms}"
-        return self._run(self.strategy.on_candle, candle, key, close_ms, 0, close_ms - open_ms)
+        handler = self.strategy.on_candle
+        return self._run(handler, candle, timeframe, close_ms, 0, close_ms - open_ms, open_ms)
 
     def _run(
         self,
@@ -165,17 +170,18 @@ class Core:
         time_ms: int,
         ordinal: int,
         validity_ms: int = SHORT_VALIDITY_MS,
+        opened_ms: int = -1,
     ) -> list[Draft]:
         drafts: list[Draft] = []
-        for name, due_ms in self._timers.due(time_ms) if self._timers else ():
-            wishes = self._call(self.strategy.on_timer, (name, due_ms), due_ms, SHORT_VALIDITY_MS)
-            self._draft(wishes, f"timer:{name}:{due_ms}", due_ms, 0, drafts)
-        wishes = self._call(handler, (event,), time_ms, validity_ms)
-        self._draft(wishes, key, time_ms, ordinal, drafts)
+        for name, due_ms in self._timers.due(time_ms) if self._is_timed else ():
+            wishes = self._call(self.strategy.on_timer, due_ms, SHORT_VALIDITY_MS, name, due_ms)
+            self._draft(wishes, f"timer:{name}:{due_ms}", due_ms, 0, -1, drafts)
+        wishes = self._call(handler, time_ms, validity_ms, event)
+        self._draft(wishes, key, time_ms, ordinal, opened_ms, drafts)
         return drafts
 
     def _call(
-        self, handler: Callable[..., Wants], arguments: tuple[object, ...], time_ms: int, validity_ms: int
+        self, handler: Callable[..., Wants], time_ms: int, validity_ms: int, *arguments: object
     ) -> Iterable[Wish]:
         strategy = self.strategy
         strategy.now_ms, strategy._validity_ms = time_ms, validity_ms
@@ -187,7 +193,13 @@ class Core:
             raise StrategyFailedError("".join(lines).strip()) from error
 
     def _draft(
-        self, wishes: Iterable[Wish], key: str, time_ms: int, ordinal: int, drafts: list[Draft]
+        self,
+        wishes: Iterable[Wish],
+        key: str,
+        time_ms: int,
+        ordinal: int,
+        opened_ms: int,
+        drafts: list[Draft],
     ) -> None:
         for wish in wishes:
             market, want = wish.market, wish.want
@@ -200,6 +212,5 @@ class Core:
             if isinstance(want, Target) and not isinstance(want.quantity, Decimal):
                 raise StrategyFailedError(f"a target's quantity must be a Decimal, not {want.quantity!r}")
             self._highest[market] = mark
-            draft = Draft(market, want, wish.reason, key, *mark)
-            self.newest[market] = draft
+            draft = self.newest[market] = Draft(market, want, wish.reason, key, *mark, opened_ms)
             drafts.append(draft)

@@ -74,7 +74,7 @@ class AccountSetup:
     per_market: Decimal
 
 
-class Wish(msgspec.Struct, frozen=True):
+class Wish(msgspec.Struct, frozen=True, gc=False):
     """What a handler wants of one market."""
 
     market: str
@@ -225,9 +225,12 @@ class Strategy:
         """`target` of a fraction of the market's share of the allocation, whose quantity is settled when the
         fraction changes and then kept, so that saying it again at every candle does not rebalance."""
         held = self._held.get(market)
-        if held is None or held[0] != fraction:
+        if held is None or (held[0] is not fraction and held[0] != fraction):
             quantity = self.fraction_of_allocation(market, fraction) if fraction else _ZERO
             held = self._held[market] = (fraction, quantity)
+        if not options:
+            want = Target(quantity=held[1], valid_until_ms=self.now_ms + self._validity_ms)
+            return Wish(self._own(market), want, reason)
         return self.target(market, held[1], reason=reason, **options)
 
     def rest(

@@ -15,6 +15,7 @@ from smarttrade.evaluation.strategy import Parameter, Strategy, Wish
 from smarttrade.messages import Candle
 
 _RECURSIVE_MEMORY = 10
+_FLAT = Decimal(0)
 
 
 class MovingAverageCross(Strategy):
@@ -46,9 +47,9 @@ class MovingAverageCross(Strategy):
     def on_candle(self, candle: Candle) -> Wish | None:
         if candle.timeframe != self.timeframe:
             return None
-        averages = self._averages[candle.market]
-        fast, slow = averages[0].update(candle.close), averages[1].update(candle.close)
+        averages, close = self._averages[candle.market], float(candle.close)
+        fast, slow = averages[0].update(close), averages[1].update(close)
         if fast is None or slow is None:
             return None
         above = fast > slow
-        return self.hold(candle.market, self.fraction if above else Decimal(0), reason=self._reasons[above])
+        return self.hold(candle.market, self.fraction if above else _FLAT, reason=self._reasons[above])
