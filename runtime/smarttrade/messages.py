@@ -30,8 +30,8 @@ class UnknownVersionError(BusError):
     """A message of a newer version than this process understands."""
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """Base of every wire struct."""
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False, gc=False):
+    """Base of every wire struct. None refers to itself, so the garbage collector need not look at them."""
 
     v: int = VERSION
 
@@ -44,7 +44,7 @@ class Side(StrEnum):
     SELL = "Sell"
 
 
-class Trade(msgspec.Struct, frozen=True, kw_only=True, tag="trade"):
+class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="trade"):
     """One public trade; `side` is the taker's."""
 
     market: str
@@ -55,7 +55,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, tag="trade"):
     time_ms: int
 
 
-class Quote(msgspec.Struct, frozen=True, kw_only=True, tag="quote"):
+class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="quote"):
     """Best bid and ask. `update_id` grows; 0 where the exchange has none."""
 
     market: str
@@ -71,7 +71,7 @@ BOOK_LEVELS = (5, 10, 20)
 """How many levels of an order book can be asked for."""
 
 
-class Book(msgspec.Struct, frozen=True, kw_only=True, tag="book"):
+class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="book"):
     """The best levels of the order book, best first, each `(price, quantity)`. `update_id` grows; 0 where
     the exchange has none."""
 
@@ -82,7 +82,7 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, tag="book"):
     update_id: int = 0
 
 
-class Candle(msgspec.Struct, frozen=True, kw_only=True, tag="candle"):
+class Candle(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="candle"):
     """One candle. Decisions are made on `final` ones; the others show the running interval."""
 
     market: str
@@ -143,7 +143,7 @@ class OrderStyle(StrEnum):
     PASSIVE = "Passive"
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True, tag="target"):
+class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="target"):
     """The position that the strategy wants, in the base asset, until `valid_until_ms`.
 
     `stop_loss` and `take_profit` are prices, `trailing_stop` a share of the price: what is held is sold at

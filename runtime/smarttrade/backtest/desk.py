@@ -10,6 +10,7 @@ import heapq
 import random
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from smarttrade.api import TradingAccountSpec
 from smarttrade.backtest.exchange import CandleExchange, TradeExchange
@@ -57,12 +58,26 @@ class Desk:
         self.orders = 0
         self.timer_ms = NEVER_MS
         self.waiting: list[tuple[float, int, Callable[[], None]]] = []
-        self._publish, self._refuse = publish, refuse
+        self._refuse = refuse
         self._draw, self._latency_ms = random.Random(assumptions.seed), assumptions.latency_ms
         self._inputs: deque[fx.Input] = deque()
         self._ordinal = 0
         self._sequence = 0
         self._feeding = False
+        self._acts: dict[type, Callable[[Any], None]] = {
+            fx.Append: self._append,
+            fx.SetTimer: self._set_timer,
+            fx.Publish: lambda effect: publish(effect.message),
+            fx.Reply: self._reply,
+            fx.Send: lambda effect: self._after(self._latency(), lambda: self._place(effect)),
+            fx.SendPair: lambda effect: self._after(self._latency(), lambda: self._place_pair(effect)),
+            fx.Cancel: lambda effect: self._after(self._latency(), lambda: self._cancel(effect)),
+            fx.Query: self._query,
+            fx.ReadAccount: lambda effect: self._read_account(),
+            fx.MeasureClock: lambda effect: self._measure(),
+            fx.ReleaseLease: self._lost,
+            fx.Reload: self._lost,
+        }
 
     def open(self, spec: TradingAccountSpec, exchange: CandleExchange | TradeExchange) -> None:
         """Take the lead with an empty log and the capital that the specification names."""
@@ -127,34 +142,27 @@ class Desk:
             self._feeding = False
 
     def _perform(self, effect: fx.Effect) -> None:
-        match effect:
-            case fx.Append():
-                self._sequence += 1
-                self.feed(fx.Appended(sequence=self._sequence))
-            case fx.SetTimer():
-                self.timer_ms = min(self.timer_ms, max(effect.at_ms, self.now_ms + 1))
-            case fx.Publish():
-                self._publish(effect.message)
-            case fx.Reply():
-                if effect.reply.answer is Answer.DENIED:
-                    self._refuse(effect.reply)
-            case fx.Send():
-                self._after(self._latency(), lambda: self._place(effect))
-            case fx.SendPair():
-                self._after(self._latency(), lambda: self._place_pair(effect))
-            case fx.Cancel():
-                self._after(self._latency(), lambda: self._cancel(effect))
-            case fx.Query():
-                report = self._exchange.book.query(effect.cid)
-                self.feed(fx.QueryAnswered(cid=effect.cid, report=report, asked_ms=self.now_ms))
-            case fx.ReadAccount():
-                self._read_account()
-            case fx.MeasureClock():
-                self._measure()
-            case fx.ReleaseLease() | fx.Reload():
-                raise SmartTradeError(f"the backtest lost its lead: {effect.reason}")
-            case _:
-                pass
+        act = self._acts.get(type(effect))
+        if act is not None:
+            act(effect)
+
+    def _append(self, effect: fx.Append) -> None:
+        self._sequence += 1
+        self.feed(fx.Appended(sequence=self._sequence))
+
+    def _set_timer(self, effect: fx.SetTimer) -> None:
+        self.timer_ms = min(self.timer_ms, max(effect.at_ms, self.now_ms + 1))
+
+    def _reply(self, effect: fx.Reply) -> None:
+        if effect.reply.answer is Answer.DENIED:
+            self._refuse(effect.reply)
+
+    def _query(self, effect: fx.Query) -> None:
+        report = self._exchange.book.query(effect.cid)
+        self.feed(fx.QueryAnswered(cid=effect.cid, report=report, asked_ms=self.now_ms))
+
+    def _lost(self, effect: fx.ReleaseLease | fx.Reload) -> None:
+        raise SmartTradeError(f"the backtest lost its lead: {effect.reason}")
 
     def _measure(self) -> None:
         self.feed(fx.ClockSampled(sent_ms=self.now_ms, received_ms=self.now_ms, exchange_ms=self.now_ms))

@@ -6,8 +6,7 @@ bites: what the market fills is told by `on_market`; what a request itself fills
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
@@ -138,8 +137,10 @@ class PaperBook:
     def place(self, order: NewOrder, may_leave: Callable[[], bool]) -> OrderReport:
         """Accept and match; OrderWithheldError, VenueRejectedError."""
         self._admit(order, may_leave)
-        with self._refusals():
+        try:
             placed = self.engine.place(self._account, build_request(order), self._now_ms())
+        except OrderRejected as error:
+            raise self._refusal(error) from None
         self._placed[order.client_order_id] = _Placed(placed, str(placed.id), order.quantity, ZERO)
         return self.take_reports().get(order.client_order_id) or self._report(order.client_order_id)
 
@@ -149,8 +150,10 @@ class PaperBook:
         """Accept two orders of which one cancels the other; errors as `place`."""
         self._admit(limit, may_leave)
         request = OrderListRequest(f"{group}L", (build_request(limit, maker=True), build_request(stop)))
-        with self._refusals():
+        try:
             placed = self.engine.place_list(self._account, request, self._now_ms())
+        except OrderRejected as error:
+            raise self._refusal(error) from None
         for order, leg in zip(placed.orders, (limit, stop), strict=True):
             self._placed[leg.client_order_id] = _Placed(order, str(order.id), leg.quantity, ZERO)
         changed = self.take_reports()
@@ -165,13 +168,9 @@ class PaperBook:
         if self._now_ms() > order.deadline_ms + order.window_ms:
             raise VenueRejectedError(DEADLINE_MISSED, "the order came after its deadline")
 
-    @contextmanager
-    def _refusals(self) -> Iterator[None]:
-        try:
-            yield
-        except OrderRejected as error:
-            refusal = certain_refusal(as_told(error), self._codes)
-            raise refusal or VenueRejectedError("VenueRejected", str(error)) from None
+    def _refusal(self, error: OrderRejected) -> VenueRejectedError:
+        refusal = certain_refusal(as_told(error), self._codes)
+        return refusal or VenueRejectedError("VenueRejected", str(error))
 
     def trades_of(self, order_id: str) -> tuple[TradeReport, ...]:
         """What this exchange has filled of an order."""

@@ -34,7 +34,7 @@ class VenueStatus(StrEnum):
     EXPIRED = "Expired"
 
 
-class TradeReport(msgspec.Struct, frozen=True, kw_only=True):
+class TradeReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One fill as the exchange reports it; `fee` is positive when paid."""
 
     trade_id: str
@@ -49,7 +49,7 @@ class TradeReport(msgspec.Struct, frozen=True, kw_only=True):
     time_ms: int
 
 
-class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
+class OrderReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One order as the exchange reports it, with the trades that came along; `trigger` is a stop's price."""
 
     client_order_id: str
@@ -65,7 +65,7 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
     trigger: Decimal | None = None
 
 
-class MarketFilters(msgspec.Struct, frozen=True, kw_only=True):
+class MarketFilters(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The steps and minima that the exchange enforces; 0 where it has none."""
 
     market: str
@@ -78,7 +78,7 @@ class MarketFilters(msgspec.Struct, frozen=True, kw_only=True):
     active: bool = True
 
 
-class Balance(msgspec.Struct, frozen=True, kw_only=True):
+class Balance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One asset of the wallet."""
 
     asset: str

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.errors import VenueError
 from smarttrade.exchange import errors
@@ -56,8 +58,7 @@ class Credentials:
         return "Credentials(***)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewOrder:
+class NewOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One order with the deadline that it must carry; `trigger` is the price of a stop."""
 
     client_order_id: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from operator import is_not
 
 from smarttrade.api import TradingAccountSpec
 from smarttrade.exchange.reports import OrderKind
@@ -33,7 +32,7 @@ class Accounting:
         self._states: dict[str, Effective] = {}
         self._previous: Valuation | None = None
         self._unwatched = False
-        self._follow_from: tuple[object, ...] = ()
+        self._follow_from: tuple[object, ...] = (None,) * 6
 
     def state(self, market: str = "") -> Effective:
         """What may be done in a market, or in the account as a whole.
@@ -42,9 +41,16 @@ class Accounting:
         replaced; none of that is ever changed in place.
         """
         ctx = self._ctx
-        causes = (ctx.spec, ctx.filters, ctx.book.losses.breach, ctx.kill, ctx.deleting, ctx.halted)
-        if len(self._follow_from) != len(causes) or any(map(is_not, causes, self._follow_from)):
-            self._follow_from = causes
+        known, breach, halted = self._follow_from, ctx.book.losses.breach, ctx.halted
+        if not (
+            ctx.spec is known[0]
+            and ctx.filters is known[1]
+            and breach is known[2]
+            and halted is known[3]
+            and ctx.kill is known[4]
+            and ctx.deleting is known[5]
+        ):
+            self._follow_from = (ctx.spec, ctx.filters, breach, halted, ctx.kill, ctx.deleting)
             self._states.clear()
         found = self._states.get(market)
         if found is None:
@@ -84,10 +90,10 @@ class Accounting:
 
     def valuation(self) -> Valuation:
         ctx = self._ctx
+        allocation = ctx.spec.capital.allocation if ctx.spec else ctx.book.allocation
         held = [market for market in ctx.book.ledger.held() if market in ctx.quotes]
         quotes = {market: ctx.quotes[market][0] for market in held}
         fresh = [market for market in held if ctx.quote(market) is not None]
-        allocation = ctx.spec.capital.allocation if ctx.spec else ctx.book.allocation
         return mark(allocation, ctx.book.ledger, quotes, fresh, ctx.exchange_ms)
 
     def exposure(self, unguarded: str = "") -> Exposure:

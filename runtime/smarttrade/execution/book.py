@@ -81,14 +81,25 @@ class Book:
         self._fold[type(record)](record)
 
     def market(self, market: str) -> MarketBook:
-        return self.markets.setdefault(market, MarketBook(market=market))
+        found = self.markets.get(market)
+        if found is None:
+            found = self.markets[market] = MarketBook(market=market)
+        return found
+
+    @property
+    def has_unsettled(self) -> bool:
+        return bool(self._unsettled)
 
     def unsettled(self, market: str | None = None) -> list[Order]:
         """Orders that may still change the position, oldest first."""
+        if not self._unsettled:
+            return []
         return [order for order in self._unsettled.values() if market is None or order.market == market]
 
     def remaining(self, order: Order) -> Decimal:
         """What an order may still change; what one of a pair has filled, the other will not fill again."""
+        if not order.group:
+            return order.exposure
         pair = (self.orders[cid] for cid in self._groups.get(order.group, ()) if cid != order.cid)
         return max(order.exposure - sum((other.recorded for other in pair), Decimal(0)), Decimal(0))
 

@@ -72,6 +72,8 @@ class Cancelling:
             self._ctx.emit(Query(cid=cid, market=order.market, order_id=order.order_id))
 
     def forget_ended(self) -> None:
+        if not self._ctx.cancelling:
+            return
         orders = self._ctx.book.orders
         for cid in [c for c in self._ctx.cancelling if c not in orders or orders[c].ended]:
             del self._ctx.cancelling[cid]

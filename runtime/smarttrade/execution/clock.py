@@ -42,21 +42,16 @@ class ExchangeClock:
 
     def exchange_ms(self, now_ms: float) -> int:
         """Best estimate of exchange time; the monotonic time itself before the first sample."""
-        best = self._best(now_ms)
-        return int(now_ms + best[1]) if best else int(now_ms)
+        return int(now_ms) if self._least is None else int(now_ms + self._least[2])
 
     def error_ms(self, now_ms: float) -> float | None:
         """Bound of the estimate's error."""
-        best = self._best(now_ms)
-        return best[0] if best else None
+        if self._least is None:
+            return None
+        received_ms, error, _ = self._least
+        return error + (now_ms - received_ms) * self.drift
 
     def surely_past(self, now_ms: float, exchange_ms: float) -> bool:
         """Whether the exchange's clock has certainly passed an instant."""
-        best = self._best(now_ms)
-        return best is not None and now_ms + best[1] - best[0] > exchange_ms
-
-    def _best(self, now_ms: float) -> tuple[float, float] | None:
-        if self._least is None:
-            return None
-        received_ms, error, offset = self._least
-        return error + (now_ms - received_ms) * self.drift, offset
+        error = self.error_ms(now_ms)
+        return error is not None and self._least is not None and now_ms + self._least[2] - error > exchange_ms

@@ -165,6 +165,8 @@ class Context:
     @property
     def halted(self) -> HaltOrdered | None:
         """The halt by hand that holds until the object's own word is read; this pod's, or the log's."""
+        if self.halt is self.book.halt is None:
+            return None
         known = (self.halt, self.book.halt)
         return next((halt for halt in known if halt is not None and halt.holds(self.generation)), None)
 

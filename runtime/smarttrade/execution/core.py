@@ -15,6 +15,7 @@ else can see waits for the log.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from smarttrade.exchange.reports import OrderKind
@@ -122,7 +123,7 @@ class Core:
         ctx = self.ctx
         ctx.now_ms = max(now_ms, ctx.now_ms)
         self._on[type(event)](event)
-        if isinstance(event, fx.LogRead) and not event.live:
+        if type(event) is fx.LogRead and not event.live:
             # A whole log is read like this: nothing follows but the next record.
             performed, ctx.effects = ctx.effects, []
             return performed
@@ -159,9 +160,10 @@ class Core:
         self.fills.chase()
         if self.accounting.state().state is EffectiveState.HALTED:
             self.cancelling.halt(self.ctx.book.unsettled())
-        for market in sorted(self._dirty):
-            self.working.advance(market)
-        self._dirty.clear()
+        if self._dirty:
+            for market in sorted(self._dirty):
+                self.working.advance(market)
+            self._dirty.clear()
         self._periodic()
         self._save()
         if self.ctx.lead.draining:
@@ -185,6 +187,8 @@ class Core:
             self.accounting.observe(ctx.spec)
 
     def _forget_settled(self) -> None:
+        if not self.ctx.known_ms:
+            return
         open_ = {order.cid for order in self.ctx.book.unsettled()}
         self.ctx.known_ms = {cid: at for cid, at in self.ctx.known_ms.items() if cid in open_}
 
@@ -448,8 +452,18 @@ class Core:
             self.cancelling.request_all(o for o in mine if o.kind is not OrderKind.LIMIT_IOC)
 
 
+_at_ms = attrgetter("at_ms")
+
+
 def _with_one_timer(performed: list[fx.Effect]) -> list[fx.Effect]:
     """Only the earliest timer matters: its tick sets the next."""
-    earliest = min((e.at_ms for e in performed if isinstance(e, fx.SetTimer)), default=None)
-    rest: list[fx.Effect] = [effect for effect in performed if not isinstance(effect, fx.SetTimer)]
-    return rest if earliest is None else [*rest, fx.SetTimer(at_ms=earliest)]
+    timers: list[fx.SetTimer] = []
+    rest: list[fx.Effect] = []
+    for effect in performed:
+        if isinstance(effect, fx.SetTimer):
+            timers.append(effect)
+        else:
+            rest.append(effect)
+    if timers:
+        rest.append(min(timers, key=_at_ms))
+    return rest

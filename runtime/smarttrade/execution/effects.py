@@ -31,7 +31,7 @@ from smarttrade.messages import (
 # --- Inputs ---------------------------------------------------------------------------------------------
 
 
-class _Input(msgspec.Struct, frozen=True, kw_only=True):
+class _Input(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     pass
 
 
@@ -306,7 +306,7 @@ Input = (
 # --- Effects --------------------------------------------------------------------------------------------
 
 
-class _Effect(msgspec.Struct, frozen=True, kw_only=True):
+class _Effect(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     pass
 
 

@@ -11,7 +11,6 @@ records are proposed here and take effect when the log has them.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -30,8 +29,7 @@ PEAK_STEP = Decimal("0.001")
 LossRecord = DayStarted | PeakReached | Breached | BreachAcknowledged
 
 
-@dataclass(frozen=True, slots=True)
-class Valuation:
+class Valuation(msgspec.Struct, frozen=True, gc=False):
     """The account's worth at one instant, in capital.currency; `stale` names positions without a quote."""
 
     allocation: Decimal

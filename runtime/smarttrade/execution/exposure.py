@@ -11,15 +11,15 @@ be worth, which is never less than what it costs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from smarttrade.execution.ledger import ZERO
 from smarttrade.messages import Side
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkingOrder:
+class WorkingOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An own order that may still fill; `remaining` is the base quantity that may yet change the position."""
 
     cid: str
@@ -30,8 +30,7 @@ class WorkingOrder:
     group: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class MarketExposure:
+class MarketExposure(msgspec.Struct, frozen=True, gc=False):
     """Base quantities of one market: the signed position and what is out on either side (both positive)."""
 
     position: Decimal = ZERO
@@ -77,8 +76,7 @@ class MarketExposure:
         return side is Side.SELL or self.short < 0
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
+class Exposure(msgspec.Struct, frozen=True, gc=False):
     """Every market's exposure; a market that is not there has none."""
 
     markets: Mapping[str, MarketExposure]

@@ -27,7 +27,7 @@ _EXACT = Context(prec=60)
 _FINEST = Decimal(1).scaleb(-18)
 
 
-class Holding(msgspec.Struct, frozen=True, kw_only=True):
+class Holding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One market's book. `quantity` is signed base, `cost` the signed quote paid for it, `opened_ms` the time
     of the first purchase after the newest sale, `sold` whether a sale came after it."""
 
@@ -50,6 +50,9 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
         return _EXACT.subtract(_EXACT.multiply(self.quantity, mark), self.cost)
 
 
+_NONE = Holding()
+
+
 class LedgerState(msgspec.Struct, frozen=True, kw_only=True):
     """The whole ledger, as it stands in a snapshot of the log. `trades` maps market to trade id to time; ids
     from before `forgotten_before_ms` may be missing."""
@@ -59,7 +62,7 @@ class LedgerState(msgspec.Struct, frozen=True, kw_only=True):
     forgotten_before_ms: int = 0
 
 
-class Applied(msgspec.Struct, frozen=True):
+class Applied(msgspec.Struct, frozen=True, gc=False):
     """What one fill did: the position's change, and the profit that it realised, its fee included."""
 
     quantity: Decimal
@@ -85,6 +88,8 @@ class Ledger:
             )
         )
         self._forgotten_before_ms = state.forgotten_before_ms
+        self._held: tuple[str, ...] | None = None
+        self._realized: Decimal | None = None
         self._forget()
 
     def state(self) -> LedgerState:
@@ -101,10 +106,12 @@ class Ledger:
 
     @property
     def realized_pnl(self) -> Decimal:
-        return sum((holding.realized_pnl for holding in self._holdings.values()), ZERO)
+        if self._realized is None:
+            self._realized = sum((holding.realized_pnl for holding in self._holdings.values()), ZERO)
+        return self._realized
 
     def holding(self, market: str) -> Holding:
-        return self._holdings.get(market) or Holding()
+        return self._holdings.get(market) or _NONE
 
     def quantity(self, market: str) -> Decimal:
         """Signed base quantity held."""
@@ -112,11 +119,14 @@ class Ledger:
 
     def held(self) -> tuple[str, ...]:
         """Markets whose position is not zero, in the order of their names."""
-        return tuple(market for market in self.markets if self._holdings[market].quantity)
+        if self._held is None:
+            self._held = tuple(market for market in self.markets if self._holdings[market].quantity)
+        return self._held
 
     def knows(self, market: str, trade_id: str) -> bool:
         """Whether the trade was counted already."""
-        return trade_id in self._trades.get(market, {})
+        known = self._trades.get(market)
+        return known is not None and trade_id in known
 
     def may_have_counted(self, market: str, trade_id: str, time_ms: int) -> bool:
         """Whether the trade was counted, as far as is known: of one that is older than what is remembered it
@@ -139,12 +149,17 @@ class Ledger:
         self._forget()
         before = self.holding(fill.market)
         after, applied = _count(before, fill, fee_value)
-        self._holdings[fill.market] = after
+        self._keep(fill.market, after)
         return applied
 
     def adopt(self, market: str, quantity: Decimal, price: Decimal) -> None:
         """Take a holding into the ledger at `price`, without cash and without a trade."""
-        self._holdings[market], _ = _move(self.holding(market), quantity, price)
+        after, _ = _move(self.holding(market), quantity, price)
+        self._keep(market, after)
+
+    def _keep(self, market: str, holding: Holding) -> None:
+        self._holdings[market] = holding
+        self._held = self._realized = None
 
     def _forget(self) -> None:
         while len(self._order) > KEPT_TRADES:

@@ -76,7 +76,7 @@ _FROM_VENUE = {
 }
 
 
-class Order(msgspec.Struct, kw_only=True):
+class Order(msgspec.Struct, kw_only=True, gc=False):
     """One own order. `filled` is what the exchange says, `recorded` what the ledger has as fills.
 
     `trigger` is a stop's price; orders of one `group` cancel one another at the exchange. `trades` are the

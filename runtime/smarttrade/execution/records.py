@@ -23,7 +23,7 @@ RECORD_VERSION = 2
 """2: protective orders (triggers, groups, stop exits), a log restored from the exchange, commands by hand."""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Base of every record."""
 
 
@@ -219,7 +219,7 @@ AnyRecord = (
 )
 
 
-class Batch(msgspec.Struct, frozen=True, kw_only=True):
+class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One log message. `after` is the sequence of the one before it, 0 for the first.
 
     Sequences have gaps (the stream holds more than the log), so a reader can only tell by this that
@@ -238,7 +238,10 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 def version_of(records: Iterable[AnyRecord]) -> int:
     """The least version of a reader that understands all of these."""
-    return max((_version(record) for record in records), default=1)
+    return max([_version(record) for record in records if type(record) not in _SINCE_1], default=1)
+
+
+_SINCE_1 = frozenset({DecisionClosed, OrderMoved, FillRecorded})
 
 
 def _version(record: AnyRecord) -> int:

@@ -18,7 +18,7 @@ SNAPSHOT_VERSION = 3
 """3: a ledger that has forgotten old trades; to an older version they would be strange."""
 
 
-class HighWater(msgspec.Struct, frozen=True, kw_only=True):
+class HighWater(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The newest decision of one strategy for one market."""
 
     event_time_ms: int

@@ -7,8 +7,9 @@ fills at the book's price, and the collar only bounds how bad that may be.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+import msgspec
 
 from smarttrade.exchange.reports import MarketFilters, OrderKind
 from smarttrade.messages import OrderStyle, Quote, Side, Target
@@ -16,8 +17,7 @@ from smarttrade.messages import OrderStyle, Quote, Side, Target
 ZERO = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(msgspec.Struct, frozen=True, gc=False):
     """One order that would bring the position nearer to its target."""
 
     side: Side

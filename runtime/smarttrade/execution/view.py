@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
+
+import msgspec
 
 from smarttrade.api import TradingAccountSpec
 from smarttrade.execution.equity import LossState, Valuation
@@ -31,8 +32,7 @@ class Answer(StrEnum):
     WAIT = "Wait"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+class Proposal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An order that is about to be written as an intent. `rests`: it may stay open on the exchange."""
 
     market: str
@@ -43,8 +43,7 @@ class Proposal:
     rests: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What becomes of a proposal.
 
     Allowed: `quantity` base may be sent now (round it down to the lot; the rest is another leg). Wait: ask
@@ -58,8 +57,7 @@ class Verdict:
     until_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True, gc=False):
     """A condition found elsewhere that forbids new exposure, such as ClockSkew or BalanceShortfall.
 
     An empty `market` means the whole account. `waits`: it is about to be known, so orders wait for it
@@ -71,8 +69,7 @@ class Hold:
     waits: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """All that the checks look at, as of one instant of exchange time.
 
     `state`: the one effective for the proposal's market. `marks`: mid price of the newest quote per
@@ -91,8 +88,8 @@ class View:
     fresh: Collection[str]
     valuation: Valuation
     losses: LossState
-    costs: Mapping[str, Decimal] = field(default_factory=dict)
-    last_losses_ms: Mapping[str, int] = field(default_factory=dict)
+    costs: Mapping[str, Decimal] = {}
+    last_losses_ms: Mapping[str, int] = {}
     sent_ms: Sequence[int] = ()
     resting: int = 0
     free_balance: Decimal | None = None
@@ -108,4 +105,5 @@ class View:
 
     def with_order(self, proposal: Proposal) -> View:
         """The view as if the order were out."""
-        return replace(self, exposure=self.after(proposal), resting=self.resting + proposal.rests)
+        resting = self.resting + proposal.rests
+        return msgspec.structs.replace(self, exposure=self.after(proposal), resting=resting)

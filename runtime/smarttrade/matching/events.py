@@ -1,8 +1,9 @@
 """What the engine did, in order. Events are pictures of a moment; the order they point at moves on."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from smarttrade.matching.market import Market
 from smarttrade.matching.orders import Order, Status
@@ -26,8 +27,7 @@ class Kind(StrEnum):
     REJECTED = "REJECTED"
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(msgspec.Struct, frozen=True, gc=False):
     """One change of one user's order. `quantity`, `price`, `commission` are of this fill alone, in units."""
 
     kind: Kind
@@ -47,8 +47,7 @@ class Execution:
     reject_reason: str = "NONE"
 
 
-@dataclass(frozen=True, slots=True)
-class PreventedMatch:
+class PreventedMatch(msgspec.Struct, frozen=True, gc=False):
     """A match between two orders of one account that did not happen; quantities are what each lost by it."""
 
     id: int
@@ -60,8 +59,7 @@ class PreventedMatch:
     maker_quantity: int
 
 
-@dataclass(frozen=True, slots=True)
-class ListChange:
+class ListChange(msgspec.Struct, frozen=True, gc=False):
     """An order list was accepted, or is done."""
 
     order_list: "OrderList"
@@ -69,8 +67,7 @@ class ListChange:
     is_done: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PublicTrade:
+class PublicTrade(msgspec.Struct, frozen=True, gc=False):
     """One trade as everybody sees it; order ids are 0 for the outside world."""
 
     market: Market

@@ -12,6 +12,8 @@ from smarttrade.matching.errors import (
 from smarttrade.matching.market import Market
 from smarttrade.matching.orders import BUY, PRICED_TYPES, STOP_TYPES, Order, OrderRequest, OrderType
 
+_FINEST = Decimal("1e-8")
+
 
 def check_filters(market: Market, request: OrderRequest, reference: Decimal | None) -> None:
     """Raise OrderRejected for the first filter that `request` fails.
@@ -55,15 +57,14 @@ def check_iceberg(market: Market, request: OrderRequest, shown: Decimal) -> None
 
 
 def check_precision(request: OrderRequest) -> None:
-    named = {
-        "price": request.price,
-        "quantity": request.quantity,
-        "quoteOrderQty": request.quote_quantity,
-        "stopPrice": request.stop_price,
-        "icebergQty": request.iceberg_quantity,
-    }
-    for name, value in named.items():
-        if value is not None and value != value.quantize(Decimal("1e-8")):
+    for name, value in (
+        ("price", request.price),
+        ("quantity", request.quantity),
+        ("quoteOrderQty", request.quote_quantity),
+        ("stopPrice", request.stop_price),
+        ("icebergQty", request.iceberg_quantity),
+    ):
+        if value is not None and value != value.quantize(_FINEST):
             raise OrderRejected(TOO_MUCH_PRECISION, f"Parameter '{name}' has too much precision.")
 
 

@@ -63,6 +63,8 @@ def _world_order(side: int, price: int, quantity: int) -> Resting:
 
 def _remove_absent(state: MarketState, side: int, shown: Mapping[int, int]) -> None:
     external = state.external[side]
+    if not external:
+        return
     for price in [price for price in external if price not in shown]:
         for chunk in external.pop(price):
             if chunk.open:

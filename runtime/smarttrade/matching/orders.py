@@ -5,10 +5,11 @@ moment takes it from the `Execution` event. Side is +1 for buy and -1 for sell s
 formula serves both.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 if TYPE_CHECKING:
     from smarttrade.matching.ledger import Account
@@ -68,8 +69,7 @@ class SelfTradePrevention(StrEnum):
     DECREMENT = "DECREMENT"
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRequest:
+class OrderRequest(msgspec.Struct, frozen=True, gc=False):
     """What a user asks for; prices in quote, quantities in base, `quote_quantity` in quote.
 
     `iceberg_quantity` is how much of a limit order the book shows at a time.
