@@ -6,6 +6,7 @@ bites: what the market fills is told by `on_market`; what a request itself fills
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 
 ZERO = Decimal(0)
 _IDS_A_MS = 1_000
+KEPT_ENDED = 10_000
+"""An ended order is asked for within minutes at most; an account that trades for months makes many more."""
 _SMALLEST = Decimal("0.00000001")
 _STATUS = {
     Status.NEW: VenueStatus.OPEN,
@@ -82,6 +85,7 @@ class PaperBook:
         self._fees = fees or FeeSchedule()
         self._filters: dict[str, MarketFilters] = {}
         self._placed: dict[str, _Placed] = {}
+        self._ended: deque[str] = deque()
         self._quotes: dict[str, Quote] = {}
         self._account = Account("paper", self._fees)
 
@@ -102,6 +106,7 @@ class PaperBook:
         for state in self.engine.markets.values():
             state.next_trade_id = first
         self._placed.clear()
+        self._ended.clear()
         groups: dict[str, list[Standing]] = {}
         for order in orders:
             groups.setdefault(order.group or order.client_order_id, []).append(order)
@@ -231,7 +236,15 @@ class PaperBook:
             if client_order_id in self._placed:
                 self._placed[client_order_id].trades += found
                 reports[client_order_id] = self._report(client_order_id, tuple(found))
+                if not self._placed[client_order_id].order.is_open:
+                    self._forget_after(client_order_id)
         return reports
+
+    def _forget_after(self, client_order_id: str) -> None:
+        """An order has ended; the oldest of many that have are no longer known."""
+        self._ended.append(client_order_id)
+        if len(self._ended) > KEPT_ENDED:
+            self._placed.pop(self._ended.popleft(), None)
 
     def _report(self, client_order_id: str, trades: tuple[TradeReport, ...] = ()) -> OrderReport:
         placed = self._placed[client_order_id]
