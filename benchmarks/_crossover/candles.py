@@ -2,6 +2,7 @@
 
 import csv
 import random
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 FEE = "0.001"
@@ -32,17 +33,17 @@ def read_rows(path: Path) -> list[Row]:
     return [(START_MS + number * MINUTE_MS, *prices) for number, prices in enumerate(told)]
 
 
-def repeat_rows(rows: list[Row], times: int) -> list[Row]:
+def repeat_rows(rows: list[Row], times: int) -> Iterator[Row]:
     """The rows several times, one after the other in time."""
     length = len(rows)
-    return [
+    return (
         (START_MS + (copy * length + number) * MINUTE_MS, *row[1:])
         for copy in range(times)
         for number, row in enumerate(rows)
-    ]
+    )
 
 
-def write_rows(path: Path, rows: list[Row]) -> Path:
+def write_rows(path: Path, rows: Iterable[Row]) -> Path:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("timestamp", "open", "high", "low", "close", "volume"))

@@ -25,6 +25,7 @@ from smarttrade.execution.records import BreachAcknowledged, Breached, DayStarte
 from smarttrade.messages import EffectiveState, Quote
 
 PEAK_STEP = Decimal("0.001")
+_HOUR_MS = 3_600_000
 
 LossRecord = DayStarted | PeakReached | Breached | BreachAcknowledged
 
@@ -157,8 +158,21 @@ def trading_day(reset: DailyReset, now_ms: int) -> str:
     A reset time that the clocks skip in spring comes as long after the one of the day before as ever, 24 h;
     one that they show twice in autumn counts the first time only.
     """
-    local = datetime.fromtimestamp(now_ms / 1000, _zone(reset.time_zone)).date()
-    begins = reset_instant_ms(reset, local.isoformat())
+    hour_long = _day_of_hour(reset.time, reset.time_zone, now_ms // _HOUR_MS)
+    return hour_long or _find_day(reset.time, reset.time_zone, now_ms)
+
+
+@lru_cache(maxsize=64)
+def _day_of_hour(wall_time: str, time_zone: str, hour: int) -> str:
+    """The day of every instant of an hour, empty if another begins in it: days do not go back, so both ends
+    tell."""
+    day = _find_day(wall_time, time_zone, hour * _HOUR_MS)
+    return day if day == _find_day(wall_time, time_zone, (hour + 1) * _HOUR_MS - 1) else ""
+
+
+def _find_day(wall_time: str, time_zone: str, now_ms: int) -> str:
+    local = datetime.fromtimestamp(now_ms / 1000, _zone(time_zone)).date()
+    begins = _instant_ms(wall_time, time_zone, local.isoformat())
     return (local if now_ms >= begins else local - timedelta(days=1)).isoformat()
 
 

@@ -122,6 +122,8 @@ def build_exposure(positions: Mapping[str, Decimal], orders: Iterable[WorkingOrd
 
 
 def _market_exposure(position: Decimal, orders: list[WorkingOrder]) -> MarketExposure:
+    if not orders:
+        return MarketExposure(position)
     greatest = _one_leg_a_group(orders)
     buys = [order for order in greatest if order.side is Side.BUY]
     sells = [order for order in greatest if order.side is Side.SELL]
