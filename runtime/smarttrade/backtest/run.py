@@ -90,6 +90,7 @@ class Backtest:
         self._calm_ms = 0.0
         self._closes: dict[str, tuple[Decimal, Decimal]] = {}
         self._kept_back: list[tuple[Step, Step | None]] = []
+        self._several = len(history.candles) > 1
         self._opened = False
         self._reached: dict[str, Decimal] = {}
 
@@ -189,10 +190,10 @@ class Backtest:
         """Whether the core, if told of this step, could do nothing about it."""
         if step.time_ms >= self._calm_ms:
             return False
-        moved, kept_back, closes = step.moved, self._kept_back, self._closes
-        if kept_back and len(kept_back[-1][0].moved) != len(moved):
+        if self._several and self._kept_back and len(self._kept_back[-1][0].moved) != len(step.moved):
             return False
-        for candle in moved if closes else ():
+        closes = self._closes
+        for candle in step.moved if closes else ():
             bounds = closes.get(candle.market)
             if bounds is not None and not (
                 isinstance(candle, Candle) and bounds[0] < candle.close < bounds[1]
@@ -219,9 +220,9 @@ class Backtest:
         consider, decisions = self._evaluation.consider, self.recorded.decisions
         while True:
             coming = next(steps, None)
-            if len(step.moved) > 1:
+            if self._several:
                 # The core sees the quotes of one instant one by one, beside older ones of other markets.
-                self._kept_back = [*self._kept_back[-1:], (step, coming)]
+                self._kept_back = [*(self._kept_back[-1:] if len(step.moved) > 1 else ()), (step, coming)]
             else:
                 self._kept_back = [(step, coming)]
             for event in step.told:
