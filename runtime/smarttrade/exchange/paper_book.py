@@ -175,7 +175,7 @@ class PaperBook:
 
     def _refusal(self, error: OrderRejected) -> VenueRejectedError:
         refusal = certain_refusal(as_told(error), self._codes)
-        return refusal or VenueRejectedError("VenueRejected", str(error))
+        return VenueRejectedError(refusal.code if refusal else "VenueRejected", error.message)
 
     def trades_of(self, order_id: str) -> tuple[TradeReport, ...]:
         """What this exchange has filled of an order."""
