@@ -28,7 +28,8 @@ from smarttrade.monitoring.trades import Accepted, TradeSequence
 logger = structlog.get_logger()
 
 _REMEMBERED = 5_000
-_BACKFILL_TIMEOUT_S = 3.0
+_CATCH_UP_S = 3.0
+_GAP_S = 0.2
 _CANDLE_CLOCK_S = 0.1
 _RETRY_S = 1.0
 _HOLES_TOLERATED = 3
@@ -102,7 +103,7 @@ class Tape:
 
     async def catch_up(self) -> None:
         """On a new connection: deliver what was missed, or at the start remember what there was."""
-        trades = await self._fetch("fetching the trades before this connection")
+        trades = await self._fetch("fetching the trades before this connection", _CATCH_UP_S)
         if trades is None:
             return  # the first trade of the stream will show the gap
         if self._complete_after_ms is None:
@@ -125,7 +126,7 @@ class Tape:
     async def _close_gap(self, accepted: Accepted) -> Accepted:
         self._metrics.gaps.labels(self._symbol).inc()
         missing = f"{accepted.first_missing} to {accepted.last_missing}"
-        fetched = await self._fetch(f"fetching trades {missing}")
+        fetched = await self._fetch(f"fetching trades {missing}", _GAP_S)
         filled = self._sequence.accept([*(fetched or []), *accepted.held])
         if not filled.trades and _proves_a_hole(fetched or [], filled):
             self._count_hole()
@@ -148,11 +149,11 @@ class Tape:
             for history in self._histories.values():
                 history.distrust()
 
-    async def _fetch(self, why: str) -> list[Trade] | None:
+    async def _fetch(self, why: str, within_s: float) -> list[Trade] | None:
         watch = self._watch()
         watch.backfilling(why)
         try:
-            async with asyncio.timeout(_BACKFILL_TIMEOUT_S):
+            async with asyncio.timeout(within_s):
                 return await self._venue.fetch_trades(self._symbol)
         except (VenueError, TimeoutError) as error:
             self._log.warning("trades not fetched", why=why, error=str(error) or type(error).__name__)
