@@ -46,6 +46,7 @@ class Model(BaseModel):
         frozen=True,
         extra="ignore",
         use_attribute_docstrings=True,
+        defer_build=True,  # a container needs one of these models, not all of them, in its first second
         json_schema_extra=_add_rules,
     )
     rules: ClassVar[tuple[Rule, ...]] = ()
