@@ -21,12 +21,26 @@ class Run:
     """One `smarttrade run` and what it has printed so far."""
 
     def __init__(self, manifest: Path, state: Path, nats_server: Path, *options: str) -> None:
-        command = [sys.executable, "-m", "smarttrade.cli.main", "run", str(manifest), "--state", str(state)]
+        command = [sys.executable, "-m", "smarttrade.cli.main", "run", str(manifest), *options]
+        self._begin(command, state, nats_server)
+
+    @classmethod
+    def of(cls, command: list[str], state: Path, nats_server: Path) -> "Run":
+        """One that a command line as people write it has begun."""
+        run = cls.__new__(cls)
+        run._begin(command, state, nats_server)
+        return run
+
+    def _begin(self, command: list[str], state: Path, nats_server: Path) -> None:
         environment = os.environ | {"PATH": f"{nats_server.parent}{os.pathsep}{os.environ['PATH']}"}
         self.state = state
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+            [*command, "--state", str(state)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

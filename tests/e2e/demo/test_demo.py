@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -90,6 +91,19 @@ def test_killed_at_any_point_it_can_be_run_again(shell: Shell, kubectl: Kubectl)
 def test_the_first_account_of_the_readme(shell: Shell, kubectl: Kubectl) -> None:
     assert "carol" in shell.run(readme.block_with(FIRST_ACCOUNT), timeout_s=300).stdout
     kubectl("delete", "namespace", "carol", "--wait=false")
+
+
+def test_the_cluster_part_of_the_strategy_guide(shell: Shell) -> None:
+    page = (readme.ROOT / "docs" / "strategies.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL)
+    [make, in_the_cluster] = [found for found in blocks if "strategy new" in found or "kubectl" in found]
+    folder = readme.ROOT / "mean-cross"
+    try:
+        shell.run(make.splitlines()[0])
+        told = shell.run(in_the_cluster, timeout_s=400).stdout
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    assert re.search(r"mean-cross +Active +Paper +True", told), told
 
 
 def test_it_replays_recorded_candles(shell: Shell, tmp_path: Path) -> None:
