@@ -7,6 +7,7 @@ loaded then.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -58,6 +59,16 @@ def build_strategy(spec: TradingAccountSpec, directory: Path = SOURCE_DIRECTORY)
         raise ConfigurationError(
             f"strategy {strategy_class.__name__} cannot start: {type(error).__name__}: {error}"
         ) from error
+
+
+def preload(spec: StrategySpec, directory: Path = SOURCE_DIRECTORY) -> None:
+    """Import the libraries that the strategy's modules need, before anybody takes the time of a handler."""
+    if spec.source is not None and any(map(imports_freqtrade, directory.glob("*.py"))):
+        from smarttrade.freqtrade.imports import provide
+
+        provide()
+        importlib.import_module("smarttrade.freqtrade.adapter")
+        importlib.import_module("talib.abstract")
 
 
 def check_mounted(spec: StrategySpec, config_map: str) -> None:

@@ -20,7 +20,7 @@ from smarttrade.errors import BusError, ConfigurationError
 from smarttrade.evaluation.bus import PodBus
 from smarttrade.evaluation.core import Core, MissingCandlesError
 from smarttrade.evaluation.intake import Intake, Verdict
-from smarttrade.evaluation.loading import build_strategy, check_mounted, strategy_name
+from smarttrade.evaluation.loading import build_strategy, check_mounted, preload, strategy_name
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import (
     Book,
@@ -146,6 +146,7 @@ class Session:
 
     async def _replace(self, spec: TradingAccountSpec, generation: int) -> None:
         check_mounted(spec.strategy, self._config_map)
+        preload(spec.strategy, self._directory)
         with self._guard:
             strategy = build_strategy(spec, self._directory)
         core = Core(self._identity, strategy_name(spec.strategy), strategy, generation)

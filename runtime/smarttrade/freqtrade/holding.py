@@ -23,6 +23,8 @@ FEE = 0.001
 """What a strategy is told that a side costs."""
 _TICK = Decimal("1e-8")
 _DUST = Decimal("0.01")
+_MINUTE_MS = 60_000
+"""An order fills a moment after the candle opened; its trade began with the candle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class Book:
         return Reason.ROI if stand.profit is not None and exact(close) > stand.profit else ""
 
     def _trade(self, position: Position, time_ms: int) -> Trade:
-        market, opened_ms = position.market, position.opened_ms
+        market, opened_ms = position.market, position.opened_ms - position.opened_ms % _MINUTE_MS
         trade, rate = self._trades.get(market), float(position.average_price)
         about_to = trade is not None and trade.number == 0
         if trade is None or (opened_ms and trade.open_ms != opened_ms):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from smarttrade.api import Strategy as StrategySpec
@@ -84,7 +85,7 @@ def hold(market: str, quantity: str, price: str, opened: int) -> AccountView:
         unrealized_pnl=Decimal(0),
         opened_ms=FIRST_MS + opened * 300_000,
     )
-    return AccountView(**{**{f: getattr(FLAT, f) for f in FLAT.__struct_fields__}, "positions": [position]})
+    return msgspec.structs.replace(FLAT, positions=[position])
 
 
 @pytest.mark.parametrize("name", ["Crossing", "Hourly", "CandlesOnly"])
@@ -135,6 +136,20 @@ def test_a_position_is_held_with_protection_and_left_on_the_signal() -> None:
     assert (first.quantity, first.stop_loss) == (Decimal("0.1"), Decimal(str(bar[1])) * Decimal("0.98"))
     left = next(d for d in wants if d.want.quantity == 0)
     assert left.reason in ("down", "roi", "stop_loss")
+
+
+def test_a_profit_target_steps_down_with_the_age_of_the_trade() -> None:
+    core = make("Crossing")
+    core.fill(events(core, 0, 1_599))
+    view = hold("BTC/USDT", "0.1", "60000", 1_599)
+    opened = msgspec.structs.replace(view.positions[0], opened_ms=view.positions[0].opened_ms + 70)
+    core.on_view(msgspec.structs.replace(view, positions=[opened]))
+    core.strategy.terms = core.strategy._book._terms = replace(core.strategy.terms, stoploss=-0.9)
+    core.strategy.inner.confirm_trade_exit = lambda **_: False
+    profits = [d.want.take_profit for d in run(core, 1_599, 1_613) if d.market == "BTC/USDT"]
+    ratios = [round(profit / 60_000 * Decimal("0.999") / Decimal("1.001") - 1, 6) for profit in profits]
+    steps = [Decimal("0.02")] * 3 + [Decimal("0.01")] * 8 + [Decimal("0.005")] * 3
+    assert ratios == steps
 
 
 def test_a_restarted_pod_knows_the_trailed_stop_again() -> None:

@@ -1,6 +1,6 @@
 """Own strategies of the usual shapes, against the trades that freqtrade 2026.9 made of the same candles.
 
-`trades_of_freqtrade.json` was written by `tests/compatibility`; nothing of freqtrade is needed to compare.
+`trades_of_freqtrade.json` was written with `tests/freqtrade_equality`; comparing needs nothing of freqtrade.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Are the trades of freqtrade strategies those of freqtrade? Prints a table and the counts.
 
     FREQTRADE_STRATEGIES=FOLDER FREQTRADE_PYTHON=VENV/bin/python CANDLES=FILE.csv \\
-        python -m tests.compatibility WORK [NAME...]
+        python -m tests.freqtrade_equality WORK [NAME...]
 
 FOLDER holds strategies (`**/*.py`), VENV has freqtrade installed, FILE has one-minute candles of BTC/USDT
 (columns timestamp, open, high, low, close, volume). WORK keeps candles and freqtrade's trades for the next
@@ -29,7 +29,7 @@ from smarttrade.evaluation.loading import load_module
 from smarttrade.freqtrade.loading import find_unheeded, make_strategy
 from smarttrade.freqtrade.provider import RunMode
 from smarttrade.freqtrade.replay import Capital, replay
-from tests.compatibility.candles import prepare
+from tests.freqtrade_equality.candles import prepare
 
 PAIRS = ["BTC/USDT", "ETH/USDT"]
 MARKETS = [*PAIRS, "ETH/BTC"]
