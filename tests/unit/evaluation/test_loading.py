@@ -65,7 +65,7 @@ def test_a_users_own_class_is_loaded_from_the_mounted_directory(tmp_path: Path) 
         (
             "broken_two",
             "class Mine: pass\n",
-            "no class 'Mine' derived from smarttrade.Strategy in broken_two",
+            "no class 'Mine' derived from smarttrade.Strategy or IStrategy in broken_two",
         ),
         (
             "broken_three",

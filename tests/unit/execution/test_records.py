@@ -113,7 +113,10 @@ def test_a_snapshot_of_every_version_says_what_its_log_does(version: int) -> Non
         for record in decode_batch(line).records:
             book.apply(record)
     restored = Book.restore(decode_snapshot((HERE / f"snapshot-v{version}.json").read_bytes()))
-    assert restored.ledger.state() == book.ledger.state()
+    ledger = book.ledger.state()
+    # Versions 1 and 2 do not say since when a position is held: it counts as not known.
+    past = {name: msgspec.structs.replace(held, opened_ms=0) for name, held in ledger.holdings.items()}
+    assert restored.ledger.state() == msgspec.structs.replace(ledger, holdings=past)
     assert restored.losses == book.losses
     assert restored.orders == book.orders
     assert all(restored.market(name).high_water == market.high_water for name, market in book.markets.items())
