@@ -65,9 +65,12 @@ async def _measure() -> tuple[float, float, int]:
 
 
 def _is_off(account: Account, symbol: str, held: Decimal) -> bool:
-    """Whether what the exchange filled since is not what was wanted last: an order lost, or one doubled."""
+    """Whether what the exchange filled since is not what was wanted last: an order lost, or one doubled.
+
+    A difference below the exchange's least order, 5 USDT, is at the target.
+    """
     wanted = Decimal(_quantity(_share(symbol) - 1))
-    return abs(account.bought(symbol) - held - wanted) > wanted / 50
+    return abs(account.bought(symbol) - held - wanted) > 6 / PRICE
 
 
 def _quantity(number: int) -> str:

@@ -345,6 +345,13 @@ class NoChainCheck(Safeguards):
         core._on[fx.LogRead] = read_on
 
 
+class ForgottenOrdersStay(Safeguards):
+    """An accepted order that the exchange knows no more is asked for and never taken for ended."""
+
+    def weaken(self, core: Core) -> None:
+        core.resolution.forgotten = lambda order: None  # type: ignore[method-assign]
+
+
 def _netted(each: MarketExposure) -> MarketExposure:
     least = min(each.buys, each.sells)
     return MarketExposure(each.position, each.buys - least, each.sells - least, each.buy_cost)
@@ -374,4 +381,5 @@ SWITCHED_OFF: dict[str, type[Safeguards]] = {
     "events-before-log-loss": EventsBeforeTheLoss,
     "snapshot-fence": SnapshotOfALostLog,
     "log-chain": NoChainCheck,
+    "forgotten-orders-end": ForgottenOrdersStay,
 }
