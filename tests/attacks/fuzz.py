@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import logging
 import os
 import random
 import sys
@@ -173,6 +174,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--only", default="")
     options = parser.parse_args(arguments)
     print(f"seed {options.seed}", flush=True)
+    logging.disable()  # a consumer that ignores what it cannot read says so each time
     chosen = [consumer for consumer in CONSUMERS if options.only in consumer.name]
     counts = run(chosen, options.inputs, options.seed)
     for name, (taken, refused) in counts.items():

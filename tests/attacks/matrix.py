@@ -65,12 +65,12 @@ class Matrix:
     attempts: list[Attempt] = field(default_factory=list)
 
     def attempt(
-        self, name: str, channel: str, tries: str, *, refusal: str, guard: str | tuple[str, ...] = ()
+        self, name: str, channel: str, tries: str, *, refusal: str, guard: str = ""
     ) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
         """Declare the decorated function as an attempt."""
 
         def declare(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-            guards = (guard,) if isinstance(guard, str) else guard
+            guards = (guard,) if guard else ()
             if any(known.name == name for known in self.attempts):
                 raise ValueError(f"two attempts are called {name}")
             self.attempts.append(Attempt(name, channel, tries, refusal, guards, function))
