@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -17,7 +17,15 @@ import msgspec
 import structlog
 from nats.errors import Error as NatsError
 
-from smarttrade.bus.accounts import AccountLimits, AccountPair, build_accounts
+from smarttrade.bus.accounts import (
+    PLATFORM,
+    SYSTEM,
+    AccountLimits,
+    AccountPair,
+    build_accounts,
+    core_key,
+    strategy_key,
+)
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.marks import open_mark
 from smarttrade.bus.provision import Provisioner
@@ -117,6 +125,17 @@ class Provisioning:
         async with self._turn():
             await self._required.delete(identity)
         self.drop(_key(identity))
+
+    async def unknown_accounts(self, expected: Iterable[AccountIdentity]) -> frozenset[str]:
+        """Public keys of what the servers have stored besides the expected accounts and our own."""
+        own = {self.keys.account(name).public for name in (PLATFORM, SYSTEM)}
+        known = own | {
+            public
+            for identity in expected
+            for public in (core_key(self.keys, identity).public, strategy_key(self.keys, identity).public)
+        }
+        async with self._turn():
+            return frozenset(await self._required.stored_accounts()) - known
 
     def forget(self, key: Key) -> None:
         """Take nothing for granted about this account any more."""

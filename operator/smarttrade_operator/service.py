@@ -43,6 +43,7 @@ from smarttrade_operator.reports import Reports
 from smarttrade_operator.resync import Resync
 from smarttrade_operator.settings import Settings
 from smarttrade_operator.status import Budget
+from smarttrade_operator.sweep import Sweep
 from smarttrade_operator.watches import watch
 
 RECONCILE_LIMIT_S = 60.0
@@ -70,6 +71,7 @@ class Operator:
     queue: WorkQueue[Key]
     provisioning: Provisioning
     audit: Audit
+    sweep: Sweep
     resync: Resync
     backtests: WorkQueue[Key]
     kill_switch: KillSwitch
@@ -90,6 +92,7 @@ class Operator:
             "NATS again": self.provisioning.follow(self._doubt_nats),
             "resync": self.resync.run(),
             "audit": self.audit.run(self.settings.audit_s),
+            "sweep": self.sweep.run(self.settings.resync_s),
         }
 
     def _doubt_nats(self) -> None:
@@ -162,6 +165,7 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
         reconciler=reconciler,
         queue=queue,
         provisioning=provisioning,
+        sweep=Sweep(settings.installation, provisioning, cache),
         audit=Audit(kube, cache, queue.add, settings.watch_namespaces),
         resync=Resync(settings.resync_s, cache.accounts, resync),
         kill_switch=kill_switch,

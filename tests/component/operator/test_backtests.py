@@ -279,3 +279,23 @@ def test_what_is_asked_cannot_be_changed_and_nonsense_is_refused(namespace: Name
         manifest["metadata"]["name"] = f"bad-{number}"
         answer = namespace.client.call("POST", BACKTESTS.format(namespace.name), manifest)
         assert (answer.status, words in answer.message) == (422, True), answer.message
+
+
+def test_no_pod_runs_under_a_policy_that_is_not_the_backtests(
+    namespace: Namespace, operator: OperatorProcess, node: Node
+) -> None:
+    """An account that is named like the policy comes first, and would leave the pods without one."""
+    path = create(namespace, build(namespace))
+    uid = namespace.client.call("GET", path).body["metadata"]["uid"]
+    squatter = build_account(f"sweep-{uid[:8]}", state="Paused")
+    squatter["metadata"]["labels"] = {"smarttrade.io/installation": namespace.name}
+    namespace.create("TradingAccount", squatter)
+    namespace.wait("NetworkPolicy", f"sweep-{uid[:8]}")
+    namespace.create("TradingAccount", build_account("alice", state="Paused"))
+
+    def refused() -> bool:
+        return "does not belong to this Backtest" in status_of(namespace, path).get("message", "")
+
+    eventually(refused, 40, "it says whose the policy is")
+    labels = [pod["metadata"]["labels"] for pod in namespace.items("Pod")]
+    assert [each for each in labels if "smarttrade.io/backtest" in each] == [], "the account's own run"
