@@ -48,6 +48,8 @@ def find_unheeded(strategy_class: type[IStrategy]) -> list[str]:
         for name, instead in _CHANGES_TRADES.items()
         if hasattr(strategy_class, name)
     ]
+    if strategy_class.protections:
+        found.append("protections have no effect: write limits into the account's risk")
     if strategy_class.can_short:
         found.append("can_short has no effect: on spot only the long side is traded")
     return found

@@ -52,6 +52,15 @@ def test_a_fee_is_realised_when_it_is_paid_in_whatever_asset(
     assert holding.average_price == 100
 
 
+def test_a_position_began_with_the_first_purchase_after_the_newest_sale() -> None:
+    ledger, began = Ledger(), []
+    for number, side in enumerate((Side.BUY, Side.BUY, Side.SELL, Side.SELL, Side.BUY, Side.BUY)):
+        ledger.apply(fill(side, "1", "100", trade_id=str(number), time_ms=NOW + number), Decimal(0))
+        began.append(ledger.holding(BTC).opened_ms - NOW)
+    assert began == [0, 0, 0, 0, 4, 4]
+    assert Ledger(ledger.state()).holding(BTC).opened_ms == NOW + 4
+
+
 def test_a_fee_in_an_asset_without_a_price_is_not_guessed() -> None:
     assert value_fee(fill(Side.BUY, "1", "100", fee="1", asset="XYZ"), {}) is None
 

@@ -35,6 +35,10 @@ def test_one_that_needs_more_than_the_window_is_told_so(tmp_path: Path) -> None:
 def test_what_has_no_effect_is_named(tmp_path: Path) -> None:
     source = (HERE / "strategies" / "looks_ahead.py").read_text()
     file = tmp_path / "priced.py"
-    file.write_text(source + "\n    def custom_entry_price(self, **more):\n        return 1.0\n")
+    callback = "    def custom_entry_price(self, **more):\n        return 1.0\n"
+    file.write_text(f'{source}\n    protections = [{{"method": "CooldownPeriod"}}]\n\n{callback}')
     found = [finding.message for finding in check_file(file, MARKETS) if finding.code == "Unheeded"]
-    assert found == ["custom_entry_price is not called: entries are made at the market"]
+    assert found == [
+        "custom_entry_price is not called: entries are made at the market",
+        "protections have no effect: write limits into the account's risk",
+    ]
