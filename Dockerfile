@@ -1,6 +1,7 @@
-# The operator's and the runtime's image. Any engine builds it: docker with or without BuildKit, buildah.
+# The operator's and the runtime's image, and what Backtests run: the runtime with the research libraries, which
+# shares its layers. Any engine builds it: docker with or without BuildKit, buildah.
 #
-#   docker build --target operator .        docker build --target runtime [--build-arg RESEARCH=1] .
+#   docker build --target operator .        docker build --target runtime .        docker build --target research .
 #
 # pip.conf, ca-bundle.crt and wheels/ in the build context are used where they exist (`python -m cluster
 # images` puts the machine's own there). They stay in stages that are thrown away.
@@ -8,6 +9,7 @@ ARG BASE_IMAGE=python:3.13-slim
 # An image that was built from the stage of that name earlier saves looking through its thousands of files.
 ARG OPERATOR_BASE=operator-base
 ARG RUNTIME_BASE=runtime-base
+ARG RESEARCH_BASE=research-base
 
 FROM ${BASE_IMAGE} AS tools
 COPY requirements/build.txt pip.con[f] ca-bundle.cr[t] /opt/build/
@@ -49,11 +51,9 @@ COPY --from=code /opt/smarttrade /opt/smarttrade
 COPY requirements/sbom/operator.cdx.json /opt/smarttrade/sbom/
 
 FROM tools AS runtime-dependencies
-ARG RESEARCH=0
-COPY requirements/runtime.txt requirements/research.txt /opt/build/
+COPY requirements/runtime.txt /opt/build/
 RUN umask 022 \
- && if [ "$RESEARCH" = 1 ]; then more="-r /opt/build/research.txt"; fi \
- && /opt/tools/bin/python -m pip --python /opt/smarttrade/bin/python install -q --no-compile --require-hashes -r /opt/build/runtime.txt $more \
+ && /opt/tools/bin/python -m pip --python /opt/smarttrade/bin/python install -q --no-compile --require-hashes -r /opt/build/runtime.txt \
  && find /opt/smarttrade -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + \
  && /opt/smarttrade/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/smarttrade/lib
 
@@ -64,5 +64,23 @@ WORKDIR /tmp
 COPY --from=runtime-dependencies /opt/smarttrade /opt/smarttrade
 
 FROM ${RUNTIME_BASE} AS runtime
+COPY --from=code /opt/smarttrade /opt/smarttrade
+COPY requirements/sbom/runtime.cdx.json /opt/smarttrade/sbom/
+
+# Only what the runtime lacks, as a layer above it.
+FROM ${RUNTIME_BASE} AS runtime-built
+
+FROM tools AS research-dependencies
+COPY --from=runtime-built /opt/smarttrade /opt/smarttrade
+COPY requirements/research.txt /opt/build/
+RUN umask 022 \
+ && /opt/tools/bin/python -m pip --python /opt/smarttrade/bin/python install -q --no-compile --no-deps --require-hashes --prefix /opt/research -r /opt/build/research.txt \
+ && find /opt/research -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + \
+ && /opt/smarttrade/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /opt/research -p /opt/smarttrade /opt/research/lib
+
+FROM ${RUNTIME_BASE} AS research-base
+COPY --from=research-dependencies /opt/research /opt/smarttrade
+
+FROM ${RESEARCH_BASE} AS research
 COPY --from=code /opt/smarttrade /opt/smarttrade
 COPY requirements/sbom/runtime.cdx.json requirements/sbom/research.cdx.json /opt/smarttrade/sbom/

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +45,6 @@ def _parser() -> argparse.ArgumentParser:
     ):
         commands.add_parser(name, help=text).set_defaults(run=action)
     bring = commands.add_parser("images", help="build what changed, load it, print {name: reference} as JSON")
-    bring.add_argument("--research", action="store_true", default=os.environ.get("RESEARCH") == "1")
     bring.set_defaults(run=_images)
     load = commands.add_parser("load", help="load a docker archive into the local cluster")
     load.add_argument("archive", type=Path)
@@ -84,10 +82,10 @@ def _context(_: argparse.Namespace) -> None:
     print(target().context)
 
 
-def _images(options: argparse.Namespace) -> None:
+def _images(_: argparse.Namespace) -> None:
     where = target()
     clusters.up(where)
-    print(json.dumps(platform.bring(where, research=options.research)))
+    print(json.dumps(platform.bring(where, research=True)))
 
 
 def _load(options: argparse.Namespace) -> None:

@@ -29,7 +29,7 @@ def ready_cluster() -> Target:
 
 
 def build_images(where: Target, recording: Path | None) -> dict[str, str]:
-    """Short name -> reference; the runtime carries the research libraries only where Parquet needs them."""
+    """Short name -> reference; the image with the research libraries comes only where Parquet needs it."""
     return platform.bring(where, research=recording is not None and recording.suffix.lower() != ".csv")
 
 

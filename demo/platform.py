@@ -79,18 +79,24 @@ def build_values(
             "dataVolume": {"hostPath": {"path": recording.node_folder, "type": "Directory"}},
             "dataFile": recording.file,
             "compress": recording.compress,
+            **({} if recording.file.endswith(".csv") else {"image": _image(images["research"])}),
         }
     return {
         "operator": {"image": _image(images["operator"])},
         "runtime": {"image": _image(images["runtime"])},
+        "backtests": {"image": _place(images["research"])},
         "nats": {"image": _image(images["nats"]), "persistence": {"enabled": False}},
         "simulator": simulator,
     }
 
 
 def _image(reference: str) -> dict[str, str]:
+    return {**_place(reference), "pullPolicy": "IfNotPresent"}
+
+
+def _place(reference: str) -> dict[str, str]:
     repository, _, tag = reference.rpartition(":")
-    return {"repository": repository, "tag": tag, "pullPolicy": "IfNotPresent"}
+    return {"repository": repository, "tag": tag}
 
 
 def installed_recording(kubectl: Kubectl) -> str | None:

@@ -22,15 +22,22 @@ from cluster.target import Origin, Target
 
 _DOCKER_BASE = "python:3.13-slim"
 _LOCKS = ("build", "operator", "runtime", "research")
+_STAGES = {
+    "operator": ("operator-base",),
+    "runtime": ("runtime-base",),
+    "research": ("runtime-base", "research-base"),
+}
 
 
 @dataclass(frozen=True)
 class Image:
-    """One target of the Dockerfile under its short `reference`."""
+    """One target of the Dockerfile under its short `reference`; `stages` are what it is built on, one on the
+    other, which change with the lock files only."""
 
     target: str
     reference: str
     arguments: Mapping[str, str]
+    stages: tuple[str, ...]
 
     @property
     def full_reference(self) -> str:
@@ -41,14 +48,16 @@ class Image:
 def bring(where: Target, *, research: bool = False) -> dict[str, str]:
     """Build what changed and load it into `where`; short name -> reference to give to the chart.
 
-    `research` adds the research libraries to the runtime image. With REGISTRY the images are pushed
+    Without `research` the image of that name is left out, and only named. With REGISTRY the images are pushed
     there, which is the only way into a cluster that was not made here.
     """
     use_docker = where.origin is Origin.KIND or (where.origin is Origin.GIVEN and docker.answers())
     with exclusive(cache_folder() / "images" / "platform.lock"):
-        wanted = images(base_image(use_docker), research)
+        known = images(base_image(use_docker))
+        wanted = [image for image in known if research or image.target != "research"]
         delivered = _with_docker(where, wanted) if use_docker else _with_buildah(where, wanted)
     return {
+        **{image.target: image.reference for image in known},
         **{image.target: name for image, name in zip(wanted, delivered, strict=False)},
         "nats": delivered[-1],
     }
@@ -62,13 +71,12 @@ def base_image(use_docker: bool) -> str:
     return os.environ.get("BASE_IMAGE") or (_DOCKER_BASE if use_docker else base.ensure())
 
 
-def images(base_reference: str, research: bool) -> list[Image]:
-    """The images with the tags that their present content gives them."""
-    flags: dict[str, dict[str, str]] = {"operator": {}, "runtime": {"RESEARCH": "1"} if research else {}}
-    tag = {name: context.digest(base_reference, *more) for name, more in flags.items()}
+def images(base_reference: str) -> list[Image]:
+    """The images with the tag that their present content gives them."""
+    tag = context.digest(base_reference)
     return [
-        Image(name, f"smarttrade-{name}:{tag[name]}", {"BASE_IMAGE": base_reference, **more})
-        for name, more in flags.items()
+        Image(name, f"smarttrade-{name}:{tag}", {"BASE_IMAGE": base_reference}, stages)
+        for name, stages in _STAGES.items()
     ]
 
 
@@ -131,13 +139,15 @@ def _with_buildah(where: Target, wanted: list[Image]) -> list[str]:
 
 def _build_on_base(folder: Path, image: Image) -> None:
     """Build the dependencies as an image of their own first: buildah would read all of them every time."""
-    stage = f"{image.target}-base"
     files = [folder / "Dockerfile", *(folder / "requirements" / f"{name}.txt" for name in _LOCKS)]
-    reference = f"localhost/smarttrade-{stage}:{context.digest_of(files, *image.arguments.values())}"
-    if not buildah.has(reference):
-        buildah.build(folder, reference, stage, image.arguments)
-    on_base = {**image.arguments, stage.replace("-", "_").upper(): reference}
-    buildah.build(folder, image.full_reference, image.target, on_base)
+    tag = context.digest_of(files, *image.arguments.values())
+    arguments = dict(image.arguments)
+    for stage in image.stages:
+        reference = f"localhost/smarttrade-{stage}:{tag}"
+        if not buildah.has(reference):
+            buildah.build(folder, reference, stage, arguments)
+        arguments[stage.replace("-", "_").upper()] = reference
+    buildah.build(folder, image.full_reference, image.target, arguments)
 
 
 def _send(instance: Instance, reference: str) -> None:

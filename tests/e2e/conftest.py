@@ -69,8 +69,8 @@ def proxy(cluster: Kubectl) -> Iterator[Proxy]:
 
 @pytest.fixture(scope="session")
 def images(cluster: Kubectl) -> dict[str, str]:
-    """References of the platform's images (operator, runtime, nats), loaded into the cluster."""
-    return platform.bring(cluster.target)
+    """References of the platform's images (operator, runtime, research, nats), loaded into the cluster."""
+    return platform.bring(cluster.target, research=True)
 
 
 @pytest.fixture

@@ -34,44 +34,58 @@ USER = 10041
 _SETTINGS, _DATA, _RESULTS = "/etc/smarttrade/backtest", "/data", "/results"
 _MISTAKE = 2
 _ATTEMPTS = 3
+_KEPT_ROUND_S = 600  # pods of a round that others have followed; up to 125 rounds would otherwise pile up
 Part = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """One Backtest as its children are built from it; `account` is the specification that is tested."""
+    """One Backtest as its children are built from it. `account` is the specification that is tested, None
+    when it is frozen and gone; `source` is the ConfigMap with the strategy's own code, if it has any."""
 
     name: str
     namespace: str
     uid: str
     spec: BacktestSpec
-    account: TradingAccountSpec
-    account_name: str
+    account: TradingAccountSpec | None
+    source: str | None
     runtime: Runtime
     settings: Backtests
 
     @property
     def child_name(self) -> str:
-        """Of the object itself, not of its name: an earlier one's children may still be going."""
-        return f"{self.name}-{self.uid[:8]}"
+        return child_name({"metadata": {"name": self.name, "uid": self.uid}})
 
-    @property
-    def collector_name(self) -> str:
-        return f"{self.child_name}-collect"
+
+def child_name(backtest: Manifest) -> str:
+    """Of the object itself, not of its name: an earlier one's children may still be going."""
+    metadata = backtest["metadata"]
+    return f"{metadata['name']}-{metadata['uid'][:8]}"
+
+
+def shards_name(child: str, number: int) -> str:
+    """Of the job of one round; the first is 0."""
+    return f"{child}-r{number}" if number else child
+
+
+def collector_name(child: str) -> str:
+    return f"{child}-collect"
 
 
 def build_children(outline: Outline) -> list[Manifest]:
     """All but the jobs; the policy is there before the pods that it confines."""
-    quota = build_quota(outline)
-    return [build_config_map(outline), build_network_policy(outline), *([quota] if quota else [])]
+    children = [build_config_map(outline), build_network_policy(outline), build_quota(outline)]
+    return [child for child in children if child is not None]
 
 
-def build_config_map(outline: Outline) -> Manifest:
+def build_config_map(outline: Outline) -> Manifest | None:
     """The account's manifest and the object's specification, as they were at the start."""
+    if outline.account is None:
+        return None
     account = {
         "apiVersion": API_VERSION,
         "kind": ACCOUNT_KIND,
-        "metadata": {"name": outline.account_name, "namespace": outline.namespace},
+        "metadata": {"name": outline.spec.account, "namespace": outline.namespace},
         "spec": outline.account.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
     return _build_child(
@@ -121,34 +135,42 @@ def build_quota(outline: Outline) -> Manifest | None:
     )
 
 
-def build_shard_job(outline: Outline) -> Manifest:
-    """Indexed: each pod runs its part, and one that fails is repeated alone."""
+def build_shard_job(outline: Outline, number: int = 0, seconds_left: int | None = None) -> Manifest:
+    """One round. Indexed: each pod runs its part, and one that fails is repeated alone."""
     spec = outline.spec
+    followed = number + 1 < spec.rounds
     return _build_job(
         outline,
-        outline.child_name,
-        ["shard"],
+        shards_name(outline.child_name, number),
+        ["shard", str(number)],
+        seconds_left,
         completionMode="Indexed",
         completions=spec.shards,
         parallelism=min(spec.parallelism, spec.shards),
         backoffLimitPerIndex=_ATTEMPTS - 1,
         maxFailedIndexes=0,
+        **({"ttlSecondsAfterFinished": _KEPT_ROUND_S} if followed else {}),
     )
 
 
-def build_collect_job(outline: Outline) -> Manifest:
+def build_collect_job(outline: Outline, seconds_left: int | None = None) -> Manifest:
     """One pod that judges what the shards wrote."""
-    return _build_job(outline, outline.collector_name, ["collect", outline.name], backoffLimit=_ATTEMPTS - 1)
+    arguments = ["collect", outline.name]
+    name = collector_name(outline.child_name)
+    return _build_job(outline, name, arguments, seconds_left, backoffLimit=_ATTEMPTS - 1)
 
 
-def _build_job(outline: Outline, name: str, arguments: list[str], **more: Any) -> Manifest:
+def _build_job(
+    outline: Outline, name: str, arguments: list[str], seconds_left: int | None, **more: Any
+) -> Manifest:
+    limit = outline.spec.timeout_seconds
     return _build_child(
         outline,
         JOB,
         name,
         spec={
             **more,
-            "activeDeadlineSeconds": outline.spec.timeout_seconds,
+            "activeDeadlineSeconds": limit if seconds_left is None else max(1, min(limit, seconds_left)),
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": {"rules": _build_failure_rules()},
             "template": {
@@ -201,6 +223,7 @@ def _build_container(outline: Outline, arguments: list[str]) -> Part:
         "SMARTTRADE_BACKTEST_SETTINGS": _SETTINGS,
         "SMARTTRADE_BACKTEST_DATA": f"{_DATA}/{data}".rstrip("/"),
         "SMARTTRADE_BACKTEST_RESULTS": _RESULTS,
+        "SMARTTRADE_BACKTEST_RUN": outline.child_name,
         "SMARTTRADE_STRATEGY_SOURCE": STRATEGY_DIRECTORY,
     }
     return {
@@ -235,23 +258,29 @@ def _build_mounts(outline: Outline) -> list[Part]:
         results,
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own emptyDir
     ]
-    if outline.account.strategy.source is not None:
+    if outline.source is not None:
         mounts.append({"name": "strategy", "mountPath": STRATEGY_DIRECTORY, "readOnly": True})
     return mounts
 
 
 def _build_volumes(outline: Outline) -> list[Part]:
-    spec, source = outline.spec, outline.account.strategy.source
+    spec = outline.spec
     volumes: list[Part] = [
         {"name": "settings", "configMap": {"name": outline.child_name, "defaultMode": 0o444}},
         _build_data(spec),
         {"name": "results", "persistentVolumeClaim": {"claimName": spec.results.claim_name}},
         {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
     ]
-    if source is not None:
-        modules = {"name": source.config_map_ref.name, "defaultMode": 0o444}
+    if outline.source is not None:
+        modules = {"name": outline.source, "defaultMode": 0o444}
         volumes.append({"name": "strategy", "configMap": modules})
     return volumes
+
+
+def source_of(job: Manifest) -> str | None:
+    """The strategy's ConfigMap in a job that was built: what runs on is what began."""
+    volumes = job["spec"]["template"]["spec"]["volumes"]
+    return next((each["configMap"]["name"] for each in volumes if each["name"] == "strategy"), None)
 
 
 def _build_data(spec: BacktestSpec) -> Part:

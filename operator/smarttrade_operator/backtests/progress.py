@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from smarttrade.api.backtest import BacktestPhase, BacktestSpec, BacktestStatus
+from smarttrade_operator.diagnose import Problem
 from smarttrade_operator.kinds import Manifest
 
 Status = dict[str, Any]
@@ -23,16 +24,19 @@ LOST = "the verdict went with the pod that said it; the results' file has everyt
 
 def build_status(
     backtest: Manifest,
+    number: int,
     shards: Manifest | None,
     collector: Manifest | None,
     pods: Iterable[Manifest],
+    problem: Problem | None,
     now: datetime,
 ) -> Status:
-    """The whole status of an object whose children are there."""
+    """The whole status of an object whose children are there; `shards` is the job of round `number`."""
     spec = BacktestSpec.model_validate(backtest["spec"])
     status: Status = {
-        "progress": f"{_succeeded(shards)}/{spec.shards}",
-        "startTime": _value(shards, "status", "startTime") or _value(shards, "metadata", "creationTimestamp"),
+        "progress": f"{number * spec.shards + _succeeded(shards)}/{spec.rounds * spec.shards}",
+        "round": number + 1 if spec.trials else None,
+        "startTime": _value(backtest, "status", "startTime") or _begun(shards),
     }
     for job in (shards, collector):
         if has_condition(job, "Failed"):
@@ -42,10 +46,28 @@ def build_status(
     if has_condition(collector, "Complete"):
         assert collector is not None
         return _finished(backtest, status | _succeeded_with(collector, pods), now)
-    collecting = has_condition(shards, "Complete")
+    collecting = has_condition(shards, "Complete") and number + 1 == spec.rounds
     phase = BacktestPhase.COLLECTING if collecting else BacktestPhase.RUNNING
-    waiting = next(filter(None, (_stuck(pod) for pod in pods)), None)
-    return _with_conditions(backtest, status | {"phase": phase.value, "message": waiting}, now)
+    status["phase"] = phase.value
+    if problem is None:
+        return _with_conditions(backtest, status, now)
+    return _with_conditions(backtest, status | {"message": problem.message}, now, problem.reason)
+
+
+def seconds_left(backtest: Manifest, now: datetime) -> int | None:
+    """Of the time that all jobs have together; None before the first one."""
+    begun = _value(backtest, "status", "startTime")
+    if not begun:
+        return None
+    since = datetime.fromisoformat(begun.replace("Z", "+00:00"))
+    limit = BacktestSpec.model_validate(backtest["spec"]).timeout_seconds
+    return limit - int((now - since).total_seconds())
+
+
+def round_of(backtest: Manifest) -> int:
+    """The round that the status speaks of, from 0. A status that is lost begins anew, where all is there."""
+    number = int(_value(backtest, "status", "round") or 1) - 1
+    return min(number, BacktestSpec.model_validate(backtest["spec"]).rounds - 1)
 
 
 def build_pending(backtest: Manifest, message: str, now: datetime) -> Status:
@@ -75,6 +97,11 @@ def _value(manifest: Manifest | None, *path: str) -> Any:
     for name in path:
         found = (found or {}).get(name)
     return found
+
+
+def _begun(job: Manifest | None) -> str | None:
+    begun: str | None = _value(job, "status", "startTime") or _value(job, "metadata", "creationTimestamp")
+    return begun
 
 
 def _succeeded(job: Manifest | None) -> int:
@@ -129,19 +156,7 @@ def _terminated(pod: Manifest) -> dict[str, Any]:
     return state
 
 
-def _stuck(pod: Manifest) -> str | None:
-    """Why a pod does not begin: its volume, its image, or no room."""
-    for condition in _value(pod, "status", "conditions") or []:
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return f"{pod['metadata']['name']} waits: {condition.get('message', '')}"[:_MESSAGE]
-    for container in _value(pod, "status", "containerStatuses") or []:
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        if waiting.get("message"):
-            return f"{pod['metadata']['name']} waits: {waiting['message']}"[:_MESSAGE]
-    return None
-
-
-def _with_conditions(backtest: Manifest, status: Status, now: datetime) -> Status:
+def _with_conditions(backtest: Manifest, status: Status, now: datetime, reason: str = "") -> Status:
     generation = backtest["metadata"]["generation"]
     complete = {"Succeeded": "True", "Failed": "False"}.get(status["phase"], "Unknown")
     before = next(
@@ -156,7 +171,7 @@ def _with_conditions(backtest: Manifest, status: Status, now: datetime) -> Statu
     condition = {
         "type": "Complete",
         "status": complete,
-        "reason": status["phase"],
+        "reason": reason or status["phase"],
         "message": status.get("message") or "",
         "lastTransitionTime": before["lastTransitionTime"] if before and same else _text(now),
         "observedGeneration": generation,

@@ -1,4 +1,4 @@
-"""Brings one Backtest forward: children, then shards, then the collector, then the verdict.
+"""Brings one Backtest forward: children, then shards round by round, then the collector, then the verdict.
 
 Level-triggered, without memory but of the last status: everything is read anew, an object that exists is left
 as it is, and what somebody deleted while the run goes on is made again.
@@ -19,6 +19,10 @@ from smarttrade_operator.backtests.build import (
     build_children,
     build_collect_job,
     build_shard_job,
+    child_name,
+    collector_name,
+    shards_name,
+    source_of,
 )
 from smarttrade_operator.backtests.progress import (
     Status,
@@ -27,7 +31,10 @@ from smarttrade_operator.backtests.progress import (
     build_status,
     has_condition,
     is_over,
+    round_of,
+    seconds_left,
 )
+from smarttrade_operator.backtests.trouble import find_problem
 from smarttrade_operator.cache import INSTALLATION_LABEL
 from smarttrade_operator.kinds import (
     BACKTEST,
@@ -46,6 +53,21 @@ from smarttrade_operator.settings import Settings
 
 _RECHECK_S = 30.0
 _WAIT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Jobs:
+    """What there is: the shards of the round that is on, those of the one before if seen, the collector."""
+
+    number: int
+    before: Manifest | None
+    shards: Manifest | None
+    collector: Manifest | None
+
+
+def _source(account: TradingAccountSpec | None) -> str | None:
+    source = account.strategy.source if account else None
+    return source.config_map_ref.name if source else None
 
 
 def _now() -> datetime:
@@ -68,63 +90,84 @@ class BacktestReconciler:
             return None
         if is_over(backtest) or backtest["metadata"].get("deletionTimestamp") or not self._serves(backtest):
             return None
-        outline = await self._outline(backtest)
-        if isinstance(outline, str):
-            await self._publish(backtest, build_pending(backtest, outline, self.now()))
-            return _WAIT_S
         try:
-            return await self._advance(backtest, outline)
+            return await self._advance(backtest)
         except (Refused, NameTaken) as error:
             await self._publish(backtest, build_pending(backtest, str(error)[:1000], self.now()))
             raise
 
-    async def _advance(self, backtest: Manifest, outline: Outline) -> float | None:
-        shards = await self._find(outline, outline.child_name)
-        if not has_condition(shards, "Complete"):
+    async def _advance(self, backtest: Manifest) -> float | None:
+        found = await self._jobs(backtest)
+        outline = await self._outline(backtest, found)
+        if outline is None:
+            text = f"there is no TradingAccount {backtest['spec']['account']} in this namespace: create it"
+            await self._publish(backtest, build_pending(backtest, text, self.now()))
+            return _WAIT_S
+        left = seconds_left(backtest, self.now())
+        shards, collector = found.shards, found.collector
+        done = has_condition(shards, "Complete")
+        if collector is None and not done:
             for child in build_children(outline):
                 await self._create(child)
-        if shards is None:
-            shards = await self._create(build_shard_job(outline))
-        collector = await self._find(outline, outline.collector_name)
-        if collector is None and has_condition(shards, "Complete"):
-            collector = await self._create(build_collect_job(outline))
+            shards = shards or await self._create(build_shard_job(outline, found.number, left))
+        elif collector is None:
+            collector = await self._create(build_collect_job(outline, left))
         pods = await self.kube.list_objects(POD, outline.namespace, label_selector=f"{LABEL}={outline.name}")
-        status = build_status(backtest, shards, collector, pods, self.now())
+        problem = await find_problem(self.kube, collector or shards, pods, self.now())
+        status = build_status(backtest, found.number, shards, collector, pods, problem, self.now())
         try:
             await self._publish(backtest, status)
         except Refused as error:
             status = build_refused(backtest, str(error), self.now())
             await self._publish(backtest, status)
-        return None if is_over({"status": status}) else _RECHECK_S
+        starting = any((pod.get("status") or {}).get("phase") == "Pending" for pod in pods)
+        return None if is_over({"status": status}) else _WAIT_S if problem or starting else _RECHECK_S
+
+    async def _jobs(self, backtest: Manifest) -> _Jobs:
+        child, last = child_name(backtest), BacktestSpec.model_validate(backtest["spec"]).rounds - 1
+        number, before = round_of(backtest), None
+        shards = await self._find(backtest, shards_name(child, number))
+        while has_condition(shards, "Complete") and number < last:
+            number, before = number + 1, shards
+            shards = await self._find(backtest, shards_name(child, number))
+        return _Jobs(number, before, shards, await self._find(backtest, collector_name(child)))
 
     def _serves(self, backtest: Manifest) -> bool:
         named = (backtest["metadata"].get("labels") or {}).get(INSTALLATION_LABEL)
         return named is None or named == self.settings.installation
 
-    async def _outline(self, backtest: Manifest) -> Outline | str:
-        """What the children are built from, or why that cannot be said yet."""
+    async def _outline(self, backtest: Manifest, found: _Jobs) -> Outline | None:
+        """What the children are built from; None while there is nothing to begin with."""
         metadata, spec = backtest["metadata"], BacktestSpec.model_validate(backtest["spec"])
-        try:
-            account = await self.kube.get(TRADING_ACCOUNT, metadata["namespace"], spec.account)
-        except NotFound:
-            return f"there is no TradingAccount {spec.account} in this namespace: create it, or name another"
+        account = await self._account(metadata["namespace"], spec.account)
+        begun = found.shards or found.before or found.collector
+        if account is None and begun is None:
+            return None
         return Outline(
             name=metadata["name"],
             namespace=metadata["namespace"],
             uid=metadata["uid"],
             spec=spec,
-            account=TradingAccountSpec.model_validate(account["spec"]),
-            account_name=spec.account,
+            account=account,
+            source=source_of(begun) if begun else _source(account),
             runtime=self.settings.runtime,
             settings=self.settings.backtests,
         )
 
-    async def _find(self, outline: Outline, name: str) -> Manifest | None:
+    async def _account(self, namespace: str, name: str) -> TradingAccountSpec | None:
         try:
-            found = await self.kube.get(JOB, outline.namespace, name)
+            account = await self.kube.get(TRADING_ACCOUNT, namespace, name)
         except NotFound:
             return None
-        _refuse_stranger(found, JOB, outline.uid)
+        return TradingAccountSpec.model_validate(account["spec"])
+
+    async def _find(self, backtest: Manifest, name: str) -> Manifest | None:
+        metadata = backtest["metadata"]
+        try:
+            found = await self.kube.get(JOB, metadata["namespace"], name)
+        except NotFound:
+            return None
+        _refuse_stranger(found, JOB, metadata["uid"])
         return found
 
     async def _create(self, child: Manifest) -> Manifest | None:

@@ -21,6 +21,10 @@ from smarttrade.api.strategy import Timeframe
 KIND = "Backtest"
 PLURAL = "backtests"
 
+# Candidates that a search proposes before it looks at the scores of the ones before. Part of the result: with
+# another number the same seed finds other candidates.
+TRIALS_A_ROUND = 8
+
 ObjectName = Annotated[str, Text(OBJECT_NAME_PATTERN, 253, "write the name of an object of this namespace")]
 Folder = Annotated[
     str, Text(r"^([A-Za-z0-9_=-][A-Za-z0-9._=-]*/?)*$", 200, "write a path within the volume, without ..")
@@ -122,6 +126,8 @@ class BacktestSpec(Model):
     """What to try, such as fast=5:50:5. Empty: all that the strategy declares with a range."""
     steps: Annotated[int, Field(strict=True, ge=1, le=100)] = 5
     """Values that a range without a step is divided into."""
+    trials: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
+    """Candidates that Optuna searches, eight a round and a Job a round. Absent: every combination."""
     objective: Objective = Objective.SHARPE
     """What the best candidate has most of."""
     folds: Annotated[int, Field(strict=True, ge=1, le=50)] = 3
@@ -137,15 +143,20 @@ class BacktestSpec(Model):
     costs: Costs = Field(default_factory=Costs)
     """Fees, spread, slippage and latency."""
     seed: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] = 0
-    """Of the latency's variation."""
+    """Of the search and of the latency's variation."""
     shards: Annotated[int, Field(strict=True, ge=1, le=1000)] = 4
-    """Parts into which the runs are divided; one that fails is repeated alone."""
+    """Parts into which the runs (of a search each round) are divided; one that fails is repeated alone."""
     parallelism: Annotated[int, Field(strict=True, ge=1, le=1000)] = 4
     """Pods at a time."""
     resources: ContainerResources = Field(default_factory=_shard_resources)
     """Of one pod."""
     timeout_seconds: Annotated[int, Field(strict=True, ge=10, le=604_800)] = 3600
     """After this time the run has failed."""
+
+    @property
+    def rounds(self) -> int:
+        """How often the shards run, each time on what the rounds before have led to."""
+        return 1 if self.trials is None else -(-self.trials // TRIALS_A_ROUND)
 
 
 class BacktestPhase(StrEnum):
@@ -175,7 +186,9 @@ class BacktestStatus(Model):
     phase: BacktestPhase | None = None
     """The run in one word."""
     progress: str | None = None
-    """Shards that are done, of all."""
+    """Shards that are done, of all rounds."""
+    round: Annotated[int, Field(strict=True, ge=1)] | None = None
+    """The round of a search that runs, from 1."""
     message: Annotated[str, Field(max_length=4096)] | None = None
     """Why it waits or has failed, for people."""
     start_time: Timestamp | None = None

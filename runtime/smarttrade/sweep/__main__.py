@@ -1,4 +1,4 @@
-"""`python -m smarttrade.sweep shard|collect` in the pods of a Backtest; the operator says where all is.
+"""`python -m smarttrade.sweep shard ROUND|collect NAME` in a Backtest's pods; the operator says where all is.
 
 Exit codes: 0 done, 2 the object, its account or the data cannot be used (repeating does not help), 1 else.
 """
@@ -18,6 +18,7 @@ _FOLDERS = Folders(
     source=Path(os.environ.get("SMARTTRADE_STRATEGY_SOURCE", "/etc/smarttrade/strategy")),
     results=Path(os.environ.get("SMARTTRADE_BACKTEST_RESULTS", "/results")),
     message=Path(os.environ.get("SMARTTRADE_BACKTEST_MESSAGE", "/dev/termination-log")),
+    run=os.environ.get("SMARTTRADE_BACKTEST_RUN", ""),
 )
 
 
@@ -33,12 +34,12 @@ def main(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> None:
     match arguments:
-        case ["shard"]:
-            print(run_shard(_FOLDERS, int(os.environ["JOB_COMPLETION_INDEX"])).name)
+        case ["shard", number]:
+            print(run_shard(_FOLDERS, int(number), int(os.environ["JOB_COMPLETION_INDEX"])).name)
         case ["collect", name]:
             print(run_collector(_FOLDERS, name))
         case _:
-            raise ConfigurationError("say shard, or collect NAME")
+            raise ConfigurationError("say shard ROUND, or collect NAME")
 
 
 if __name__ == "__main__":

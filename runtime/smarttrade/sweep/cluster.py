@@ -1,46 +1,50 @@
-"""The same sweep, spread over the pods of a Job: `python -m smarttrade.sweep shard` and `... collect`.
+"""The same sweep, spread over the pods of Jobs: `python -m smarttrade.sweep shard ROUND` and `... collect`.
 
 Every shard plans the whole sweep, which is the same everywhere, and runs its part of it; the collector reads
 what they wrote, judges, and says the verdict in its termination message, which the operator puts into the
-object. So no pod needs a network, nor any credentials. Files are renamed into place: a shard is there or not.
+object. So no pod needs a network, nor any credentials. A search goes on in rounds: what is tried next follows
+from the seed and the results of the rounds before, so every shard finds it out by itself and nobody keeps a
+study. Files are renamed into place: a shard is there or not.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterable, Sequence
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from smarttrade.api.backtest import BacktestSpec
 from smarttrade.backtest import command as backtest
-from smarttrade.data.store import load_pyarrow
 from smarttrade.errors import ConfigurationError
 from smarttrade.sweep.command import Options, Plan, build_plan
-from smarttrade.sweep.judge import Verdict, judge
+from smarttrade.sweep.judge import Verdict, judge, mean, score
 from smarttrade.sweep.page import build_page
+from smarttrade.sweep.parquet import read_outcomes, require_libraries, write_outcomes
 from smarttrade.sweep.pool import Unit
-from smarttrade.sweep.results import build_fingerprint
-from smarttrade.sweep.search import GridSearch
+from smarttrade.sweep.ranges import Candidate
+from smarttrade.sweep.results import build_fingerprint, write_candidate
 from smarttrade.sweep.table import describe, written
 from smarttrade.sweep.unit import Outcome, run_unit
 
 MESSAGE_LIMIT = 4096
 _WARNINGS = 8
+_ABANDONED_S = 8 * 86_400  # above the longest timeoutSeconds
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """As the operator mounts them. `message` is the file of the termination message."""
+    """As the operator mounts them. `message` is the file of the termination message; `run` is the object's
+    name for its own parts, whatever else writes into the folder of results."""
 
     settings: Path
     data: Path
     source: Path
     results: Path
     message: Path
+    run: str = ""
 
 
 def read_options(folders: Folders) -> tuple[BacktestSpec, Options]:
@@ -67,6 +71,7 @@ def read_options(folders: Folders) -> tuple[BacktestSpec, Options]:
         backtest=single,
         parameters=spec.parameters,
         steps=spec.steps,
+        trials=spec.trials,
         objective=objective,
         folds=spec.folds,
         train=str(spec.train),
@@ -74,46 +79,97 @@ def read_options(folders: Folders) -> tuple[BacktestSpec, Options]:
     )
 
 
-def run_shard(folders: Folders, index: int) -> Path:
-    """Run one part; the file it wrote. A part that is there already is not run again."""
-    load_pyarrow()
-    spec, options = read_options(folders)
-    plan = build_plan(options)
-    path = _shard_file(folders, plan, index)
+def run_shard(folders: Folders, number: int, index: int) -> Path:
+    """Run one part of one round; the file it wrote. A part that is there already is not run again."""
+    run = _open(folders)
+    path = run.file(number, index)
     if not path.is_file():
-        outcomes = [run_unit(plan.work, *unit) for unit in units(plan)[index :: spec.shards]]
-        write_outcomes(path, outcomes)
+        part = _units_of_round(run, number)[index :: run.spec.shards]
+        write_outcomes(path, [run_unit(run.plan.work, *unit) for unit in part], run.plan.work.folds)
     return path
-
-
-def units(plan: Plan) -> list[Unit]:
-    """Every candidate on every fold, in one order everywhere."""
-    assert isinstance(plan.search, GridSearch)
-    (batch,) = plan.search.batches()
-    return [(candidate, fold) for candidate in batch for fold in range(len(plan.work.folds))]
 
 
 def run_collector(folders: Folders, name: str) -> dict[str, Any]:
     """Judge all shards; writes NAME.parquet and NAME.html, and the verdict as the termination message.
 
-    ConfigurationError names a shard that is missing: another run wrote into the same folder.
+    ConfigurationError names a shard that is missing: account or data have changed on the way.
     """
-    spec, options = read_options(folders)
-    plan = build_plan(options)
-    files = [_shard_file(folders, plan, index) for index in range(spec.shards)]
-    missing = [file.name for file in files if not file.is_file()]
-    if missing:
-        raise ConfigurationError(f"the results of {', '.join(missing[:5])} are not there: run it anew")
-    outcomes = [outcome for file in files for outcome in read_outcomes(file)]
-    verdict = judge(outcomes, options.objective, len(plan.work.folds), plan.axes)
-    write_outcomes(folders.results / f"{name}.parquet", outcomes)
-    page = build_page(verdict, plan.work, plan.axes, options.objective)
+    run = _open(folders)
+    work, objective = run.plan.work, run.options.objective
+    outcomes = [outcome for number in range(run.spec.rounds) for outcome in run.read(number)]
+    verdict = judge(outcomes, objective, len(work.folds), run.plan.axes)
+    write_outcomes(folders.results / f"{name}.parquet", outcomes, work.folds)
+    page = build_page(verdict, work, run.plan.axes, objective)
     backtest.write_text(folders.results / f"{name}.html", page)
     told = build_message(verdict, f"{name}.parquet")
     folders.message.write_text(json.dumps(told))
-    for file in files:
-        file.unlink()
+    _tidy(run)
     return told
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One object's sweep, and where its parts lie: named by all that their content follows from, so that
+    changed data or an object of another question is never mixed in."""
+
+    folders: Folders
+    spec: BacktestSpec
+    options: Options
+    plan: Plan
+    digest: str
+
+    def file(self, number: int, index: int) -> Path:
+        return self.folders.results / f".shard-{self.digest}-{number:03d}-{index:04d}.parquet"
+
+    def read(self, number: int) -> list[Outcome]:
+        """All parts of a round, in the order of the parts."""
+        files = [self.file(number, index) for index in range(self.spec.shards)]
+        missing = [file.name for file in files if not file.is_file()]
+        if missing:
+            raise ConfigurationError(f"the results of {', '.join(missing[:5])} are not there: run it anew")
+        return [outcome for file in files for outcome in read_outcomes(file)]
+
+
+def _open(folders: Folders) -> _Run:
+    require_libraries()
+    spec, options = read_options(folders)
+    plan = build_plan(options)
+    asked = spec.model_dump_json(exclude={"results", "parallelism", "resources", "timeout_seconds"})
+    swept = [axis.name for axis in plan.axes]
+    text = f"{folders.run} {build_fingerprint(plan.work, swept)} {asked}"
+    return _Run(folders, spec, options, plan, hashlib.sha256(text.encode()).hexdigest()[:20])
+
+
+def _units_of_round(run: _Run, number: int) -> list[Unit]:
+    """What the round runs, in one order everywhere: every candidate on every fold but those known already."""
+    folds = range(len(run.plan.work.folds))
+    known: dict[tuple[str, int], Outcome] = {}
+    for turn, batch in enumerate(run.plan.search.batches()):
+        wanted = {
+            (write_candidate(candidate), fold): (candidate, fold) for candidate in batch for fold in folds
+        }
+        if turn == number:
+            return [unit for key, unit in wanted.items() if key not in known]
+        known |= {(write_candidate(each.candidate), each.fold): each for each in run.read(turn)}
+        run.plan.search.tell([_score(run, known, candidate) for candidate in batch])
+    return []
+
+
+def _score(run: _Run, known: dict[tuple[str, int], Outcome], candidate: Candidate) -> float | None:
+    key = write_candidate(candidate)
+    found = [known[key, fold].in_sample for fold in range(len(run.plan.work.folds))]
+    return mean(score(metrics, run.options.objective) for metrics in found)
+
+
+def _tidy(run: _Run) -> None:
+    """Remove the parts, and those that a run which never ended has left longer ago than any may last."""
+    for number in range(run.spec.rounds):
+        for index in range(run.spec.shards):
+            run.file(number, index).unlink(missing_ok=True)
+    for pattern in (".shard-*", "..shard-*.tmp"):
+        for file in run.folders.results.glob(pattern):
+            if time.time() - file.stat().st_mtime > _ABANDONED_S:
+                file.unlink(missing_ok=True)
 
 
 def build_message(verdict: Verdict, results: str) -> dict[str, Any]:
@@ -128,67 +184,10 @@ def build_message(verdict: Verdict, results: str) -> dict[str, Any]:
         scores = {"inSample": best.in_sample, "outOfSample": best.out_of_sample}
         told["best"] = {
             "parameters": describe(best.candidate)[:1024],
-            **{key: written(score) for key, score in scores.items() if score is not None},
+            **{key: written(value) for key, value in scores.items() if value is not None},
         }
     if verdict.kept is not None:
         told["kept"] = written(verdict.kept, ".0%")
     while len(json.dumps(told).encode()) > MESSAGE_LIMIT and told["warnings"]:
         told["warnings"].pop()
     return told
-
-
-def _shard_file(folders: Folders, plan: Plan, index: int) -> Path:
-    """Named by all that its content follows from, so that a changed account or data is not mixed in."""
-    fingerprint = build_fingerprint(plan.work, [axis.name for axis in plan.axes])
-    digest = hashlib.sha256(f"{fingerprint} {plan.axes}".encode()).hexdigest()
-    return folders.results / f".shard-{digest[:20]}-{index:04d}.parquet"
-
-
-def write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """One row a candidate and fold: parameters as JSON, the figures of both samples as columns."""
-    pyarrow = load_pyarrow()
-    import pyarrow.parquet as parquet
-
-    table = pyarrow.Table.from_pylist([_row(outcome) for outcome in outcomes], schema=_schema(pyarrow))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    parquet.write_table(table, temporary, compression="zstd")
-    temporary.replace(path)
-
-
-def read_outcomes(path: Path) -> Iterable[Outcome]:
-    load_pyarrow()
-    import pyarrow.parquet as parquet
-
-    for row in parquet.ParquetFile(path).read().to_pylist():
-        yield Outcome(
-            json.loads(row["parameters"]),
-            row["fold"],
-            json.loads(row["in_sample"]),
-            json.loads(row["out_of_sample"]),
-        )
-
-
-_SHOWN = ("sharpe", "return", "max_drawdown", "trades")
-
-
-def _row(outcome: Outcome) -> dict[str, Any]:
-    samples = {"in": outcome.in_sample, "out": outcome.out_of_sample}
-    shown = {f"{name}_{side}": metrics[name] for side, metrics in samples.items() for name in _SHOWN}
-    return {
-        "parameters": json.dumps(outcome.candidate),
-        "fold": outcome.fold,
-        **shown,
-        "in_sample": json.dumps(outcome.in_sample),
-        "out_of_sample": json.dumps(outcome.out_of_sample),
-    }
-
-
-def _schema(pyarrow: Any) -> Any:
-    shown = [
-        (f"{name}_{side}", pyarrow.int64() if name == "trades" else pyarrow.float64())
-        for side in ("in", "out")
-        for name in _SHOWN
-    ]
-    texts = [(name, pyarrow.string()) for name in ("in_sample", "out_of_sample")]
-    return pyarrow.schema([("parameters", pyarrow.string()), ("fold", pyarrow.int32()), *shown, *texts])

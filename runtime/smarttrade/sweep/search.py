@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
+from smarttrade.api.backtest import TRIALS_A_ROUND
 from smarttrade.errors import ConfigurationError
 from smarttrade.sweep.ranges import Axis, Candidate
 
-BATCH = 8
 _WORST = -1e9
 
 
@@ -56,7 +56,7 @@ class OptunaSearch:
     def batches(self) -> Iterator[list[Candidate]]:
         left = self.total
         while left > 0:
-            trials = [self._study.ask(self._distributions) for _ in range(min(BATCH, left))]
+            trials = [self._study.ask(self._distributions) for _ in range(min(TRIALS_A_ROUND, left))]
             left -= len(trials)
             candidates = [self._candidate(trial) for trial in trials]
             possible = [self._is_possible(candidate) for candidate in candidates]
@@ -92,7 +92,7 @@ def _load_optuna() -> Any:
         import optuna
     except ImportError as error:
         raise ConfigurationError(
-            "--trials needs Optuna; install the extra `research`: pip install 'smarttrade[research]'"
+            "a search (trials) needs Optuna; install the extra `research`: pip install 'smarttrade[research]'"
         ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna

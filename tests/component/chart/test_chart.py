@@ -255,7 +255,9 @@ def test_backtests_rank_below_everything_and_a_quota_is_bound_to_their_class() -
 def test_backtests_may_have_an_image_of_their_own() -> None:
     image = {"backtests": {"image": {"repository": "registry/research", "tag": "7"}}}
     assert _operator_settings(image).backtests.image == "registry/research:7"
-    assert _operator_settings({}).backtests.image == ""
+    assert _operator_settings({}).backtests.image.startswith("smarttrade-research:")
+    plain = {"backtests": {"image": {"repository": ""}}}
+    assert _operator_settings(plain).backtests.image == ""
 
 
 def _undescribed(path: str, schema: dict[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ import pytest
 from smarttrade.api.backtest import BacktestStatus
 from smarttrade.api.crds.backtest import NAME, build_crd
 from smarttrade.bus.server import LocalServer
-from smarttrade.sweep.cluster import read_outcomes
+from smarttrade.sweep.parquet import read_outcomes
 from tests.component.api.client import Client
 from tests.component.operator.harness import (
     Manifest,
@@ -201,6 +201,8 @@ def test_a_backtest_runs_through_its_shards_to_a_verdict(
     namespace.delete("NetworkPolicy", child)
     namespace.client.merge(path, {"metadata": {"annotations": {"look": "again"}}})
     eventually(lambda: namespace.find("NetworkPolicy", child), what="the policy is put back")
+    namespace.delete("TradingAccount", "alice")
+    eventually(lambda: namespace.find("TradingAccount", "alice") is None, 40, "the account is gone")
     node.run_pods()
 
     def verdict() -> Manifest | None:
@@ -261,6 +263,23 @@ def test_a_mistake_fails_at_once_in_the_words_of_the_program(
     status = eventually(failed, 60, "the failure")
     assert "the strategy has no parameter 'fats'" in status["message"]
     assert len(node.ran) == 1
+
+
+def test_a_job_that_may_not_make_pods_says_why(namespace: Namespace, operator: OperatorProcess) -> None:
+    quotas = f"/api/v1/namespaces/{namespace.name}/resourcequotas"
+    full = {"metadata": {"name": "full"}, "spec": {"hard": {"pods": "0"}}}
+    assert namespace.client.call("POST", quotas, full).status == 201
+    eventually(lambda: namespace.client.call("GET", f"{quotas}/full").body["status"].get("hard"), 20)
+    namespace.create("TradingAccount", build_account("alice", state="Paused"))
+    path = create(namespace, build(namespace))
+
+    def refused() -> str:
+        status = status_of(namespace, path)
+        return str(status.get("message") or "") if status.get("phase") == "Running" else ""
+
+    message = eventually(refused, 40, "why no pod is made")
+    assert "exceeded quota: full, requested: pods=1, used: pods=0, limited: pods=0" in message
+    assert status_of(namespace, path)["conditions"][0]["reason"] == "FailedCreate"
 
 
 def test_what_is_asked_cannot_be_changed_and_nonsense_is_refused(namespace: Namespace, served: None) -> None:

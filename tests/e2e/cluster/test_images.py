@@ -6,7 +6,7 @@ import pytest
 
 from cluster.kubectl import Kubectl, build_pod
 
-LIMIT_MIB = {"operator": 200, "runtime": 260}
+LIMIT_MIB = {"operator": 200, "runtime": 260, "research": 520}
 
 
 @pytest.mark.parametrize("image", LIMIT_MIB)

@@ -46,7 +46,7 @@ def test_bandwidth_is_added_to_a_chain_once() -> None:
 
 def test_docker_builds_one_target_with_the_arguments() -> None:
     words = docker.build_words(
-        Path("/context"), "name:tag", "runtime", {"BASE_IMAGE": "base:1", "RESEARCH": "1"}
+        Path("/context"), "name:tag", "runtime", {"BASE_IMAGE": "base:1", "RUNTIME_BASE": "runtime:1"}
     )
     assert words == [
         "docker",
@@ -54,7 +54,7 @@ def test_docker_builds_one_target_with_the_arguments() -> None:
         "--network=host",
         "--target=runtime",
         "--build-arg=BASE_IMAGE=base:1",
-        "--build-arg=RESEARCH=1",
+        "--build-arg=RUNTIME_BASE=runtime:1",
         "--tag=name:tag",
         "/context",
     ]

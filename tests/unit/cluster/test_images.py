@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster.images import archive, context, layers, platform
+from cluster.paths import REPOSITORY
 
 
 @pytest.fixture
@@ -51,10 +52,15 @@ def test_tag_follows_content_and_arguments(repository: Path) -> None:
     assert context.digest("base", repository=repository) != before
 
 
-def test_research_changes_the_runtime_image_alone() -> None:
-    plain, research = (platform.images("base:1", research=choice) for choice in (False, True))
-    assert plain[0] == research[0]
-    assert plain[1].reference != research[1].reference
+def test_the_research_image_is_built_above_the_runtime_and_does_not_change_it() -> None:
+    images = {image.target: image for image in platform.images("base:1")}
+    assert images["research"].stages[:-1] == images["runtime"].stages
+    assert images["research"].reference != images["runtime"].reference
+    dockerfile = (REPOSITORY / "Dockerfile").read_text()
+    assert "FROM ${RUNTIME_BASE} AS research-base" in dockerfile
+    for image in images.values():
+        for stage in image.stages:
+            assert f"ARG {stage.replace('-', '_').upper()}={stage}\n" in dockerfile
 
 
 def test_pip_settings_of_the_environment_win_over_files() -> None:

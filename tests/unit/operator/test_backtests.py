@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,9 +22,18 @@ from smarttrade_operator.backtests.build import (
     build_network_policy,
     build_quota,
     build_shard_job,
+    source_of,
 )
-from smarttrade_operator.backtests.progress import LOST, build_pending, build_status, is_over
+from smarttrade_operator.backtests.progress import (
+    LOST,
+    build_pending,
+    build_status,
+    is_over,
+    round_of,
+    seconds_left,
+)
 from smarttrade_operator.backtests.watching import key_of
+from smarttrade_operator.diagnose import Problem
 from smarttrade_operator.kinds import BACKTEST, JOB
 from smarttrade_operator.names import Key
 from smarttrade_operator.settings import Backtests
@@ -40,13 +51,14 @@ SPEC: dict[str, Any] = {
 
 
 def outline(account: dict[str, Any] | None = None, **spec: Any) -> Outline:
+    tested = TradingAccountSpec.model_validate(build_manifest(**(account or {}))["spec"])
     return Outline(
         name="sweep",
         namespace="alice",
         uid="0123456789abcdef",
         spec=BacktestSpec.model_validate({**SPEC, **spec}),
-        account=TradingAccountSpec.model_validate(build_manifest(**(account or {}))["spec"]),
-        account_name="alice",
+        account=tested,
+        source=tested.strategy.source.config_map_ref.name if tested.strategy.source else None,
         runtime=RUNTIME,
         settings=Backtests(priority_class="low", quota_pods=5, quota_cpu="2", quota_memory="4Gi"),
     )
@@ -58,7 +70,9 @@ def pod_of(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_account_is_frozen_with_the_question() -> None:
-    data = build_config_map(outline())["data"]
+    made = build_config_map(outline())
+    assert made is not None
+    data = made["data"]
     account = load_account(yaml.safe_dump(yaml.safe_load(data["account.yaml"])))
     assert account.spec == outline().account
     assert BacktestSpec.model_validate_json(data["backtest.json"]) == outline().spec
@@ -127,6 +141,18 @@ def backtest(**status: Any) -> dict[str, Any]:
     return {"metadata": metadata, "spec": SPEC, "status": status}
 
 
+def status_of(
+    shards: dict[str, Any] | None,
+    collector: dict[str, Any] | None = None,
+    pods: Sequence[dict[str, Any]] = (),
+    *,
+    of: dict[str, Any] | None = None,
+    number: int = 0,
+    problem: Problem | None = None,
+) -> dict[str, Any]:
+    return build_status(of or backtest(), number, shards, collector, pods, problem, NOW)
+
+
 def job(name: str, condition: str = "", succeeded: int = 0, message: str = "") -> dict[str, Any]:
     conditions = [{"type": condition, "status": "True", "reason": "BackoffLimitExceeded", "message": message}]
     status: dict[str, Any] = {"succeeded": succeeded, "startTime": "2026-01-02T03:00:00Z"}
@@ -150,7 +176,7 @@ VERDICT = {
 
 
 def test_progress_counts_shards() -> None:
-    status = build_status(backtest(), job("s", succeeded=3), None, [], NOW)
+    status = status_of(job("s", succeeded=3))
     assert (status["phase"], status["progress"]) == ("Running", "3/8")
     assert status["startTime"] == "2026-01-02T03:00:00Z"
     assert "completionTime" not in status
@@ -158,8 +184,8 @@ def test_progress_counts_shards() -> None:
 
 def test_all_shards_done_is_collecting_and_the_verdict_is_success() -> None:
     shards = job("s", "Complete", 8)
-    assert build_status(backtest(), shards, None, [], NOW)["phase"] == "Collecting"
-    done = build_status(backtest(), shards, job("c", "Complete"), [pod("c", json.dumps(VERDICT))], NOW)
+    assert status_of(shards)["phase"] == "Collecting"
+    done = status_of(shards, job("c", "Complete"), [pod("c", json.dumps(VERDICT))])
     assert VERDICT.items() <= done.items()
     assert (done["phase"], done["completionTime"]) == ("Succeeded", "2026-01-02T03:04:05Z")
     assert done["conditions"][0]["status"] == "True"
@@ -180,45 +206,86 @@ def test_all_shards_done_is_collecting_and_the_verdict_is_success() -> None:
     ],
 )
 def test_a_verdict_that_is_none_fails(message: str) -> None:
-    status = build_status(backtest(), job("s", "Complete", 8), job("c", "Complete"), [pod("c", message)], NOW)
+    status = status_of(job("s", "Complete", 8), job("c", "Complete"), [pod("c", message)])
     assert (status["phase"], "malformed" in status["message"]) == ("Failed", True)
 
 
 def test_a_pod_cannot_say_anything_else_of_the_object() -> None:
     told = {**VERDICT, "phase": "Failed", "observedGeneration": 99, "conditions": []}
     pods = [pod("c", json.dumps(told))]
-    status = build_status(backtest(), job("s", "Complete", 8), job("c", "Complete"), pods, NOW)
+    status = status_of(job("s", "Complete", 8), job("c", "Complete"), pods)
     assert (status["phase"], status["observedGeneration"]) == ("Succeeded", 1)
     assert len(status["conditions"]) == 1
 
 
 def test_a_verdict_that_went_with_its_pod_is_said_to_be_lost() -> None:
-    status = build_status(backtest(), job("s", "Complete", 8), job("c", "Complete"), [], NOW)
+    status = status_of(job("s", "Complete", 8), job("c", "Complete"))
     assert (status["phase"], status["message"]) == ("Succeeded", LOST)
 
 
 def test_a_failure_is_told_in_the_pods_own_words() -> None:
     pods = [pod("s", "the strategy has no parameter 'fats'", phase="Failed"), pod("other", "no", "Failed")]
-    status = build_status(backtest(), job("s", "Failed", message="x"), None, pods, NOW)
+    status = status_of(job("s", "Failed", message="x"), None, pods)
     assert (status["phase"], status["message"]) == ("Failed", "the strategy has no parameter 'fats'")
     assert status["conditions"][0]["reason"] == "Failed"
-    silent = build_status(backtest(), job("s", "Failed", message="too late"), None, [], NOW)
+    silent = status_of(job("s", "Failed", message="too late"))
     assert silent["message"] == "BackoffLimitExceeded: too late"
 
 
 def test_a_pod_that_cannot_begin_says_why() -> None:
-    waiting = pod("s", None, "Pending")
-    waiting["status"]["conditions"] = [
-        {"type": "PodScheduled", "status": "False", "message": 'persistentvolumeclaim "results" not found'}
-    ]
-    status = build_status(backtest(), job("s"), None, [waiting], NOW)
-    assert status["message"] == 'p waits: persistentvolumeclaim "results" not found'
+    problem = Problem("ImagePullBackOff", "pod p, container backtest: there is no such image")
+    status = status_of(job("s"), problem=problem)
+    assert status["message"] == problem.message
+    assert (
+        status["conditions"][0] | {"status": "Unknown", "reason": "ImagePullBackOff"}
+        == status["conditions"][0]
+    )
 
 
 def test_a_condition_keeps_its_time_while_it_stays() -> None:
     before = build_pending(backtest(), "waits", datetime(2026, 1, 1, tzinfo=UTC))
-    after = build_status(backtest(**before), job("s"), None, [], NOW)
+    after = status_of(job("s"), of=backtest(**before))
     assert after["conditions"][0]["lastTransitionTime"] == "2026-01-01T00:00:00Z"
+
+
+def test_a_search_is_a_job_a_round_whose_pods_go_once_another_has_followed() -> None:
+    made = outline(trials=20)
+    jobs = [build_shard_job(made, number) for number in range(3)]
+    assert [each["metadata"]["name"] for each in jobs] == [
+        "sweep-01234567",
+        "sweep-01234567-r1",
+        "sweep-01234567-r2",
+    ]
+    assert [pod_of(each)["containers"][0]["command"][-1] for each in jobs] == ["0", "1", "2"]
+    assert ["ttlSecondsAfterFinished" in each["spec"] for each in jobs] == [True, True, False]
+
+
+def test_progress_is_over_all_rounds_and_the_last_one_is_followed_by_collecting() -> None:
+    of = {**backtest(round=2), "spec": {**SPEC, "trials": 20}}
+    assert round_of(of) == 1
+    status = status_of(job("s", succeeded=3), of=of, number=1)
+    assert (status["progress"], status["round"], status["phase"]) == ("11/24", 2, "Running")
+    assert status_of(job("s", "Complete", 8), of=of, number=1)["phase"] == "Running"
+    assert status_of(job("s", "Complete", 8), of=of, number=2)["phase"] == "Collecting"
+    assert round_of({**of, "status": {"round": 99}}) == 2
+    assert round_of(backtest()) == 0
+
+
+def test_all_jobs_share_the_time_that_the_object_has() -> None:
+    assert seconds_left(backtest(), NOW) is None
+    left = seconds_left(backtest(startTime="2026-01-02T03:00:00Z"), NOW)
+    assert left == 3600 - 245
+    assert build_shard_job(outline(), 0, left)["spec"]["activeDeadlineSeconds"] == left
+    assert build_collect_job(outline(), -5)["spec"]["activeDeadlineSeconds"] == 1
+
+
+def test_what_began_goes_on_without_its_account() -> None:
+    source = {"configMapRef": {"name": "mine"}, "class": "mine.Mine"}
+    begun = build_shard_job(outline({"strategy": {"source": source}}))
+    assert (source_of(begun), source_of(build_shard_job(outline()))) == ("mine", None)
+    orphan = replace(outline(), account=None, source=source_of(begun))
+    assert [child["kind"] for child in build_children(orphan)] == ["NetworkPolicy", "ResourceQuota"]
+    assert pod_of(build_collect_job(orphan))["volumes"] == pod_of(begun)["volumes"]
 
 
 def test_events_lead_to_the_object() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as parquet
 import pytest
 import yaml
+from rich.console import Console
 
 from smarttrade.api.backtest import BacktestSpec
 from smarttrade.errors import ConfigurationError
@@ -17,11 +20,13 @@ from smarttrade.sweep.cluster import (
     Folders,
     build_message,
     read_options,
-    read_outcomes,
     run_collector,
     run_shard,
 )
+from smarttrade.sweep.command import build_plan, run_sweep
 from smarttrade.sweep.judge import Row, Verdict
+from smarttrade.sweep.parquet import read_outcomes
+from smarttrade.sweep.results import Results, build_fingerprint
 from tests.unit.backtest.recordings import account, random_walk
 
 SPEC: dict[str, Any] = {
@@ -64,7 +69,7 @@ def test_the_object_says_what_the_options_of_the_command_say(folders: Folders) -
 
 
 def test_shards_together_are_the_sweep_and_the_collector_leaves_one_file(folders: Folders) -> None:
-    made = {run_shard(folders, index) for index in range(3)}
+    made = {run_shard(folders, 0, index) for index in range(3)}
     assert len(made) == 3
     told = run_collector(folders, "sweep")
     assert json.loads(folders.message.read_text()) == told
@@ -75,16 +80,71 @@ def test_shards_together_are_the_sweep_and_the_collector_leaves_one_file(folders
 
 
 def test_a_shard_that_is_there_is_not_run_again_and_one_of_another_question_is(folders: Folders) -> None:
-    path = run_shard(folders, 0)
+    path = run_shard(folders, 0, 0)
     written = path.stat().st_mtime_ns
-    assert run_shard(folders, 0) == path
+    assert run_shard(folders, 0, 0) == path
     assert path.stat().st_mtime_ns == written
-    write(folders, costs={"takerFee": "0.01"})
-    assert run_shard(folders, 0) != path
+    for change in ({"costs": {"takerFee": "0.01"}}, {"shards": 4}, {"steps": 3}):
+        write(folders, **change)
+        assert run_shard(folders, 0, 0) != path
+    write(folders)
+    assert run_shard(replace(folders, run="another"), 0, 0) != path
+
+
+def test_a_search_in_rounds_of_shards_is_the_search_of_one_process(folders: Folders, tmp_path: Path) -> None:
+    write(folders, parameters=["fast=2:6", "slow=8:20"], trials=18, seed=4, folds=2, objective="Return")
+    for number in range(3):
+        for index in reversed(range(3)):
+            run_shard(folders, number, index)
+    told = run_collector(folders, "sweep")
+    _, options = read_options(folders)
+    alone = replace(options, workers=1, out=tmp_path / "alone.sqlite")
+    verdict = run_sweep(alone, Console(quiet=True))
+    plan = build_plan(alone)
+    fingerprint = build_fingerprint(plan.work, [axis.name for axis in plan.axes])
+    with Results.open(alone.out, fingerprint) as results:
+        expected = list(results.all())
+    found = list(read_outcomes(folders.results / "sweep.parquet"))
+    assert sorted(found, key=repr) == sorted(expected, key=repr)
+    assert 18 >= told["candidates"] == len(verdict.rows) > 8
+    assert told == build_message(verdict, "sweep.parquet")
+
+
+def test_a_round_that_lacks_the_one_before_says_so(folders: Folders) -> None:
+    write(folders, parameters=["fast=2:6", "slow=8:20"], trials=9)
+    run_shard(folders, 0, 1)
+    with pytest.raises(ConfigurationError, match=r"000-0000.parquet, .*000-0002.parquet are not there"):
+        run_shard(folders, 1, 0)
+
+
+def test_parts_that_were_abandoned_long_ago_go_and_what_is_the_users_stays(folders: Folders) -> None:
+    old, mine = folders.results / ".shard-0-0-0.parquet", folders.results / "shard-notes.txt"
+    for index in range(3):
+        run_shard(folders, 0, index)
+    for path in (old, mine):
+        path.touch()
+        os.utime(path, (0, 0))
+    run_collector(folders, "sweep")
+    assert not old.exists()
+    assert mine.exists()
+
+
+def test_every_run_tells_its_fold_and_both_samples(folders: Folders) -> None:
+    write(folders, folds=2)
+    for index in range(3):
+        run_shard(folders, 0, index)
+    run_collector(folders, "sweep")
+    rows = parquet.read_table(folders.results / "sweep.parquet").to_pylist()
+    assert [row["fold"] for row in rows] == [0, 1, 1, 0]
+    assert all(row["from"] < row["split"] < row["to"] for row in rows)
+    assert {row["split"] for row in rows if row["fold"] == 1} == {
+        row["to"] for row in rows if row["fold"] == 0
+    }
+    assert {"sharpe_in", "sharpe_out", "return_in", "return_out", "trades_in", "trades_out"} <= set(rows[0])
 
 
 def test_a_missing_shard_is_named(folders: Folders) -> None:
-    run_shard(folders, 1)
+    run_shard(folders, 0, 1)
     with pytest.raises(ConfigurationError, match=r"0000.parquet, .*0002.parquet are not there"):
         run_collector(folders, "sweep")
 
