@@ -113,7 +113,8 @@ class Order(Resting):
     """A user's order. `open + hidden` rests in the book; `remaining` is what is left of the order.
 
     `prevented` is what self-trade prevention took from it, `prevented_id` the last match that it kept from
-    happening, `cancel_id` the client's own id of the cancel that ended it.
+    happening, `cancel_id` the client's own id of the cancel that ended it, `former_id` its client order
+    id before it was amended.
     """
 
     account: "Account"
@@ -124,6 +125,7 @@ class Order(Resting):
         "created_ms",
         "fee_locked",
         "filled",
+        "former_id",
         "list_id",
         "locked",
         "market",
@@ -169,6 +171,7 @@ class Order(Resting):
         self.time_in_force = time_in_force
         self.client_order_id = client_order_id
         self.cancel_id = ""
+        self.former_id = ""
         self.status = Status.NEW
         self.self_trade_prevention = SelfTradePrevention.NONE
         self.locked = 0

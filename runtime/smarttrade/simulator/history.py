@@ -69,6 +69,20 @@ class History:
         self.hidden_until_ms.pop(order_id, None)
         self.amendments.pop(order_id, None)
 
+    def rename(self, order: Order, client_order_id: str) -> None:
+        """Give an open order another client id; the former one names it no longer."""
+        account, symbol = order.account, order.market.symbol
+        former = order.client_order_id
+        account.open_client_ids.pop((symbol, former), None)
+        if self._newest.get((account.name, symbol, former)) is order:
+            del self._newest[account.name, symbol, former]
+        order.former_id, order.client_order_id = former, client_order_id
+        account.open_client_ids[symbol, client_order_id] = order
+        self._newest[account.name, symbol, client_order_id] = order
+
+    def amend(self, row: Amendment) -> None:
+        self.amendments.setdefault(row.order_id, []).append(row)
+
     def hide(self, order: Order, delay_ms: int) -> None:
         """Keep an order from queries for `delay_ms`."""
         self.hidden_until_ms[order.id] = self._now_ms() + delay_ms

@@ -106,17 +106,20 @@ def amend(call: Call) -> Any:
     quantity = call.parameters.decimal("newQty")
     if quantity is None:
         raise missing("newQty")
+    client_id = call.parameters.client_id("newClientOrderId") or new_client_id()
     call.check_deadline()
     if order is None or not order.is_open:
         raise ApiError(NO_SUCH_ORDER, NO_ORDER)
     try:
-        amendment = call.venue.reduce(order, quantity)
+        amendment = call.venue.reduce(order, quantity, client_id)
     except OrderRejected as error:
         raise from_rejection(error) from error
+    order_list = call.venue.engine.order_lists.get(order.list_id)
     return {
         "transactTime": order.updated_ms,
         "executionId": amendment.execution_id,
-        "amendedOrder": render_trading.build_amended(order),
+        "amendedOrder": render_trading.build_amended(order, amendment),
+        **({"listStatus": render_lists.build_list_status(order_list)} if order_list else {}),
     }
 
 

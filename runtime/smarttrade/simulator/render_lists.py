@@ -25,6 +25,12 @@ def build_order_list(order_list: OrderList, *, is_open: bool | None = None) -> J
     }
 
 
+def build_list_status(order_list: OrderList) -> Json:
+    """The list in the answer to an amendment of one of its orders."""
+    left_out = ("listStatusType", "transactionTime")
+    return {name: value for name, value in build_order_list(order_list).items() if name not in left_out}
+
+
 def build_placed_list(order_list: OrderList, response: str) -> Json:
     """The answer to a new list."""
     shown = build_order_list(order_list)

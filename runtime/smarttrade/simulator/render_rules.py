@@ -4,6 +4,7 @@ from typing import Any
 
 from smarttrade.matching import Market
 from smarttrade.matching.orders import OrderType, SelfTradePrevention
+from smarttrade.simulator.amendment import AMENDMENTS_KEPT
 
 Json = dict[str, Any]
 
@@ -79,4 +80,5 @@ def build_filters(market: Market) -> list[Json]:
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": market.max_open_orders},
         {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": market.max_stop_orders},
         {"filterType": "MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders": market.max_iceberg_orders},
+        {"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": AMENDMENTS_KEPT},
     ]

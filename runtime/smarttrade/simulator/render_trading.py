@@ -105,14 +105,14 @@ def build_canceled(order: Order) -> Json:
     }
 
 
-def build_amended(order: Order) -> Json:
+def build_amended(order: Order, row: Amendment) -> Json:
     """The order in the answer to an amendment, whose fields have names of their own."""
     return {
         "symbol": order.market.id,
         "orderId": order.id,
         "orderListId": order.list_id,
-        "origClientOrderId": order.client_order_id,
-        "clientOrderId": order.client_order_id,
+        "origClientOrderId": row.old_client_id,
+        "clientOrderId": row.new_client_id,
         "price": to_text(order.price),
         "qty": to_text(order.quantity),
         "executedQty": to_text(order.filled),
@@ -133,8 +133,8 @@ def build_amendment(order: Order, row: Amendment) -> Json:
         "symbol": order.market.id,
         "orderId": order.id,
         "executionId": row.execution_id,
-        "origClientOrderId": order.client_order_id,
-        "newClientOrderId": order.client_order_id,
+        "origClientOrderId": row.old_client_id,
+        "newClientOrderId": row.new_client_id,
         "origQty": to_text(row.before),
         "newQty": to_text(row.after),
         "time": row.time_ms,

@@ -19,9 +19,10 @@ def execution_type(execution: Execution) -> str:
 
 
 def build_execution_report(execution: Execution) -> Json:
-    """executionReport of the user data stream; a cancel has an id of its own in `c`."""
+    """executionReport of the user data stream; `c` is a cancel's own id, or an amended order's new one."""
     order = execution.order
     cancel_id = order.cancel_id if execution.kind is Kind.CANCELED else ""
+    original = {Kind.CANCELED: order.client_order_id, Kind.REPLACED: order.former_id}.get(execution.kind, "")
     report: Json = {
         "e": "executionReport",
         "E": execution.time_ms,
@@ -35,7 +36,7 @@ def build_execution_report(execution: Execution) -> Json:
         "P": to_text(order.stop_price),
         "F": to_text(order.display),
         "g": order.list_id,
-        "C": order.client_order_id if execution.kind is Kind.CANCELED else "",
+        "C": original,
         "x": execution_type(execution),
         "X": execution.status.value,
         "r": execution.reject_reason,

@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 
 from smarttrade.errors import ConfigurationError, SmartTradeError
-from smarttrade.matching import Execution, Kind, Order, OrderList
+from smarttrade.matching import Execution, Kind, Order, OrderList, PreventedMatch
 from smarttrade.simulator import state_rows as rows
+from smarttrade.simulator.amendment import Amendment
 from smarttrade.simulator.state_restore import restore
 from smarttrade.simulator.venue import Venue
 
@@ -28,6 +29,10 @@ CREATE TABLE IF NOT EXISTS fills (
     PRIMARY KEY (order_id, trade_id));
 CREATE INDEX IF NOT EXISTS fills_of_user ON fills (user, trade_id);
 CREATE TABLE IF NOT EXISTS lists (id INTEGER PRIMARY KEY, user TEXT NOT NULL, row BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS amendments (
+    id INTEGER PRIMARY KEY, user TEXT NOT NULL, order_id INTEGER NOT NULL, row BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS prevented (
+    id INTEGER PRIMARY KEY, user TEXT NOT NULL, order_id INTEGER NOT NULL, row BLOB NOT NULL);
 """
 _encode = msgspec.json.encode
 
@@ -42,6 +47,8 @@ class StateStore:
         self._orders: dict[int, Order] = {}
         self._lists: dict[int, OrderList] = {}
         self._fills: list[Execution] = []
+        self._amendments: list[tuple[Order, Amendment]] = []
+        self._prevented: list[PreventedMatch] = []
         self._users: set[str] = set()
 
     def open(self) -> None:
@@ -79,6 +86,12 @@ class StateStore:
     def on_list(self, order_list: OrderList) -> None:
         self._lists[order_list.id] = order_list
 
+    def on_amendment(self, order: Order, amended: Amendment) -> None:
+        self._amendments.append((order, amended))
+
+    def on_prevented(self, prevented: PreventedMatch) -> None:
+        self._prevented.append(prevented)
+
     # --- writing ------------------------------------------------------------------------------------
 
     def save(self) -> None:
@@ -89,7 +102,14 @@ class StateStore:
             self._write(self._database)
         except sqlite3.Error as error:
             raise SmartTradeError(f"state {self.path} cannot be written: {error}") from error
-        for changed in (self._orders, self._lists, self._fills, self._users):
+        for changed in (
+            self._orders,
+            self._lists,
+            self._fills,
+            self._users,
+            self._amendments,
+            self._prevented,
+        ):
             changed.clear()
 
     def _write(self, database: sqlite3.Connection) -> None:
@@ -113,6 +133,20 @@ class StateStore:
                 "REPLACE INTO lists VALUES (?, ?, ?)",
                 [(row.id, row.account.name, _encode(rows.build_list(row))) for row in self._lists.values()],
             )
+            database.executemany(
+                "REPLACE INTO amendments VALUES (?, ?, ?, ?)",
+                [
+                    (row.execution_id, order.account.name, order.id, _encode(row))
+                    for order, row in self._amendments
+                ],
+            )
+            database.executemany(
+                "REPLACE INTO prevented VALUES (?, ?, ?, ?)",
+                [
+                    (row.id, row.taker.account.name, row.taker.id, _encode(rows.build_prevented(row)))
+                    for row in self._prevented
+                ],
+            )
             exchange = _encode(rows.build_exchange(self.venue))
             database.execute("REPLACE INTO exchange VALUES (1, ?)", (exchange,))
 
@@ -130,11 +164,15 @@ class StateStore:
                 ("orders", "user"),
                 ("fills", "user"),
                 ("lists", "user"),
+                ("amendments", "user"),
+                ("prevented", "user"),
             ):
                 database.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))  # noqa: S608 - ours
             self._orders = {k: o for k, o in self._orders.items() if o.account.name != name}
             self._fills = [fill for fill in self._fills if fill.order.account.name != name]
             self._lists = {k: row for k, row in self._lists.items() if row.account.name != name}
+            self._amendments = [each for each in self._amendments if each[0].account.name != name]
+            self._prevented = [row for row in self._prevented if row.taker.account.name != name]
 
     def close(self) -> None:
         if self._database is not None:

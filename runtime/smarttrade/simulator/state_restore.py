@@ -17,15 +17,17 @@ from smarttrade.matching import (
     Order,
     OrderList,
     OrderType,
+    PreventedMatch,
     SelfTradePrevention,
     Status,
     TimeInForce,
     triggers,
 )
 from smarttrade.matching.orders import STOP_TYPES
+from smarttrade.simulator.amendment import Amendment
 from smarttrade.simulator.config import UserConfig
 from smarttrade.simulator.history import FILLS_KEPT, LISTS_KEPT, ORDERS_KEPT
-from smarttrade.simulator.state_rows import ExchangeRow, FillRow, ListRow, OrderRow, UserRow
+from smarttrade.simulator.state_rows import ExchangeRow, FillRow, ListRow, OrderRow, PreventedRow, UserRow
 from smarttrade.simulator.users import build_user
 from smarttrade.simulator.venue import Venue
 
@@ -43,6 +45,7 @@ def restore(venue: Venue, database: sqlite3.Connection) -> None:
         orders = _restore_orders(venue, account, database)
         _restore_fills(venue, account, database, orders)
         _restore_lists(venue, account, database, orders)
+        _restore_details(venue, account, database, orders)
         _correct_locks(account)
         resting += account.open_orders.values()
     for order in sorted(resting, key=lambda o: (o.working_ms, o.id)):
@@ -84,6 +87,12 @@ def _drop_history(database: sqlite3.Connection, name: str) -> None:
             "(SELECT id FROM lists WHERE user = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
             (name, LISTS_KEPT),
         )
+        for table in ("amendments", "prevented"):
+            database.execute(
+                f"DELETE FROM {table} WHERE user = ?1 AND order_id NOT IN "  # noqa: S608 - names of ours
+                "(SELECT id FROM orders WHERE user = ?1)",
+                (name,),
+            )
 
 
 def _rows(database: sqlite3.Connection, table: str, name: str, order: str) -> list[bytes]:
@@ -164,6 +173,28 @@ def _restore_lists(
         )
         venue.engine.order_lists[row.id] = order_list
         venue.history.remember_list(order_list)
+
+
+def _restore_details(
+    venue: Venue, account: Account, database: sqlite3.Connection, orders: dict[int, Order]
+) -> None:
+    for content in _rows(database, "amendments", account.name, "id"):
+        amended = msgspec.json.decode(content, type=Amendment)
+        if amended.order_id in orders:
+            venue.history.amend(amended)
+    for content in _rows(database, "prevented", account.name, "id"):
+        row = msgspec.json.decode(content, type=PreventedRow)
+        if row.taker in orders and row.maker in orders:
+            match = PreventedMatch(
+                row.id,
+                row.time_ms,
+                orders[row.taker],
+                orders[row.maker],
+                row.price,
+                row.taker_quantity,
+                row.maker_quantity,
+            )
+            venue.history.prevented[account.name].append(match)
 
 
 def _correct_locks(account: Account) -> None:

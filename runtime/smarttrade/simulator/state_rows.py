@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from smarttrade.matching import Execution, Order, OrderList
+from smarttrade.matching import Execution, Order, OrderList, PreventedMatch
 from smarttrade.simulator.users import User
 from smarttrade.simulator.venue import Venue
 
@@ -98,6 +98,18 @@ class ListRow(msgspec.Struct):
     is_done: bool
 
 
+class PreventedRow(msgspec.Struct):
+    """`taker` and `maker` are order ids."""
+
+    id: int
+    time_ms: int
+    taker: int
+    maker: int
+    price: int
+    taker_quantity: int
+    maker_quantity: int
+
+
 def build_exchange(venue: Venue) -> ExchangeRow:
     engine = venue.engine
     return ExchangeRow(
@@ -152,6 +164,12 @@ def build_fill(fill: Execution) -> FillRow:
         commission_asset=fill.commission_asset,
         is_maker=fill.is_maker,
         sequence=fill.sequence,
+    )
+
+
+def build_prevented(row: PreventedMatch) -> PreventedRow:
+    return PreventedRow(
+        row.id, row.time_ms, row.taker.id, row.maker.id, row.price, row.taker_quantity, row.maker_quantity
     )
 
 

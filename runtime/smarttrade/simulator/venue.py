@@ -27,6 +27,7 @@ from smarttrade.matching import (
 from smarttrade.matching.lists import OrderList
 from smarttrade.matching.orders import BUY, SELL
 from smarttrade.matching.units import to_units
+from smarttrade.simulator import amendment
 from smarttrade.simulator.amendment import Amendment
 from smarttrade.simulator.clock import ExchangeClock
 from smarttrade.simulator.config import UserConfig
@@ -63,6 +64,10 @@ class Recorder(Protocol):
     def on_execution(self, execution: Execution) -> None: ...
 
     def on_list(self, order_list: OrderList) -> None: ...
+
+    def on_amendment(self, order: Order, amended: Amendment) -> None: ...
+
+    def on_prevented(self, prevented: PreventedMatch) -> None: ...
 
 
 class Venue:
@@ -161,14 +166,27 @@ class Venue:
         self.engine.cancel(order, self.clock.now_ms())
         self.flush()
 
-    def reduce(self, order: Order, quantity: Decimal) -> Amendment:
-        """Lower the quantity of an order, which keeps its place."""
-        before = order.quantity
-        self.engine.reduce(order, quantity, self.clock.now_ms())
-        amendment = Amendment(self.engine.sequence, order.updated_ms, before, order.quantity)
-        self.history.amendments.setdefault(order.id, []).append(amendment)
+    def reduce(self, order: Order, quantity: Decimal, client_order_id: str) -> Amendment:
+        """Lower the quantity of an order (of both, in a pair), which keeps its place under its new name."""
+        amended = self.history.amendments.get(order.id, [])
+        amendment.check(self.engine, order, quantity, client_order_id, len(amended))
+        row = self._reduce(order, quantity, client_order_id)
+        for leg in amendment.partners(self.engine, order):
+            self._reduce(leg, quantity, leg.client_order_id)
         self.flush()
-        return amendment
+        return row
+
+    def _reduce(self, order: Order, quantity: Decimal, client_order_id: str) -> Amendment:
+        before, former = order.quantity, order.client_order_id
+        self.engine.reduce(order, quantity, self.clock.now_ms())
+        self.history.rename(order, client_order_id)
+        row = Amendment(
+            order.id, self.engine.sequence, order.updated_ms, before, order.quantity, former, client_order_id
+        )
+        self.history.amend(row)
+        if self.recorder is not None:
+            self.recorder.on_amendment(order, row)
+        return row
 
     def _hide(self, account: Account, order: Order, endpoint: str) -> None:
         for fault in self.faults.take(VISIBILITY_FAULTS, account.name, endpoint):
@@ -226,6 +244,8 @@ class Venue:
                     self._record_list(event)
                 case PreventedMatch():
                     self.history.prevented[event.taker.account.name].append(event)
+                    if self.recorder is not None:
+                        self.recorder.on_prevented(event)
         self._publish_balances(executions[-1].time_ms if executions else None)
         for data in touched.values():
             data.updated()

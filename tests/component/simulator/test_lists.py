@@ -1,5 +1,7 @@
 """Order lists, icebergs, amendments and prevented matches over the protocol."""
 
+from decimal import Decimal
+
 import aiohttp
 import pytest
 
@@ -123,8 +125,52 @@ async def test_lowered_order_keeps_its_history(alice):
     named = {"symbol": "BTCUSDT", "orderId": placed["orderId"]}
     status, amended = await alice.ask("PUT", "/api/v3/order/amend/keepPriority", **named, newQty="0.3")
     assert (status, amended["amendedOrder"]["qty"]) == (200, "0.30000000")
+    renamed = amended["amendedOrder"]["clientOrderId"]
+    assert amended["amendedOrder"]["origClientOrderId"] == placed["clientOrderId"] != renamed
+    kept = {"newQty": "0.2", "newClientOrderId": renamed}
+    status, amended = await alice.ask("PUT", "/api/v3/order/amend/keepPriority", **named, **kept)
+    assert (status, amended["amendedOrder"]["clientOrderId"]) == (200, renamed)
     _, rows = await alice.ask("GET", "/api/v3/order/amendments", **named)
-    assert [(row["origQty"], row["newQty"]) for row in rows] == [("0.50000000", "0.30000000")]
+    assert [
+        (row["origQty"], row["newQty"], row["origClientOrderId"], row["newClientOrderId"]) for row in rows
+    ] == [
+        ("0.50000000", "0.30000000", placed["clientOrderId"], renamed),
+        ("0.30000000", "0.20000000", renamed, renamed),
+    ]
+    for name, code in ((placed["clientOrderId"], -2013), (renamed, None)):
+        _, found = await alice.ask("GET", "/api/v3/order", symbol="BTCUSDT", origClientOrderId=name)
+        assert found.get("code") == code
+
+
+@pytest.mark.parametrize(
+    ("quantity", "words"),
+    [
+        ("0.5", "The requested action would change no state; rejecting."),
+        ("0.6", "Order amend (quantity increase) is not supported."),
+        ("0.300001", "Filter failure: LOT_SIZE"),
+    ],
+)
+async def test_an_order_cannot_be_amended_to_what_it_is_or_more(alice, quantity, words):
+    order = {"symbol": "BTCUSDT", "side": "SELL", "type": "LIMIT", "timeInForce": "GTC", "price": "61000"}
+    _, placed = await alice.ask("POST", "/api/v3/order", **order, quantity="0.5")
+    named = {"symbol": "BTCUSDT", "orderId": placed["orderId"]}
+    status, refused = await alice.ask("PUT", "/api/v3/order/amend/keepPriority", **named, newQty=quantity)
+    assert (status, refused) == (400, {"code": -2038, "msg": words})
+    _, found = await alice.ask("GET", "/api/v3/order", **named)
+    assert (found["origQty"], found["clientOrderId"]) == ("0.50000000", placed["clientOrderId"])
+
+
+async def test_amending_one_leg_of_a_pair_lowers_both(exchange, alice):
+    _, pair = await alice.ask("POST", "/api/v3/orderList/oco", **OCO)
+    free = exchange.balance("alice", "BTC")[0]
+    leg = pair["orderReports"][0]
+    half = f"{float(leg['origQty']) / 2:.8f}"
+    named = {"symbol": "BTCUSDT", "orderId": leg["orderId"], "newQty": half}
+    status, amended = await alice.ask("PUT", "/api/v3/order/amend/keepPriority", **named)
+    assert (status, amended["listStatus"]["listOrderStatus"]) == (200, "EXECUTING")
+    _, legs = await alice.ask("GET", "/api/v3/openOrders", symbol="BTCUSDT")
+    assert {each["origQty"] for each in legs if each["orderListId"] == pair["orderListId"]} == {half}
+    assert exchange.balance("alice", "BTC")[0] == free + Decimal(half)
 
 
 async def test_prevented_match_can_be_looked_up(alice):

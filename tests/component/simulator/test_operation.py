@@ -168,6 +168,41 @@ async def test_history_lists_and_icebergs_survive_a_restart(tmp_path):
         assert asks.hidden == 4 * 10**7
 
 
+async def test_amendments_and_prevented_matches_survive_a_restart(tmp_path):
+    users = [build_test_user(name, USDT="100000", BTC="2") for name in ("alice", "bob")]
+    config = manual_config(*users, state=str(tmp_path))
+    order = {"symbol": "BTCUSDT", "side": "SELL", "type": "LIMIT", "timeInForce": "GTC", "price": "62000"}
+    async with Simulator(config) as exchange:
+        exchange.set_price(SYMBOL, "60000")
+        alice, bob = Rest(exchange, "alice"), Rest(exchange, "bob")
+        _, first = await alice.ask("POST", "/api/v3/order", **order, quantity="0.5")
+        await bob.ask("POST", "/api/v3/order", **order, quantity="0.5")
+        named = {"symbol": "BTCUSDT", "orderId": first["orderId"]}
+        await alice.ask(
+            "PUT", "/api/v3/order/amend/keepPriority", **named, newQty="0.3", newClientOrderId="b"
+        )
+        best = {**order, "price": "60000", "quantity": "0.1"}
+        await alice.ask("POST", "/api/v3/order", **best)
+        buy = {**best, "side": "BUY", "selfTradePreventionMode": "DECREMENT"}
+        _, taker = await alice.ask("POST", "/api/v3/order", **buy)
+        asked = [
+            ("/api/v3/order/amendments", named),
+            ("/api/v3/myPreventedMatches", {"symbol": "BTCUSDT", "orderId": taker["orderId"]}),
+        ]
+        before = [await alice.ask("GET", path, **given) for path, given in asked]
+        assert [len(rows) for _, rows in before] == [1, 1]
+    async with Simulator(config) as exchange:
+        alice, bob = Rest(exchange, "alice"), Rest(exchange, "bob")
+        assert [await alice.ask("GET", path, **given) for path, given in asked] == before
+        exchange.set_price(SYMBOL, "60000")
+        exchange.trade(SYMBOL, "62000", "0.3", buyer_is_maker=False)
+        by_new_name = {"symbol": "BTCUSDT", "origClientOrderId": "b"}
+        _, amended = await alice.ask("GET", "/api/v3/order", **by_new_name)
+        assert (amended["status"], amended["origQty"]) == ("FILLED", "0.30000000")
+        _, (behind,) = await bob.ask("GET", "/api/v3/openOrders", symbol="BTCUSDT")
+        assert behind["executedQty"] == "0.00000000"
+
+
 async def test_what_a_vanished_market_held_is_free_again(tmp_path):
     user = build_test_user("alice", USDT="1000")
     both = manual_config(user, symbols=(SYMBOL, "ETH/USDT"), state=str(tmp_path))

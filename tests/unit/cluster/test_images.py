@@ -47,7 +47,7 @@ def test_context_has_sources_and_locks_only(repository: Path) -> None:
 def test_tag_follows_content_and_arguments(repository: Path) -> None:
     before = context.digest("base", repository=repository)
     assert context.digest("base", repository=repository) == before
-    assert context.digest("base", "RESEARCH", repository=repository) != before
+    assert context.digest("base", "another", repository=repository) != before
     (repository / "runtime" / "b.py").rename(repository / "runtime" / "c.py")
     assert context.digest("base", repository=repository) != before
 
