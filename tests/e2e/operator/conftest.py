@@ -170,7 +170,8 @@ def platform(cluster: Kubectl, proxy: Proxy, images: dict[str, str]) -> Iterator
     """The chart with simulator, three NATS servers and one operator that serves one namespace of accounts."""
     suffix = uuid.uuid4().hex[:6]
     system, users = f"platform-{suffix}", f"users-{suffix}"
-    cluster.apply(build_namespace(system), build_namespace(users))
+    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+    cluster.apply(build_namespace(system), build_namespace(users, restricted))
     # Also where there are some already: an older definition would refuse what a newer operator writes.
     cluster("apply", "--server-side", "--force-conflicts", f"--filename={DEFINITIONS}")
     installed = Platform(cluster, proxy, Namespace(proxy, system), Namespace(proxy, users), images)
@@ -203,6 +204,7 @@ def _build_values(platform: Platform) -> Manifest:
         "crds": {"enabled": False},
         "operator": {"image": image("operator"), "replicas": 1},
         "runtime": {"image": image("runtime")},
+        "backtests": {"image": image("research"), "quota": {"pods": 2}},
         "nats": {"image": image("nats"), "replicas": 3, "persistence": {"enabled": False}},
         "simulator": {"enabled": True, "users": users},
     }

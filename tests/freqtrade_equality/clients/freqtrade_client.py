@@ -11,7 +11,8 @@ from pathlib import Path
 from steps import expect, step
 
 REST, WS = sys.argv[1:]
-SECONDS = 75
+EXIT, ENOUGH = "'type': exit_fill", 2
+PATIENCE_S = 240
 STRATEGY = """
 from freqtrade.strategy import IStrategy
 
@@ -57,6 +58,7 @@ def config(dry: bool) -> dict:
         "stake_amount": 500,
         "dry_run": dry,
         "dry_run_wallet": 10000,
+        "initial_state": "running",
         "unfilledtimeout": {"entry": 1, "exit": 1},
         "entry_pricing": side,
         "exit_pricing": side,
@@ -83,17 +85,26 @@ def trade(dry: bool) -> str:
     path.write_text(json.dumps(config(dry)))
     bot = Path(sys.executable).with_name("freqtrade")
     command = [str(bot), "trade", "-c", str(path), "--userdir", str(folder), "-s", "Flip"]
-    with open(f"{path}.log", "w+") as log:
-        with subprocess.Popen(command, stdout=log, stderr=log, env=os.environ) as process:
-            time.sleep(SECONDS)
-            process.send_signal(signal.SIGINT)
-        log.seek(0)
-        text = log.read()
+    told = Path(f"{path}.log")
+    with open(told, "w") as log, subprocess.Popen(command, stdout=log, stderr=log, env=os.environ) as process:
+        try:
+            until_exits(process, told)
+            process.send_signal(signal.SIGTERM)  # SIGINT may be ignored where it is started in the background
+            process.wait(60)
+        finally:
+            process.kill()
+    text = told.read_text()
     wrong = [line for line in text.splitlines() if " - ERROR - " in line or "Traceback" in line]
     expect(not wrong, "; ".join(wrong[:3]))
-    exits = text.count("'type': exit_fill")
-    expect(exits, f"no exit filled: {text[-500:]}")
-    return f"{exits} exits filled"
+    return f"{text.count(EXIT)} exits filled"
+
+
+def until_exits(process: subprocess.Popen, log: Path) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while log.read_text().count(EXIT) < ENOUGH:
+        expect(process.poll() is None, f"the bot has ended: {log.read_text()[-500:]}")
+        expect(time.monotonic() < end, f"{ENOUGH} exits did not fill: {log.read_text()[-500:]}")
+        time.sleep(0.5)
 
 
 step("dry-run", lambda: trade(True))
