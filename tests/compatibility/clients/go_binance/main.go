@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/adshao/go-binance/v2"
@@ -20,7 +21,7 @@ const (
 
 func step(name string, act func() (any, error)) {
 	answer, err := act()
-	said := map[string]any{"step": name, "ok": err == nil, "detail": fmt.Sprintf("%.200v", answer)}
+	said := map[string]any{"step": name, "ok": err == nil, "detail": fmt.Sprintf("%.200s", fmt.Sprint(answer))}
 	if err != nil {
 		said["detail"] = err.Error()
 	}
@@ -74,7 +75,7 @@ func main() {
 	step("cancel all", func() (any, error) { return client.NewCancelOpenOrdersService().Symbol(btc).Do(ctx) })
 	step("an unknown order is refused in the exchange's words", func() (any, error) {
 		_, err := client.NewCancelOrderService().Symbol(btc).OrderID(999999).Do(ctx)
-		if err == nil || err.Error() != "<APIError> rsp=, code=-2011, msg=Unknown order sent." {
+		if err == nil || !strings.Contains(err.Error(), "code=-2011, msg=Unknown order sent.") {
 			return nil, fmt.Errorf("got %v", err)
 		}
 		return nil, nil
