@@ -45,8 +45,8 @@ class Turn(Strategy):
 
 @pytest.fixture
 def tested(platform: Platform) -> Iterator[str]:
-    """A paused account without credentials whose strategy looks for a way out."""
-    manifest = build_live_account("mia", state="Paused", mode="Paper")
+    """An account without credentials whose strategy looks for a way out."""
+    manifest = build_live_account("mia", mode="Paper")
     for name in ("riskAcknowledgement", "exchange"):
         del manifest["spec"][name]
     manifest["spec"]["exchange"] = {"name": "binance", "environment": "Simulator"}
@@ -131,7 +131,7 @@ def _running(platform: Platform) -> str | None:
 
 
 def _provide_candles(platform: Platform) -> None:
-    rows = [f"{c.open_ms},{c.open},{c.high},{c.low},{c.close},{c.volume}" for c in random_walk(3000)]
+    rows = [f"{c.open_ms},{c.open},{c.high},{c.low},{c.close},{c.volume}" for c in random_walk(1500)]
     text = "\n".join(["timestamp,open,high,low,close,volume", *rows])
     _apply(
         platform,
