@@ -51,7 +51,7 @@ def build_status(
     status["phase"] = phase.value
     if problem is None:
         return _with_conditions(backtest, status, now)
-    return _with_conditions(backtest, status | {"message": problem.message}, now, problem.reason)
+    return _with_conditions(backtest, status | {"message": problem.message[:_MESSAGE]}, now, problem.reason)
 
 
 def seconds_left(backtest: Manifest, now: datetime) -> int | None:
