@@ -12,6 +12,7 @@ from smarttrade.simulator import account_operations as account
 from smarttrade.simulator import list_operations as lists
 from smarttrade.simulator import market_operations as market
 from smarttrade.simulator import order_operations as order
+from smarttrade.simulator import rule_operations as rules
 from smarttrade.simulator import ticker_operations as ticker
 from smarttrade.simulator import weights
 from smarttrade.simulator.call import Call
@@ -56,6 +57,11 @@ REST: dict[tuple[str, str], Operation] = {
     ("GET", "/api/v3/klines"): Operation(market.klines, weight=2),
     ("GET", "/api/v3/uiKlines"): Operation(market.klines, weight=2),
     ("GET", "/api/v3/avgPrice"): Operation(market.average_price, weight=2),
+    ("GET", "/api/v3/executionRules"): Operation(rules.execution_rules, weight=weights.execution_rules),
+    ("GET", "/api/v3/referencePrice"): Operation(rules.reference_price, weight=2),
+    ("GET", "/api/v3/referencePrice/calculation"): Operation(rules.reference_price, weight=2),
+    ("GET", "/api/v3/historicalBlockTrades"): Operation(rules.block_trades, weight=25),
+    ("GET", "/api/v3/myFilters"): _signed(rules.my_filters, 40),
     ("GET", "/api/v3/ticker"): Operation(ticker.window, weight=weights.window_ticker),
     ("GET", "/api/v3/ticker/24hr"): Operation(ticker.day, weight=weights.day_ticker),
     ("GET", "/api/v3/ticker/tradingDay"): Operation(ticker.trading_day, weight=weights.window_ticker),
@@ -114,6 +120,11 @@ WEBSOCKET: dict[str, Operation] = {
         ("klines", "GET", "/api/v3/klines"),
         ("uiKlines", "GET", "/api/v3/uiKlines"),
         ("avgPrice", "GET", "/api/v3/avgPrice"),
+        ("executionRules", "GET", "/api/v3/executionRules"),
+        ("referencePrice", "GET", "/api/v3/referencePrice"),
+        ("referencePrice.calculation", "GET", "/api/v3/referencePrice/calculation"),
+        ("blockTrades.historical", "GET", "/api/v3/historicalBlockTrades"),
+        ("myFilters", "GET", "/api/v3/myFilters"),
         ("ticker", "GET", "/api/v3/ticker"),
         ("ticker.24hr", "GET", "/api/v3/ticker/24hr"),
         ("ticker.tradingDay", "GET", "/api/v3/ticker/tradingDay"),

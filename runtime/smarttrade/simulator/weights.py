@@ -53,3 +53,8 @@ def prevented_matches(parameters: Parameters) -> int:
 
 def test_order(parameters: Parameters) -> int:
     return 20 if parameters.get("computeCommissionRates") == "true" else 1
+
+
+def execution_rules(parameters: Parameters) -> int:
+    count = named_symbols(parameters)
+    return 40 if count is None else min(40, 2 * count)

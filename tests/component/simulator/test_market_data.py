@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from tests.component.simulator.conftest import SYMBOL, streaming, until
+from tests.component.simulator.signing import Rest
 
 
 async def test_trades_quotes_and_books_arrive(exchange, connect):
@@ -127,3 +128,17 @@ async def test_combined_streams_name_their_stream_and_partial_depth_has_its_leve
                 seen[message["stream"]] = message["data"]
         assert len(seen["btcusdt@depth5@100ms"]["bids"]) == 5
         assert seen["btcusdt@aggTrade"]["p"] == "60100.00000000"
+
+
+async def test_rules_that_no_market_has_are_absent_as_documented(exchange):
+    alice = Rest(exchange, "alice")
+    asked = {"symbol": "BTCUSDT"}
+    _, rules = await alice.ask("GET", "/api/v3/executionRules", **asked)
+    assert rules == {"symbolRules": [{"symbol": "BTCUSDT", "rules": []}]}
+    for path in ("/api/v3/referencePrice", "/api/v3/referencePrice/calculation"):
+        status, refused = await alice.ask("GET", path, **asked)
+        assert (status, refused["code"]) == (400, -2043)
+    assert (await alice.ask("GET", "/api/v3/historicalBlockTrades", **asked))[1] == []
+    _, mine = await alice.ask("GET", "/api/v3/myFilters", **asked)
+    assert (mine["exchangeFilters"], mine["assetFilters"]) == ([], [])
+    assert {"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": 10} in mine["symbolFilters"]
