@@ -1,6 +1,7 @@
 """`python -m smarttrade.sweep shard ROUND|collect NAME` in a Backtest's pods; the operator says where all is.
 
-Exit codes: 0 done, 2 the object, its account or the data cannot be used (repeating does not help), 1 else.
+Exit codes: 0 done, 2 the object, its account, its strategy or the data cannot be used (a backtest follows
+from these alone, so repeating does not help), 1 else.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ def main(arguments: list[str]) -> int:
     try:
         _run(arguments)
     except SmartTradeError as error:
-        _FOLDERS.message.write_text(str(error)[:MESSAGE_LIMIT])
+        _FOLDERS.message.write_text(str(error)[-MESSAGE_LIMIT:])
         print(f"Error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigurationError) else 1
+        return 2
     return 0
 
 

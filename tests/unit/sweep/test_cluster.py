@@ -15,6 +15,7 @@ from rich.console import Console
 
 from smarttrade.api.backtest import BacktestSpec
 from smarttrade.errors import ConfigurationError
+from smarttrade.sweep import __main__ as entry
 from smarttrade.sweep.cluster import (
     MESSAGE_LIMIT,
     Folders,
@@ -38,6 +39,18 @@ SPEC: dict[str, Any] = {
     "folds": 1,
     "shards": 3,
 }
+
+
+RAISES = """
+from smarttrade import Parameter, Strategy
+
+
+class Raises(Strategy):
+    hold = Parameter(2, minimum=2, maximum=9)
+
+    def on_candle(self, candle):
+        raise ValueError("of the strategy's own")
+"""
 
 
 @pytest.fixture
@@ -147,6 +160,22 @@ def test_a_missing_shard_is_named(folders: Folders) -> None:
     run_shard(folders, 0, 1)
     with pytest.raises(ConfigurationError, match=r"0000.parquet, .*0002.parquet are not there"):
         run_collector(folders, "sweep")
+
+
+def test_a_strategy_that_raises_is_a_mistake_and_not_tried_again(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = yaml.safe_load((folders.settings / "account.yaml").read_text())
+    source = {"configMapRef": {"name": "mine"}, "class": "raises.Raises"}
+    manifest["spec"]["strategy"] = {"source": source, "timeframe": "1m", "parameters": {}}
+    (folders.settings / "account.yaml").write_text(yaml.safe_dump(manifest))
+    folders.source.mkdir()
+    (folders.source / "raises.py").write_text(RAISES)
+    write(folders, parameters=["hold=2,3"])
+    monkeypatch.setattr(entry, "_FOLDERS", folders)
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "0")
+    assert entry.main(["shard", "0"]) == 2
+    assert folders.message.read_text().endswith("ValueError: of the strategy's own")
 
 
 def test_a_verdict_fits_into_a_termination_message() -> None:
