@@ -56,10 +56,8 @@ class Window:
         if timestamp is None:
             raise missing("timestamp")
         self.timestamp_ms = timestamp // 1000 if timestamp > 10**14 else timestamp
-        try:
-            self.window_ms = float(parameters.get("recvWindow") or DEFAULT_WINDOW_MS)
-        except ValueError as error:
-            raise ApiError(-1100, "Illegal characters found in parameter 'recvWindow'.") from error
+        given = parameters.get("recvWindow") is not None
+        self.window_ms = float(parameters.decimal("recvWindow") or 0) if given else DEFAULT_WINDOW_MS
         if self.window_ms > LONGEST_WINDOW_MS:
             raise ApiError(-1131, f"Recv window must be less than {LONGEST_WINDOW_MS}")
 

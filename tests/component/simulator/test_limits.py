@@ -5,6 +5,7 @@ import time
 from decimal import Decimal
 
 import aiohttp
+import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -178,3 +179,11 @@ async def test_listen_keys_are_gone(exchange):
     async with aiohttp.ClientSession() as session:
         answer = await session.post(f"{exchange.rest_url}/api/v3/userDataStream")
         assert answer.status == 410
+
+
+@pytest.mark.parametrize(
+    ("window", "code"), [("nan", -1100), ("1e9", -1100), ("60000.1", -1131), ("5000.25", None)]
+)
+async def test_a_window_is_a_plain_number_of_at_most_a_minute(exchange, window, code):
+    _, answer = await Rest(exchange, "alice").ask("GET", "/api/v3/account", recvWindow=window)
+    assert answer.get("code") == code
