@@ -1,1 +1,1 @@
-"""Other people's clients against the simulated exchange, with nothing changed but their addresses."""
+"""Strategies of other people under freqtrade's assumptions, compared with freqtrade itself trade by trade."""

@@ -9,7 +9,7 @@ import venv
 from dataclasses import dataclass
 from pathlib import Path
 
-CLIENTS_FOLDER = Path(__file__).resolve().parent
+CLIENTS_FOLDER = Path(__file__).resolve().parent / "clients"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`python -m tests.compatibility.clients [CLIENT...]`: installs each from its registry and lets it trade.
+"""`python -m tests.compatibility [CLIENT...]`: installs each from its registry and lets it trade.
 
 Every client lives in an environment of its own in the cache and talks to a simulator with 3,000 symbols, the
 real limits of weight and a synthetic market a minute a second. Not a part of `make test`: it needs registries
@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.compatibility.clients.installing import GoClient, NodeClient, PythonClient
+from tests.compatibility.installing import GoClient, NodeClient, PythonClient
 
 CLIENTS: dict[str, PythonClient | NodeClient | GoClient] = {
     "python-binance": PythonClient(("python-binance",)),

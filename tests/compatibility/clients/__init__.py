@@ -1,1 +1,0 @@
-"""Other people's clients of the exchange, which trade on the simulated one."""
