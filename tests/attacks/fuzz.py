@@ -135,7 +135,7 @@ def run(consumers: list[Consumer], inputs: int, seed: int) -> dict[str, tuple[in
     shares = sum(consumer.weight for consumer in consumers)
     counts = {}
     for consumer in consumers:
-        wanted = max(1, inputs * consumer.weight // shares)
+        wanted = -(-inputs * consumer.weight // shares)  # rounded up: never fewer in all than asked for
         counts[consumer.name] = _give(consumer, wanted, random.Random(f"{seed} {consumer.name}"))
     return counts
 
