@@ -1,8 +1,9 @@
 """A websocket server that sends trades of many markets as fast as they are taken, or at a given rate.
 
-Run as a process of its own: `python -m benchmarks._frames SYMBOLS`. It prints its port, sends to whoever
-subscribed to `<symbol>@trade`, and obeys lines on standard input: `COUNT RATE` sends COUNT trades of every
-market, RATE a second in all (0: as fast as the readers take them), then prints `sent`.
+Run as a process of its own: `python -m benchmarks._frames SYMBOLS [--quotes]`. It prints its port, sends to
+whoever subscribed to `<symbol>@trade` (with `--quotes` a quote after every 20 trades as well), and obeys
+lines on standard input: `COUNT RATE` sends COUNT trades of every market, RATE a second in all (0: as fast as
+the readers take them), then prints `sent`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 _FIRST_ID = 2
 _BURST = 40
 _BUFFER = 1_000_000
+_TRADES_A_QUOTE = 20
 
 
 class Source:
     """Who listens to which market, and the next trade id of each."""
 
-    def __init__(self, symbols: list[str]) -> None:
+    def __init__(self, symbols: list[str], quotes: bool) -> None:
+        self._quotes = quotes
         self.listeners: dict[str, WSTransport] = {}
         self.next_id = dict.fromkeys(symbols, _FIRST_ID)
 
@@ -53,8 +56,13 @@ class Source:
             f'{{"e":"trade","E":{now},"s":"{symbol}","t":{number},"p":"{price}","q":"{quantity}",'
             f'"T":{now},"m":{side},"M":true}}'
         )
-        if symbol in self.listeners:  # else it is lost, as on a real exchange
-            self.listeners[symbol].send(WSMsgType.TEXT, frame.encode())
+        listener = self.listeners.get(symbol)
+        if listener is None:
+            return  # lost, as on a real exchange
+        listener.send(WSMsgType.TEXT, frame.encode())
+        if self._quotes and number % _TRADES_A_QUOTE == 0:
+            quote = f'{{"u":{number},"s":"{symbol}","b":"59999.99","B":"9.0","a":"60000.01","A":"9.0"}}'
+            listener.send(WSMsgType.TEXT, quote.encode())
 
     async def _drain(self) -> None:
         while any(  # noqa: ASYNC110 - the transport tells nobody
@@ -85,8 +93,8 @@ class _Reader(WSListener):
             del self._source.listeners[symbol]
 
 
-async def main(symbols: list[str]) -> None:
-    source = Source(symbols)
+async def main(symbols: list[str], quotes: bool) -> None:
+    source = Source(symbols, quotes)
     server = await ws_create_server(lambda _: _Reader(source), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     reader = asyncio.StreamReader()
@@ -100,4 +108,4 @@ async def main(symbols: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1].split(",")))
+    uvloop.run(main(sys.argv[1].split(","), "--quotes" in sys.argv))

@@ -11,13 +11,13 @@ from typing import Self
 class Source:
     """Sends trades of `symbols`, such as BTCUSDT, to whoever subscribes at `url`."""
 
-    def __init__(self, symbols: Sequence[str]) -> None:
-        self._symbols = ",".join(symbols)
+    def __init__(self, symbols: Sequence[str], *, quotes: bool = False) -> None:
+        self._arguments = [",".join(symbols), *(["--quotes"] if quotes else [])]
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "benchmarks._frames", self._symbols),
+            *("-m", "benchmarks._frames", *self._arguments),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )

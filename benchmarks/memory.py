@@ -50,7 +50,7 @@ async def _measure() -> list[dict[str, Any]]:
             Simulator(manual_config(user, symbols=(MARKET, *others), seed=1))
         )
         exchange.set_price(MARKET, "60000", size="90000")
-        frames = await stack.enter_async_context(Source([MARKET.replace("/", "")]))
+        frames = await stack.enter_async_context(Source([MARKET.replace("/", "")], quotes=True))
         pod = await stack.enter_async_context(Pod(folder, exchange, frames.url, _spec()))
         await pod.ready()
         await frames.send(HOUR, HOUR_RATE)
