@@ -43,6 +43,8 @@ Tell = Callable[[bool, str], None]
 
 _RETRY_S = 0.25
 _LEAST_HISTORY = 2
+_TICKS = (Trade, Quote, Book)
+"""What comes by the thousand and never waits for history."""
 
 
 class Session:
@@ -88,7 +90,10 @@ class Session:
             await self.synchronise()
         elif verdict is Verdict.NEXT:
             for event in batch.events:
-                await self._event(event)
+                if isinstance(event, _TICKS):
+                    self.event(event)
+                else:
+                    await self._event(event)
 
     async def synchronise(self) -> None:
         """Learn where the feed stands, apply its specification, read the candles in between."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 from nats.errors import Error as NatsError
+from prometheus_client import Counter
 from pydantic import ValidationError
 
 from smarttrade.api import TradingAccountSpec
@@ -63,6 +64,7 @@ class MonitoringService:
         self._settings = settings
         self._probes = probes
         self._metrics = Metrics(probes.metrics)
+        self._counted: dict[tuple[str, type], Counter] = {}
         self._publisher = Publisher(self._send)
         self._watchers = Watchers(_endpoint(settings.endpoint), self._put, self._metrics)
         self._controls: asyncio.Queue[AccountControl] = asyncio.Queue()
@@ -110,7 +112,10 @@ class MonitoringService:
 
     def _put(self, event: MarketEvent) -> None:
         market = "" if isinstance(event, ControlChange) else event.market
-        self._metrics.events.labels(market, kind_of(event)).inc()
+        counted = self._counted.get((market, type(event)))
+        if counted is None:  # looking a counter up by its labels costs more than all else here
+            counted = self._counted[market, type(event)] = self._metrics.events.labels(market, kind_of(event))
+        counted.inc()
         self._publisher.put(event)
 
     async def _send(self, kind: str, payload: bytes) -> None:

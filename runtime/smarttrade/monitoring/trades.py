@@ -8,7 +8,7 @@ whose ids turn out to have holes of their own is treated so from then on.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from smarttrade.messages import Trade
@@ -46,14 +46,26 @@ class TradeSequence:
         if self.consecutive:
             self.last_id = max((int(trade.id) for trade in trades), default=0)
 
-    def accept(self, trades: Iterable[Trade]) -> Accepted:
+    def accept(self, trades: Sequence[Trade]) -> Accepted:
         """The next trades in order, without those seen before."""
-        return self._by_id(trades) if self.consecutive else Accepted(self._unseen(trades))
+        if not self.consecutive:
+            return Accepted(self._unseen(trades))
+        return Accepted(list(trades)) if self._follow_on(trades) else self._by_id(trades)
 
     def skip_to(self, trades: list[Trade]) -> Accepted:
         """Give the missing ones up and go on with `trades`."""
         self.last_id = int(trades[0].id) - 1
         return self._by_id(trades)
+
+    def _follow_on(self, trades: Sequence[Trade]) -> bool:
+        """Take them if they are exactly the next ones, as they nearly always are."""
+        following = self.last_id + 1
+        if not self.last_id or any(int(trade.id) != number for number, trade in enumerate(trades, following)):
+            return False
+        for trade in trades:
+            self._remember(trade)
+        self.last_id += len(trades)
+        return True
 
     def _by_id(self, trades: Iterable[Trade]) -> Accepted:
         ordered = sorted({int(trade.id): trade for trade in trades}.items())
