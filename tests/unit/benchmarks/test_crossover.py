@@ -19,6 +19,6 @@ def test_a_dearer_entry_counts_against_us() -> None:
 
 
 def test_repeated_candles_go_on_in_time() -> None:
-    rows = repeat_rows(draw_rows(3), 2)
+    rows = list(repeat_rows(draw_rows(3), 2))
     assert [row[0] for row in rows] == [START_MS + n * MINUTE_MS for n in range(6)]
     assert rows[0][1:] == rows[3][1:]
