@@ -59,6 +59,7 @@ async def test_other_markets_go_on_while_one_waits_for_the_fate_of_an_order(stag
     theatre.exchange.faults.inject("timeout-before", endpoint="POST /api/v3/order", times=1)
     theatre.exchange.faults.inject("server-error", endpoint="GET /api/v3/order")
     held = await theatre.target("1", BTC)
+    await eventually(lambda: theatre.exchange.faults.injected.get("timeout-before"), "BTC's order in doubt")
     free = await theatre.target("1", ETH)
     assert await theatre.outcome(free) == ("Reached", "")
     assert not theatre.outcomes(held)

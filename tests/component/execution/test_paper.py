@@ -51,10 +51,22 @@ async def tell(theatre: Theatre, kind: str, event: Any) -> None:
 
 
 def fills(theatre: Theatre) -> list[tuple[Any, ...]]:
-    """What execution told of its fills, each once; ids of the exchange's own left out."""
+    """What execution told of its fills, each once, orders numbered as they came: an order's id names the lead
+    that intended it, and the exchange's own ids are the exchange's."""
     found = {m.trade_id: m for m in theatre.heard if isinstance(m, messages.Fill)}
+    orders = list(dict.fromkeys(f.client_order_id for f in found.values()))
     return [
-        (f.client_order_id, f.market, f.side, f.price, f.quantity, f.fee, f.fee_asset, f.maker)
+        (
+            orders.index(f.client_order_id),
+            f.decision_id,
+            f.market,
+            f.side,
+            f.price,
+            f.quantity,
+            f.fee,
+            f.fee_asset,
+            f.maker,
+        )
         for f in found.values()
     ]
 

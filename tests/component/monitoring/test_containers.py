@@ -101,9 +101,10 @@ async def test_the_pod_becomes_ready_decides_and_stops_cleanly(
         await monitoring.ready(http)
         await evaluation.ready(http)
         await eventually(lambda: len(execution.decisions) >= 3, "three decisions")
-        assert 'smarttrade_stream_fresh{market="BTC/USDT",stream="trade"} 1.0' in await monitoring.metrics(
-            http
-        )
+        fresh = 'smarttrade_stream_fresh{market="BTC/USDT",stream="trade"} 1.0'
+        async with asyncio.timeout(PATIENCE_S):
+            while fresh not in await monitoring.metrics(http):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
         async with http.get(f"{evaluation.url}/metrics") as answer:
             assert answer.status == 404
         async with asyncio.timeout(PATIENCE_S):

@@ -92,6 +92,7 @@ async def renewal(
         async with asyncio.timeout(20):
             while not operator.provisioning.connected:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.02)
+        await operator.kill_switch.look()
         namespace.create("TradingAccount", build_account(name))
         renewal = Renewal(operator, namespace, name, clock)
         await renewal.reconcile()
