@@ -126,8 +126,8 @@ async def test_what_was_missed_is_matched_by_the_next_leader_before_it_trades(st
     leader = await theatre.leader()
     await theatre.target("1", style=OrderStyle.PASSIVE, limit=Decimal(59_000))
     await resting(theatre)
+    await asyncio.sleep(1.5)  # past the order's deadline, until which nobody can say that it rested
     await leader.kill()
-    await asyncio.sleep(1)  # later than the order by more than a busy leader's clock may be wrong
     theatre.exchange.trade(BTC, "58990", "0.01")
     await theatre.leader(other_than=leader.name)
     await filled(theatre, 1)
