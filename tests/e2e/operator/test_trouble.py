@@ -68,12 +68,12 @@ def test_an_unschedulable_pod_is_named(platform: Platform, account: MakeAccount)
 
 
 def test_a_container_out_of_memory_is_named(platform: Platform, account: MakeAccount) -> None:
-    tiny = {"requests": {"memory": "8Mi"}, "limits": {"memory": "16Mi"}}
-    name = account("carol", resources={"evaluation": tiny})
+    tiny = {"requests": {"memory": "32Mi"}, "limits": {"memory": "32Mi"}}
+    name = account("carol", resources={"execution": tiny})
 
     def is_named() -> bool:
         reason = platform.users.condition(name, "PodsHealthy")["reason"]
         return reason in ("OOMKilled", "CrashLoopBackOff")
 
     eventually(is_named, 120, "OOMKilled or CrashLoopBackOff")
-    assert "evaluation" in platform.users.condition(name, "PodsHealthy")["message"]
+    assert "execution" in platform.users.condition(name, "PodsHealthy")["message"]
