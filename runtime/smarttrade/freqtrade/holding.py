@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from smarttrade.freqtrade.rules import Bar, Reason, ask, find_signal_exit, follow_stop, moment
+from smarttrade.freqtrade.rules import Bar, Reason, find_signal_exit, follow_stop, is_confirmed
 from smarttrade.freqtrade.signals import NO_SIGNAL, Signal
 from smarttrade.freqtrade.terms import Terms
 from smarttrade.freqtrade.trade import Trade
@@ -83,11 +83,13 @@ class Book:
             return Stand()
         now = replace(bar, open_ms=time_ms, open=bar.close)
         for found in find_signal_exit(self._strategy, self._terms, trade, now, signal):
-            if self._confirmed(trade, found.rate, found.reason, time_ms):
+            if is_confirmed(self._strategy, trade, found.rate, found.reason, time_ms):
                 return Stand(found.reason)
         stand = self.stand(trade, time_ms, signal)
         reason = self._past(trade, stand, bar.close)
-        return Stand(reason) if reason and self._confirmed(trade, bar.close, reason, time_ms) else stand
+        if reason and is_confirmed(self._strategy, trade, bar.close, reason, time_ms):
+            return Stand(reason)
+        return stand
 
     def stand(self, trade: Trade, time_ms: int, signal: Signal = NO_SIGNAL) -> Stand:
         """The stop, and the profit target in force."""
@@ -113,23 +115,6 @@ class Book:
         trade.number = 1
         trade.open_rate, trade.amount = rate, float(position.quantity)
         return trade
-
-    def _confirmed(self, trade: Trade, rate: float, reason: str, time_ms: int) -> bool:
-        return bool(
-            ask(
-                self._strategy.confirm_trade_exit,
-                True,
-                pair=trade.pair,
-                trade=trade,
-                order_type=self._strategy.order_types["exit"],
-                amount=trade.amount,
-                rate=rate,
-                time_in_force=self._strategy.order_time_in_force["exit"],
-                exit_reason=reason,
-                sell_reason=reason,
-                current_time=moment(time_ms),
-            )
-        )
 
 
 def exact(value: float | Decimal) -> Decimal:

@@ -17,7 +17,7 @@ from typing import Any
 from pandas import DataFrame
 
 from smarttrade.errors import ConfigurationError
-from smarttrade.freqtrade.rules import Bar, Exit, Reason, ask, find_exits, moment
+from smarttrade.freqtrade.rules import Bar, Exit, Reason, ask, find_exits, is_confirmed, moment
 from smarttrade.freqtrade.signals import Signal, analyse, read_signals
 from smarttrade.freqtrade.terms import Terms, read_terms
 from smarttrade.freqtrade.ticks import Ticks
@@ -169,26 +169,9 @@ class _Replay:
     def _judge(self, line: _Pair, trade: Trade, bar: Bar, signal: Signal) -> None:
         strategy, terms = self._strategy, self._terms
         for found in find_exits(strategy, terms, trade, bar, signal):
-            if self._confirmed(trade, bar, found):
+            if is_confirmed(strategy, trade, found.rate, found.reason, bar.open_ms):
                 self._close(line, trade, bar, found)
                 return
-
-    def _confirmed(self, trade: Trade, bar: Bar, found: Exit) -> bool:
-        return bool(
-            ask(
-                self._strategy.confirm_trade_exit,
-                True,
-                pair=trade.pair,
-                trade=trade,
-                order_type=self._strategy.order_types["exit"],
-                amount=trade.amount,
-                rate=found.rate,
-                time_in_force=self._strategy.order_time_in_force["exit"],
-                exit_reason=found.reason,
-                sell_reason=found.reason,
-                current_time=moment(bar.open_ms),
-            )
-        )
 
     def _close(self, line: _Pair, trade: Trade, bar: Bar, found: Exit) -> None:
         trade.close_ms, trade.exit_reason = bar.open_ms, found.reason

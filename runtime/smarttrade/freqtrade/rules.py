@@ -178,6 +178,25 @@ def _target_rate(terms: Terms, trade: Trade, bar: Bar) -> float | None:
 # --- a stranger's code ---
 
 
+def is_confirmed(strategy: Any, trade: Trade, rate: float, reason: str, time_ms: int) -> bool:
+    """Whether the strategy lets the trade go at this rate and for this reason."""
+    return bool(
+        ask(
+            strategy.confirm_trade_exit,
+            True,
+            pair=trade.pair,
+            trade=trade,
+            order_type=strategy.order_types["exit"],
+            amount=trade.amount,
+            rate=rate,
+            time_in_force=strategy.order_time_in_force["exit"],
+            exit_reason=reason,
+            sell_reason=reason,
+            current_time=moment(time_ms),
+        )
+    )
+
+
 def ask(callback: Any, default: Any, **arguments: Any) -> Any:
     """What a callback says; one that raises says `default`, as in freqtrade, and is logged."""
     try:
