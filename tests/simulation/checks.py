@@ -50,7 +50,7 @@ class Checks:
         self._closed_since: dict[str, int] = {}
         self._trades: set[tuple[str, str]] = set()
         self._accepted_in_log: set[str] = set()
-        self._stopped: set[str] = set()
+        self._stopped: Counter[str] = Counter()
         self._unremembered: set[str] = set()
         self._lost_orders: set[str] = set()
         self._places: set[tuple[str, str]] = set()
@@ -101,7 +101,7 @@ class Checks:
         self._trades.add(trade)
         known = fill.client_order_id not in self._lost_orders
         if known and self._intents[fill.client_order_id].purpose is Purpose.PROTECTIVE:
-            self._stopped.add(self._current.get(fill.market, ""))
+            self._stopped[self._current.get(fill.market, "")] += fill.quantity  # type: ignore[assignment]
             self._world.coverage["protective fill"] += 1
 
     def forget(self) -> None:
@@ -299,6 +299,7 @@ class Checks:
         market, mine = intent.market, self._decisions[intent.decision_id]
         newest = self._decisions.get(self._placed.get(market, ""))
         late = newest is not None and newest.strategy == mine.strategy and newest.order_key > mine.order_key
+        late = late and not self._left_no_trace(self._placed[market])
         _require(not late, "no order of a superseded decision arrives after its successor's", intent.cid)
         self._placed[market] = mine.id
         if isinstance(mine.want, Target):
@@ -311,6 +312,14 @@ class Checks:
             _require(
                 not others, "an order for a target is alone in its market", f"{intent.cid} beside {others}"
             )
+
+    def _left_no_trace(self, decision: str) -> bool:
+        """Whether a log that lost its end lost this decision, and nothing at the exchange proves it."""
+        return decision in self._unremembered and not any(
+            each.filled or each.remaining
+            for each in self._world.venue.by_id.values()
+            if self._intents[each.sent.cid].decision_id == decision
+        )
 
     def _within_key(self, intent: records.OrderIntended, want: RestingOrders, trade: TradeReport) -> None:
         key = (intent.decision_id, intent.key)
@@ -366,7 +375,8 @@ class Checks:
             return False
         ctx = leader.core.ctx
         current = ctx.generation == self._world.control[0]
-        ready = current and ctx.ready and not ctx.book.restoring and ctx.book.losses.breach is None
+        ready = current and ctx.ready and ctx.knows_clock
+        ready = ready and not ctx.book.restoring and ctx.book.losses.breach is None
         held = self._world.venue.position
         return ready and all(ctx.book.ledger.quantity(market) == held[market] for market in MARKETS)
 
@@ -490,7 +500,7 @@ class Checks:
             f"{market}: {outcome}",
         )
         _require(
-            abs(position - want.quantity) <= band,
+            abs(position + self._stopped[last.id] - want.quantity) <= band,
             "the position equals the newest target",
             f"{market}: {position}, {want.quantity} wanted",
         )

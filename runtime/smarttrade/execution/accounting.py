@@ -155,8 +155,7 @@ class Accounting:
     def holds(self) -> list[Hold]:
         """Conditions that forbid new exposure."""
         ctx, found = self._ctx, []
-        error = ctx.clock.error_ms(ctx.now_ms)
-        if error is None or error > ctx.tuning.window_ms / 4:
+        if not ctx.knows_clock:
             found.append(Hold("ClockSkew", "the exchange's clock is not known well enough to pin a deadline"))
         if not ctx.lead.reconciled:
             found.append(Hold("NotReconciled", "orders and trades were not yet compared with the exchange"))

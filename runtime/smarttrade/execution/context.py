@@ -163,6 +163,12 @@ class Context:
         return self.leading and self.lead.reconciled and self.clock.error_ms(self.now_ms) is not None
 
     @property
+    def knows_clock(self) -> bool:
+        """Whether the exchange's clock is known well enough to pin a deadline."""
+        error = self.clock.error_ms(self.now_ms)
+        return error is not None and error <= self.tuning.window_ms / 4
+
+    @property
     def halted(self) -> HaltOrdered | None:
         """The halt by hand that holds until the object's own word is read; this pod's, or the log's."""
         if self.halt is self.book.halt is None:

@@ -409,7 +409,12 @@ class Core:
         self._all_dirty()
 
     def _clock(self, event: fx.ClockSampled) -> None:
-        self.ctx.clock.sample(event.sent_ms, event.received_ms, event.exchange_ms)
+        """A sample that took too long to tell the time by is soon followed by another."""
+        ctx = self.ctx
+        ctx.clock.sample(event.sent_ms, event.received_ms, event.exchange_ms)
+        if not ctx.knows_clock:
+            self._clock_ms = min(self._clock_ms, ctx.now_ms + _EVERY_SECOND_MS)
+            ctx.wake_at(self._clock_ms)
         self._all_dirty()
 
     def _bus_lost(self, event: fx.BusDisconnected) -> None:

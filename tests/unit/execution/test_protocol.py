@@ -412,6 +412,25 @@ def test_a_step_of_the_exchanges_clock_does_not_shorten_the_hold(desk: Desk) -> 
     assert desk.order(send.cid).state is OrderState.VOID
 
 
+def test_a_clock_that_was_read_too_slowly_is_read_again_within_a_second(desk: Desk) -> None:
+    desk.decide("1")
+    [send] = desk.sends()
+    desk.reject(send.cid, "DeadlineMissed")
+    assert len(desk.take(fx.MeasureClock)) == 1
+    asked_ms, told_ms = desk.now_ms, float(desk.exchange_ms() + 450)
+    desk.advance(900)
+    desk.feed(fx.ClockSampled(sent_ms=asked_ms, received_ms=desk.now_ms, exchange_ms=told_ms))
+    assert [hold.code for hold in desk.core.accounting.holds()] == ["ClockSkew"]
+    assert desk.take(fx.MeasureClock) == []
+    desk.advance(1_100)
+    assert len(desk.take(fx.MeasureClock)) == 1
+    now_ms, now = desk.now_ms, float(desk.exchange_ms())
+    desk.feed(fx.ClockSampled(sent_ms=now_ms, received_ms=now_ms, exchange_ms=now))
+    desk.advance(1_100)
+    assert desk.core.accounting.holds() == []
+    assert desk.take(fx.MeasureClock) == []
+
+
 def test_a_loss_made_while_nobody_could_value_the_account_is_not_forgiven_by_the_new_day(desk: Desk) -> None:
     desk.decide("10")
     for send in desk.sends():

@@ -14,10 +14,11 @@ from smarttrade.execution import effects as fx
 from smarttrade.execution.book import Book
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.errors import UnknownRecordError
-from smarttrade.execution.records import RECORD_VERSION, decode_batch, encode_batch
+from smarttrade.execution.records import RECORD_VERSION, FillRecorded, decode_batch, encode_batch
 from smarttrade.execution.snapshot import decode_snapshot, encode_snapshot
 from smarttrade.messages import OrderStyle, Side
 from tests.unit.execution.desk import BTC, ETH, Desk
+from tests.unit.execution.test_long_life import fill, life
 
 HERE = Path(__file__).parent
 FIXTURE = HERE / "log-v1.jsonl"
@@ -120,6 +121,21 @@ def test_a_snapshot_of_every_version_says_what_its_log_does(version: int) -> Non
     assert restored.losses == book.losses
     assert restored.orders == book.orders
     assert all(restored.market(name).high_water == market.high_water for name, market in book.markets.items())
+
+
+def test_a_snapshot_of_version_3_counts_no_trade_again_that_it_has_forgotten() -> None:
+    restored = Book.restore(decode_snapshot((HERE / "snapshot-v3.json").read_bytes()))
+    before = restored.ledger.state()
+    assert before.forgotten_before_ms > 0
+    for record in life(400):
+        if isinstance(record, FillRecorded):
+            assert restored.ledger.may_have_counted(BTC, record.fill.trade_id, record.fill.time_ms)
+    late = fill("rests", Side.BUY, 500)
+    assert not restored.ledger.may_have_counted(BTC, late.fill.trade_id, late.fill.time_ms)
+    restored.apply(late)
+    assert restored.ledger.quantity(BTC) == Decimal("0.002")
+    assert restored.fills == 402
+    assert decode_snapshot(encode_snapshot(restored.snapshot(2))).v == 3
 
 
 def test_a_log_of_version_1_is_traded_on_and_stays_readable_for_version_1() -> None:
