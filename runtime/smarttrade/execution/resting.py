@@ -35,7 +35,8 @@ class Resting:
         self._decisions = decisions
         self._accounting = accounting
         self._cancelling = cancelling
-        self._refused: dict[str, set[str]] = {}
+        self._refused: dict[str, tuple[str, set[str]]] = {}
+        """By market: the set, and its keys that are not tried again."""
 
     def advance(self, decision: Decision, state: EffectiveState, *, in_doubt: bool = False) -> None:
         """Cancel what is not wanted, place what is missing, and close the decision when all is as wanted.
@@ -54,7 +55,7 @@ class Resting:
             self._place(spec, decision, state, wanted, working, filters)
         if expired:
             self._close(decision, Outcome.EXPIRED)
-        elif kept >= wanted.keys() - self._done(decision, filters) and not self._refused.get(decision.id):
+        elif kept >= wanted.keys() - self._done(decision, filters) and not self._refusals(decision):
             self._close(decision, Outcome.REACHED)
         if not expired:
             ctx.wake_at(ctx.now_ms + want.valid_until_ms - ctx.exchange_ms)
@@ -63,7 +64,7 @@ class Resting:
         """The exchange certainly refused an order of the set: it is not tried again for this set."""
         standing = self._ctx.book.market(order.market).standing
         if standing is not None and standing.id == order.decision_id:
-            self._refused.setdefault(standing.id, set()).add(order.key)
+            self._refuse(standing, order.key)
             self._close(standing, Outcome.REJECTED, code, message)
 
     def wanted_sells(self, market: str) -> Decimal:
@@ -73,7 +74,7 @@ class Resting:
             return Decimal(0)
         if standing.want.valid_until_ms <= self._ctx.exchange_ms:
             return Decimal(0)
-        over = self._done(standing, filters) | self._refused.get(standing.id, set())
+        over = self._done(standing, filters) | self._refusals(standing)
         sells = (o for o in standing.want.orders if o.side is Side.SELL and o.key not in over)
         return sum((o.quantity - self._filled(standing, o.key) for o in sells), Decimal(0))
 
@@ -129,7 +130,7 @@ class Resting:
         filters: MarketFilters,
     ) -> None:
         busy = {order.key for order in working} | self._done(decision, filters)
-        busy |= self._refused.get(decision.id, set())
+        busy |= self._refusals(decision)
         if self._ctx.lead.draining or self._ctx.now_ms < self._ctx.resume_ms.get(decision.market, 0.0):
             return
         for key, order in wanted.items():
@@ -189,9 +190,16 @@ class Resting:
         return True
 
     def _deny(self, decision: Decision, key: str, code: str, message: str) -> None:
-        self._refused.setdefault(decision.id, set()).add(key)
+        self._refuse(decision, key)
         self._decisions.note_denial(code)
         self._close(decision, Outcome.DENIED, code, f"order {key}: {message}")
+
+    def _refusals(self, decision: Decision) -> set[str]:
+        refused, keys = self._refused.get(decision.market, ("", set()))
+        return keys if refused == decision.id else set()
+
+    def _refuse(self, decision: Decision, key: str) -> None:
+        self._refused[decision.market] = (decision.id, self._refusals(decision) | {key})
 
     def _close(self, decision: Decision, outcome: Outcome, code: str = "", message: str = "") -> None:
         current = self._ctx.book.market(decision.market).current

@@ -79,16 +79,25 @@ def _restarts(platform: Platform, name: str) -> dict[str, int]:
     }
 
 
-def test_states_take_effect_within_a_second(platform: Platform, account: MakeAccount) -> None:
+def test_states_take_effect_within_a_second_and_the_kill_switch_over_them(
+    platform: Platform, account: MakeAccount
+) -> None:
     """From the moment the API server has the change; a busy machine may delay any one of them."""
     name = account("dave")
     _wait_ready(platform, name)
     taken_s = []
-    for state in ("Paused", "Active", "ReduceOnly", "Active", "Halted"):
+    for state in ("Paused", "Active", "ReduceOnly", "Halted", "Active"):
         platform.users.patch("TradingAccount", name, {"spec": {"state": state}})
         taken_s.append(seconds_until(lambda s=state: platform.status(name)["effectiveState"] == s, state))
     print("state changes took", [f"{seconds * 1000:.0f} ms" for seconds in taken_s])
     assert median(taken_s) < 1.0
+    where, switch = f"--namespace={platform.system.name}", "smarttrade-kill-switch"
+    platform.cluster("create", "configmap", switch, where, "--from-literal=state=Halted")
+    try:
+        eventually(lambda: platform.status(name)["effectiveState"] == "Halted", 30, "the switch halts")
+    finally:
+        platform.cluster("delete", "configmap", switch, where)
+    eventually(lambda: platform.status(name)["effectiveState"] == "Active", 30, "trading goes on")
 
 
 def test_drift_is_repaired_without_touching_the_pods(platform: Platform, account: MakeAccount) -> None:
