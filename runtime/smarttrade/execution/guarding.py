@@ -116,7 +116,10 @@ class Guarding:
         self._refused[order.market] = (self._ctx.now_ms + backoff_ms, backoff_ms)
 
     def accepted(self, order: Order) -> None:
+        """A stop that rests waits for its price: that an earlier one would have triggered is over."""
         self._refused.pop(order.market, None)
+        if order.trigger is not None:
+            self._hit.discard(order.market)
 
     def pending(self, market: str) -> bool:
         """Whether a protective order was sent and its arrival is not known yet."""

@@ -351,6 +351,20 @@ def test_a_stop_that_would_trigger_at_once_is_a_sale_now(desk: Desk) -> None:
     assert (sale.kind, sale.price) == (OrderKind.LIMIT_IOC, Decimal("98.01"))
 
 
+def test_a_stop_that_rests_at_the_second_try_sells_at_its_price_only(desk: Desk) -> None:
+    buy(desk, **STOP)
+    [stop] = desk.sends()
+    desk.core.ctx.resume_ms[BTC] = desk.now_ms + 1_000
+    desk.reject(stop.cid, "WouldTrigger")
+    desk.advance(500)
+    [again] = desk.sends()
+    assert again.kind is OrderKind.STOP_LIMIT
+    desk.accept(again.cid)
+    desk.advance(2_000)
+    assert desk.sends() == []
+    assert desk.take(fx.Cancel) == []
+
+
 def test_a_refused_stop_is_tried_again_later_and_later_and_told(desk: Desk) -> None:
     buy(desk, **STOP)
     tries = []
