@@ -63,8 +63,13 @@ class Guarding:
         self._hit: set[str] = set()
 
     def watch(self, spec: TradingAccountSpec, market: str, state: EffectiveState) -> None:
-        """Sell the position now if its price has come and no order waits for it."""
-        ctx = self._ctx
+        """Sell the position now if its price has come and no order waits for it.
+
+        That the exchange refused a stop because it would trigger holds for this moment only: whoever cannot
+        sell now asks again, with the next stop.
+        """
+        ctx, hit = self._ctx, market in self._hit
+        self._hit.discard(market)
         filters, levels = ctx.filters.get(market), self._levels(spec, market)
         if filters is None or levels is None or not keeps_protection(state) or ctx.lead.draining:
             return
@@ -83,7 +88,7 @@ class Guarding:
             stop_rests=held - covered(guards, by_stop=True) < least,
             profit_rests=held - covered(guards, by_stop=False) < least,
         )
-        if limit is None and market in self._hit and levels.stop is not None:
+        if limit is None and hit and levels.stop is not None:
             limit = levels.limit
         if limit is not None:
             self._exit(market, limit)
@@ -116,10 +121,7 @@ class Guarding:
         self._refused[order.market] = (self._ctx.now_ms + backoff_ms, backoff_ms)
 
     def accepted(self, order: Order) -> None:
-        """A stop that rests waits for its price: that an earlier one would have triggered is over."""
         self._refused.pop(order.market, None)
-        if order.trigger is not None:
-            self._hit.discard(order.market)
 
     def pending(self, market: str) -> bool:
         """Whether a protective order was sent and its arrival is not known yet."""
@@ -164,7 +166,6 @@ class Guarding:
     def _forget(self, market: str) -> None:
         for kept in (self._highest, self._refused, self._ctx.unprotected):
             kept.pop(market, None)
-        self._hit.discard(market)
         self._ctx.watched.discard(market)
 
     def _wanted(self, market: str, levels: Levels | None, filters: MarketFilters) -> tuple[Guard, ...]:
@@ -232,7 +233,6 @@ class Guarding:
 
     def _exit(self, market: str, limit: Decimal) -> None:
         ctx, book = self._ctx, self._ctx.book.market(market)
-        self._hit.discard(market)
         before = book.high_water.get(PROTECTION_STRATEGY)
         self._decisions.accept(
             build_exit(

@@ -11,7 +11,7 @@ import pytest
 from smarttrade.exchange.reports import OrderKind, VenueStatus
 from smarttrade.execution import effects as fx
 from smarttrade.execution.context import Tuning
-from smarttrade.execution.orders import Purpose
+from smarttrade.execution.orders import OrderState, Purpose
 from smarttrade.execution.records import OrderIntended
 from smarttrade.messages import ExecutionReport, OrderStyle, Outcome, Side
 from tests.unit.execution.desk import BTC, Desk
@@ -363,6 +363,35 @@ def test_a_stop_that_rests_at_the_second_try_sells_at_its_price_only(desk: Desk)
     desk.advance(2_000)
     assert desk.sends() == []
     assert desk.take(fx.Cancel) == []
+
+
+def test_a_stop_of_unknown_fate_sells_nothing_for_what_an_earlier_one_was_refused_for(desk: Desk) -> None:
+    buy(desk, **STOP)
+    [stop] = desk.sends()
+    desk.core.ctx.resume_ms[BTC] = desk.now_ms + 1_000
+    desk.reject(stop.cid, "WouldTrigger")
+    desk.advance(500)
+    [again] = desk.sends()
+    desk.uncertain(again.cid)
+    for _ in range(60):
+        desk.advance(250)
+        desk.answer_queries(None)
+    assert desk.order(again.cid).state is OrderState.VOID
+    assert {send.kind for send in desk.sends()} == {OrderKind.STOP_LIMIT}
+
+
+def test_a_stop_that_is_refused_while_its_exit_sells_does_not_sell_what_is_bought_next(desk: Desk) -> None:
+    buy(desk, **STOP)
+    [stop] = desk.sends()
+    desk.reject(stop.cid, "WouldTrigger")
+    [sale] = desk.sends()
+    desk.core.guarding._hit.add(BTC)
+    desk.fill(sale.cid, "0.9999", price="98.5")
+    desk.advance(1_000)
+    desk.sends()
+    buy(desk, **STOP)
+    desk.advance(1_000)
+    assert {send.kind for send in desk.sends()} == {OrderKind.STOP_LIMIT}
 
 
 def test_a_refused_stop_is_tried_again_later_and_later_and_told(desk: Desk) -> None:
