@@ -14,6 +14,8 @@ from tests.simulation.safeguards import SWITCHED_OFF, Safeguards
 from tests.simulation.shrink import shrink
 
 HISTORIES, BATCH, SEARCHED_ANEW = 300, 30, 600
+FOUND = (2077, 7815, 8995, 600745, 602373, 700066)
+"""Histories in which something was found by `make simulate` once."""
 STORED = json.loads(SEEDS.read_text())
 
 
@@ -22,6 +24,12 @@ def test_nothing_is_violated_whatever_happens(first: int) -> None:
     for seed in range(first, first + BATCH):
         verdict = run(build_plan(seed))
         assert not verdict.invariant, f"seed {seed}: {verdict.invariant}: {verdict.detail}"
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_what_was_found_once_is_not_violated_again(seed: int) -> None:
+    verdict = run(build_plan(seed))
+    assert not verdict.invariant, f"{verdict.invariant}: {verdict.detail}"
 
 
 @pytest.mark.parametrize("name", sorted(STORED))

@@ -380,20 +380,6 @@ def test_a_stop_of_unknown_fate_sells_nothing_for_what_an_earlier_one_was_refuse
     assert {send.kind for send in desk.sends()} == {OrderKind.STOP_LIMIT}
 
 
-def test_a_stop_that_is_refused_while_its_exit_sells_does_not_sell_what_is_bought_next(desk: Desk) -> None:
-    buy(desk, **STOP)
-    [stop] = desk.sends()
-    desk.reject(stop.cid, "WouldTrigger")
-    [sale] = desk.sends()
-    desk.core.guarding._hit.add(BTC)
-    desk.fill(sale.cid, "0.9999", price="98.5")
-    desk.advance(1_000)
-    desk.sends()
-    buy(desk, **STOP)
-    desk.advance(1_000)
-    assert {send.kind for send in desk.sends()} == {OrderKind.STOP_LIMIT}
-
-
 def test_a_refused_stop_is_tried_again_later_and_later_and_told(desk: Desk) -> None:
     buy(desk, **STOP)
     tries = []
