@@ -328,6 +328,24 @@ class EvaluationStatus(Message, frozen=True, kw_only=True, tag="evaluation_statu
 ServiceRequest = HistoryRequest | DescribeRequest | EvaluationStatus
 
 
+# --- Between the monitorings of one account -------------------------------------------------------------
+
+
+class PeerTradesRequest(Message, frozen=True, kw_only=True, tag="peer_trades_request"):
+    """Who has the trades of one market with the ids `first` to `last`, all of which `pod` missed?"""
+
+    pod: str
+    market: str
+    first: int
+    last: int
+
+
+class PeerTrades(Message, frozen=True, kw_only=True, tag="peer_trades"):
+    """All of them, in order. Who lacks one does not answer."""
+
+    trades: list[Trade]
+
+
 class HistoryReply(Message, frozen=True, kw_only=True, tag="history_reply"):
     candles: list[Candle]
     error: str = ""

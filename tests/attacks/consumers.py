@@ -184,6 +184,8 @@ BATCH = m.MarketBatch(
         m.StreamStatus(market=BTC, stream="trade", verdict=m.Verdict.FRESH, since_ms=1),
     ],
 )
+MISSED = m.PeerTradesRequest(pod="p", market=BTC, first=1, last=2)
+COPY = m.PeerTrades(trades=[m.Trade(market=BTC, id="1", price=ONE, quantity=ONE, side=m.Side.BUY, time_ms=1)])
 CONTROL = m.AccountControl(generation=1, spec=build_spec().model_dump(mode="json", by_alias=True))
 HISTORY = m.HistoryRequest(market=BTC, timeframe="1m", count=5)
 COMMANDS = (
@@ -203,6 +205,8 @@ CONSUMERS = [
     Consumer("report", tuple(map(m.encode, REPORTS)), ReportsOfStrangers(), (BusError,)),
     Consumer("control", (m.encode(CONTROL),), _control, (BusError, ValidationError), weight=3),
     Consumer("market", (m.encode(BATCH),), _reader(m.MarketBatch), (BusError,)),
+    Consumer("missed trades", (m.encode(MISSED),), _reader(m.PeerTradesRequest), (BusError,)),
+    Consumer("peer's copy", (m.encode(COPY),), _reader(m.PeerTrades), (BusError,)),
     Consumer("view", (m.encode(VIEW),), _reader(m.AccountView), (BusError,)),
     Consumer("fill", (m.encode(FILL), m.encode(OUTCOME)), _reader(m.Fill | m.DecisionOutcome), (BusError,)),
     Consumer("log", _logs(), decode_batch, (UnknownRecordError,)),

@@ -175,7 +175,8 @@ def build_permissions(role: str) -> tuple[list[str], list[str]]:
     own_inbox = f"{subjects.inbox(role)}.>"
     control = f"$JS.API.DIRECT.GET.{subjects.STREAM}.{subjects.CONTROL}"
     if role == "monitoring":
-        return ["market.*.*", subjects.report(role), control], ["history.*", subjects.CONTROL, own_inbox]
+        publish = ["market.*.*", subjects.PEER_TRADES, subjects.report(role), control]
+        return publish, ["history.*", subjects.PEER_TRADES, subjects.CONTROL, own_inbox]
     if role == "evaluation":
         return ["history.*", "decide.*"], ["market.*.*", "position.*", "fill.*", own_inbox]
     publish = [

@@ -19,6 +19,9 @@ LEASE_BUCKET = "LEASE"
 LEASE_STREAM = f"KV_{LEASE_BUCKET}"
 LEASE_KEY = f"$KV.{LEASE_BUCKET}.leader"
 
+PEER_TRADES = "peer.trades"
+"""Where the monitorings of one account ask one another; no strategy hears or speaks there."""
+
 MARKET_KINDS = ("trade", "quote", "book", "candle", "status", "control")
 ROLES = ("monitoring", "evaluation", "execution")
 

@@ -20,6 +20,7 @@ from smarttrade.exchange.public import PublicVenue
 from smarttrade.messages import Book, MarketEvent, Quote, StreamStatus, Verdict
 from smarttrade.monitoring.clock import ExchangeClock, monotonic_ms
 from smarttrade.monitoring.metrics import Metrics
+from smarttrade.monitoring.peers import Copy
 from smarttrade.monitoring.staleness import Action, Judgement, StreamWatch
 from smarttrade.monitoring.tape import Tape
 from smarttrade.monitoring.ticks import best_prices, impossible_book, impossible_quote
@@ -55,6 +56,7 @@ class MarketMonitor:
         metrics: Metrics,
         *,
         stale_ms: int,
+        copy: Copy,
     ) -> None:
         self.symbol = symbol
         self.stale_ms = stale_ms
@@ -69,7 +71,7 @@ class MarketMonitor:
         self._book: Book | None = None
         self._told: dict[str, tuple[Judgement, int, int]] = {}
         self._watches = self._new_watches()
-        self.tape = Tape(venue, symbol, clock, publish, metrics, self._watch_of_trades)
+        self.tape = Tape(venue, symbol, clock, publish, metrics, self._watch_of_trades, copy)
 
     def judgements(self) -> dict[str, Judgement]:
         """The verdict on every stream, now."""

@@ -29,6 +29,12 @@ class Metrics:
         )
         self.reconnects = Counter("smarttrade_feed_reconnects", "Feeds replaced", market, registry=registry)
         self.gaps = Counter("smarttrade_trade_gaps", "Gaps in trade ids", market, registry=registry)
+        self.filled = Counter(
+            "smarttrade_trades_filled",
+            "Missing trades that came in time",
+            ["market", "source"],
+            registry=registry,
+        )
         self.lost = Counter(
             "smarttrade_trades_lost", "Trades that could not be fetched again", market, registry=registry
         )

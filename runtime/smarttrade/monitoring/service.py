@@ -38,6 +38,7 @@ from smarttrade.messages import (
     encode,
 )
 from smarttrade.monitoring.metrics import Metrics
+from smarttrade.monitoring.peers import Peers
 from smarttrade.monitoring.publisher import Publisher, kind_of
 from smarttrade.monitoring.reports import build_data_check, build_report
 from smarttrade.monitoring.watchers import Watchers
@@ -66,7 +67,10 @@ class MonitoringService:
         self._metrics = Metrics(probes.metrics)
         self._counted: dict[tuple[str, type], Counter] = {}
         self._publisher = Publisher(self._send)
-        self._watchers = Watchers(_endpoint(settings.endpoint), self._put, self._metrics)
+        self._peers = Peers(settings.pod)
+        self._watchers = Watchers(
+            _endpoint(settings.endpoint), self._put, self._metrics, copy=self._peers.ask
+        )
         self._controls: asyncio.Queue[AccountControl] = asyncio.Queue()
         self._generation = 0
         self._spec: dict[str, Any] = {}
@@ -93,6 +97,7 @@ class MonitoringService:
         tasks = [asyncio.ensure_future(task) for task in work]
         try:
             await self._nc.subscribe(subjects.history(settings.pod), cb=self._asked)
+            await self._peers.serve(self._nc, self._watchers.copy)
             self._probes.ready("bus", ok=True)
             await ControlReader(self._nc).subscribe(self._controls.put)
             await asyncio.gather(*tasks)

@@ -1,8 +1,9 @@
 """One market's trades, each once and in order, and the candles made of them.
 
-Missing trades are fetched by REST before anything later is delivered, within a bound; those that cannot be
-had are counted as lost, and the candles around them come from the exchange. A timeframe that is asked for
-later begins with the trades remembered here.
+Missing trades are had by REST or from another pod's copy, whichever answers first, before anything later is
+delivered, within a bound; those that cannot be had are counted as lost, and the candles around them come
+from the exchange. A timeframe that is asked for later begins with the trades remembered here, and a peer
+that missed some of them gets them from here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from smarttrade.messages import Candle, MarketEvent, Trade, Verdict
 from smarttrade.monitoring.clock import ExchangeClock, monotonic_ms
 from smarttrade.monitoring.history import CandleHistory
 from smarttrade.monitoring.metrics import Metrics
+from smarttrade.monitoring.peers import Copy
 from smarttrade.monitoring.staleness import StreamWatch
 from smarttrade.monitoring.ticks import impossible_trade
 from smarttrade.monitoring.trades import Accepted, TradeSequence
@@ -46,6 +48,7 @@ class Tape:
         publish: Callable[[MarketEvent], None],
         metrics: Metrics,
         watch: Callable[[], StreamWatch],
+        copy: Copy,
     ) -> None:
         self._venue = venue
         self._symbol = symbol
@@ -53,6 +56,8 @@ class Tape:
         self._publish = publish
         self._metrics = metrics
         self._watch = watch
+        self._peers_copy = copy
+        self._delivered = asyncio.Event()
         self._log = logger.bind(market=symbol)
         self._sequence = TradeSequence(venue.consecutive_trade_ids)
         self._recent: deque[Trade] = deque(maxlen=_REMEMBERED)
@@ -103,7 +108,10 @@ class Tape:
 
     async def catch_up(self) -> None:
         """On a new connection: deliver what was missed, or at the start remember what there was."""
-        trades = await self._fetch("fetching the trades before this connection", _CATCH_UP_S)
+        why, watch = "fetching the trades before this connection", self._watch()
+        watch.backfilling(why)
+        trades = await self._fetch(why, _CATCH_UP_S)
+        watch.backfilling("")
         if trades is None:
             return  # the first trade of the stream will show the gap
         if self._complete_after_ms is None:
@@ -126,9 +134,8 @@ class Tape:
     async def _close_gap(self, accepted: Accepted) -> Accepted:
         self._metrics.gaps.labels(self._symbol).inc()
         missing = f"{accepted.first_missing} to {accepted.last_missing}"
-        fetched = await self._fetch(f"fetching trades {missing}", _GAP_S)
-        filled = self._sequence.accept([*(fetched or []), *accepted.held])
-        if not filled.trades and _proves_a_hole(fetched or [], filled):
+        filled, hole = await self._missing(accepted)
+        if hole:
             self._count_hole()
             filled = self._sequence.skip_to(filled.held)
         elif not filled.trades:
@@ -140,6 +147,44 @@ class Tape:
             filled = self._sequence.skip_to(filled.held)
         return filled
 
+    async def _missing(self, gap: Accepted) -> tuple[Accepted, bool]:
+        """What can be delivered once REST or a peer has answered, and whether the exchange has no such
+        trades; with neither, what was held."""
+        why = f"fetching trades {gap.first_missing} to {gap.last_missing}"
+        sources = {
+            asyncio.create_task(self._fetch(why, _GAP_S)): "rest",
+            asyncio.create_task(self._peers_copy(self._symbol, gap.first_missing, gap.last_missing)): "peer",
+        }
+        pending, filled = set(sources), gap
+        watch = self._watch()
+        watch.backfilling(why)
+        try:
+            while pending:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for source in sorted(done, key=sources.__getitem__):
+                    known = source.result() or []
+                    filled = self._sequence.accept([*known, *filled.held])
+                    if filled.trades:
+                        self._metrics.filled.labels(self._symbol, sources[source]).inc(_missed(filled, gap))
+                        return filled, False
+                    if sources[source] == "rest" and _proves_a_hole(known, filled):
+                        return filled, True
+            return filled, False
+        finally:
+            watch.backfilling("")
+            for source in pending:
+                source.cancel()
+
+    async def copy(self, first: int, last: int) -> list[Trade]:
+        """These trades, once they have been delivered here; empty if not all of them are remembered."""
+        if not self._sequence.consecutive:
+            return []
+        while self._sequence.last_id < last:
+            self._delivered.clear()
+            await self._delivered.wait()
+        trades = [trade for trade in self._recent if first <= int(trade.id) <= last]
+        return trades if len(trades) == last - first + 1 else []
+
     def _count_hole(self) -> None:
         """The exchange itself left ids out; one that does it often cannot be checked by them."""
         self._holes += 1
@@ -150,16 +195,12 @@ class Tape:
                 history.distrust()
 
     async def _fetch(self, why: str, within_s: float) -> list[Trade] | None:
-        watch = self._watch()
-        watch.backfilling(why)
         try:
             async with asyncio.timeout(within_s):
                 return await self._venue.fetch_trades(self._symbol)
         except (VenueError, TimeoutError) as error:
             self._log.warning("trades not fetched", why=why, error=str(error) or type(error).__name__)
             return None
-        finally:
-            watch.backfilling("")
 
     def _resume(self) -> None:
         self._continuous = True
@@ -179,6 +220,7 @@ class Tape:
             self._make(trade)
             self._publish(trade)
         if trades:
+            self._delivered.set()
             self._metrics.last_trade.labels(self._symbol).set(trades[-1].time_ms / 1000)
 
     def _remember(self, trades: list[Trade]) -> None:
@@ -231,6 +273,10 @@ class Tape:
             self._metrics.candles.labels(self._symbol, history.timeframe, source).inc(len(candles))
         for candle in candles:
             self._publish(candle)
+
+
+def _missed(filled: Accepted, gap: Accepted) -> int:
+    return sum(gap.first_missing <= int(trade.id) <= gap.last_missing for trade in filled.trades)
 
 
 def _proves_a_hole(fetched: list[Trade], accepted: Accepted) -> bool:

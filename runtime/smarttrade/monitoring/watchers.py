@@ -11,10 +11,11 @@ from smarttrade.api import Timeframe, TradingAccountSpec
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.errors import ConfigurationError, SmartTradeError, VenueError
 from smarttrade.exchange.public import PublicVenue, open_public
-from smarttrade.messages import HistoryReply, HistoryRequest, MarketEvent
+from smarttrade.messages import HistoryReply, HistoryRequest, MarketEvent, Trade
 from smarttrade.monitoring.clock import ExchangeClock, monotonic_ms
 from smarttrade.monitoring.market import MarketMonitor
 from smarttrade.monitoring.metrics import Metrics
+from smarttrade.monitoring.peers import Copy
 from smarttrade.monitoring.staleness import Judgement
 
 logger = structlog.get_logger()
@@ -30,10 +31,13 @@ _LARGEST_PAGE = 1_000
 class Watchers:
     """`follow` a specification; `problem` says what keeps this from watching, or is empty."""
 
-    def __init__(self, endpoint: Endpoint, publish: Callable[[MarketEvent], None], metrics: Metrics) -> None:
+    def __init__(
+        self, endpoint: Endpoint, publish: Callable[[MarketEvent], None], metrics: Metrics, *, copy: Copy
+    ) -> None:
         self._endpoint = endpoint
         self._publish = publish
         self._metrics = metrics
+        self._copy = copy
         self._venue: PublicVenue | None = None
         self._markets: dict[str, MarketMonitor] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -78,6 +82,11 @@ class Watchers:
         except SmartTradeError as error:
             return HistoryReply(candles=[], error=str(error))
 
+    async def copy(self, market: str, first: int, last: int) -> list[Trade]:
+        """Our copy of trades that a peer missed, once they are here; empty if they will not be."""
+        monitor = self._markets.get(market)
+        return await monitor.tape.copy(first, last) if monitor else []
+
     def want_books(self, levels: int) -> None:
         """Watch the order books of all markets, also of those that are added later."""
         self._book_levels = levels
@@ -113,7 +122,9 @@ class Watchers:
                 await asyncio.sleep(_OPEN_RETRY_S)
 
     def _start(self, venue: PublicVenue, symbol: str, stale_ms: int) -> None:
-        monitor = MarketMonitor(venue, symbol, self.clock, self._publish, self._metrics, stale_ms=stale_ms)
+        monitor = MarketMonitor(
+            venue, symbol, self.clock, self._publish, self._metrics, stale_ms=stale_ms, copy=self._copy
+        )
         monitor.want_books(self._book_levels)
         self._markets[symbol] = monitor
         self._tasks[symbol] = asyncio.create_task(monitor.run())
