@@ -70,7 +70,7 @@ class Restoring:
     def adopt_open(self, report: OrderReport) -> None:
         """An own order that is open, and that the log should know."""
         self._adopt(report)
-        self._declare_lost(orders=1, fills=0)
+        self._declare_lost(orders=1, fills=0, newest_ms=report.time_ms)
 
     def read(self, event: HistoryRead) -> None:
         """Take over own orders that the log does not know, with their fills."""
@@ -85,7 +85,10 @@ class Restoring:
             if self._is_missing(report, trades.get((report.market, report.order_id), []), fresh=fresh)
         ]
         if found:
-            self._declare_lost(orders=len(found), fills=sum(len(own) for _, own in found))
+            times = [each.time_ms for report, own in found for each in (report, *own)]
+            self._declare_lost(
+                orders=len(found), fills=sum(len(own) for _, own in found), newest_ms=max(times)
+            )
         for report in event.orders:
             self._note_identity(report)
         for report, _ in found:
@@ -150,10 +153,12 @@ class Restoring:
         )
         self._fills.absorb(report)
 
-    def _declare_lost(self, *, orders: int, fills: int) -> None:
-        ctx, now_ms = self._ctx, self._ctx.exchange_ms
+    def _declare_lost(self, *, orders: int, fills: int, newest_ms: int) -> None:
+        """As of now; `newest_ms` is the newest that the exchange told of what was lost. It counts where its
+        clock stepped since it was measured: what was decided before that order left must not be done again."""
+        ctx, now_ms = self._ctx, max(self._ctx.exchange_ms, newest_ms)
         self._since_ms = self._since_ms if self._since_ms is not None else ctx.now_ms
-        self._record(lost=True, final=False, orders=orders, fills=fills)
+        self._record(lost=True, final=False, orders=orders, fills=fills, time_ms=now_ms)
         ctx.lead.reconciled = False
         breach = ctx.book.losses.breach
         if breach is None or breach.reason != LOG_LOST:
@@ -166,7 +171,8 @@ class Restoring:
                 )
             )
 
-    def _record(self, *, lost: bool, final: bool, orders: int = 0, fills: int = 0) -> None:
-        self._ctx.record(
-            HistoryRestored(lost=lost, final=final, orders=orders, fills=fills, time_ms=self._ctx.exchange_ms)
-        )
+    def _record(
+        self, *, lost: bool, final: bool, orders: int = 0, fills: int = 0, time_ms: int | None = None
+    ) -> None:
+        now_ms = self._ctx.exchange_ms if time_ms is None else time_ms
+        self._ctx.record(HistoryRestored(lost=lost, final=final, orders=orders, fills=fills, time_ms=now_ms))

@@ -74,6 +74,18 @@ def lost(desk: Desk) -> str:
     return breach.id
 
 
+def test_a_loss_counts_from_the_newest_order_where_the_exchanges_clock_was_read_too_long_ago(
+    desk: Desk,
+) -> None:
+    ahead_ms = desk.exchange_ms() + 3_000
+    report = order(desk, time_ms=ahead_ms)
+    tell(desk, (report,), (trade(report),))
+    assert desk.core.ctx.book.not_before_ms == ahead_ms
+    resting = order(desk, "e", VenueStatus.OPEN, time_ms=ahead_ms + 1_000)
+    desk.reconcile(resting)
+    assert desk.core.ctx.book.not_before_ms == ahead_ms + 1_000
+
+
 def test_a_new_log_decides_nothing_before_the_exchange_was_asked(desk: Desk) -> None:
     desk.decide("1", token=9)
     [reply] = desk.take(fx.Reply)
