@@ -82,7 +82,7 @@ def test_a_loss_counts_from_the_newest_order_where_the_exchanges_clock_was_read_
     tell(desk, (report,), (trade(report),))
     assert desk.core.ctx.book.not_before_ms == ahead_ms
     resting = order(desk, "e", VenueStatus.OPEN, time_ms=ahead_ms + 1_000)
-    desk.reconcile(resting)
+    tell(desk, (report, resting), (trade(report),))
     assert desk.core.ctx.book.not_before_ms == ahead_ms + 1_000
 
 
