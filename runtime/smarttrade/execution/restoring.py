@@ -154,8 +154,8 @@ class Restoring:
         self._fills.absorb(report)
 
     def _declare_lost(self, *, orders: int, fills: int, newest_ms: int) -> None:
-        """As of now, or of the newest that the exchange told, `newest_ms`, where its clock stepped since it was
-        measured: what was decided before that order left must not be done again."""
+        """As of now, or of the newest that the exchange told, `newest_ms`, where its clock stepped since it
+        was measured: what was decided before that order left must not be done again."""
         ctx, now_ms = self._ctx, max(self._ctx.exchange_ms, newest_ms)
         self._since_ms = self._since_ms if self._since_ms is not None else ctx.now_ms
         self._record(lost=True, final=False, orders=orders, fills=fills, time_ms=now_ms)
