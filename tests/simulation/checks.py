@@ -500,7 +500,7 @@ class Checks:
             f"{market}: {outcome}",
         )
         _require(
-            abs(position + self._stopped[last.id] - want.quantity) <= band,
+            -band - self._stopped[last.id] <= position - want.quantity <= band,
             "the position equals the newest target",
             f"{market}: {position}, {want.quantity} wanted",
         )
