@@ -63,18 +63,18 @@ class Removal:
         if parsed is not None:
             await self._announce(identity, parsed)
         is_ending = await self._is_ending(key.namespace)
-        deletion = self._assess(key, observed, parsed, is_ending)
+        deletion = self._assess(key, account, observed, parsed, is_ending)
         with _lenient(is_ending):
-            await self._publish(key, observed)
+            await self._publish(key, account)
         if deletion.stage is Stage.SETTLE:
             return _POLL_S
         if deletion.stage is Stage.STOP_PODS:
             with _lenient(is_ending):
-                await self._stop_pods(key, observed, deletion)
+                await self._stop_pods(key, account, observed, deletion)
             return _POLL_S
         await self._remove_accounts(account, identity, deletion)
         with _lenient(is_ending):
-            await self._remove_children(key, observed, identity)
+            await self._remove_children(key, account, observed, identity)
         await self._release(account)
         return None
 
@@ -96,10 +96,13 @@ class Removal:
             _log.warning("deletion not announced", account=identity.key, error=str(error))
 
     def _assess(
-        self, key: Key, observed: Observed, account: TradingAccount | None, is_ending: bool
+        self,
+        key: Key,
+        manifest: Manifest,
+        observed: Observed,
+        account: TradingAccount | None,
+        is_ending: bool,
     ) -> Deletion:
-        manifest = observed.account
-        assert manifest is not None
         voices, ever_reported = self.reports.of(key), "asOf" in (manifest.get("status") or {})
         silent = not voices.pods and (voices.settled or not ever_reported)
         return Deletion(
@@ -112,28 +115,24 @@ class Removal:
             stopped=(is_ending and silent) or (not observed.pods and observed.deployment is None),
         )
 
-    async def _publish(self, key: Key, observed: Observed) -> None:
-        assert observed.account is not None
-        generation = observed.account["metadata"]["generation"]
+    async def _publish(self, key: Key, account: Manifest) -> None:
+        generation = account["metadata"]["generation"]
         findings = Findings(generation=generation, voices=self.reports.of(key), deleting=True)
         # Written only where a verdict changes: numbers of an account that goes away can wait for ever.
         try:
-            await self.publisher.publish(observed.account, findings, self.clock() - AT_ONCE_S)
+            await self.publisher.publish(account, findings, self.clock() - AT_ONCE_S)
         except Exception as error:  # noqa: BLE001 - what an account reports must never hold its deletion
             _log.warning("status of a deletion not written", account=str(key), error=str(error))
 
-    async def _stop_pods(self, key: Key, observed: Observed, deletion: Deletion) -> None:
+    async def _stop_pods(self, key: Key, account: Manifest, observed: Observed, deletion: Deletion) -> None:
         deployment = observed.deployment
         if deployment is None or deployment["metadata"].get("deletionTimestamp"):
             return
-        assert observed.account is not None
         if deletion.settled:
-            await self.publisher.tell(
-                observed.account, "Settled", f"{deletion.policy.value}: done, pods are stopped"
-            )
+            await self.publisher.tell(account, "Settled", f"{deletion.policy.value}: done, pods are stopped")
         else:
             note = f"not settled within {deletion.timeout_s:.0f} s ({deletion.left}); pods are stopped anyway"
-            await self.publisher.tell(observed.account, "NotSettled", note, kind="Warning")
+            await self.publisher.tell(account, "NotSettled", note, kind="Warning")
         metadata = deployment["metadata"]
         await self.kube.delete(DEPLOYMENT, key.namespace, metadata["name"], uid=metadata["uid"])
 
@@ -148,13 +147,14 @@ class Removal:
             note = f"released although its NATS accounts could not be removed: {error}"
             await self.publisher.tell(account, "NatsAccountsLeft", note, kind="Warning")
 
-    async def _remove_children(self, key: Key, observed: Observed, identity: AccountIdentity) -> None:
+    async def _remove_children(
+        self, key: Key, account: Manifest, observed: Observed, identity: AccountIdentity
+    ) -> None:
         """The owner references would do it too, but when that happens nobody can tell."""
         for child in observed.managed:
             metadata = child["metadata"]
             await self.kube.delete(kind_of(child), key.namespace, metadata["name"], uid=metadata["uid"])
-        assert observed.account is not None
-        owner, secret = observed.account["metadata"]["uid"], secret_name(identity)
+        owner, secret = account["metadata"]["uid"], secret_name(identity)
         found = await self.kube.look(SECRET, key.namespace, secret)
         if found is not None and is_controlled_by(found, owner):
             await self.kube.delete(SECRET, key.namespace, secret, uid=found["metadata"]["uid"])

@@ -494,6 +494,8 @@ class Checks:
             return
         filters = next(f for f in FILTERS if f.market == market)
         band = dead_band(want.quantity, Decimal(PRICE[market]), filters, Decimal("0.01"))
+        if outcome is not None and outcome.code == "ProtectionFilled" and self._stopped[last.id]:
+            return  # a new decision may enter again
         _require(
             outcome is not None and outcome.outcome is Outcome.REACHED,
             "the last decision is reached",

@@ -85,10 +85,9 @@ class Restoring:
             if self._is_missing(report, trades.get((report.market, report.order_id), []), fresh=fresh)
         ]
         if found:
-            times = [each.time_ms for report, own in found for each in (report, *own)]
-            self._declare_lost(
-                orders=len(found), fills=sum(len(own) for _, own in found), newest_ms=max(times)
-            )
+            fills = [trade for _, own in found for trade in own]
+            times = [report.time_ms for report, _ in found] + [trade.time_ms for trade in fills]
+            self._declare_lost(orders=len(found), fills=len(fills), newest_ms=max(times))
         for report in event.orders:
             self._note_identity(report)
         for report, _ in found:
