@@ -50,6 +50,19 @@ class Connection(Client):
         with suppress(OSError):
             await super().close()
 
+    async def _close(self, status: int, do_cbs: bool = True) -> None:
+        """The library's end, also where a server that refused us has closed the socket before it.
+
+        The library writes what is pending first: into a broken socket that fails, and nobody would ever be
+        told that the connection is gone.
+        """
+        try:
+            await super()._close(status, do_cbs)
+        except (OSError, RuntimeError):  # the latter is uvloop's
+            self._pending, self._pending_data_size = [], 0
+            self._status = Client.DISCONNECTED
+            await super()._close(status, do_cbs)
+
     def follow(self, credentials: Path, known: bytes) -> None:
         """Reconnect with the new credentials whenever the mounted file is no longer what is known."""
         self._credentials_task = asyncio.create_task(self._follow(credentials, known))

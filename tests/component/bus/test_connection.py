@@ -18,6 +18,15 @@ async def test_an_account_deleted_under_a_client_ends_it_loudly(tenants: Tenants
     assert nc.is_closed
 
 
+async def test_an_end_is_loud_also_when_the_socket_breaks_under_what_was_to_be_sent(tenants: Tenants):
+    nc = await tenants.connect(await tenants.create("alice"), "monitoring")
+    nc._pending, nc._pending_data_size = [b"PING\r\n"], 6
+    nc._transport._io_writer.transport.abort()
+    await nc._process_err("'authentication timeout'")
+    await eventually(lambda: tenants.closed == ["alice/monitoring"], "on_closed is called")
+    assert nc.is_closed
+
+
 async def test_closing_on_purpose_is_not_a_failure(tenants: Tenants):
     nc = await tenants.connect(await tenants.create("alice"), "monitoring")
     await nc.close()
