@@ -31,6 +31,8 @@ from cluster.errors import ClusterError
 from cluster.kubeconfig import build_kubeconfig, write_kubeconfig
 
 CONTEXT = "smarttrade-controlplane"
+# It lives for minutes: a quarter more memory buys a fifth of its computing.
+_COLLECT_GARBAGE_SELDOM = {"GOGC": "400"}
 _HOSTS = [
     "127.0.0.1",
     SERVICE_ADDRESS,
@@ -109,7 +111,9 @@ class ControlPlane:
             self._await_default_service_account()
 
     def _run(self, name: str, command: list[str]) -> None:
-        self._processes[name] = processes.start(name, command, self.folder)
+        self._processes[name] = processes.start(
+            name, command, self.folder, environment=_COLLECT_GARBAGE_SELDOM
+        )
 
     def _await_ready(self) -> None:
         api = Api(self.kubeconfig)

@@ -1,9 +1,10 @@
 """Child processes with a log file each, that die with the process that started them."""
 
 import ctypes
+import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -11,15 +12,23 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def start(
-    name: str, argv: Sequence[str], log_folder: Path, inherited: Sequence[int] = ()
+    name: str,
+    argv: Sequence[str],
+    log_folder: Path,
+    inherited: Sequence[int] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start `argv` with its output appended to `<log_folder>/<name>.log`, and the `inherited` descriptors."""
+    """Start `argv` with its output appended to `<log_folder>/<name>.log`, and the `inherited` descriptors.
+
+    `environment` is added to this process's own.
+    """
     with (log_folder / f"{name}.log").open("ab") as log:
         return subprocess.Popen(
             list(argv),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
             pass_fds=list(inherited),
             preexec_fn=die_with_parent,
         )
