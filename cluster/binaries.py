@@ -63,6 +63,7 @@ PROGRAMS = {
         _kubernetes("kubelet"),
         _kubernetes("kube-proxy"),
         Program("coredns", "coredns", "smarttrade.io/cluster/coredns"),
+        Program("egress-gateway", "egress-gateway", "smarttrade.io/cluster/egress-gateway"),
         Program("pause", "node", "smarttrade.io/cluster/node/cmd/pause"),
         Program("relay", "node", "smarttrade.io/cluster/node/cmd/relay"),
         Program("bandwidth", "node", "smarttrade.io/cluster/node/cmd/bandwidth"),

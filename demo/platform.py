@@ -86,6 +86,7 @@ def build_values(
         "runtime": {"image": _image(images["runtime"])},
         "backtests": {"image": _place(images["research"])},
         "nats": {"image": _image(images["nats"]), "persistence": {"enabled": False}},
+        "egressGateway": {"image": _image(images["gateway"]), "replicas": 1},
         "simulator": simulator,
     }
 

@@ -54,7 +54,7 @@ def _image_bill(image: str, version: str, files: Iterable[str]) -> str:
 
 def _chart_bill(version: str) -> str:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
-    images = [values[part]["image"] for part in ("operator", "runtime", "nats")]
+    images = [values[part]["image"] for part in ("operator", "runtime", "nats", "egressGateway")]
     named = [f"{image['repository']}:{image['tag'] or version}" for image in images]
     return _render("smarttrade-chart", version, "application", [_container(each) for each in named])
 

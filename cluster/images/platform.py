@@ -59,7 +59,7 @@ def bring(where: Target, *, research: bool = False) -> dict[str, str]:
     return {
         **{image.target: image.reference for image in known},
         **{image.target: name for image, name in zip(wanted, delivered, strict=False)},
-        "nats": delivered[-1],
+        **dict(zip(system.PLATFORM, delivered[len(wanted) :], strict=True)),
     }
 
 
@@ -81,15 +81,16 @@ def images(base_reference: str) -> list[Image]:
 
 
 def _with_docker(where: Target, wanted: list[Image]) -> list[str]:
-    nats = system.reference("nats")
+    programs = {name: system.reference(name).removeprefix("docker.io/library/") for name in system.PLATFORM}
     with _context() as folder:
         for image in wanted:
             if not docker.has(image.reference):
                 with step(f"build {image.reference}"):
                     docker.build(folder, image.reference, image.target, image.arguments)
-    references = [*(image.reference for image in wanted), nats.removeprefix("docker.io/library/")]
-    if not docker.has(references[-1]):
-        docker.load(system.archive("nats"))
+    references = [*(image.reference for image in wanted), *programs.values()]
+    for name, reference in programs.items():
+        if not docker.has(reference):
+            docker.load(system.archive(name))
     if where.origin is Origin.KIND:
         _load_into_kind(where.context.removeprefix("kind-"), references)
     for old in history.outdated([image.reference for image in wanted]):
@@ -109,7 +110,7 @@ def _load_into_kind(name: str, references: list[str]) -> None:
 
 
 def _with_buildah(where: Target, wanted: list[Image]) -> list[str]:
-    nats = system.reference("nats")
+    programs = {system.reference(name): system.archive(name) for name in system.PLATFORM}
     instance = Instance(where.context)
     present = containerd.images(instance) if where.origin is Origin.LOCAL else set()
     pending: list[Future[None]] = []
@@ -131,10 +132,13 @@ def _with_buildah(where: Target, wanted: list[Image]) -> list[str]:
         if where.origin is Origin.LOCAL:
             containerd.remove(instance, old)
     if where.origin is Origin.LOCAL:
-        containerd.load(instance, {nats: system.archive("nats")})
-        return [name.removeprefix("docker.io/library/") for name in [*names, nats]]
-    buildah.load(nats, system.archive("nats"))
-    return [_pushed(name, name.removeprefix("docker.io/library/"), buildah.push) for name in [*names, nats]]
+        containerd.load(instance, programs)
+        return [name.removeprefix("docker.io/library/") for name in [*names, *programs]]
+    for name, archive in programs.items():
+        buildah.load(name, archive)
+    return [
+        _pushed(name, name.removeprefix("docker.io/library/"), buildah.push) for name in [*names, *programs]
+    ]
 
 
 def _build_on_base(folder: Path, image: Image) -> None:

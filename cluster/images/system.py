@@ -1,4 +1,4 @@
-"""Images that are one static program each: pause and CoreDNS for the cluster, and NATS."""
+"""Images that are one static program each: pause and CoreDNS for the cluster, NATS, and the gateway."""
 
 from pathlib import Path
 
@@ -8,9 +8,10 @@ from cluster.locks import exclusive
 from cluster.paths import cache_folder
 
 CLUSTER = ("pause", "coredns")
+PLATFORM = ("nats", "gateway")
 # Raised when the way an image is written changes, so that caches and nodes drop the old ones.
 _RECIPE = 2
-_PROGRAMS = {"pause": "pause", "coredns": "coredns", "nats": "nats-server"}
+_PROGRAMS = {"pause": "pause", "coredns": "coredns", "nats": "nats-server", "gateway": "egress-gateway"}
 
 
 def reference(name: str) -> str:

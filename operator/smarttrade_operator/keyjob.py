@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from smarttrade.bus.gateway import build_gateway_key
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.server import build_config
 from smarttrade.errors import ConfigurationError
@@ -35,6 +36,7 @@ class KeyJob:
     cluster_name: str = "smarttrade"
     routes: tuple[str, ...] = ()
     keys_must_exist: bool = False
+    gateway_secret: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--config-secret", default=CONFIG_SECRET, help="Secret with nats.conf; always written"
+    )
+    parser.add_argument(
+        "--gateway-secret", default="", help="Secret with the egress gateways' key; written if named"
     )
     parser.add_argument("--store-dir", default="/data", help="where nats-server keeps its data")
     parser.add_argument("--server-name", default="$SERVER_NAME", help="a variable, one value for each server")
@@ -66,6 +71,7 @@ def from_arguments(arguments: argparse.Namespace) -> KeyJob:
         cluster_name=arguments.cluster_name,
         routes=tuple(arguments.route),
         keys_must_exist=arguments.keys_must_exist,
+        gateway_secret=arguments.gateway_secret,
     )
 
 
@@ -76,6 +82,8 @@ async def run(job: KeyJob) -> None:
         config = build_secret(job, job.config_secret, {"nats.conf": build_server_config(keys, job)})
         await kube.apply(config)
         _log.info("NATS configuration written", secret=f"{job.namespace}/{job.config_secret}")
+        if job.gateway_secret:
+            await kube.apply(build_secret(job, job.gateway_secret, {"key": build_gateway_key(keys.master)}))
 
 
 async def _ensure_keys(kube: Kube, job: KeyJob) -> OperatorKeys:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from smarttrade.api import TradingAccount
-from smarttrade.api.catalogue import Catalogue
+from smarttrade.api.catalogue import Catalogue, Endpoint
 from smarttrade.api.load import describe
 from smarttrade.api.pending import fields_without_effect
 from smarttrade.bus.accounts import AccountPair
@@ -16,10 +16,12 @@ from smarttrade.errors import ConfigurationError
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountControl
 from smarttrade_operator.children import Blueprint, build_children, build_credentials_secret
+from smarttrade_operator.children.blueprint import Aliases
 from smarttrade_operator.kinds import Manifest
 from smarttrade_operator.settings import Settings
 
 BuildPair = Callable[[AccountIdentity, int], AccountPair]
+FindAliases = Callable[[Endpoint], Aliases]
 
 
 class InvalidSpec(ConfigurationError):  # noqa: N818
@@ -66,18 +68,30 @@ def build_control(account: TradingAccount, *, deleting: bool) -> AccountControl:
     return AccountControl(generation=account.generation, spec=spec, deleting=deleting)
 
 
-def build_plan(manifest: Manifest, settings: Settings, catalogue: Catalogue, build_pair: BuildPair) -> Plan:
+def build_plan(
+    manifest: Manifest,
+    settings: Settings,
+    catalogue: Catalogue,
+    build_pair: BuildPair,
+    *,
+    find_aliases: FindAliases = lambda endpoint: (),
+    gateway_key: str = "",
+) -> Plan:
     """Raises InvalidSpec or UnknownEnvironment, saying what to change."""
     account, identity = parse(manifest), identify(manifest, settings)
     pair = build_pair(identity, account.spec.replicas)
-    blueprint = _build_blueprint(account, identity, settings, catalogue)
+    blueprint = _build_blueprint(account, identity, settings, catalogue, find_aliases)
     return Plan(
         account=account,
         identity=identity,
         pair=pair,
         children=tuple(build_children(blueprint)),
         secret=build_credentials_secret(
-            blueprint, pair.credentials, mark_key=pair.mark_key, renew_at_s=pair.renew_at
+            blueprint,
+            pair.credentials,
+            mark_key=pair.mark_key,
+            renew_at_s=pair.renew_at,
+            gateway_key=gateway_key,
         ),
         control=build_control(account, deleting=False),
         pending_fields=tuple(
@@ -87,7 +101,11 @@ def build_plan(manifest: Manifest, settings: Settings, catalogue: Catalogue, bui
 
 
 def _build_blueprint(
-    account: TradingAccount, identity: AccountIdentity, settings: Settings, catalogue: Catalogue
+    account: TradingAccount,
+    identity: AccountIdentity,
+    settings: Settings,
+    catalogue: Catalogue,
+    find_aliases: FindAliases,
 ) -> Blueprint:
     exchange = account.spec.exchange
     try:
@@ -101,4 +119,5 @@ def _build_blueprint(
         endpoint=endpoint,
         runtime=settings.runtime,
         network=settings.network,
+        aliases=find_aliases(endpoint),
     )

@@ -26,6 +26,7 @@ from smarttrade.bus.accounts import (
     core_key,
     strategy_key,
 )
+from smarttrade.bus.gateway import build_gateway_key
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.marks import open_mark
 from smarttrade.bus.provision import Provisioner
@@ -80,6 +81,11 @@ class Provisioning:
         """The accounts and credentials as they should be now; the credentials are equal all period long."""
         limits = AccountLimits(pods=replicas, copies=self.asset_replicas)
         return build_accounts(self.keys, identity, limits, now=self.wall())
+
+    @property
+    def gateway_key(self) -> str:
+        """From which the accounts' passwords for the egress gateways follow."""
+        return build_gateway_key(self.keys.master)
 
     def open_mark(self, identity: AccountIdentity, mark: str) -> str:
         """What the account's mark of an exchange account stands for; never shown to anybody."""

@@ -19,6 +19,7 @@ from smarttrade.api.catalogue import Catalogue
 from smarttrade.errors import ConfigurationError
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountControl
+from smarttrade_operator.aliases import KnownNames
 from smarttrade_operator.apply import Applier
 from smarttrade_operator.cache import Cache, Observed
 from smarttrade_operator.conditions import Findings
@@ -52,7 +53,7 @@ class Memory:
     uid: str
     applier: Applier
     plan: Plan | None = None
-    plan_of: tuple[str, int] = ("", 0)
+    plan_of: tuple[str, int, int] = ("", 0, 0)
     secret_for: int = 0
     secret_uid: str = ""
     status_written_s: float = 0.0
@@ -74,6 +75,7 @@ class Reconciler:
     reports: Reports
     publisher: Publisher
     removal: Removal
+    aliases: KnownNames
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     rollouts: Rollouts = field(init=False)
@@ -138,9 +140,16 @@ class Reconciler:
     def _plan(self, memory: Memory, account: Manifest) -> Plan:
         """The plan of this generation, made once; a new one when the credentials' period is over."""
         metadata = account["metadata"]
-        wanted = (metadata["uid"], metadata["generation"])
+        wanted = (metadata["uid"], metadata["generation"], self.aliases.version)
         if memory.plan is None or memory.plan_of != wanted or self.wall() >= memory.plan.pair.renew_at:
-            plan = build_plan(account, self.settings, self.catalogue, self.provisioning.pair)
+            plan = build_plan(
+                account,
+                self.settings,
+                self.catalogue,
+                self.provisioning.pair,
+                find_aliases=self.aliases.of,
+                gateway_key=self.provisioning.gateway_key,
+            )
             memory.plan, memory.plan_of = plan, wanted
         return memory.plan
 

@@ -24,6 +24,7 @@ from smarttrade.bus.keys import OperatorKeys
 from smarttrade.errors import ConfigurationError, SmartTradeError
 from smarttrade.messages import Report
 from smarttrade_operator import health
+from smarttrade_operator.aliases import KnownNames
 from smarttrade_operator.audit import Audit
 from smarttrade_operator.backtests.reconcile import BacktestReconciler
 from smarttrade_operator.backtests.watching import add_watches
@@ -75,6 +76,7 @@ class Operator:
     resync: Resync
     backtests: WorkQueue[Key]
     kill_switch: KillSwitch
+    aliases: KnownNames
     watching: asyncio.Event = field(default_factory=asyncio.Event)
 
     def watch(self, on_started: Callable[[], None]) -> Coroutine[Any, Any, None]:
@@ -92,6 +94,7 @@ class Operator:
             "NATS again": self.provisioning.follow(self._doubt_nats),
             "resync": self.resync.run(),
             "audit": self.audit.run(self.settings.audit_s),
+            "names": self.aliases.run(self._reconcile_all),
             "sweep": self.sweep.run(self.settings.resync_s),
         }
 
@@ -99,6 +102,10 @@ class Operator:
         for key in self.cache.accounts():
             self.provisioning.forget(key)
             self.queue.add(key, random.random() * _SPREAD_S)
+
+    def _reconcile_all(self) -> None:
+        for key in self.cache.accounts():
+            self.queue.add(key)
 
     def complaint(self) -> str:
         age_s = self.queue.schedule.age_s(time.monotonic())
@@ -133,8 +140,9 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
     place = (settings.installation, settings.nats_cluster)
     publisher = Publisher(kube, cache, budget, settings.pod, place, clock)
     removal = Removal(kube, settings, provisioning, reports, publisher, clock)
+    aliases = KnownNames(settings.network, catalogue)
     reconciler = Reconciler(
-        kube, cache, settings, catalogue, provisioning, reports, publisher, removal, clock, wall
+        kube, cache, settings, catalogue, provisioning, reports, publisher, removal, aliases, clock, wall
     )
 
     async def handle(key: Key) -> float | None:
@@ -169,6 +177,7 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
         audit=Audit(kube, cache, queue.add, settings.watch_namespaces),
         resync=Resync(settings.resync_s, cache.accounts, resync),
         kill_switch=kill_switch,
+        aliases=aliases,
         backtests=WorkQueue(BacktestReconciler(kube, settings).reconcile, settings.concurrency),
     )
 

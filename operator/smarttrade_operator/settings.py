@@ -44,7 +44,10 @@ class Backtests:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """What the account's pods may reach besides their exchange, and who may scrape them."""
+    """What the account's pods may reach besides their exchange, and who may scrape them.
+
+    With `gateways` (`host:port` each) they reach their exchange through these alone, and no DNS.
+    """
 
     nats_url: str
     nats_port: int = 4222
@@ -56,6 +59,9 @@ class Network:
     )
     dns_pod_labels: Labels = field(default_factory=lambda: {"k8s-app": "kube-dns"})
     cluster_cidrs: tuple[str, ...] = ()
+    gateways: tuple[str, ...] = ()
+    gateway_namespace: str = ""
+    gateway_pod_labels: Labels = field(default_factory=dict)
     metrics_namespace_labels: Labels = field(default_factory=dict)
 
 
@@ -143,6 +149,9 @@ def _read_network(read: _Reader) -> Network:
         dns_namespace_labels=read.labels("DNS_NAMESPACE_LABELS", defaults.dns_namespace_labels),
         dns_pod_labels=read.labels("DNS_POD_LABELS", defaults.dns_pod_labels),
         cluster_cidrs=read.words("CLUSTER_CIDRS"),
+        gateways=read.words("GATEWAYS"),
+        gateway_namespace=read.text("OPERATOR_NAMESPACE", "smarttrade-system"),
+        gateway_pod_labels=read.labels("GATEWAY_POD_LABELS", {"app.kubernetes.io/name": "egress-gateway"}),
         metrics_namespace_labels=read.labels("METRICS_NAMESPACE_LABELS", {}),
     )
 

@@ -35,6 +35,14 @@
 - {name: SMARTTRADE_DNS_NAMESPACE_LABELS, value: {{ include "smarttrade.pairs" .Values.network.dnsNamespaceLabels | quote }}}
 - {name: SMARTTRADE_DNS_POD_LABELS, value: {{ include "smarttrade.pairs" .Values.network.dnsPodLabels | quote }}}
 - {name: SMARTTRADE_CLUSTER_CIDRS, value: {{ join "," .Values.network.clusterCidrs | quote }}}
+{{- if .Values.egressGateway.enabled }}
+{{- $gateways := list }}
+{{- range $index := until (int .Values.egressGateway.replicas) }}
+{{- $gateways = append $gateways (printf "%s-gateway-%d.%s.svc.%s:4750" (include "smarttrade.fullname" $) $index $.Release.Namespace $.Values.clusterDomain) }}
+{{- end }}
+- {name: SMARTTRADE_GATEWAYS, value: {{ join "," $gateways | quote }}}
+- {name: SMARTTRADE_GATEWAY_POD_LABELS, value: {{ include "smarttrade.pairs" (include "smarttrade.selector" (dict "root" . "name" "egress-gateway") | fromYaml) | quote }}}
+{{- end }}
 - {name: SMARTTRADE_METRICS_NAMESPACE_LABELS, value: {{ include "smarttrade.pairs" .Values.network.metricsNamespaceLabels | quote }}}
 - {name: SMARTTRADE_PORT, value: "8080"}
 - {name: SMARTTRADE_LOG_LEVEL, value: {{ .Values.operator.logLevel }}}

@@ -87,6 +87,11 @@
   verbs: [create]
 - apiGroups: [""]
   resources: [secrets]
-  resourceNames: [{{ include "smarttrade.keysSecret" . }}, {{ include "smarttrade.fullname" . }}-nats-config]
+  resourceNames:
+    - {{ include "smarttrade.keysSecret" . }}
+    - {{ include "smarttrade.fullname" . }}-nats-config
+    {{- if .Values.egressGateway.enabled }}
+    - {{ include "smarttrade.fullname" . }}-gateway
+    {{- end }}
   verbs: [get, patch]
 {{- end }}

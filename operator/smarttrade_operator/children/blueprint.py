@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from smarttrade.api import TradingAccountSpec
 from smarttrade.api.catalogue import Endpoint
+from smarttrade.bus.gateway import build_user, in_order
 from smarttrade.identity import AccountIdentity
 from smarttrade_operator.kinds import TRADING_ACCOUNT, Kind, Manifest
 from smarttrade_operator.settings import Network, Runtime
@@ -13,6 +14,10 @@ from smarttrade_operator.settings import Network, Runtime
 ACCOUNT_LABEL = "smarttrade.io/account"
 MANAGED_BY = "smarttrade-operator"
 CHILD_SELECTOR = f"app.kubernetes.io/managed-by={MANAGED_BY},{ACCOUNT_LABEL}"
+
+
+# Names that the pods know without DNS: (address, name).
+Aliases = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +30,18 @@ class Blueprint:
     endpoint: Endpoint
     runtime: Runtime
     network: Network
+    aliases: Aliases = ()
+
+    @property
+    def gateways(self) -> tuple[str, ...]:
+        """The account's way out in its own order; none where it is straight or ends in the cluster."""
+        straight = self.endpoint.pods is not None
+        return () if straight else in_order(self.identity, self.network.gateways)
+
+    @property
+    def gateway_user(self) -> str:
+        exchange = self.spec.exchange
+        return build_user(self.identity, exchange.name, exchange.environment)
 
     @property
     def secret_name(self) -> str:

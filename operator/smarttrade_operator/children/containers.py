@@ -11,7 +11,7 @@ from typing import Any
 
 from smarttrade.api import Mode
 from smarttrade_operator.children.blueprint import Blueprint
-from smarttrade_operator.children.credentials import FINGERPRINT
+from smarttrade_operator.children.credentials import FINGERPRINT, GATEWAY
 
 Part = dict[str, Any]
 
@@ -69,6 +69,8 @@ def _build_credentials_volume(blueprint: Blueprint, role: str) -> Part:
     files = [f"{role}.creds"]
     if role == "execution" and trades_live(blueprint):
         files.append(FINGERPRINT)
+    if role != "evaluation" and blueprint.gateways:
+        files.append(GATEWAY)
     return {
         "name": f"nats-{role}",
         "secret": {
@@ -94,8 +96,12 @@ def _build_environment(blueprint: Blueprint, role: str) -> list[Part]:
     }
     if role != "evaluation":
         variables["SMARTTRADE_ENDPOINT"] = blueprint.endpoint.model_dump_json(
-            by_alias=True, exclude_defaults=True
+            by_alias=True, exclude_defaults=True, exclude={"hosts"}
         )
+    if role != "evaluation" and blueprint.gateways:
+        variables["SMARTTRADE_GATEWAYS"] = ",".join(blueprint.gateways)
+        variables["SMARTTRADE_GATEWAY_USER"] = blueprint.gateway_user
+        variables["SMARTTRADE_GATEWAY_PASSWORD"] = f"{NATS_DIRECTORY}/{GATEWAY}"
     if role == "execution" and trades_live(blueprint):
         variables["SMARTTRADE_EXCHANGE_CREDENTIALS"] = EXCHANGE_DIRECTORY
     source = blueprint.spec.strategy.source

@@ -9,19 +9,29 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 
+from smarttrade.bus.gateway import build_password
 from smarttrade_operator.children.blueprint import Blueprint, build_child
 from smarttrade_operator.kinds import SECRET, Manifest
 
 RENEW_AT = "smarttrade.io/renew-at"
 FINGERPRINT = "fingerprint.key"
+GATEWAY = "gateway.password"
 
 
 def build_credentials_secret(
-    blueprint: Blueprint, credentials: Mapping[str, str], *, mark_key: str, renew_at_s: int
+    blueprint: Blueprint,
+    credentials: Mapping[str, str],
+    *,
+    mark_key: str,
+    renew_at_s: int,
+    gateway_key: str = "",
 ) -> Manifest:
     """`credentials` is role -> text of the .creds file; `renew_at_s`, in seconds since the epoch, is
-    when they change next. `mark_key` is the account's own, see `smarttrade.bus.marks`."""
+    when they change next. `mark_key` is the account's own, see `smarttrade.bus.marks`;
+    `gateway_key` is the one from which its password for the egress gateways follows."""
     files = {f"{role}.creds": text for role, text in credentials.items()} | {FINGERPRINT: mark_key}
+    if blueprint.gateways:
+        files[GATEWAY] = build_password(gateway_key, blueprint.gateway_user)
     secret = build_child(
         blueprint,
         SECRET,

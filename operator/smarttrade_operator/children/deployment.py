@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from smarttrade_operator.children.blueprint import Blueprint, build_child, build_labels, build_selector
+from smarttrade_operator.children.blueprint import (
+    Aliases,
+    Blueprint,
+    build_child,
+    build_labels,
+    build_selector,
+)
 from smarttrade_operator.children.containers import ROLES, build_container, build_volumes
 from smarttrade_operator.kinds import DEPLOYMENT, Manifest
 
@@ -50,6 +56,10 @@ def _build_pod(blueprint: Blueprint) -> dict[str, Any]:
         "containers": [build_container(blueprint, role) for role in ROLES],
         "volumes": build_volumes(blueprint),
     }
+    if blueprint.aliases:
+        # A resolver is demanded; nobody listens there, so a look-up fails at once.
+        pod |= {"dnsPolicy": "None", "dnsConfig": {"nameservers": ["127.0.0.1"]}}
+        pod["hostAliases"] = _build_aliases(blueprint.aliases)
     if blueprint.runtime.runtime_class:
         pod["runtimeClassName"] = blueprint.runtime.runtime_class
     if blueprint.runtime.priority_class:
@@ -57,6 +67,14 @@ def _build_pod(blueprint: Blueprint) -> dict[str, Any]:
     if blueprint.runtime.pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in blueprint.runtime.pull_secrets]
     return pod
+
+
+def _build_aliases(aliases: Aliases) -> list[dict[str, Any]]:
+    addresses = sorted({address for address, _ in aliases})
+    return [
+        {"ip": address, "hostnames": sorted(name for at, name in aliases if at == address)}
+        for address in addresses
+    ]
 
 
 def _build_spread(blueprint: Blueprint) -> dict[str, Any]:

@@ -35,7 +35,8 @@ NOT_PUBLIC_V6 = ("2001:db8::/32", "2002::/16")
 
 
 def build_network_policy(blueprint: Blueprint) -> Manifest:
-    """Egress to NATS, DNS and the account's exchange; ingress for the scrape of metrics where configured."""
+    """Egress to NATS and the account's exchange, straight or through the gateways, and to DNS where the pods
+    have no other way to names; ingress for the scrape of metrics where configured."""
     network = blueprint.network
     return build_child(
         blueprint,
@@ -45,7 +46,11 @@ def build_network_policy(blueprint: Blueprint) -> Manifest:
             "podSelector": {"matchLabels": build_selector(blueprint.identity)},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": _build_scrape(network),
-            "egress": [_build_nats(network), _build_dns(network), _build_exchange(blueprint)],
+            "egress": [
+                _build_nats(network),
+                *([] if blueprint.aliases else [_build_dns(network)]),
+                _build_gateways(blueprint) if blueprint.gateways else _build_exchange(blueprint),
+            ],
         },
     )
 
@@ -72,6 +77,13 @@ def _build_dns(network: Network) -> Rule:
         "to": [_pods(network.dns_namespace_labels, network.dns_pod_labels)],
         "ports": [{"protocol": "UDP", "port": 53}, _tcp(53)],
     }
+
+
+def _build_gateways(blueprint: Blueprint) -> Rule:
+    network = blueprint.network
+    place = {"kubernetes.io/metadata.name": network.gateway_namespace}
+    ports = sorted({int(gateway.rpartition(":")[2]) for gateway in blueprint.gateways})
+    return {"to": [_pods(place, network.gateway_pod_labels)], "ports": [_tcp(port) for port in ports]}
 
 
 def _build_exchange(blueprint: Blueprint) -> Rule:

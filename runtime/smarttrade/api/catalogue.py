@@ -33,13 +33,17 @@ class Endpoint(Model):
     """Where one environment of one exchange is.
 
     `sandbox` selects ccxt's own test environment; `cidrs` narrows the pods' egress on port
-    443 to these networks; `pods` opens it to pods of this cluster instead.
+    443 to these networks; `pods` opens it to pods of this cluster instead. `hosts` are what the egress
+    gateway admits besides the addresses that are written here, and `certificateAuthority` is trusted instead
+    of the public ones, as PEM.
     """
 
     rest: str | None = None
     websocket: str | None = None
     websocket_api: str | None = None
     sandbox: bool = False
+    hosts: list[Annotated[str, Field(pattern=r"^[a-z0-9.-]+:[0-9]{1,5}$")]] = Field(default_factory=list)
+    certificate_authority: str | None = None
     cidrs: list[Annotated[str, AfterValidator(_network)]] = Field(default_factory=list)
     pods: PodSelection | None = None
 

@@ -24,6 +24,7 @@ from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_conn
 
 from smarttrade.errors import VenueError
 from smarttrade.exchange.candle import VenueCandle
+from smarttrade.exchange.route import Route
 from smarttrade.messages import MALFORMED, Book, Quote, Side, Trade
 
 _CONNECT_TIMEOUT_S = 10.0
@@ -229,9 +230,16 @@ class BinanceFeed:
     """
 
     def __init__(
-        self, url: str, symbol: str, identifier: str, timeframes: Collection[str], now_ms: Callable[[], int]
+        self,
+        url: str,
+        symbol: str,
+        identifier: str,
+        timeframes: Collection[str],
+        now_ms: Callable[[], int],
+        route: Route | None = None,
     ) -> None:
         self._url = url
+        self._route = route
         self._name = identifier.lower()
         self._timeframes = timeframes
         self._listener = _Listener(symbol, now_ms)
@@ -304,7 +312,13 @@ class BinanceFeed:
                 return
             try:
                 async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                    self._transport, _ = await ws_connect(lambda: self._listener, self._url)
+                    gateway = self._route.gateway if self._route else None
+                    self._transport, _ = await ws_connect(
+                        lambda: self._listener,
+                        self._url,
+                        proxy=gateway.url if gateway else None,
+                        ssl_context=self._route.trust if self._route else None,
+                    )
             except (WSError, OSError, TimeoutError) as error:
                 self._listener.end(f"cannot connect: {type(error).__name__}: {error}")
                 raise VenueError(f"{what}: {self._listener.ended}") from error

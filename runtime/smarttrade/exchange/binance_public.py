@@ -21,6 +21,7 @@ from smarttrade.exchange.candle import VenueCandle
 from smarttrade.exchange.endpoints import build_urls
 from smarttrade.exchange.pacing import TokenBucket, read_allowance
 from smarttrade.exchange.rest_client import RestClient
+from smarttrade.exchange.route import Route
 from smarttrade.messages import Quote, Side, Trade
 
 _PRODUCTION = {
@@ -99,10 +100,11 @@ class BinanceVenue:
 
     consecutive_trade_ids = True
 
-    def __init__(self, name: str, endpoint: Endpoint) -> None:
+    def __init__(self, name: str, endpoint: Endpoint, route: Route | None = None) -> None:
         rest, self._streams = _addresses(name, endpoint)
         self.name = name
-        self._rest = RestClient(rest)
+        self._route = route or Route(endpoint)
+        self._rest = RestClient(rest, route=self._route)
         self._bucket = TokenBucket(_REQUESTS_PER_S, _BURST, 0.0)
         self._identifiers: dict[str, str] = {}
 
@@ -128,7 +130,8 @@ class BinanceVenue:
         return tuple(self._identifiers)
 
     def open_feed(self, symbol: str, now_ms: Callable[[], int]) -> BinanceFeed:
-        return BinanceFeed(self._streams, symbol, self._identifiers[symbol], _TIMEFRAMES, now_ms)
+        identifier = self._identifiers[symbol]
+        return BinanceFeed(self._streams, symbol, identifier, _TIMEFRAMES, now_ms, self._route)
 
     async def fetch_candles(
         self, symbol: str, timeframe: str, since_ms: int, limit: int

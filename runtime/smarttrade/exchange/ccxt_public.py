@@ -15,6 +15,7 @@ from smarttrade.exchange.ccxt_feed import (
     translated,
 )
 from smarttrade.exchange.endpoints import create_exchange, load_own_markets
+from smarttrade.exchange.route import Route
 from smarttrade.messages import Quote, Trade
 
 _STREAM_CONFIG = {"enableRateLimit": False, "number": str}
@@ -25,10 +26,10 @@ class CcxtVenue:
 
     consecutive_trade_ids = False
 
-    def __init__(self, name: str, endpoint: Endpoint) -> None:
+    def __init__(self, name: str, endpoint: Endpoint, route: Route | None = None) -> None:
         self.name = name
-        self._endpoint = endpoint
-        self._rest = create_exchange(name, endpoint, {"number": str})
+        self._endpoint, self._route = endpoint, route or Route(endpoint)
+        self._rest = create_exchange(name, endpoint, {"number": str}, route=self._route)
 
     async def load_markets(self, symbols: Collection[str]) -> None:
         await load_own_markets(self._rest, symbols)
@@ -40,7 +41,7 @@ class CcxtVenue:
         return tuple(self._rest.markets or {})
 
     def open_feed(self, symbol: str, now_ms: Callable[[], int]) -> CcxtFeed:
-        exchange = create_exchange(self.name, self._endpoint, _STREAM_CONFIG)
+        exchange = create_exchange(self.name, self._endpoint, _STREAM_CONFIG, route=self._route)
         exchange.set_markets([self._rest.markets[symbol]])
         return CcxtFeed(exchange, symbol, now_ms)
 

@@ -16,6 +16,7 @@ import msgspec
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.errors import ConfigurationError, VenueError
 from smarttrade.exchange.loading import load_exchange_class
+from smarttrade.exchange.route import Gateway, Route
 from smarttrade.process.memory import give_back
 
 BINANCE_PROTOCOL = frozenset({"binance", "binanceus"})
@@ -64,6 +65,7 @@ def create_exchange(
     endpoint: Endpoint,
     overrides: Mapping[str, Any] | None = None,
     exchange_class: type[Any] | None = None,
+    route: Route | None = None,
 ) -> Any:
     """A ccxt.pro instance for the endpoint, with no connection made; the caller closes it.
 
@@ -78,7 +80,24 @@ def create_exchange(
     urls = build_urls(endpoint)
     if urls:
         _point(exchange, name, urls)
+    _lead(exchange, route or Route(endpoint))
     return exchange
+
+
+def _lead(exchange: Any, route: Route) -> None:
+    """Let it make its connections over the route, for as long as it is open."""
+
+    def change(gateway: Gateway | None) -> None:
+        exchange.httpsProxy = exchange.wssProxy = gateway.url if gateway else None
+
+    async def close(*arguments: Any, **options: Any) -> None:
+        route.forget(change)
+        await closed(*arguments, **options)
+
+    if route.trust:
+        exchange.ssl_context = route.trust
+    route.follow(change)
+    closed, exchange.close = exchange.close, close
 
 
 def _point(exchange: Any, name: str, urls: Mapping[str, str]) -> None:

@@ -25,6 +25,7 @@ from smarttrade.exchange.paper_book import PaperBook
 from smarttrade.exchange.paper_terms import PaperTerms, Standing
 from smarttrade.exchange.parsing import parse_filters, parse_quote
 from smarttrade.exchange.reports import Balance, MarketFilters, OrderReport, TradeReport
+from smarttrade.exchange.route import Route
 from smarttrade.exchange.venue import NewOrder
 from smarttrade.messages import MarketEvent, Quote, Trade
 
@@ -43,6 +44,7 @@ class PaperVenue:
         endpoint: Endpoint,
         symbols: Collection[str],
         terms: PaperTerms | None = None,
+        route: Route | None = None,
     ) -> None:
         terms = terms or PaperTerms()
         self._latency_s = terms.latency_ms / 1000
@@ -50,7 +52,7 @@ class PaperVenue:
         self._backlog: deque[Quote | Trade] = deque(maxlen=_BACKLOG)
         self._catching_up = asyncio.Lock()
         self._symbols, self._left = sorted(symbols), list[str]()
-        self._public = create_exchange(row.exchange, endpoint, {"number": str})
+        self._public = create_exchange(row.exchange, endpoint, {"number": str}, route=route)
         self._reports: asyncio.Queue[OrderReport] = asyncio.Queue()
         self._offset_ms = time.time() * 1000 - time.monotonic() * 1000
         self._book = PaperBook(row.codes, self._now_ms, terms.fees)

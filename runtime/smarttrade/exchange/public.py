@@ -13,6 +13,7 @@ from smarttrade.api.catalogue import Endpoint
 from smarttrade.exchange.candle import VenueCandle
 from smarttrade.exchange.endpoints import BINANCE_PROTOCOL
 from smarttrade.exchange.feed import MarketFeed
+from smarttrade.exchange.route import Route
 from smarttrade.messages import Quote, Trade
 
 
@@ -58,12 +59,14 @@ class PublicVenue(Protocol):
     async def close(self) -> None: ...
 
 
-async def open_public(name: str, endpoint: Endpoint, symbols: Collection[str]) -> PublicVenue:
+async def open_public(
+    name: str, endpoint: Endpoint, symbols: Collection[str], route: Route | None = None
+) -> PublicVenue:
     """The public side of an exchange at one endpoint, knowing the given markets only.
 
     ConfigurationError: unknown exchange or market; VenueError: the exchange could not be asked.
     """
-    venue = _build(name, endpoint)
+    venue = _build(name, endpoint, route)
     try:
         await venue.load_markets(symbols)
     except BaseException:
@@ -72,11 +75,11 @@ async def open_public(name: str, endpoint: Endpoint, symbols: Collection[str]) -
     return venue
 
 
-def _build(name: str, endpoint: Endpoint) -> PublicVenue:
+def _build(name: str, endpoint: Endpoint, route: Route | None = None) -> PublicVenue:
     if name in BINANCE_PROTOCOL:
         from smarttrade.exchange.binance_public import BinanceVenue
 
-        return BinanceVenue(name, endpoint)
+        return BinanceVenue(name, endpoint, route)
     from smarttrade.exchange.ccxt_public import CcxtVenue
 
-    return CcxtVenue(name, endpoint)
+    return CcxtVenue(name, endpoint, route)

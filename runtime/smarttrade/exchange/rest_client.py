@@ -21,9 +21,11 @@ from urllib.parse import urlencode, urlsplit
 
 from smarttrade._version import __version__
 from smarttrade.errors import VenueError
+from smarttrade.exchange.route import Gateway, Route
 
 _CONNECTIONS = 4
 _TIMEOUT_S = 5.0
+_HTTPS = 443
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _HEADERS = {"Accept-Encoding": "gzip", "User-Agent": f"smarttrade/{__version__}"}
 
@@ -40,16 +42,20 @@ class Answer:
 class RestClient:
     """GET below one address, such as `https://api.binance.com/api/v3`."""
 
-    def __init__(self, address: str, timeout_s: float = _TIMEOUT_S) -> None:
+    def __init__(self, address: str, timeout_s: float = _TIMEOUT_S, route: Route | None = None) -> None:
         parts = urlsplit(address)
         self._secure = parts.scheme == "https"
         self._host, self._port = parts.hostname or "", parts.port
         self._path = parts.path.rstrip("/")
         self._timeout_s = timeout_s
-        self._context: ssl.SSLContext | None = None
+        self._route = route
+        self._context = route.trust if route else None
+        self._gateway: Gateway | None = None
         self._threads = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="rest")
         self._kept: list[HTTPConnection] = []
         self._open: set[HTTPConnection] = set()
+        if route:
+            route.follow(self._go_over)
 
     async def get(self, path: str, parameters: Mapping[str, str | int]) -> Answer:
         """VenueError when there is no answer."""
@@ -62,11 +68,16 @@ class RestClient:
 
     def close(self) -> None:
         """Also wakes the threads that wait for an answer."""
+        if self._route:
+            self._route.forget(self._go_over)
         self._threads.shutdown(wait=False, cancel_futures=True)
         for connection in list(self._open):
             if connection.sock:
                 with contextlib.suppress(OSError):
                     connection.sock.shutdown(socket.SHUT_RDWR)
+
+    def _go_over(self, gateway: Gateway | None) -> None:
+        self._gateway = gateway
 
     # --- in a thread ------------------------------------------------------------------------------------
 
@@ -92,11 +103,17 @@ class RestClient:
         return Answer(answer.status, headers, zlib.decompress(body, _GZIP_OR_ZLIB) if compressed else body)
 
     def _connection(self) -> HTTPConnection:
+        gateway = self._gateway
+        host, port = (gateway.host, gateway.port) if gateway else (self._host, self._port)
         connection = (
-            HTTPSConnection(self._host, self._port, timeout=self._timeout_s, context=self._trust())
+            HTTPSConnection(host, port, timeout=self._timeout_s, context=self._trust())
             if self._secure
-            else HTTPConnection(self._host, self._port, timeout=self._timeout_s)
+            else HTTPConnection(host, port, timeout=self._timeout_s)
         )
+        if gateway:
+            connection.set_tunnel(
+                self._host, self._port or _HTTPS, headers={"Proxy-Authorization": gateway.authorization}
+            )
         self._open.add(connection)
         return connection
 

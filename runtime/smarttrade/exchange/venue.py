@@ -33,6 +33,7 @@ from smarttrade.exchange.reports import (
     OrderReport,
     TradeReport,
 )
+from smarttrade.exchange.route import Route
 from smarttrade.messages import Quote, Side
 
 _ORDER_TIMEOUT_MS = 1_500
@@ -104,7 +105,9 @@ class Venue:
         endpoint: Endpoint,
         credentials: Credentials,
         symbols: Collection[str],
+        route: Route | None = None,
     ) -> None:
+        route = route or Route(endpoint)
         key: dict[str, Any] = {"apiKey": credentials.api_key, "secret": credentials.secret, "number": str}
         key["options"] = row.options
         if credentials.password:
@@ -113,9 +116,10 @@ class Venue:
         self._row = row
         self._sandbox = endpoint.sandbox
         self._symbols, self._left = sorted(symbols), list[str]()
-        self._orders = create_exchange(row.exchange, endpoint, {**key, **quiet, "timeout": _ORDER_TIMEOUT_MS})
-        self._polling = create_exchange(row.exchange, endpoint, {**key, **quiet})
-        self._stream = create_exchange(row.exchange, endpoint, {**key, "newUpdates": True})
+        quick = {**key, **quiet, "timeout": _ORDER_TIMEOUT_MS}
+        self._orders = create_exchange(row.exchange, endpoint, quick, route=route)
+        self._polling = create_exchange(row.exchange, endpoint, {**key, **quiet}, route=route)
+        self._stream = create_exchange(row.exchange, endpoint, {**key, "newUpdates": True}, route=route)
         self._bucket = TokenBucket(row.requests_per_s, row.burst, _RESERVE)
         self._lock = asyncio.Lock()
         self._markets_known = asyncio.Event()

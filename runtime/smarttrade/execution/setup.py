@@ -16,6 +16,7 @@ from smarttrade.execution.book import Book
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.exchange_link import Exchange
 from smarttrade.matching import FeeSchedule
+from smarttrade.process.gateways import build_route
 from smarttrade.process.settings import Settings
 
 SWITCH_MS = 30_000
@@ -74,9 +75,10 @@ def build_exchange(spec: TradingAccountSpec, row: Capability, settings: Settings
     """The live exchange, or the in-process one for Paper."""
     symbols = [market.symbol for market in spec.markets]
     endpoint = Endpoint.model_validate_json(settings.endpoint)
+    route = build_route(endpoint, settings)
     if spec.mode is Mode.PAPER:
-        return PaperVenue(row, endpoint, symbols, build_paper_terms(spec))
-    return Venue(row, endpoint, read_credentials(settings.exchange_credentials), symbols)
+        return PaperVenue(row, endpoint, symbols, build_paper_terms(spec), route)
+    return Venue(row, endpoint, read_credentials(settings.exchange_credentials), symbols, route)
 
 
 def _read(path: Path, *, optional: bool = False) -> str:

@@ -42,6 +42,7 @@ from smarttrade.monitoring.peers import Peers
 from smarttrade.monitoring.publisher import Publisher, kind_of
 from smarttrade.monitoring.reports import build_data_check, build_report
 from smarttrade.monitoring.watchers import Watchers
+from smarttrade.process.gateways import build_route
 from smarttrade.process.probes import Probes
 from smarttrade.process.run import nats_closed
 from smarttrade.process.settings import Settings
@@ -68,9 +69,9 @@ class MonitoringService:
         self._counted: dict[tuple[str, type], Counter] = {}
         self._publisher = Publisher(self._send)
         self._peers = Peers(settings.pod)
-        self._watchers = Watchers(
-            _endpoint(settings.endpoint), self._put, self._metrics, copy=self._peers.ask
-        )
+        endpoint = _endpoint(settings.endpoint)
+        route = build_route(endpoint, settings)
+        self._watchers = Watchers(endpoint, self._put, self._metrics, route, copy=self._peers.ask)
         self._controls: asyncio.Queue[AccountControl] = asyncio.Queue()
         self._generation = 0
         self._spec: dict[str, Any] = {}

@@ -11,6 +11,7 @@ from smarttrade.api import Timeframe, TradingAccountSpec
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.errors import ConfigurationError, SmartTradeError, VenueError
 from smarttrade.exchange.public import PublicVenue, open_public
+from smarttrade.exchange.route import Route
 from smarttrade.messages import HistoryReply, HistoryRequest, MarketEvent, Trade
 from smarttrade.monitoring.clock import ExchangeClock, monotonic_ms
 from smarttrade.monitoring.market import MarketMonitor
@@ -32,9 +33,15 @@ class Watchers:
     """`follow` a specification; `problem` says what keeps this from watching, or is empty."""
 
     def __init__(
-        self, endpoint: Endpoint, publish: Callable[[MarketEvent], None], metrics: Metrics, *, copy: Copy
+        self,
+        endpoint: Endpoint,
+        publish: Callable[[MarketEvent], None],
+        metrics: Metrics,
+        route: Route | None = None,
+        *,
+        copy: Copy,
     ) -> None:
-        self._endpoint = endpoint
+        self._endpoint, self._route = endpoint, route
         self._publish = publish
         self._metrics = metrics
         self._copy = copy
@@ -108,7 +115,7 @@ class Watchers:
         while True:
             try:
                 if self._venue is None:
-                    self._venue = await open_public(exchange, self._endpoint, symbols)
+                    self._venue = await open_public(exchange, self._endpoint, symbols, self._route)
                 if self._clock_task is None:  # candles need the exchange's time, so it comes before them
                     await self._sample(self._venue)
                     self._clock_task = asyncio.create_task(self._keep_time(self._venue))

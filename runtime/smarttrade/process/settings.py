@@ -23,7 +23,8 @@ _POD = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """One container. `endpoint` is the JSON of the catalogue's entry; `host` None means every interface."""
+    """One container. `endpoint` is the JSON of the catalogue's entry; `host` None means every interface;
+    `gateways` are `host:port`, in the order in which they are tried."""
 
     role: str
     identity: AccountIdentity
@@ -36,6 +37,9 @@ class Settings:
     host: str | None
     replicas: int
     log_level: str
+    gateways: tuple[str, ...] = ()
+    gateway_user: str = ""
+    gateway_password: Path = Path("/etc/smarttrade/nats/gateway.password")
     strategy_source: Path = Path("/etc/smarttrade/strategy")
     strategy_config_map: str = ""
     command_socket: Path = Path("/tmp/execution.sock")  # noqa: S108 - the container's own emptyDir
@@ -62,6 +66,11 @@ class Settings:
             exchange_credentials=Path(
                 read.text("SMARTTRADE_EXCHANGE_CREDENTIALS", "/etc/smarttrade/exchange")
             ),
+            gateways=read.words("SMARTTRADE_GATEWAYS"),
+            gateway_user=read.text("SMARTTRADE_GATEWAY_USER", ""),
+            gateway_password=Path(
+                read.text("SMARTTRADE_GATEWAY_PASSWORD", "/etc/smarttrade/nats/gateway.password")
+            ),
             strategy_source=Path(read.text("SMARTTRADE_STRATEGY_SOURCE", "/etc/smarttrade/strategy")),
             strategy_config_map=read.text("SMARTTRADE_STRATEGY_CONFIG_MAP", ""),
             command_socket=Path(read.text("SMARTTRADE_COMMAND_SOCKET", "/tmp/execution.sock")),  # noqa: S108
@@ -78,6 +87,9 @@ class _Reader:
 
     def text(self, name: str, default: str) -> str:
         return self._environment.get(name, "").strip() or default
+
+    def words(self, name: str) -> tuple[str, ...]:
+        return tuple(word.strip() for word in self.text(name, "").split(",") if word.strip())
 
     def required(self, name: str) -> str:
         value = self.text(name, "")

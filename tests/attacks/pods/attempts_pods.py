@@ -58,6 +58,8 @@ _ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("reach-the-operator", NETWORK, "connects to the operator", DROPPED, ""),
     ("reach-dns-readiness", NETWORK, "connects to another port of the DNS servers", DROPPED, POLICY),
     ("ask-for-cloud-metadata", NETWORK, "asks the node's cloud for its identity", "no way there", ""),
+    ("reach-a-node-port", NETWORK, "connects to a port of the node that leads to a Service", DROPPED, POLICY),
+    ("leave-by-the-clusters-dns", NETWORK, "asks the cluster's DNS for a secret name", DROPPED, POLICY),
     ("leave-by-another-dns-server", NETWORK, "asks a DNS server of its own", DROPPED, POLICY),
 )  # fmt: skip
 

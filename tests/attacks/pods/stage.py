@@ -40,6 +40,12 @@ def build_neighbour(image: str) -> Document:
     return pod
 
 
+def build_node_port() -> Document:
+    """The neighbour again, at a port of every node."""
+    spec = {"type": "NodePort", "selector": {"role": "neighbour"}, "ports": [{"port": 8080}]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "neighbour"}, "spec": spec}
+
+
 def build_modules(targets: dict[str, str]) -> Document:
     """The ConfigMap that a hostile user provides."""
     modules = {"hostile.py": HOSTILE.read_text(), "targets.py": f"TARGETS = {json.dumps(targets)}\n"}

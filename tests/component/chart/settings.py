@@ -47,6 +47,8 @@ TOGGLES: dict[str, dict[str, Any]] = {
             {"name": "b", "key": "k", "publicKey": "-----BEGIN-----\nx\n", "makerFee": "0", "feeAsset": "BNB"}
         ],
     },
+    "no gateway": {"egressGateway.enabled": False},
+    "one gateway": {"egressGateway.replicas": 1, "egressGateway.privateCidrs": ["10.9.0.0/16"]},
     "no policies": {"network.policies": False},
     "scraped": {
         "metrics.podMonitor.enabled": True,
@@ -100,6 +102,7 @@ NONSENSE: dict[str, tuple[dict[str, Any], str]] = {
     "a network that is none": ({"network.clusterCidrs": ["everything"]}, "clusterCidrs"),
     "an exchange in capitals": ({"exchanges.Binance.Production": {}}, "Binance"),
     "an endpoint with a typo": ({"exchanges.binance.Production.url": "x"}, "url"),
+    "an exchange that is not encrypted": ({"exchanges.binance.Plain.rest": "http://x"}, "is none"),
     "a websocket over http": ({"exchanges.binance.Production.websocket": "http://x"}, "websocket"),
     "a file without a volume": ({"simulator.dataFile": "x.csv"}, "without simulator.dataVolume"),
     "no symbols": ({"simulator.symbols": []}, "symbols"),

@@ -179,7 +179,7 @@ def test_the_operator_understands_its_environment(values: dict[str, Any]) -> Non
 
 
 def test_external_servers_leave_nothing_of_nats_in_the_chart() -> None:
-    values = TOGGLES["external servers"] | {"nats.replicas": 3}
+    values = TOGGLES["external servers"] | {"nats.replicas": 3, "egressGateway.enabled": False}
     rendering = helm.template(values)
     names = [each["metadata"]["name"] for each in rendering.manifests]
     assert [name for name in names if "nats" in name] == []

@@ -101,7 +101,9 @@ def _environment(cluster: Cluster, values: dict[str, Any], folder: Path, nats_ur
     catalogue = folder / "catalogue.yaml"
     catalogue.write_text(rendering.one("ConfigMap", "smarttrade-catalogue")["data"]["catalogue.yaml"])
     token = cluster.kubectl("create", "token", pod["serviceAccountName"], "-n", helm.NAMESPACE).strip()
+    # Nobody here knows the names of Services, which pods without DNS are told.
     here = {
+        "SMARTTRADE_GATEWAYS": "",
         "KUBECONFIG": str(write_kubeconfig(cluster, token, folder)),
         "SMARTTRADE_OPERATOR_NAMESPACE": helm.NAMESPACE,
         "SMARTTRADE_OPERATOR_POD": "operator-0",

@@ -15,10 +15,13 @@ import pytest
 
 from cluster import binaries
 from cluster.commands import run
+from cluster.components import SERVICE_NETWORK
 from cluster.kubectl import Kubectl, build_namespace
+from cluster.node.layout import POD_NETWORK
 from smarttrade.api import RISK_ACKNOWLEDGEMENT
 from smarttrade.bus.keys import OperatorKeys
 from tests.component.operator.harness import Manifest, Namespace, eventually, free_port
+from tests.e2e.operator.front import Front
 from tests.e2e.proxy import Proxy
 
 CHART = Path(__file__).parents[3] / "charts" / "smarttrade"
@@ -27,7 +30,7 @@ RELEASE = "smarttrade"
 # One for each test that trades: an account that is made anew under its name is paused, because the exchange
 # still shows its predecessor's orders.
 ACCOUNTS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "kim", "liam")
-ACCOUNTS += ("mallory", "trudy", "victim")
+ACCOUNTS += ("mallory", "norma", "trudy", "victim")
 
 IN_AND_OUT = '''
 from decimal import Decimal
@@ -55,6 +58,7 @@ class Platform:
     system: Namespace
     users: Namespace
     images: dict[str, str]
+    front: Front
     made: list[str] = field(default_factory=list)
 
     def apply(self, name: str, **spec: object) -> Manifest:
@@ -166,7 +170,9 @@ def build_live_account(name: str, **spec: object) -> Manifest:
 
 
 @pytest.fixture(scope="session")
-def platform(cluster: Kubectl, proxy: Proxy, images: dict[str, str]) -> Iterator[Platform]:
+def platform(
+    cluster: Kubectl, proxy: Proxy, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Platform]:
     """The chart with simulator, three NATS servers and one operator that serves one namespace of accounts."""
     suffix = uuid.uuid4().hex[:6]
     system, users = f"platform-{suffix}", f"users-{suffix}"
@@ -174,7 +180,8 @@ def platform(cluster: Kubectl, proxy: Proxy, images: dict[str, str]) -> Iterator
     cluster.apply(build_namespace(system), build_namespace(users, restricted))
     # Also where there are some already: an older definition would refuse what a newer operator writes.
     cluster("apply", "--server-side", "--force-conflicts", f"--filename={DEFINITIONS}")
-    installed = Platform(cluster, proxy, Namespace(proxy, system), Namespace(proxy, users), images)
+    front = Front.build(tmp_path_factory.mktemp("front"), system)
+    installed = Platform(cluster, proxy, Namespace(proxy, system), Namespace(proxy, users), images, front)
     try:
         _install(installed)
         yield installed
@@ -206,6 +213,8 @@ def _build_values(platform: Platform) -> Manifest:
         "runtime": {"image": image("runtime")},
         "backtests": {"image": image("research"), "quota": {"pods": 2}},
         "nats": {"image": image("nats"), "replicas": 3, "persistence": {"enabled": False}},
+        "egressGateway": {"image": image("gateway"), "privateCidrs": [SERVICE_NETWORK, POD_NETWORK]},
+        "exchanges": {"binance": {"Private": platform.front.endpoint()}},
         "simulator": {"enabled": True, "users": users},
     }
 

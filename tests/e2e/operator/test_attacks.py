@@ -7,10 +7,18 @@ from dataclasses import dataclass
 
 import pytest
 
+from cluster.node.layout import DNS_ADDRESS
 from smarttrade_operator.kinds import Manifest
 from tests.attacks.matrix import Attempt, Outcome, Succeeded, judge
 from tests.attacks.pods.attempts_pods import MATRIX
-from tests.attacks.pods.stage import Logs, build_modules, build_neighbour, build_unguarded, make_namespace
+from tests.attacks.pods.stage import (
+    Logs,
+    build_modules,
+    build_neighbour,
+    build_node_port,
+    build_unguarded,
+    make_namespace,
+)
 from tests.component.operator.harness import eventually
 from tests.e2e.operator.conftest import Platform, build_own_strategy
 
@@ -33,7 +41,7 @@ def raid(platform: Platform) -> Iterator[Raid]:
     cluster, image, users = platform.cluster, platform.images["runtime"], platform.users.name
     platform.provide_strategy("victims")
     platform.apply("victim", strategy=build_own_strategy("victims"))
-    cluster.apply(build_neighbour(image), namespace=users)
+    cluster.apply(build_neighbour(image), build_node_port(), namespace=users)
     fills = platform.wait_fills("victim", 2)
     cluster.wait_ready(users, "neighbour")
     leader = platform.status("victim")["leader"]
@@ -79,8 +87,15 @@ def _find_targets(platform: Platform) -> dict[str, str]:
         "nats monitor": f"{ip('nats')}:8222",
         "nats routes": f"{ip('nats')}:6222",
         "operator": f"{ip('operator')}:8080",
+        "dns": f"{DNS_ADDRESS}:53",
+        "node port": f"{node_address}:{_node_port(platform)}",
         "dns readiness": f"{names[0]['status']['podIP']}:8181",
     }
+
+
+def _node_port(platform: Platform) -> int:
+    service = platform.cluster.get("service", "neighbour", f"--namespace={platform.users.name}")
+    return int(service["spec"]["ports"][0]["nodePort"])
 
 
 def _name(pod: Manifest) -> str:

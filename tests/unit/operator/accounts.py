@@ -9,6 +9,7 @@ from smarttrade.api import RISK_ACKNOWLEDGEMENT, TradingAccount
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.identity import AccountIdentity
 from smarttrade_operator.children import Blueprint
+from smarttrade_operator.children.blueprint import Aliases
 from smarttrade_operator.settings import Network, Runtime, Settings
 
 IDENTITY = AccountIdentity("smarttrade", "alice", "alice")
@@ -16,6 +17,11 @@ NETWORK = Network(
     nats_url="nats://smarttrade-nats.smarttrade-system.svc:4222",
     nats_namespace="smarttrade-system",
     nats_pod_labels={"app.kubernetes.io/name": "nats"},
+)
+GATEWAYS = tuple(f"gateway-{number}.smarttrade-system.svc:4750" for number in range(3))
+ALIASES = (
+    ("10.96.0.7", "gateway-0.smarttrade-system.svc"),
+    ("10.96.0.9", "smarttrade-nats.smarttrade-system.svc"),
 )
 RUNTIME = Runtime(image="smarttrade-runtime:1")
 SIMULATOR = {
@@ -72,7 +78,10 @@ def build_live(**spec: Any) -> dict[str, Any]:
 
 
 def build_blueprint(
-    manifest: dict[str, Any] | None = None, endpoint: dict[str, Any] | None = None, network: Network = NETWORK
+    manifest: dict[str, Any] | None = None,
+    endpoint: dict[str, Any] | None = None,
+    network: Network = NETWORK,
+    aliases: Aliases = (),
 ) -> Blueprint:
     account = TradingAccount.model_validate(manifest or build_manifest())
     return Blueprint(
@@ -82,4 +91,5 @@ def build_blueprint(
         endpoint=Endpoint.model_validate(SIMULATOR if endpoint is None else endpoint),
         runtime=RUNTIME,
         network=network,
+        aliases=aliases,
     )

@@ -22,8 +22,16 @@ from smarttrade_operator.children import (
     build_network_policy,
     build_pod_disruption_budget,
 )
+from smarttrade_operator.children.credentials import GATEWAY
 from smarttrade_operator.settings import Network, Runtime
-from tests.unit.operator.accounts import NETWORK, build_blueprint, build_live, build_manifest
+from tests.unit.operator.accounts import (
+    ALIASES,
+    GATEWAYS,
+    NETWORK,
+    build_blueprint,
+    build_live,
+    build_manifest,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 WITH_EVERYTHING = Network(
@@ -31,6 +39,13 @@ WITH_EVERYTHING = Network(
     nats_cidrs=("192.0.2.0/24",),
     cluster_cidrs=("203.0.113.0/24", "2001:db9::/32"),
     metrics_namespace_labels={"name": "monitoring"},
+)
+
+WITH_GATEWAYS = replace(
+    NETWORK,
+    gateways=GATEWAYS,
+    gateway_namespace="smarttrade-system",
+    gateway_pod_labels={"app.kubernetes.io/name": "egress-gateway"},
 )
 
 CASES: dict[str, Any] = {
@@ -42,6 +57,12 @@ CASES: dict[str, Any] = {
     ),
     "network-policy-cidrs": lambda: build_network_policy(
         build_blueprint(endpoint={"cidrs": ["198.51.100.0/24"]})
+    ),
+    "network-policy-gateway": lambda: build_network_policy(
+        build_blueprint(endpoint={}, network=WITH_GATEWAYS, aliases=ALIASES)
+    ),
+    "deployment-gateway": lambda: build_deployment(
+        build_blueprint(build_live(replicas=1), endpoint={}, network=WITH_GATEWAYS, aliases=ALIASES)
     ),
     "pod-disruption-budget": lambda: build_pod_disruption_budget(build_blueprint()),
     "credentials": lambda: build_credentials_secret(
@@ -84,6 +105,28 @@ def test_a_paper_account_mounts_no_exchange_key() -> None:
     }
     pod = build_deployment(build_blueprint(build_manifest(exchange=exchange)))["spec"]["template"]["spec"]
     assert "exchange" not in {volume["name"] for volume in pod["volumes"]}
+
+
+def test_evaluation_has_nothing_that_opens_the_gateways() -> None:
+    blueprint = build_blueprint(build_live(), endpoint={}, network=WITH_GATEWAYS, aliases=ALIASES)
+    secret = build_credentials_secret(
+        blueprint, {"execution": "x"}, mark_key="f", renew_at_s=1, gateway_key="key"
+    )
+    assert GATEWAY in secret["data"]
+    pod = build_deployment(blueprint)["spec"]["template"]["spec"]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    for container in pod["containers"]:
+        mounted = [volumes[mount["name"]] for mount in container["volumeMounts"]]
+        files = {item["path"] for volume in mounted for item in volume.get("secret", {}).get("items", ())}
+        told = {variable["name"] for variable in container["env"]}
+        may = container["name"] != "evaluation"
+        assert (GATEWAY in files, "SMARTTRADE_GATEWAYS" in told) == (may, may)
+
+
+def test_an_exchange_in_the_cluster_is_reached_straight_and_without_dns() -> None:
+    policy = build_network_policy(build_blueprint(network=WITH_GATEWAYS, aliases=ALIASES))
+    ports = [port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]]
+    assert ports == [4222, 8080]
 
 
 def _own_strategy(config_map: str) -> dict[str, Any]:

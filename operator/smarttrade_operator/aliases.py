@@ -1,0 +1,95 @@
+"""The few names that the accounts' pods need, so that they need no DNS, which is a way out by itself.
+
+They are Services of the cluster, whose addresses stay for as long as they exist; one that was made anew has
+another, so they are looked up again and again, and a change rolls the pods that use it. With servers outside
+the cluster, or without gateways, the pods keep their DNS: addresses outside change without a word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import structlog
+
+from smarttrade.api.catalogue import Catalogue, Endpoint
+from smarttrade.errors import ConfigurationError
+from smarttrade_operator.children.blueprint import Aliases
+from smarttrade_operator.settings import Network
+
+_LOOK_EVERY_S = 30.0
+_RETRY_S = 2.0
+
+Look = Callable[[str], Awaitable[tuple[str, ...]]]
+
+
+async def look_up(name: str) -> tuple[str, ...]:
+    """The addresses of a name; OSError where there are none."""
+    found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return tuple(sorted({str(address[0]) for *_, address in found}))
+
+
+class KnownNames:
+    """`of` an endpoint: the aliases of an account that trades there. `version` counts changes."""
+
+    def __init__(self, network: Network, catalogue: Catalogue, look: Look = look_up) -> None:
+        self._look = look
+        self._platform: tuple[str, ...] = ()
+        endpoints: Iterable[Endpoint] = ()
+        if network.gateways and not network.nats_cidrs:
+            servers = [urlsplit(url).hostname or "" for url in network.nats_url.split(",")]
+            gateways = [gateway.rpartition(":")[0] for gateway in network.gateways]
+            self._platform = tuple(sorted({*servers, *gateways}))
+            endpoints = (each for environments in catalogue.root.values() for each in environments.values())
+        self._wanted = {*self._platform, *(name for each in endpoints for name in _names(each))}
+        self._known: dict[str, tuple[str, ...]] = {}
+        self.version = 0
+
+    def of(self, endpoint: Endpoint) -> Aliases:
+        """ConfigurationError as long as one of them has never been found."""
+        names = sorted({*self._platform, *_names(endpoint)}) if self._platform else []
+        if unknown := [name for name in names if name not in self._known]:
+            raise ConfigurationError(f"{', '.join(unknown)} cannot be looked up: is the Service there?")
+        return tuple((address, name) for name in names for address in self._known[name])
+
+    async def run(self, on_change: Callable[[], None]) -> None:
+        """Keep them up to date; what cannot be looked up now keeps its last addresses."""
+        while self._wanted:
+            if await self.refresh():
+                on_change()
+            await asyncio.sleep(_LOOK_EVERY_S if self._known.keys() >= self._wanted else _RETRY_S)
+        await asyncio.Event().wait()
+
+    async def refresh(self) -> bool:
+        """Look all of them up; whether something has changed."""
+        before = dict(self._known)
+        for name in sorted(self._wanted):
+            try:
+                self._known[name] = await self._look(name)
+            except OSError as error:
+                _log.warning("a name cannot be looked up", name=name, error=str(error))
+        self.version += self._known != before
+        return self._known != before
+
+
+def _names(endpoint: Endpoint) -> set[str]:
+    """Of pods of this cluster; everything else is behind the gateways."""
+    if endpoint.pods is None:
+        return set()
+    urls = (endpoint.rest, endpoint.websocket, endpoint.websocket_api)
+    hosts = {urlsplit(url).hostname or "" for url in urls if url}
+    return {host for host in hosts if host and not _is_address(host)}
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+_log = structlog.get_logger()
