@@ -35,7 +35,8 @@ class Endpoint(Model):
     `sandbox` selects ccxt's own test environment; `cidrs` narrows the pods' egress on port
     443 to these networks; `pods` opens it to pods of this cluster instead. `hosts` are what the egress
     gateway admits besides the addresses that are written here, and `certificateAuthority` is trusted instead
-    of the public ones, as PEM.
+    of the public ones, as PEM. `requestWeight` is what one account may use a minute of what the exchange
+    allows an address.
     """
 
     rest: str | None = None
@@ -44,6 +45,7 @@ class Endpoint(Model):
     sandbox: bool = False
     hosts: list[Annotated[str, Field(pattern=r"^[a-z0-9.-]+:[0-9]{1,5}$")]] = Field(default_factory=list)
     certificate_authority: str | None = None
+    request_weight: Annotated[int, Field(strict=True, ge=60)] | None = None
     cidrs: list[Annotated[str, AfterValidator(_network)]] = Field(default_factory=list)
     pods: PodSelection | None = None
 

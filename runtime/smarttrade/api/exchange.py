@@ -71,6 +71,9 @@ class Exchange(Model):
     documentation only."""
     withdrawals: Withdrawals = Withdrawals.REFUSE
     """Whether Live may use a key that can withdraw, or of which the exchange does not tell whether it can."""
+    request_weight: Annotated[int, Field(ge=60, le=1_000_000)] | None = None
+    """The most that the account may use a minute of the request weight that the exchange allows one address;
+    where it counts requests, these. It can only lower the platform's own share. Absent: that one."""
     dead_mans_switch: DeadMansSwitch = DeadMansSwitch.DISARMED
     """Armed lets the exchange cancel every order of the exchange account when this one falls silent: only
     for a (sub-)account that nothing else uses."""

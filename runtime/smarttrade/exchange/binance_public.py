@@ -19,9 +19,10 @@ from smarttrade.errors import ConfigurationError, VenueError
 from smarttrade.exchange.binance_feed import BinanceFeed
 from smarttrade.exchange.candle import VenueCandle
 from smarttrade.exchange.endpoints import build_urls
-from smarttrade.exchange.pacing import TokenBucket, read_allowance
+from smarttrade.exchange.pacing import Pacer, TokenBucket, build_share, read_allowance
 from smarttrade.exchange.rest_client import RestClient
 from smarttrade.exchange.route import Route
+from smarttrade.exchange.weights import BINANCE, Question
 from smarttrade.messages import Quote, Side, Trade
 
 _PRODUCTION = {
@@ -50,6 +51,13 @@ _TIMEFRAMES = (
 _WEIGHT_HEADER, _WEIGHT_LIMIT = "x-mbx-used-weight-1m", 6_000
 _REQUESTS_PER_S, _BURST = 20.0, 60.0
 _OK, _BAD_REQUEST = 200, 400
+_QUESTIONS = {
+    "/exchangeInfo": Question.RULES,
+    "/klines": Question.CANDLES,
+    "/trades": Question.TRADES,
+    "/depth": Question.BOOK,
+    "/time": Question.TIME,
+}
 
 
 class _Market(msgspec.Struct):
@@ -100,12 +108,15 @@ class BinanceVenue:
 
     consecutive_trade_ids = True
 
-    def __init__(self, name: str, endpoint: Endpoint, route: Route | None = None) -> None:
+    def __init__(
+        self, name: str, endpoint: Endpoint, route: Route | None = None, share: float | None = None
+    ) -> None:
         rest, self._streams = _addresses(name, endpoint)
         self.name = name
         self._route = route or Route(endpoint)
         self._rest = RestClient(rest, route=self._route)
-        self._bucket = TokenBucket(_REQUESTS_PER_S, _BURST, 0.0)
+        requests = TokenBucket(_REQUESTS_PER_S, _BURST, 0.0)
+        self._pacer = Pacer(requests, build_share(share) if share else None, BINANCE)
         self._identifiers: dict[str, str] = {}
 
     async def load_markets(self, symbols: Collection[str]) -> None:
@@ -182,10 +193,10 @@ class BinanceVenue:
         return {"symbol": self._identifiers[symbol], **asked}
 
     async def _get(self, path: str, parameters: Parameters, kind: type[T], what: str) -> T:
-        await self._bucket.take()
+        await self._pacer.take(_QUESTIONS[path])
         try:
             answer = await self._rest.get(path, parameters)
-            self._bucket.heed(read_allowance(answer.headers, _WEIGHT_HEADER, _WEIGHT_LIMIT))
+            self._pacer.heed(read_allowance(answer.headers, _WEIGHT_HEADER, _WEIGHT_LIMIT))
             if answer.status == _OK:
                 return msgspec.json.decode(answer.body, type=kind)
         except (VenueError, msgspec.MsgspecError) as error:

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from smarttrade.errors import ConfigurationError
+from smarttrade.exchange.weights import BINANCE, Question
 
 DEADLINE_MISSED = "DeadlineMissed"
 WOULD_MATCH = "WouldMatch"
@@ -60,7 +61,7 @@ class Capability:
     `deadline_name` and `window_name` are the request's or the header's own words; `pins_signature` says that
     the signature's time is the deadline's base too. `identifier_prefix` stands before our ids there.
     `test_parameters` make an order a trial; None where the exchange has none. `weight_header` tells how much
-    of `weight_limit` was used this minute.
+    of `weight_limit` was used this minute, `weights` what a question weighs; without them each counts one.
     """
 
     exchange: str
@@ -88,6 +89,7 @@ class Capability:
     burst: float = 80.0
     weight_header: str = ""
     weight_limit: int = 0
+    weights: dict[Question, int] = field(default_factory=dict)
     evidence: Evidence = Evidence.DOCUMENTED
 
     @property
@@ -136,6 +138,7 @@ _BINANCE = Capability(
     pages_by="orderId",
     weight_header="x-mbx-used-weight-1m",
     weight_limit=6_000,
+    weights=BINANCE,
     evidence=Evidence.VERIFIED,
 )
 

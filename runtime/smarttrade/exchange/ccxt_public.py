@@ -16,6 +16,7 @@ from smarttrade.exchange.ccxt_feed import (
 )
 from smarttrade.exchange.endpoints import create_exchange, load_own_markets
 from smarttrade.exchange.route import Route
+from smarttrade.exchange.weights import limiter
 from smarttrade.messages import Quote, Trade
 
 _STREAM_CONFIG = {"enableRateLimit": False, "number": str}
@@ -26,10 +27,13 @@ class CcxtVenue:
 
     consecutive_trade_ids = False
 
-    def __init__(self, name: str, endpoint: Endpoint, route: Route | None = None) -> None:
+    def __init__(
+        self, name: str, endpoint: Endpoint, route: Route | None = None, share: float | None = None
+    ) -> None:
         self.name = name
         self._endpoint, self._route = endpoint, route or Route(endpoint)
-        self._rest = create_exchange(name, endpoint, {"number": str}, route=self._route)
+        config = {"number": str, **limiter(name, share)}
+        self._rest = create_exchange(name, endpoint, config, route=self._route)
 
     async def load_markets(self, symbols: Collection[str]) -> None:
         await load_own_markets(self._rest, symbols)

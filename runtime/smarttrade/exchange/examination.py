@@ -13,9 +13,10 @@ from typing import Any
 
 from smarttrade.exchange.capabilities import Capability
 from smarttrade.exchange.key import KeyReport, find_question
-from smarttrade.exchange.pacing import TokenBucket
+from smarttrade.exchange.pacing import Pacer
 from smarttrade.exchange.parsing import number
 from smarttrade.exchange.reports import Fees
+from smarttrade.exchange.weights import Question
 
 
 class Examination:
@@ -25,14 +26,14 @@ class Examination:
         self,
         exchange: Any,
         row: Capability,
-        bucket: TokenBucket,
+        pacer: Pacer,
         translated: Callable[[], AbstractAsyncContextManager[None]],
         *,
         sandbox: bool,
     ) -> None:
         self._exchange = exchange
         self._row = row
-        self._bucket = bucket
+        self._pacer = pacer
         self._translated = translated
         self._sandbox = sandbox
 
@@ -41,14 +42,14 @@ class Examination:
         question = find_question(self._row.exchange, sandbox=self._sandbox)
         answers = []
         for method in question.methods:
-            await self._bucket.take()
+            await self._pacer.take(Question.ACCOUNT)
             async with self._translated():
                 answers.append(await getattr(self._exchange, method)())
         return question.parse(*answers)
 
     async def read_fees(self, market: str) -> Fees:
         """The account's own fees in one market."""
-        await self._bucket.take()
+        await self._pacer.take(Question.ACCOUNT)
         async with self._translated():
             if self._row.exchange == "binance":
                 symbol = self._exchange.market(market)["id"]
@@ -60,7 +61,7 @@ class Examination:
 
     async def read_price(self, market: str) -> Decimal:
         """The last price."""
-        await self._bucket.take()
+        await self._pacer.take(Question.TICKER)
         async with self._translated():
             ticker = await self._exchange.fetch_ticker(market)
             return number(ticker.get("last") or ticker.get("close"))
@@ -70,7 +71,7 @@ class Examination:
         VenueCredentialsError say what it has against it."""
         if self._row.test_parameters is None:
             return False
-        await self._bucket.take()
+        await self._pacer.take(Question.ORDER)
         async with self._translated():
             await self._exchange.create_order(
                 market,

@@ -1,4 +1,4 @@
-"""A token bucket of our own, with room that only cancels and queries may use.
+"""Token buckets of our own, with room that only urgent questions may use, and the last of it only cancels.
 
 ccxt's limiter makes an order wait behind polling, and signs before or after as it likes; here an order is
 paced before its last check, and a cancel never waits for an order.
@@ -10,9 +10,13 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
+from smarttrade.exchange.weights import Question
+
 NEARLY_USED = 0.9
+ALMOST_ALL_USED = 0.97
 _MINUTE_S = 60.0
 
 
@@ -42,8 +46,17 @@ def _number(value: Any) -> float:
         return 0.0
 
 
+class Urgency(Enum):
+    """Which part of a bucket's reserve a question must leave: all of it, half of it, nothing."""
+
+    ORDINARY = 1.0
+    URGENT = 0.5
+    CANCEL = 0.0
+
+
 class TokenBucket:
-    """`rate` requests a second, bursts up to `capacity`, of which the last `reserve` are for urgent ones."""
+    """`rate` tokens a second, bursts up to `capacity`, of which the last `reserve` are for urgent questions,
+    and the last half of those for cancels."""
 
     def __init__(
         self, rate: float, capacity: float, reserve: float, clock: Callable[[], float] = time.monotonic
@@ -54,30 +67,73 @@ class TokenBucket:
         self._clock = clock
         self._tokens = capacity
         self._at = clock()
-        self._silent_until = self._urgent_only_until = self._at
 
-    def delay(self, *, urgent: bool = False) -> float:
-        """Seconds to wait before a request; 0 takes a token."""
+    def wait_s(self, cost: float = 1.0, urgency: Urgency = Urgency.ORDINARY) -> float:
+        """Seconds until there is enough. What costs more than all there can be leaves a debt."""
         now = self._clock()
         self._tokens = min(self._capacity, self._tokens + (now - self._at) * self._rate)
         self._at = now
-        ordered_s = max(self._silent_until, self._at if urgent else self._urgent_only_until) - now
-        if ordered_s > 0:
-            return ordered_s
-        floor = 1.0 if urgent else 1.0 + self._reserve
-        if self._tokens >= floor:
-            self._tokens -= 1.0
-            return 0.0
-        return (floor - self._tokens) / self._rate
+        floor = min(cost + self._reserve * urgency.value, self._capacity)
+        return 0.0 if self._tokens >= floor else (floor - self._tokens) / self._rate
+
+    def spend(self, cost: float = 1.0) -> None:
+        self._tokens -= cost
+
+
+def build_share(weight_a_minute: float, clock: Callable[[], float] = time.monotonic) -> TokenBucket:
+    """A bucket from which no minute, wherever it begins, takes more than the weight: a quarter of it may go
+    at once, the rest comes back over the minute."""
+    capacity = weight_a_minute / 4
+    return TokenBucket((weight_a_minute - capacity) / 60, capacity, capacity / 4, clock)
+
+
+class Pacer:
+    """When the next question may leave: by the rate of requests, by the account's share of what the exchange
+    allows an address where it has one, and by the exchange's own word."""
+
+    def __init__(
+        self,
+        requests: TokenBucket,
+        share: TokenBucket | None = None,
+        weights: Mapping[Question, int] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._requests = requests
+        self._share = share
+        self._weights = weights or {}
+        self._clock = clock
+        self._silent_until = self._urgent_until = self._cancels_until = clock()
+
+    def delay(self, question: Question, urgency: Urgency = Urgency.ORDINARY) -> float:
+        """Seconds to wait before the question; at 0 it is counted."""
+        cost = float(self._weights.get(question, 1))
+        wait_s = max(self._ordered_s(urgency), self._requests.wait_s(1.0, urgency))
+        if self._share:
+            wait_s = max(wait_s, self._share.wait_s(cost, urgency))
+        if wait_s == 0:
+            self._requests.spend()
+            if self._share:
+                self._share.spend(cost)
+        return wait_s
+
+    def _ordered_s(self, urgency: Urgency) -> float:
+        until = self._silent_until
+        if urgency is not Urgency.CANCEL:
+            until = max(until, self._cancels_until)
+        if urgency is Urgency.ORDINARY:
+            until = max(until, self._urgent_until)
+        return max(until - self._clock(), 0.0)
 
     def heed(self, allowance: Allowance) -> None:
         """Follow the exchange's own word: ask nothing at all while it says so, for it bans who goes on; near
-        its limit only what is urgent, because others on this address use the same allowance."""
+        its limit only what is urgent, and last only cancels, because others on this address use the same."""
         now = self._clock()
         self._silent_until = max(self._silent_until, now + allowance.silent_s)
         if allowance.used >= NEARLY_USED:
-            self._urgent_only_until = max(self._urgent_only_until, now + allowance.renewed_in_s)
+            self._urgent_until = max(self._urgent_until, now + allowance.renewed_in_s)
+        if allowance.used >= ALMOST_ALL_USED:
+            self._cancels_until = max(self._cancels_until, now + allowance.renewed_in_s)
 
-    async def take(self, *, urgent: bool = False) -> None:
-        while (wait_s := self.delay(urgent=urgent)) > 0:  # noqa: ASYNC110 - time alone fills it
+    async def take(self, question: Question, urgency: Urgency = Urgency.ORDINARY) -> None:
+        while (wait_s := self.delay(question, urgency)) > 0:  # noqa: ASYNC110 - time alone fills it
             await asyncio.sleep(wait_s)

@@ -27,6 +27,7 @@ from smarttrade.exchange.parsing import parse_filters, parse_quote
 from smarttrade.exchange.reports import Balance, MarketFilters, OrderReport, TradeReport
 from smarttrade.exchange.route import Route
 from smarttrade.exchange.venue import NewOrder
+from smarttrade.exchange.weights import limiter
 from smarttrade.messages import MarketEvent, Quote, Trade
 
 _BACKLOG = 10_000
@@ -45,6 +46,7 @@ class PaperVenue:
         symbols: Collection[str],
         terms: PaperTerms | None = None,
         route: Route | None = None,
+        share: float | None = None,
     ) -> None:
         terms = terms or PaperTerms()
         self._latency_s = terms.latency_ms / 1000
@@ -52,7 +54,9 @@ class PaperVenue:
         self._backlog: deque[Quote | Trade] = deque(maxlen=_BACKLOG)
         self._catching_up = asyncio.Lock()
         self._symbols, self._left = sorted(symbols), list[str]()
-        self._public = create_exchange(row.exchange, endpoint, {"number": str}, route=route)
+        self._public = create_exchange(
+            row.exchange, endpoint, {"number": str, **limiter(row.exchange, share)}, route=route
+        )
         self._reports: asyncio.Queue[OrderReport] = asyncio.Queue()
         self._offset_ms = time.time() * 1000 - time.monotonic() * 1000
         self._book = PaperBook(row.codes, self._now_ms, terms.fees)

@@ -60,13 +60,18 @@ class PublicVenue(Protocol):
 
 
 async def open_public(
-    name: str, endpoint: Endpoint, symbols: Collection[str], route: Route | None = None
+    name: str,
+    endpoint: Endpoint,
+    symbols: Collection[str],
+    route: Route | None = None,
+    share: float | None = None,
 ) -> PublicVenue:
-    """The public side of an exchange at one endpoint, knowing the given markets only.
+    """The public side of an exchange at one endpoint, knowing the given markets only, asking at most
+    `share` a minute.
 
     ConfigurationError: unknown exchange or market; VenueError: the exchange could not be asked.
     """
-    venue = _build(name, endpoint, route)
+    venue = _build(name, endpoint, route, share)
     try:
         await venue.load_markets(symbols)
     except BaseException:
@@ -75,11 +80,13 @@ async def open_public(
     return venue
 
 
-def _build(name: str, endpoint: Endpoint, route: Route | None = None) -> PublicVenue:
+def _build(
+    name: str, endpoint: Endpoint, route: Route | None = None, share: float | None = None
+) -> PublicVenue:
     if name in BINANCE_PROTOCOL:
         from smarttrade.exchange.binance_public import BinanceVenue
 
-        return BinanceVenue(name, endpoint, route)
+        return BinanceVenue(name, endpoint, route, share)
     from smarttrade.exchange.ccxt_public import CcxtVenue
 
-    return CcxtVenue(name, endpoint, route)
+    return CcxtVenue(name, endpoint, route, share)

@@ -23,7 +23,7 @@ from smarttrade.exchange import errors
 from smarttrade.exchange.capabilities import Capability, Lookup
 from smarttrade.exchange.endpoints import create_exchange, load_own_markets
 from smarttrade.exchange.examination import Examination
-from smarttrade.exchange.pacing import TokenBucket, read_allowance
+from smarttrade.exchange.pacing import Pacer, TokenBucket, Urgency, build_share, read_allowance
 from smarttrade.exchange.parsing import parse_balances, parse_filters, parse_order, parse_quote, parse_trade
 from smarttrade.exchange.pinning import deadline_parameters, pinned
 from smarttrade.exchange.reports import (
@@ -34,6 +34,7 @@ from smarttrade.exchange.reports import (
     TradeReport,
 )
 from smarttrade.exchange.route import Route
+from smarttrade.exchange.weights import Question
 from smarttrade.messages import Quote, Side
 
 _ORDER_TIMEOUT_MS = 1_500
@@ -106,6 +107,7 @@ class Venue:
         credentials: Credentials,
         symbols: Collection[str],
         route: Route | None = None,
+        share: float | None = None,
     ) -> None:
         route = route or Route(endpoint)
         key: dict[str, Any] = {"apiKey": credentials.api_key, "secret": credentials.secret, "number": str}
@@ -120,13 +122,18 @@ class Venue:
         self._orders = create_exchange(row.exchange, endpoint, quick, route=route)
         self._polling = create_exchange(row.exchange, endpoint, {**key, **quiet}, route=route)
         self._stream = create_exchange(row.exchange, endpoint, {**key, "newUpdates": True}, route=route)
-        self._bucket = TokenBucket(row.requests_per_s, row.burst, _RESERVE)
+        self._pacer = Pacer(
+            TokenBucket(row.requests_per_s, row.burst, _RESERVE),
+            build_share(share) if share else None,
+            row.weights,
+        )
         self._lock = asyncio.Lock()
         self._markets_known = asyncio.Event()
         self._heard: dict[Any, Any] = {}
 
     async def read_filters(self) -> tuple[MarketFilters, ...]:
         """The markets as they are now, given to every instance."""
+        await self._pacer.take(Question.RULES, Urgency.URGENT)
         markets = await load_own_markets(self._polling, self._symbols, self._left)
         for exchange in (self._orders, self._stream):
             exchange.set_markets(list(markets.values()))
@@ -135,7 +142,7 @@ class Venue:
 
     def examine(self) -> Examination:
         """The questions before the first order."""
-        return Examination(self._polling, self._row, self._bucket, self._translated, sandbox=self._sandbox)
+        return Examination(self._polling, self._row, self._pacer, self._translated, sandbox=self._sandbox)
 
     def trade(self, symbols: Collection[str], left: Collection[str] = ()) -> None:
         """Trade these markets from the next `read_filters` on; of those that were `left` the orders, trades
@@ -149,7 +156,7 @@ class Venue:
 
     async def quote(self, market: str) -> Quote:
         """The best prices now."""
-        await self._bucket.take()
+        await self._pacer.take(Question.BOOK)
         async with self._translated():
             told = await self._polling.fetch_order_book(market)
             return parse_quote(market, told, round(time.time() * 1000))
@@ -167,7 +174,8 @@ class Venue:
         exits = order.side is Side.SELL and order.kind is OrderKind.LIMIT_IOC
         try:
             async with asyncio.timeout(order.window_ms / 1000):
-                await self._bucket.take(urgent=exits or order.trigger is not None)
+                urgent = exits or order.trigger is not None
+                await self._pacer.take(Question.ORDER, Urgency.URGENT if urgent else Urgency.ORDINARY)
         except TimeoutError:
             told = "did not leave: the exchange's allowance of requests is used up"
             raise errors.OrderWithheldError(f"order {order.client_order_id} {told}") from None
@@ -198,7 +206,7 @@ class Venue:
         self, group: str, limit: NewOrder, stop: NewOrder, may_leave: Callable[[], bool]
     ) -> tuple[OrderReport, ...]:
         """Send two orders of which one cancels the other, in one request, once; errors as `place`."""
-        await self._bucket.take(urgent=True)
+        await self._pacer.take(Question.ORDER, Urgency.URGENT)
         async with pinned(self._orders, self._lock, self._row, limit.deadline_ms, limit.window_ms):
             if not may_leave():
                 raise errors.OrderWithheldError(f"orders {group} did not leave")
@@ -215,7 +223,7 @@ class Venue:
 
     async def query(self, client_order_id: str, market: str) -> OrderReport | None:
         """The order by its client id; None if the exchange says that it knows none. VenueError: no answer."""
-        await self._bucket.take(urgent=True)
+        await self._pacer.take(Question.FIND_ORDER, Urgency.URGENT)
         parameters = {self._row.lookup_parameter: client_order_id}
         try:
             async with self._translated():
@@ -228,7 +236,7 @@ class Venue:
 
     async def cancel(self, client_order_id: str, market: str, order_id: str) -> OrderReport:
         """Cancel one order; NothingToCancelError if the exchange has nothing to cancel."""
-        await self._bucket.take(urgent=True)
+        await self._pacer.take(Question.CANCEL, Urgency.CANCEL)
         async with self._translated():
             answer = await self._polling.cancel_order(
                 order_id or self._named(client_order_id),
@@ -253,7 +261,7 @@ class Venue:
 
     async def trades_of(self, market: str, order_id: str) -> tuple[TradeReport, ...]:
         """Every trade of one order."""
-        await self._bucket.take(urgent=True)
+        await self._pacer.take(Question.TRADES_OF_ORDER, Urgency.URGENT)
         async with self._translated():
             trades = await self._polling.fetch_my_trades(market, None, None, {"orderId": order_id})
             return tuple(parse_trade(trade) for trade in trades if str(trade.get("order")) == order_id)
@@ -266,9 +274,11 @@ class Venue:
             orders: list[OrderReport] = []
             trades: list[TradeReport] = []
             for market in self._followed:
-                await self._bucket.take(urgent=True)
+                await self._pacer.take(Question.OPEN_ORDERS, Urgency.URGENT)
                 orders += [parse_order(order) for order in await self._polling.fetch_open_orders(market)]
+                await self._pacer.take(Question.OWN_TRADES, Urgency.URGENT)
                 trades += [parse_trade(trade) for trade in await self._trades_since(market, since_ms)]
+            await self._pacer.take(Question.ACCOUNT, Urgency.URGENT)
             balance = await self._polling.fetch_balance()
         return tuple(orders), tuple(trades), parse_balances(balance)
 
@@ -300,15 +310,15 @@ class Venue:
     async def _all_orders(self, market: str) -> list[dict[str, Any]]:
         if self._row.pages_by == "orderId":
             return await self._pages(self._polling.fetch_orders, market, "orderId")
-        await self._bucket.take()
+        await self._pacer.take(Question.ALL_ORDERS)
         ended = await self._polling.fetch_closed_orders(market)
-        await self._bucket.take()
+        await self._pacer.take(Question.OPEN_ORDERS)
         return [*ended, *await self._polling.fetch_open_orders(market)]
 
     async def _all_trades(self, market: str) -> list[dict[str, Any]]:
         if self._row.pages_by:
             return await self._pages(self._polling.fetch_my_trades, market, "fromId")
-        await self._bucket.take()
+        await self._pacer.take(Question.OWN_TRADES)
         found: list[dict[str, Any]] = await self._polling.fetch_my_trades(market)
         return found
 
@@ -319,7 +329,7 @@ class Venue:
         found: list[dict[str, Any]] = []
         following = first
         for _ in range(_PAGES):
-            await self._bucket.take()
+            await self._pacer.take(Question.ALL_ORDERS)
             page = await fetch(market, None, _PAGE, {cursor: following})
             found += page
             if len(page) < _PAGE:
@@ -329,7 +339,7 @@ class Venue:
 
     async def arm_switch(self, timeout_ms: int) -> None:
         """Let the exchange cancel every order after this time unless told again; 0 disarms."""
-        await self._bucket.take(urgent=True)
+        await self._pacer.take(Question.CANCEL, Urgency.CANCEL)
         async with self._translated():
             await self._polling.cancel_all_orders_after(timeout_ms)
 
@@ -399,4 +409,4 @@ class Venue:
             headers = exchange.last_response_headers
             if headers is not None and headers is not self._heard.get(exchange):
                 self._heard[exchange] = headers
-                self._bucket.heed(read_allowance(headers, self._row.weight_header, self._row.weight_limit))
+                self._pacer.heed(read_allowance(headers, self._row.weight_header, self._row.weight_limit))

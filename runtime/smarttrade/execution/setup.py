@@ -12,6 +12,7 @@ from smarttrade.exchange.capabilities import Capability, Deadline, Evidence, fin
 from smarttrade.exchange.paper import PaperTerms, PaperVenue, Standing
 from smarttrade.exchange.reports import OrderKind
 from smarttrade.exchange.venue import Credentials, Venue
+from smarttrade.exchange.weights import EXECUTION, share_of
 from smarttrade.execution.book import Book
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.exchange_link import Exchange
@@ -76,9 +77,11 @@ def build_exchange(spec: TradingAccountSpec, row: Capability, settings: Settings
     symbols = [market.symbol for market in spec.markets]
     endpoint = Endpoint.model_validate_json(settings.endpoint)
     route = build_route(endpoint, settings)
+    share = share_of(spec.exchange.request_weight, endpoint.request_weight, EXECUTION)
     if spec.mode is Mode.PAPER:
-        return PaperVenue(row, endpoint, symbols, build_paper_terms(spec), route)
-    return Venue(row, endpoint, read_credentials(settings.exchange_credentials), symbols, route)
+        return PaperVenue(row, endpoint, symbols, build_paper_terms(spec), route, share)
+    credentials = read_credentials(settings.exchange_credentials)
+    return Venue(row, endpoint, credentials, symbols, route, share)
 
 
 def _read(path: Path, *, optional: bool = False) -> str:

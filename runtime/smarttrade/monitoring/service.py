@@ -71,7 +71,9 @@ class MonitoringService:
         self._peers = Peers(settings.pod)
         endpoint = _endpoint(settings.endpoint)
         route = build_route(endpoint, settings)
-        self._watchers = Watchers(endpoint, self._put, self._metrics, route, copy=self._peers.ask)
+        self._watchers = Watchers(
+            endpoint, self._put, self._metrics, route, settings.replicas, copy=self._peers.ask
+        )
         self._controls: asyncio.Queue[AccountControl] = asyncio.Queue()
         self._generation = 0
         self._spec: dict[str, Any] = {}

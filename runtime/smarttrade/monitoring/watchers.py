@@ -9,9 +9,11 @@ import structlog
 
 from smarttrade.api import Timeframe, TradingAccountSpec
 from smarttrade.api.catalogue import Endpoint
+from smarttrade.api.exchange import Exchange
 from smarttrade.errors import ConfigurationError, SmartTradeError, VenueError
 from smarttrade.exchange.public import PublicVenue, open_public
 from smarttrade.exchange.route import Route
+from smarttrade.exchange.weights import MONITORING, share_of
 from smarttrade.messages import HistoryReply, HistoryRequest, MarketEvent, Trade
 from smarttrade.monitoring.clock import ExchangeClock, monotonic_ms
 from smarttrade.monitoring.market import MarketMonitor
@@ -38,10 +40,11 @@ class Watchers:
         publish: Callable[[MarketEvent], None],
         metrics: Metrics,
         route: Route | None = None,
+        replicas: int = 1,
         *,
         copy: Copy,
     ) -> None:
-        self._endpoint, self._route = endpoint, route
+        self._endpoint, self._route, self._replicas = endpoint, route, replicas
         self._publish = publish
         self._metrics = metrics
         self._copy = copy
@@ -57,7 +60,7 @@ class Watchers:
         """Watch exactly the specification's markets. ConfigurationError if one of them does not exist, which
         leaves what is watched as it was; an exchange that does not answer is asked again and again."""
         symbols = [market.symbol for market in spec.markets]
-        venue = await self._opened(spec.exchange.name, symbols)
+        venue = await self._opened(spec.exchange, symbols)
         timeframe = spec.strategy.timeframe.value
         if timeframe not in venue.timeframes():
             raise ConfigurationError(
@@ -111,11 +114,15 @@ class Watchers:
         if self._venue:
             await self._venue.close()
 
-    async def _opened(self, exchange: str, symbols: list[str]) -> PublicVenue:
+    async def _opened(self, exchange: Exchange, symbols: list[str]) -> PublicVenue:
+        platform = self._endpoint.request_weight
+        share = share_of(exchange.request_weight, platform, MONITORING, self._replicas)
         while True:
             try:
                 if self._venue is None:
-                    self._venue = await open_public(exchange, self._endpoint, symbols, self._route)
+                    self._venue = await open_public(
+                        exchange.name, self._endpoint, symbols, self._route, share
+                    )
                 if self._clock_task is None:  # candles need the exchange's time, so it comes before them
                     await self._sample(self._venue)
                     self._clock_task = asyncio.create_task(self._keep_time(self._venue))

@@ -369,6 +369,7 @@ _EVERYTHING: dict[str, Any] = {
         "credentialsSecretRef": {"name": "alice-binance"},
         "unverified": "Accept",
         "withdrawals": "Accept",
+        "requestWeight": 600,
         "deadMansSwitch": "Armed",
     },
     "markets": [{"symbol": "BTC/USDT", "maxPositionNotional": "5000"}],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,8 +13,12 @@ import pytest_asyncio
 
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.exchange.capabilities import CAPABILITIES
-from smarttrade.exchange.errors import VenueUncertainError
-from smarttrade.exchange.venue import Credentials, Venue
+from smarttrade.exchange.errors import OrderWithheldError, VenueUncertainError
+from smarttrade.exchange.pacing import Urgency
+from smarttrade.exchange.reports import OrderKind
+from smarttrade.exchange.venue import Credentials, NewOrder, Venue
+from smarttrade.exchange.weights import Question
+from smarttrade.messages import Side
 from smarttrade.simulator.testing import Simulator, build_test_user, manual_config
 
 SYMBOL = "BTC/USDT"
@@ -41,10 +46,10 @@ async def test_a_retry_after_silences_even_cancels_for_as_long_as_it_says(
     exchange.faults.inject("rate-limit", endpoint="GET /api/v3/order", times=1, delay_ms=30_000)
     with pytest.raises(VenueUncertainError):
         await venue.query("sTabcdefghijkl2345", SYMBOL)
-    assert 25 < venue._bucket.delay(urgent=True) <= 30
+    assert 25 < venue._pacer.delay(Question.CANCEL, Urgency.CANCEL) <= 30
 
 
-async def test_near_the_limit_by_the_exchanges_own_count_only_urgent_requests_leave(
+async def test_near_the_limit_by_the_exchanges_own_count_only_cancels_leave(
     exchange: Simulator,
 ) -> None:
     endpoint = Endpoint(rest=exchange.rest_url, websocket=exchange.ws_url)
@@ -52,11 +57,11 @@ async def test_near_the_limit_by_the_exchanges_own_count_only_urgent_requests_le
     venue = Venue(row, endpoint, Credentials("alice-key", "alice-secret"), [SYMBOL])
     try:
         await venue.read_filters()
-        assert venue._bucket.delay() == 0
+        assert venue._pacer.delay(Question.ORDER) == 0
         for _ in range(3):
             await venue.read_account(0)
-        assert venue._bucket.delay() > 0
-        assert venue._bucket.delay(urgent=True) == 0
+        assert venue._pacer.delay(Question.ORDER) > 0
+        assert venue._pacer.delay(Question.CANCEL, Urgency.CANCEL) == 0
     finally:
         await venue.close()
 
@@ -97,3 +102,63 @@ async def test_no_question_with_the_key_leaves_for_the_real_exchange(venue: Venu
     assert report.account_id
     fees = await venue.examine().read_fees(SYMBOL)
     assert fees.taker > 0
+
+
+async def test_what_we_take_a_question_to_weigh_is_what_the_exchange_counts(
+    exchange: Simulator, venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    told: list[int] = []
+    use = exchange.dispatcher.weights.use
+
+    def tell(address: str, weight: int) -> Any:
+        told.append(weight)
+        return use(address, weight)
+
+    def count(question: Question, urgency: Urgency = Urgency.ORDINARY) -> float:
+        counted.append(CAPABILITIES["binance"].weights.get(question, 1))
+        return 0.0
+
+    monkeypatch.setattr(exchange.dispatcher.weights, "use", tell)
+    monkeypatch.setattr(venue._pacer, "delay", count)
+    placed = await venue.place(_resting(exchange), lambda: True)
+    assert await venue.query("sTweights", SYMBOL) is not None
+    await venue.trades_of(SYMBOL, placed.order_id)
+    await venue.read_account(0)
+    await venue.quote(SYMBOL)
+    await venue.read_filters()
+    await venue.examine().read_fees(SYMBOL)
+    await venue.cancel("sTweights", SYMBOL, placed.order_id)
+    assert told == counted
+
+
+async def test_an_account_that_has_used_up_its_share_withholds_orders_itself_and_still_cancels(
+    exchange: Simulator,
+) -> None:
+    endpoint = Endpoint(rest=exchange.rest_url, websocket=exchange.ws_url)
+    key = Credentials("alice-key", "alice-secret")
+    venue = Venue(CAPABILITIES["binance"], endpoint, key, [SYMBOL], share=400)
+    try:
+        await venue.read_filters()
+        placed = await venue.place(_resting(exchange), lambda: True)
+        while not venue._pacer.delay(Question.FIND_ORDER, Urgency.URGENT):
+            pass
+        with pytest.raises(OrderWithheldError, match="allowance"):
+            await venue.place(_resting(exchange, "sTwithheld"), lambda: True)
+        await venue.cancel("sTweights", SYMBOL, placed.order_id)
+        assert {order.client_order_id for order in exchange.journal.orders("alice")} == {"sTweights"}
+    finally:
+        await venue.close()
+
+
+def _resting(exchange: Simulator, client_order_id: str = "sTweights") -> NewOrder:
+    return NewOrder(
+        client_order_id=client_order_id,
+        market=SYMBOL,
+        side=Side.BUY,
+        kind=OrderKind.LIMIT,
+        price=Decimal(50_000),
+        quantity=Decimal("0.001"),
+        deadline_ms=exchange.clock.now_ms(),
+        window_ms=800,
+    )

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from smarttrade.exchange.pacing import Allowance, TokenBucket, read_allowance
+from smarttrade.api.catalogue import Endpoint
+from smarttrade.exchange.endpoints import create_exchange
+from smarttrade.exchange.pacing import (
+    Allowance,
+    Pacer,
+    TokenBucket,
+    Urgency,
+    build_share,
+    read_allowance,
+)
+from smarttrade.exchange.weights import BINANCE, EXECUTION, Question, limiter, share_of
 
 
 class Clock:
@@ -20,55 +30,115 @@ def clock() -> Clock:
     return Clock()
 
 
-def drained(clock: Clock) -> TokenBucket:
-    """10 a second, bursts of 20, the last 5 for urgent ones; nothing is left for the others."""
-    bucket = TokenBucket(10, 20, 5, clock)
-    while not bucket.delay():
-        pass
-    return bucket
+def build_pacer(clock: Clock) -> Pacer:
+    """10 a second, bursts of 20, the last 5 for urgent ones."""
+    return Pacer(TokenBucket(10, 20, 5, clock), clock=clock)
 
 
-def test_orders_leave_room_that_only_urgent_requests_use(clock: Clock) -> None:
-    bucket = drained(clock)
-    assert bucket.delay() > 0
-    assert [bucket.delay(urgent=True) for _ in range(5)] == [0.0] * 5
-    assert bucket.delay(urgent=True) > 0
+def drain(pacer: Pacer, urgency: Urgency, question: Question = Question.ORDER) -> int:
+    """How many leave before one has to wait."""
+    count = 0
+    while not pacer.delay(question, urgency):
+        count += 1
+    return count
+
+
+def test_orders_leave_room_for_urgent_questions_and_those_leave_room_for_cancels(clock: Clock) -> None:
+    pacer = build_pacer(clock)
+    assert drain(pacer, Urgency.ORDINARY) == 15
+    assert drain(pacer, Urgency.URGENT) == 2
+    assert drain(pacer, Urgency.CANCEL) == 3
 
 
 def test_tokens_come_back_at_the_rate(clock: Clock) -> None:
-    bucket = drained(clock)
-    clock.now += bucket.delay() + 0.001
-    assert bucket.delay() == 0
+    pacer = build_pacer(clock)
+    drain(pacer, Urgency.ORDINARY)
+    clock.now += pacer.delay(Question.ORDER) + 0.001
+    assert pacer.delay(Question.ORDER) == 0
 
 
-def test_near_the_exchanges_own_limit_only_urgent_requests_leave_until_it_is_renewed(clock: Clock) -> None:
-    bucket = TokenBucket(10, 20, 5, clock)
-    bucket.heed(Allowance(used=0.95, renewed_in_s=12))
-    assert bucket.delay() == pytest.approx(12)
-    assert bucket.delay(urgent=True) == 0
+def test_near_the_exchanges_own_limit_only_urgent_questions_leave_until_it_is_renewed(clock: Clock) -> None:
+    pacer = build_pacer(clock)
+    pacer.heed(Allowance(used=0.95, renewed_in_s=12))
+    assert pacer.delay(Question.ORDER) == pytest.approx(12)
+    assert pacer.delay(Question.FIND_ORDER, Urgency.URGENT) == 0
     clock.now += 12
-    assert bucket.delay() == 0
+    assert pacer.delay(Question.ORDER) == 0
+
+
+def test_at_the_limit_only_cancels_leave(clock: Clock) -> None:
+    pacer = build_pacer(clock)
+    pacer.heed(Allowance(used=0.98, renewed_in_s=12))
+    assert pacer.delay(Question.FIND_ORDER, Urgency.URGENT) == pytest.approx(12)
+    assert pacer.delay(Question.CANCEL, Urgency.CANCEL) == 0
 
 
 def test_below_it_nothing_changes(clock: Clock) -> None:
-    bucket = TokenBucket(10, 20, 5, clock)
-    bucket.heed(Allowance(used=0.5, renewed_in_s=30))
-    assert bucket.delay() == 0
+    pacer = build_pacer(clock)
+    pacer.heed(Allowance(used=0.5, renewed_in_s=30))
+    assert pacer.delay(Question.ORDER) == 0
 
 
 def test_nothing_is_asked_while_the_exchange_says_so(clock: Clock) -> None:
-    bucket = TokenBucket(10, 20, 5, clock)
-    bucket.heed(Allowance(silent_s=3))
-    assert bucket.delay(urgent=True) == pytest.approx(3)
+    pacer = build_pacer(clock)
+    pacer.heed(Allowance(silent_s=3))
+    assert pacer.delay(Question.CANCEL, Urgency.CANCEL) == pytest.approx(3)
     clock.now += 3
-    assert bucket.delay(urgent=True) == 0
+    assert pacer.delay(Question.CANCEL, Urgency.CANCEL) == 0
 
 
 def test_a_shorter_word_does_not_shorten_a_longer_one(clock: Clock) -> None:
-    bucket = TokenBucket(10, 20, 5, clock)
-    bucket.heed(Allowance(silent_s=30))
-    bucket.heed(Allowance(silent_s=1))
-    assert bucket.delay(urgent=True) == pytest.approx(30)
+    pacer = build_pacer(clock)
+    pacer.heed(Allowance(silent_s=30))
+    pacer.heed(Allowance(silent_s=1))
+    assert pacer.delay(Question.CANCEL, Urgency.CANCEL) == pytest.approx(30)
+
+
+def build_sharer(clock: Clock, weight: float) -> Pacer:
+    """Hardly bound by requests, only by the share."""
+    return Pacer(TokenBucket(1_000, 1_000, 0, clock), build_share(weight, clock), BINANCE, clock)
+
+
+def test_an_accounts_share_counts_weight_and_keeps_its_last_for_cancels(clock: Clock) -> None:
+    """600 a minute: 150 at once, of which 37.5 are the reserve."""
+    pacer = build_sharer(clock, 600)
+    assert drain(pacer, Urgency.ORDINARY, Question.ACCOUNT) == 5
+    assert drain(pacer, Urgency.URGENT, Question.OPEN_ORDERS) == 5
+    assert drain(pacer, Urgency.CANCEL, Question.CANCEL) == 20
+
+
+def test_no_minute_takes_more_than_the_share(clock: Clock) -> None:
+    pacer, spent = build_sharer(clock, 600), list[float]()
+    while clock.now < 1_000 + 300:
+        if wait_s := pacer.delay(Question.CANCEL, Urgency.CANCEL):
+            clock.now += wait_s + 1e-6
+        else:
+            spent.append(clock.now)
+    most = max(sum(1 for other in spent if at <= other < at + 60) for at in spent[::10])
+    assert 570 < most <= 601
+
+
+def test_a_question_that_outweighs_what_can_be_saved_up_leaves_with_a_debt(clock: Clock) -> None:
+    pacer = build_sharer(clock, 60)
+    assert pacer.delay(Question.ACCOUNT, Urgency.ORDINARY) == 0
+    assert pacer.delay(Question.CANCEL, Urgency.CANCEL) > 5
+
+
+@pytest.mark.parametrize(
+    ("account", "platform", "share"),
+    [(None, None, None), (600, None, 420), (None, 900, 630), (600, 300, 210)],
+)
+def test_an_account_can_only_lower_the_platforms_word(
+    account: int | None, platform: int | None, share: float | None
+) -> None:
+    assert share_of(account, platform, EXECUTION) == (share and pytest.approx(share))
+
+
+async def test_ccxts_own_limiter_keeps_to_the_share() -> None:
+    exchange = create_exchange("binance", Endpoint(), limiter("binance", 600))
+    assert exchange.tokenBucket["refillRate"] * 60_000 / 0.2 == pytest.approx(600)
+    assert limiter("binance", None) == {}
+    await exchange.close()
 
 
 @pytest.mark.parametrize(
