@@ -35,11 +35,11 @@ class AccountIdentity:
         return stable_hash(self.installation, self.namespace, self.name)
 
 
-def stable_hash(*parts: str) -> str:
-    """26 lower-case base32 characters (130 bits of SHA-256) of the parts, in order."""
+def stable_hash(*parts: str, length: int = 26) -> str:
+    """Lower-case base32 characters (26 are 130 bits of SHA-256) of the parts, in order; `length` is even."""
     digest = hashlib.sha256(_SEPARATOR.join(parts).encode()).digest()
     number = int.from_bytes(digest[:17], "big") >> (17 * 8 - _TOKEN_BITS)
-    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS[: length // 2]])
 
 
 def decision_id(account: AccountIdentity, strategy: str, market: str, event_key: str, index: int) -> str:

@@ -36,8 +36,8 @@ class Column:
 
     def units(self, begin: int, end: int) -> list[int]:
         """Units of 10^-8 of a part."""
-        factor = 10 ** (DIGITS - self.places)
-        return [number * factor for number in self.numbers[begin:end]]
+        factor, part = 10 ** (DIGITS - self.places), self.numbers[begin:end]
+        return list(part) if factor == 1 else [number * factor for number in part]
 
     def __getitem__(self, index: int) -> Decimal:
         return Decimal(self.numbers[index]).scaleb(-self.places)

@@ -6,6 +6,7 @@ candles themselves. Money is kept as whole numbers of a small unit, 1e-8 of the 
 
 from __future__ import annotations
 
+import struct
 from array import array
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -56,13 +57,27 @@ class EquityCurve(Sequence[Point]):
 
     def extend(self, times: Sequence[int], equity: Sequence[int], invested: Sequence[int]) -> None:
         """Many marks at once, money in units of 1e-8."""
-        if self._places == _PLACES and max(map(abs, equity)) < _LARGEST and max(invested) < _LARGEST:
-            layout = f"={len(times)}q"
-            for column, numbers in ((self.times, times), (self.equity, equity), (self.invested, invested)):
-                column.frombytes(pack(layout, *numbers))
+        layout = f"={len(times)}q"
+        try:
+            worth, held = pack(layout, *equity), pack(layout, *invested)
+        except struct.error:
+            worth = b""
+        if worth and self._places == _PLACES:
+            self.times.frombytes(pack(layout, *times))
+            self.equity.frombytes(worth)
+            self.invested.frombytes(held)
             return
-        for time_ms, worth, held in zip(times, equity, invested, strict=True):
-            self.add(time_ms, Decimal(worth).scaleb(-_PLACES), Decimal(held).scaleb(-_PLACES))
+        for time_ms, whole, part in zip(times, equity, invested, strict=True):
+            self.add(time_ms, Decimal(whole).scaleb(-_PLACES), Decimal(part).scaleb(-_PLACES))
+
+    def stay(self, times: Sequence[int], equity: int) -> None:
+        """Many marks of the same equity, in units of 1e-8, with nothing invested."""
+        if self._places != _PLACES or not -_LARGEST < equity < _LARGEST:
+            self.extend(times, [equity] * len(times), [0] * len(times))
+            return
+        self.times.frombytes(pack(f"={len(times)}q", *times))
+        self.equity.extend(array("q", [equity]) * len(times))
+        self.invested.extend(array("q", [0]) * len(times))
 
     def _count(self, money: Decimal) -> int:
         return int(money.scaleb(self._places).to_integral_value(ROUND_HALF_EVEN))

@@ -177,7 +177,8 @@ class Spread:
     def bids(self, prices: Iterable[int]) -> list[int]:
         """In units, as the prices."""
         tick, below, steps = self._tick_units, self._below, self._whole * self._tick_units
-        return [max(tick, price * below // steps * tick) for price in prices]
+        found = [price * below // steps * tick for price in prices]
+        return found if min(found, default=tick) >= tick else [max(tick, bid) for bid in found]
 
     def quote(self, market: str, price: Decimal, time_ms: int) -> Quote:
         units, tick = to_units(price), self._tick_units

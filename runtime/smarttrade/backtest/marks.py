@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from math import gcd
 
 from smarttrade.backtest.curve import EquityCurve
 from smarttrade.backtest.exchange import CandleExchange
@@ -89,6 +90,23 @@ class Marks:
         first_ms = until_ms - (count - 1) * length_ms
         if count <= 0:
             return
+        self._since_ms = until_ms
+        times = range(first_ms, until_ms + 1, length_ms)
+        if not self._held:
+            (equity,) = _rounded((self._fixed,), 1, 0, _FROM_FINE)
+            self._curve.stay(times, equity)
+        elif len(self._held) == 1:
+            ((market, quantity),) = self._held.items()
+            closes = self._history.candles[market].closes(first_ms, until_ms)
+            bids = self._exchange.shown_bids(market, closes)
+            worth = _rounded(bids, quantity * _COIN, self._fixed, _FROM_FINE)
+            self._curve.extend(times, worth, _rounded(closes, quantity, 0, SCALE))
+        else:
+            self._curve.extend(times, *self._sums(first_ms, until_ms, count))
+
+    def _sums(self, first_ms: int, until_ms: int, count: int) -> tuple[list[int], list[int]]:
+        """Equity and what is invested, of several markets together."""
+        assert self._exchange is not None
         equity, invested = [self._fixed] * count, [0] * count
         for market, quantity in self._held.items():
             closes = self._history.candles[market].closes(first_ms, until_ms)
@@ -96,9 +114,7 @@ class Marks:
             finely = quantity * _COIN
             equity = [worth + finely * bid for worth, bid in zip(equity, bids, strict=True)]
             invested = [sum_ + quantity * close for sum_, close in zip(invested, closes, strict=True)]
-        times = range(first_ms, until_ms + 1, length_ms)
-        self._curve.extend(times, _rounded(equity, _FROM_FINE), _rounded(invested, SCALE))
-        self._since_ms = until_ms
+        return _rounded(equity, 1, 0, _FROM_FINE), _rounded(invested, 1, 0, SCALE)
 
 
 def _exactly(value: Decimal, places: int) -> int | None:
@@ -107,12 +123,14 @@ def _exactly(value: Decimal, places: int) -> int | None:
     return whole if whole == scaled else None
 
 
-def _rounded(numbers: Sequence[int], divisor: int) -> list[int]:
-    """To the nearest, halves to even."""
-    if len(numbers) > 1 and numbers[0] == numbers[-1] and numbers.count(numbers[0]) == len(numbers):
-        return _rounded(numbers[:1], divisor) * len(numbers)
+def _rounded(numbers: Sequence[int], factor: int, offset: int, divisor: int) -> list[int]:
+    """(number * factor + offset) / divisor of each, to the nearest, halves to even."""
     half = divisor // 2
-    wholes, rests = zip(*[divmod(number + half, divisor) for number in numbers], strict=True)
-    if 0 not in rests:
-        return list(wholes)
-    return [whole - (not rest and whole & 1) for whole, rest in zip(wholes, rests, strict=True)]
+    begin = offset + half
+    wholes = [(number * factor + begin) // divisor for number in numbers]
+    if (offset - half) % gcd(divisor, factor):
+        return wholes  # none of them is a half
+    return [
+        whole - (whole & 1 and whole * divisor == number * factor + begin)
+        for whole, number in zip(wholes, numbers, strict=True)
+    ]

@@ -84,7 +84,8 @@ class Core:
         """Go on where another instance of the account's strategy ended: its decisions stay older."""
         if previous.name == self.name:
             self._highest = dict(previous._highest)
-        self.strategy.view = previous.strategy.view
+        if previous.strategy._view is not None:
+            self.on_view(previous.strategy._view)
 
     def fill(self, candles: Iterable[Candle]) -> None:
         """History: the strategy sees it, its wants become `newest` and are not returned."""
@@ -93,7 +94,13 @@ class Core:
                 self._candle(candle)
 
     def on_view(self, view: AccountView) -> None:
+        """The account as it is now; the first one settles what the strategy wanted before it was known."""
         self.strategy.view = view
+        for market, (before, after) in self.strategy._settle_provisional(view).items():
+            draft = self.newest.get(market)
+            if draft is not None and isinstance(draft.want, Target) and draft.want.quantity is before:
+                want = msgspec.structs.replace(draft.want, quantity=after)
+                self.newest[market] = msgspec.structs.replace(draft, want=want)
 
     def look_with(self, look: Callable[[], None]) -> None:
         """Call `look` whenever the strategy is about to read the account: it may bring `on_view` first."""
@@ -105,9 +112,9 @@ class Core:
 
     def consider(self, event: Trade | Quote | Book | Candle | Fill) -> list[Draft]:
         """What one event makes the strategy want. MissingCandlesError, StrategyFailedError."""
+        if isinstance(event, Candle):  # by far the most of a backtest's
+            return self._on_candle(event)
         match event:
-            case Candle():
-                return self._on_candle(event)
             case Trade():
                 self.strategy._prices[event.market] = event.price
                 ordinal = int(event.id) if event.id.isdigit() else 0
@@ -144,23 +151,23 @@ class Core:
         return [self.decide(draft) for draft in self.newest.values() if draft.want.valid_until_ms > now_ms]
 
     def _on_candle(self, candle: Candle) -> list[Draft]:
-        last, open_ms = self._opened.get((candle.market, candle.timeframe), -1), candle.open_ms
+        series, open_ms = (candle.market, candle.timeframe), candle.open_ms
+        last = self._opened.get(series, -1)
         if not candle.final or open_ms <= last:
             return []
         if last >= 0 and open_ms > last + (candle.close_ms - open_ms):
-            raise MissingCandlesError(candle.market, candle.timeframe, last, open_ms)
+            raise MissingCandlesError(*series, last, open_ms)
         return self._candle(candle)
 
     def _is_new(self, candle: Candle) -> bool:
         return candle.open_ms > self._opened.get((candle.market, candle.timeframe), -1)
 
     def _candle(self, candle: Candle) -> list[Draft]:
-        market, timeframe = candle.market, candle.timeframe
+        market, timeframe, strategy = candle.market, candle.timeframe, self.strategy
         open_ms, close_ms = candle.open_ms, candle.close_ms
         self._opened[market, timeframe] = open_ms
-        self.strategy._prices[market] = candle.close
-        handler = self.strategy.on_candle
-        return self._run(handler, candle, timeframe, close_ms, 0, close_ms - open_ms, open_ms)
+        strategy._prices[market] = candle.close
+        return self._run(strategy.on_candle, candle, timeframe, close_ms, 0, close_ms - open_ms, open_ms)
 
     def _run(
         self,
@@ -177,7 +184,8 @@ class Core:
             wishes = self._call(self.strategy.on_timer, due_ms, SHORT_VALIDITY_MS, name, due_ms)
             self._draft(wishes, f"timer:{name}:{due_ms}", due_ms, 0, -1, drafts)
         wishes = self._call(handler, time_ms, validity_ms, event)
-        self._draft(wishes, key, time_ms, ordinal, opened_ms, drafts)
+        if wishes:
+            self._draft(wishes, key, time_ms, ordinal, opened_ms, drafts)
         return drafts
 
     def _call(
@@ -203,14 +211,16 @@ class Core:
     ) -> None:
         for wish in wishes:
             market, want = wish.market, wish.want
-            highest = self._highest.get(market, _NEVER)
-            same = highest[0] == time_ms and highest[1] == ordinal
-            mark = (time_ms, ordinal, highest[2] + 1 if same else 0)
-            if mark <= highest:
-                self.late += 1
-                continue
+            highest, number = self._highest.get(market, _NEVER), 0
+            if time_ms <= highest[0]:
+                if time_ms == highest[0] and ordinal == highest[1]:
+                    number = highest[2] + 1
+                elif (time_ms, ordinal) < highest:
+                    self.late += 1
+                    continue
             if isinstance(want, Target) and not isinstance(want.quantity, Decimal):
                 raise StrategyFailedError(f"a target's quantity must be a Decimal, not {want.quantity!r}")
-            self._highest[market] = mark
-            draft = self.newest[market] = Draft(market, want, wish.reason, key, *mark, opened_ms)
+            self._highest[market] = (time_ms, ordinal, number)
+            draft = Draft(market, want, wish.reason, key, time_ms, ordinal, number, opened_ms)
+            self.newest[market] = draft
             drafts.append(draft)

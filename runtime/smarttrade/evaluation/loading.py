@@ -35,6 +35,7 @@ def build_setup(spec: TradingAccountSpec) -> AccountSetup:
         currency=capital.currency,
         allocation=capital.allocation,
         per_market=capital.per_market or capital.allocation / len(markets),
+        price_collar=spec.risk.price_collar,
     )
 
 

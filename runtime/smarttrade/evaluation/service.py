@@ -155,8 +155,7 @@ class EvaluationService:
 
     def _on_view(self, view: AccountView) -> None:
         self._view_at = time.monotonic()
-        if self._session.core:
-            self._session.core.on_view(view)
+        self._session.on_view(view)
         took_the_lead = view.leading and not self._leading
         self._leading = view.leading
         if took_the_lead:

@@ -23,6 +23,7 @@ from smarttrade.evaluation.intake import Intake, Verdict
 from smarttrade.evaluation.loading import build_strategy, check_mounted, preload, strategy_name
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import (
+    AccountView,
     Book,
     Candle,
     ControlChange,
@@ -74,6 +75,7 @@ class Session:
         self._guard = guard
         self._intake = Intake()
         self._spec: TradingAccountSpec | None = None
+        self._view: AccountView | None = None
         self.core: Core | None = None
         self.generation = 0
         self.error = ""
@@ -129,6 +131,12 @@ class Session:
                 decisions = self.core.on_event(event)
             self._offer(decisions)
 
+    def on_view(self, view: AccountView) -> None:
+        """The account as execution tells it, also before there is a strategy."""
+        self._view = view
+        if self.core:
+            self.core.on_view(view)
+
     # --- the specification ------------------------------------------------------------------------------
 
     async def _apply(self, generation: int, written: dict[str, Any]) -> None:
@@ -158,6 +166,8 @@ class Session:
         await self._read_history(core, spec.strategy.warmup or strategy.warmup)
         if self.core:
             core.adopt(self.core)
+        if self._view is not None:
+            core.on_view(self._view)
         self.core = core
         self._ready(True, "")
         self._wanted()
@@ -194,6 +204,7 @@ class Session:
 def _strategy_changed(old: TradingAccountSpec, new: TradingAccountSpec) -> bool:
     def relevant(spec: TradingAccountSpec) -> tuple[Any, ...]:
         markets = [market.symbol for market in spec.markets]
-        return (spec.strategy, markets, spec.capital.allocation, spec.capital.per_market)
+        capital = spec.capital
+        return (spec.strategy, markets, capital.allocation, capital.per_market, spec.risk.price_collar)
 
     return relevant(old) != relevant(new)

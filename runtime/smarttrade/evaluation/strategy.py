@@ -13,7 +13,6 @@ candle strategies say again at every candle what they want, which costs nothing 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +20,7 @@ from typing import Any
 import msgspec
 
 from smarttrade.errors import ConfigurationError, SmartTradeError
+from smarttrade.evaluation.holding import FINEST, AccountSetup, Held, find_budget, settle_provisional
 from smarttrade.evaluation.parameters import Parameter, read_parameters
 from smarttrade.messages import (
     AccountView,
@@ -53,25 +53,12 @@ __all__ = [
     "Wish",
 ]
 
-_FINEST = Decimal("1e-8")
 SHORT_VALIDITY_MS = 5_000
 _ZERO = Decimal(0)
 
 
 class NoPriceError(SmartTradeError):
     """A quantity was asked for before any price of the market was seen."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountSetup:
-    """What the object says that a strategy needs to know. Money is in `currency`."""
-
-    markets: tuple[str, ...]
-    timeframe: str
-    timeframe_ms: int
-    currency: str
-    allocation: Decimal
-    per_market: Decimal
 
 
 class Wish(msgspec.Struct, frozen=True, gc=False):
@@ -105,7 +92,8 @@ class Strategy:
         self._view: AccountView | None = None
         self._look: Callable[[], None] | None = None
         self._prices: dict[str, Decimal] = {}
-        self._held: dict[str, tuple[Decimal, Decimal]] = {}
+        self._held: dict[str, Held] = {}
+        self._provisional: set[str] = set()
         self._validity_ms = SHORT_VALIDITY_MS
         self.validate()
         self.start()
@@ -181,11 +169,16 @@ class Strategy:
 
     def quantity_for(self, market: str, notional: Decimal) -> Decimal:
         """The base quantity that costs `notional` at the newest price, rounded down."""
-        return (notional / self.price(market)).quantize(_FINEST, ROUND_DOWN)
+        return (notional / self.price(market)).quantize(FINEST, ROUND_DOWN)
+
+    def budget(self, fraction: Decimal) -> Decimal:
+        """Quote asset for this fraction of one market's share of the allocation, never more than realised
+        losses have left of that share."""
+        return find_budget(self.setup, fraction, self.view)
 
     def fraction_of_allocation(self, market: str, fraction: Decimal) -> Decimal:
-        """The base quantity worth this fraction of the market's share of the allocation."""
-        return self.quantity_for(market, self.setup.per_market * fraction)
+        """The base quantity that `budget` buys."""
+        return self.quantity_for(market, self.budget(fraction))
 
     def fraction_of_equity(self, market: str, fraction: Decimal) -> Decimal:
         """The base quantity worth this fraction of the account's equity."""
@@ -222,12 +215,14 @@ class Strategy:
         return Wish(self._own(market), want, reason)
 
     def hold(self, market: str, fraction: Decimal, *, reason: str = "", **options: Any) -> Wish:
-        """`target` of a fraction of the market's share of the allocation, whose quantity is settled when the
-        fraction changes and then kept, so that saying it again at every candle does not rebalance."""
+        """`target` of a fraction of the market's share of the allocation (see `budget`), whose quantity is
+        settled when the fraction changes and then kept, so that saying it again at every candle does not
+        rebalance."""
+        if self._provisional and self._look is not None:
+            self._look()
         held = self._held.get(market)
         if held is None or (held[0] is not fraction and held[0] != fraction):
-            quantity = self.fraction_of_allocation(market, fraction) if fraction else _ZERO
-            held = self._held[market] = (fraction, quantity)
+            held = self._settle(market, fraction)
         if not options:
             want = Target(quantity=held[1], valid_until_ms=self.now_ms + self._validity_ms)
             return Wish(self._own(market), want, reason)
@@ -247,6 +242,28 @@ class Strategy:
         if valid_for_s is None:
             until += self._validity_ms
         return Wish(self._own(market), RestingOrders(orders=list(orders), valid_until_ms=until), reason)
+
+    def _settle(self, market: str, fraction: Decimal) -> Held:
+        quantity = _ZERO
+        if fraction:
+            budget = find_budget(self.setup, fraction, self.view, self.setup.spendable)
+            quantity = self.quantity_for(market, budget)
+        held = self._held[market] = Held(fraction, quantity)
+        if fraction and self._view is None:
+            self._provisional.add(market)
+        else:
+            self._provisional.discard(market)
+        return held
+
+    def _settle_provisional(self, view: AccountView) -> dict[str, tuple[Decimal, Decimal]]:
+        """The account is known now: by market the quantity settled before, and the one that holds."""
+        changed = {}
+        for market in self._provisional:
+            before = self._held[market]
+            after = self._held[market] = settle_provisional(self.setup, market, before, view)
+            changed[market] = (before.quantity, after.quantity)
+        self._provisional.clear()
+        return changed
 
     def _valid_until(self, valid_for_s: int | None) -> int:
         return self.now_ms + (self._validity_ms if valid_for_s is None else valid_for_s * 1000)

@@ -27,7 +27,7 @@ from smarttrade.messages import Quote, Side, Trade
 
 _PRODUCTION = {
     "binance": ("https://api.binance.com/api/v3", "wss://stream.binance.com/ws"),
-    "binanceus": ("https://api.binance.us/api/v3", "wss://stream.binance.us:9443/ws"),
+    "binanceus": ("https://api.binance.us/api/v3", "wss://stream.binance.us/ws"),
 }
 _TESTNET = {"binance": ("https://testnet.binance.vision/api/v3", "wss://stream.testnet.binance.vision/ws")}
 _TIMEFRAMES = (

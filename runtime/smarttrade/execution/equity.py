@@ -26,6 +26,7 @@ from smarttrade.messages import EffectiveState, Quote
 
 PEAK_STEP = Decimal("0.001")
 _HOUR_MS = 3_600_000
+_SPAN_MS = 12 * _HOUR_MS
 
 LossRecord = DayStarted | PeakReached | Breached | BreachAcknowledged
 
@@ -158,16 +159,20 @@ def trading_day(reset: DailyReset, now_ms: int) -> str:
     A reset time that the clocks skip in spring comes as long after the one of the day before as ever, 24 h;
     one that they show twice in autumn counts the first time only.
     """
-    hour_long = _day_of_hour(reset.time, reset.time_zone, now_ms // _HOUR_MS)
-    return hour_long or _find_day(reset.time, reset.time_zone, now_ms)
+    wall_time, zone = reset.time, reset.time_zone
+    return (
+        _day_of_span(wall_time, zone, now_ms // _SPAN_MS, _SPAN_MS)
+        or _day_of_span(wall_time, zone, now_ms // _HOUR_MS, _HOUR_MS)
+        or _find_day(wall_time, zone, now_ms)
+    )
 
 
 @lru_cache(maxsize=64)
-def _day_of_hour(wall_time: str, time_zone: str, hour: int) -> str:
-    """The day of every instant of an hour, empty if another begins in it: days do not go back, so both ends
+def _day_of_span(wall_time: str, time_zone: str, number: int, length_ms: int) -> str:
+    """The day of every instant of a span, empty if another begins in it: days do not go back, so both ends
     tell."""
-    day = _find_day(wall_time, time_zone, hour * _HOUR_MS)
-    return day if day == _find_day(wall_time, time_zone, (hour + 1) * _HOUR_MS - 1) else ""
+    day = _find_day(wall_time, time_zone, number * length_ms)
+    return day if day == _find_day(wall_time, time_zone, (number + 1) * length_ms - 1) else ""
 
 
 def _find_day(wall_time: str, time_zone: str, now_ms: int) -> str:

@@ -20,7 +20,7 @@ def client_order_id(
 ) -> str:
     """The id of one attempt at one leg of a decision; a second attempt is another order, as is one under
     another `claim`."""
-    body = stable_hash("order", account.key, decision_id, str(leg), str(attempt), claim)[:12]
+    body = stable_hash("order", account.key, decision_id, str(leg), str(attempt), claim, length=12)
     return TAG + body + _check(account, body)
 
 
@@ -38,4 +38,4 @@ def is_tagged(identifier: str) -> bool:
 
 
 def _check(account: AccountIdentity, body: str) -> str:
-    return stable_hash("check", account.key, body)[:4]
+    return stable_hash("check", account.key, body, length=4)

@@ -35,7 +35,7 @@ def implausible(decision: Decision) -> str | None:
     if not isinstance(decision.want, Target) and len(decision.want.orders) > _MOST_ORDERS:
         return f"{len(decision.want.orders)} resting orders: use at most {_MOST_ORDERS}"
     for name, number in _numbers(decision):
-        if number is not None and not _is_usable(number):
+        if not _is_usable(number):
             return f"{name} is {str(number)[:40]}: use 0, or from {_LEAST} to {_LARGEST}"
     return None
 
@@ -54,11 +54,14 @@ def _integers(decision: Decision) -> Iterator[tuple[str, int]]:
     yield "valid_until_ms", decision.want.valid_until_ms
 
 
-def _numbers(decision: Decision) -> Iterator[tuple[str, Decimal | None]]:
+def _numbers(decision: Decision) -> Iterator[tuple[str, Decimal]]:
     want = decision.want
     if isinstance(want, Target):
-        for name in ("quantity", "limit", "stop_loss", "take_profit", "trailing_stop"):
-            yield name, getattr(want, name)
+        yield "quantity", want.quantity
+        for name in ("limit", "stop_loss", "take_profit", "trailing_stop"):
+            number = getattr(want, name)
+            if number is not None:
+                yield name, number
         return
     for order in want.orders:
         yield f"price of {order.key}", order.price

@@ -245,17 +245,17 @@ _SINCE_1 = frozenset({DecisionClosed, OrderMoved, FillRecorded})
 
 
 def _version(record: AnyRecord) -> int:
-    match record:
-        case HistoryRestored() | Instructed() | HaltOrdered() | HaltLifted():
-            return 2
-        case OrderAdopted():
-            return 1 if record.trigger is None else 2
-        case OrderIntended():
-            return 2 if record.trigger is not None or record.group or record.purpose in _SINCE_2 else 1
-        case DecisionAccepted(decision=Decision(want=Target() as want)):
-            return 1 if want.stop_loss is want.take_profit is want.trailing_stop is None else 2
-        case _:
-            return 1
+    if isinstance(record, OrderIntended):
+        return 2 if record.trigger is not None or record.group or record.purpose in _SINCE_2 else 1
+    if isinstance(record, DecisionAccepted):
+        want = record.decision.want
+        plain = (
+            not isinstance(want, Target) or want.stop_loss is want.take_profit is want.trailing_stop is None
+        )
+        return 1 if plain else 2
+    if isinstance(record, OrderAdopted):
+        return 1 if record.trigger is None else 2
+    return 2 if isinstance(record, HistoryRestored | Instructed | HaltOrdered | HaltLifted) else 1
 
 
 _SINCE_2 = (Purpose.PROTECTIVE, Purpose.STOP_EXIT)

@@ -33,7 +33,7 @@ class DollarCostAverage(Strategy):
 
     def _buy(self, market: str) -> Wish | None:
         held = self.position(market)
-        room = self.setup.per_market * self.fraction - held * self.price(market)
+        room = self.budget(self.fraction) - held * self.price(market)
         if room < self.amount:
             return None
         quantity = held + self.quantity_for(market, self.amount)

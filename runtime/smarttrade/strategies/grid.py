@@ -50,12 +50,13 @@ class Grid(Strategy):
         return anchor
 
     def _buys(self, candle: Candle, anchor: Decimal) -> list[RestingOrder]:
-        budget = self.setup.per_market * self.fraction / self.levels
+        whole = self.budget(self.fraction)
+        budget = whole / self.levels
         held = self.position(candle.market) * candle.close
         orders: list[RestingOrder] = []
         for level in range(1, self.levels + 1):
             price = (anchor * (1 - self.step * level)).quantize(_FINEST)
-            affordable = held + budget * (len(orders) + 1) <= self.setup.per_market * self.fraction
+            affordable = held + budget * (len(orders) + 1) <= whole
             if price < candle.close and affordable:
                 quantity = (budget / price).quantize(_FINEST, ROUND_DOWN)
                 orders.append(RestingOrder(key=f"buy-{level}", side=Side.BUY, price=price, quantity=quantity))
@@ -63,7 +64,7 @@ class Grid(Strategy):
 
     def _sells(self, candle: Candle, anchor: Decimal) -> list[RestingOrder]:
         left = self.position(candle.market)
-        budget = self.setup.per_market * self.fraction / self.levels
+        budget = self.budget(self.fraction) / self.levels
         orders = []
         for level in range(1, self.levels + 1):
             price = (anchor * (1 + self.step * level)).quantize(_FINEST)

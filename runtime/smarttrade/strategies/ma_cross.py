@@ -42,7 +42,10 @@ class MovingAverageCross(Strategy):
         mean: type[EMA] | type[SMA] = EMA if self.kind == "ema" else SMA
         self._averages = {market: (mean(self.fast), mean(self.slow)) for market in self.markets}
         fast, slow = f"{self.kind}({self.fast})", f"{self.kind}({self.slow})"
-        self._reasons = {True: f"{fast} above {slow}", False: f"{fast} below {slow}"}
+        self._holds = {
+            True: (self.fraction, f"{fast} above {slow}"),
+            False: (_FLAT, f"{fast} below {slow}"),
+        }
 
     def on_candle(self, candle: Candle) -> Wish | None:
         if candle.timeframe != self.timeframe:
@@ -51,5 +54,5 @@ class MovingAverageCross(Strategy):
         fast, slow = averages[0].update(close), averages[1].update(close)
         if fast is None or slow is None:
             return None
-        above = fast > slow
-        return self.hold(candle.market, self.fraction if above else _FLAT, reason=self._reasons[above])
+        fraction, reason = self._holds[fast > slow]
+        return self.hold(candle.market, fraction, reason=reason)

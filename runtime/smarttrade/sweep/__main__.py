@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from smarttrade.errors import ConfigurationError, SmartTradeError
-from smarttrade.sweep.cluster import MESSAGE_LIMIT, Folders, run_collector, run_shard
+from smarttrade.sweep.cluster import MESSAGE_LIMIT, Folders, forget_run, run_collector, run_shard
 
 _FOLDERS = Folders(
     settings=Path(os.environ.get("SMARTTRADE_BACKTEST_SETTINGS", "/etc/smarttrade/backtest")),
@@ -28,6 +28,7 @@ def main(arguments: list[str]) -> int:
         _run(arguments)
     except SmartTradeError as error:
         _FOLDERS.message.write_text(str(error)[-MESSAGE_LIMIT:])
+        forget_run(_FOLDERS)
         print(f"Error: {error}", file=sys.stderr)
         return 2
     return 0

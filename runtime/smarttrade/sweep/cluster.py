@@ -9,6 +9,7 @@ study. Files are renamed into place: a shard is there or not.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
@@ -18,7 +19,7 @@ from typing import Any
 
 from smarttrade.api.backtest import BacktestSpec
 from smarttrade.backtest import command as backtest
-from smarttrade.errors import ConfigurationError
+from smarttrade.errors import ConfigurationError, SmartTradeError
 from smarttrade.sweep.command import Options, Plan, build_plan
 from smarttrade.sweep.judge import Verdict, judge, mean, score
 from smarttrade.sweep.page import build_page
@@ -97,7 +98,7 @@ def run_collector(folders: Folders, name: str) -> dict[str, Any]:
     run = _open(folders)
     work, objective = run.plan.work, run.options.objective
     outcomes = [outcome for number in range(run.spec.rounds) for outcome in run.read(number)]
-    verdict = judge(outcomes, objective, len(work.folds), run.plan.axes)
+    verdict = judge(outcomes, objective, len(work.folds), run.plan.axes, work.account.spec.state)
     write_outcomes(folders.results / f"{name}.parquet", outcomes, work.folds)
     page = build_page(verdict, work, run.plan.axes, objective)
     backtest.write_text(folders.results / f"{name}.html", page)
@@ -105,6 +106,12 @@ def run_collector(folders: Folders, name: str) -> dict[str, Any]:
     folders.message.write_text(json.dumps(told))
     _tidy(run)
     return told
+
+
+def forget_run(folders: Folders) -> None:
+    """A run has failed for good: remove its parts. One whose settings cannot be read has none."""
+    with contextlib.suppress(SmartTradeError):
+        _tidy(_open(folders))
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,10 +68,11 @@ def run_sweep(options: Options, console: Console | None = None) -> Verdict:
     with Results.open(options.out, build_fingerprint(plan.work, names)) as results:
         _run(plan, options, results, console)
         outcomes = [each for each in results.all() if set(each.candidate) == set(names)]
-    verdict = judge(outcomes, options.objective, len(plan.work.folds), plan.axes)
-    print_verdict(verdict, options.objective, plan.work.folds, console)
+    work = plan.work
+    verdict = judge(outcomes, options.objective, len(work.folds), plan.axes, work.account.spec.state)
+    print_verdict(verdict, options.objective, work.folds, console)
     if options.page is not None:
-        page = build_page(verdict, plan.work, plan.axes, options.objective)
+        page = build_page(verdict, work, plan.axes, options.objective)
         backtest.write_text(options.page, page)
     return verdict
 

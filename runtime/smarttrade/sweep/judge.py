@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import correlation, fmean
 
+from smarttrade.api import State
 from smarttrade.sweep.ranges import Axis, Candidate
 from smarttrade.sweep.results import write_candidate
 from smarttrade.sweep.unit import Metrics, Outcome
@@ -79,13 +80,19 @@ def mean(scores: Iterable[float | None]) -> float | None:
     return fmean(told) if told and len(told) == len(found) else None
 
 
-def judge(outcomes: Iterable[Outcome], objective: str, folds: int, axes: Sequence[Axis]) -> Verdict:
-    """Candidates that ran on all folds, compared."""
+def judge(
+    outcomes: Iterable[Outcome],
+    objective: str,
+    folds: int,
+    axes: Sequence[Axis],
+    state: State = State.ACTIVE,
+) -> Verdict:
+    """Candidates that ran on all folds, compared; `state` is the one that the account was in."""
     rows = [row for row in _rows(outcomes, objective) if len(row.inside) == folds]
     rows.sort(key=lambda row: (-_or_worst(row.in_sample), write_candidate(row.candidate)))
     choices = [_choose(rows, fold) for fold in range(folds)] if rows else []
     kept, related = _kept(choices), _related(rows)
-    return Verdict(rows, choices, kept, related, list(_warnings(rows, choices, kept, related, axes)))
+    return Verdict(rows, choices, kept, related, list(_warnings(rows, choices, kept, related, axes, state)))
 
 
 def _rows(outcomes: Iterable[Outcome], objective: str) -> Iterable[Row]:
@@ -142,9 +149,16 @@ def _warnings(
     kept: float | None,
     related: float | None,
     axes: Sequence[Axis],
+    state: State,
 ) -> Iterable[str]:
     if not rows:
         yield "no candidate ran on all folds: there is nothing to judge yet"
+        return
+    if state is not State.ACTIVE:
+        yield (
+            f"the account's spec.state is {state}, in which it opens no position, here as live: test a copy "
+            "of it that is Active"
+        )
         return
     if any(choice.in_sample is None for choice in choices):
         yield "a fold has no candidate with a score: too little was traded to choose from"

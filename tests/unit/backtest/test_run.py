@@ -102,3 +102,11 @@ def test_two_markets_share_one_account() -> None:
 def test_too_little_data_is_said() -> None:
     with pytest.raises(ConfigurationError, match="give more data"):
         Backtest(account(parameters=CROSS), history(random_walk(50)), Assumptions())
+
+
+def test_an_account_that_has_lost_more_than_its_fraction_spares_goes_on_with_what_is_left() -> None:
+    parameters = {"fast": 2, "slow": 3, "fraction": "0.95"}
+    costly = Assumptions(taker_fee=Decimal("0.02"))
+    recorded = Backtest(account(parameters=parameters), history(random_walk(400)), costly).run()
+    assert recorded.points[-1].equity < 8_500
+    assert recorded.denials() == []

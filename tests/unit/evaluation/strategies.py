@@ -5,7 +5,7 @@ from decimal import Decimal
 from smarttrade.evaluation.core import Core
 from smarttrade.evaluation.strategy import AccountSetup, Strategy, Wants
 from smarttrade.identity import AccountIdentity
-from smarttrade.messages import Candle, Side, Trade
+from smarttrade.messages import AccountView, Candle, EffectiveState, Position, Side, Trade
 
 MARKET = "BTC/USDT"
 OTHER = "ETH/USDT"
@@ -36,6 +36,27 @@ class Follower(Strategy):
 
 def core(strategy: Strategy | None = None, generation: int = 1) -> Core:
     return Core(IDENTITY, "follower", strategy or Follower(setup()), generation)
+
+
+def view(realized: str, held: str = "0", market: str = MARKET) -> AccountView:
+    """The account after it has earned or lost so much, with so much of the base asset."""
+    position = Position(
+        market=market,
+        quantity=Decimal(held),
+        average_price=Decimal(100),
+        realized_pnl=Decimal(realized),
+        unrealized_pnl=Decimal(0),
+    )
+    return AccountView(
+        leading=True,
+        epoch=1,
+        effective_state=EffectiveState.ACTIVE,
+        currency="USDT",
+        equity=10_000 + Decimal(realized),
+        available=Decimal(0),
+        positions=[position],
+        time_ms=0,
+    )
 
 
 def candle(minute: int, close: str = "100", market: str = MARKET) -> Candle:

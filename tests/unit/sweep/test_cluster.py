@@ -178,6 +178,16 @@ def test_a_strategy_that_raises_is_a_mistake_and_not_tried_again(
     assert folders.message.read_text().endswith("ValueError: of the strategy's own")
 
 
+def test_the_parts_of_a_run_that_failed_for_good_go(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entry, "_FOLDERS", folders)
+    run_shard(folders, 0, 1)
+    anothers = run_shard(replace(folders, run="another"), 0, 0)
+    assert entry.main(["collect", "sweep"]) == 2
+    assert list(folders.results.iterdir()) == [anothers]
+
+
 def test_a_verdict_fits_into_a_termination_message() -> None:
     metrics = {"trades": 1, "max_drawdown": 0.1}
     row = Row({"x": "y" * 3000}, [metrics], [metrics], [1.0], [None])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from smarttrade.api import State
 from smarttrade.sweep.judge import Verdict, judge
 from smarttrade.sweep.ranges import Axis
 from smarttrade.sweep.unit import Outcome
@@ -16,7 +17,11 @@ def metrics(score: float | None, trades: int = 50) -> dict[str, float | int | No
     return {"sharpe": score, "trades": trades, "max_drawdown": 0.1}
 
 
-def verdict(scores: Sequence[Sequence[tuple[float | None, float | None]]], trades: int = 50) -> Verdict:
+def verdict(
+    scores: Sequence[Sequence[tuple[float | None, float | None]]],
+    trades: int = 50,
+    state: State = State.ACTIVE,
+) -> Verdict:
     """`scores[candidate][fold]` is (in sample, out of sample)."""
     outcomes = [
         Outcome({"n": number + 5}, fold, metrics(inside, trades), metrics(outside, trades))
@@ -24,7 +29,7 @@ def verdict(scores: Sequence[Sequence[tuple[float | None, float | None]]], trade
         for fold, (inside, outside) in enumerate(folds)
     ]
     random.Random(1).shuffle(outcomes)
-    return judge(outcomes, "sharpe", len(scores[0]), AXES)
+    return judge(outcomes, "sharpe", len(scores[0]), AXES, state)
 
 
 def test_the_best_in_sample_comes_first_whatever_came_out_of_sample() -> None:
@@ -69,6 +74,11 @@ def test_rank_correlation_is_spearmans() -> None:
 
 def test_few_trades_are_warned_of() -> None:
     assert any("only 7 trades" in warning for warning in verdict([[(2.0, 2.0)]], trades=7).warnings)
+
+
+def test_an_account_that_opens_nothing_is_named_as_the_reason() -> None:
+    [warning] = verdict([[(None, None)]], trades=0, state=State.PAUSED).warnings
+    assert "spec.state is Paused" in warning
 
 
 def test_the_edge_of_a_range_is_warned_of() -> None:
