@@ -1,8 +1,9 @@
 """Bars a second of CPU time for a two-EMA crossover with orders, beside its peers on the same candles.
 
 The candles are those of the CSV file that SMARTTRADE_BENCH_CANDLES names (timestamp, open, high, low, close),
-else a seeded month of one-minute candles; a long run repeats them ten times, one more does as often as
-SMARTTRADE_BENCH_BARS=10000000 asks. Each package runs in a process of its own, the peers in environments in
+else a seeded month of one-minute candles; a long run repeats them ten times. Runs of 100,000 and a million
+bars, and of ten million where SMARTTRADE_BENCH_BARS=10000000 asks for them (about ten minutes of CPU time),
+tell whether the cost of a bar stays. Each package runs in a process of its own, the peers in environments in
 the cache. The rule, the packages' scripts and the comparison of trades are in `_crossover`.
 """
 
@@ -14,6 +15,7 @@ import tempfile
 import venv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from benchmarks._crossover.candles import MONTH, Row, draw_rows, read_rows, repe
 from benchmarks._crossover.compare import compare_trades
 
 ROUNDS = 2
+SHORTEST = 100_000
 TARGET, TARGET_WITHOUT, TARGET_MEMORY, TARGET_FLAT = 3.0, 1.0, 0.5, 1.2
 SELDOM = "500,1000"
 SCRIPTS = Path(__file__).resolve().parent / "_crossover"
@@ -56,11 +59,7 @@ def run() -> list[Result]:
         month = write_rows(Path(folder) / "month.csv", rows)
         long = write_rows(Path(folder) / "long.csv", repeat_rows(rows, 10))
         found = [*with_orders(month), *seldom(month), *ten_times(long)]
-        bars = int(os.environ.get("SMARTTRADE_BENCH_BARS", "0"))
-        if bars:
-            more = write_rows(Path(folder) / "more.csv", repeat_rows(rows, -(-bars // len(rows))))
-            found.append(flat(found[0]["ours"], ours(more)))
-        return found
+        return [*found, *flat(rows, Path(folder))]
 
 
 def read_candles() -> list[Row]:
@@ -118,17 +117,36 @@ def ten_times(file: Path) -> list[Result]:
     ]
 
 
-def flat(month: float, long: Result) -> Result:
-    """Whether a bar costs as much in a long run as in the month."""
-    return build_row(
-        f"{long['bars']} bars against the month, {long['peak_mib']:.0f} MiB at the peak",
-        "bars/s",
-        rate(long),
-        month,
-        "smarttrade, the month",
-        f"ratio >= {1 / TARGET_FLAT:.2f}",
-        rate(long) * TARGET_FLAT >= month,
-    )
+def flat(rows: list[Row], folder: Path) -> list[Result]:
+    """Whether a bar costs as much in a long run as in a short one, and how much memory it takes."""
+    most = int(os.environ.get("SMARTTRADE_BENCH_BARS", SHORTEST * 10))
+    decades = [SHORTEST * 10**power for power in range(10) if SHORTEST * 10**power <= most]
+    short, *longer = [of_length(rows, bars, folder / "bars.csv") for bars in decades]
+    return [
+        build_row(
+            f"{long['bars']} bars at {cost(long):.1f} us, {long['peak_mib']:.0f} MiB, and {short['bars']} "
+            f"at {cost(short):.1f} us, {short['peak_mib']:.0f} MiB",
+            "bars/s",
+            rate(long),
+            rate(short),
+            "smarttrade, the shorter run",
+            f"ratio >= {1 / TARGET_FLAT:.2f}",
+            rate(long) * TARGET_FLAT >= rate(short),
+        )
+        for long in longer
+    ]
+
+
+def of_length(rows: list[Row], bars: int, file: Path) -> Result:
+    """The candles again and again, as many as asked for."""
+    result = ours(write_rows(file, islice(repeat_rows(rows, -(-bars // len(rows))), bars)))
+    file.unlink()
+    return result
+
+
+def cost(result: Result) -> float:
+    """Microseconds of CPU time a bar."""
+    return 1e6 / rate(result)
 
 
 def speed(what: str, mine: Result, theirs: Result, peer: Peer, target: float | None) -> Result:

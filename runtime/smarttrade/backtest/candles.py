@@ -20,6 +20,7 @@ from smarttrade.matching.units import DIGITS, to_units
 from smarttrade.messages import Candle
 
 Numbers = Sequence[int]
+_SMALL = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,12 @@ def build_column(units: Numbers) -> Column:
         spare -= 1
     if not spare:
         return Column(units, DIGITS)
-    scaled = (number // 10**spare for number in units)
-    kept: Numbers = array("q", scaled) if isinstance(units, array) else list(scaled)
-    return Column(kept, DIGITS - spare)
+    divisor = 10**spare
+    scaled = (number // divisor for number in units)
+    if not isinstance(units, array):
+        return Column(list(scaled), DIGITS - spare)
+    small = min(units, default=0) // divisor >= -_SMALL and max(units, default=0) // divisor < _SMALL
+    return Column(array("i" if small else "q", scaled), DIGITS - spare)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,9 @@ def build_candles(market: str, timeframe: str, length_ms: int, rows: Iterable[Ro
             open_ms += length_ms
         _append(taken, values)
         open_ms += length_ms
-    columns = (build_column(column) for column in taken)
+    columns = []
+    while taken:  # each is let go when its column is made
+        columns.append(build_column(taken.pop(0)))
     return CandleColumns(market, timeframe, first_ms, length_ms, *columns)
 
 

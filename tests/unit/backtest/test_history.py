@@ -3,9 +3,12 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet as parquet
 import pytest
 
 from smarttrade.backtest.history import build_history, check_timeframes, load_history
+from smarttrade.backtest.reading import read_candles
 from smarttrade.errors import ConfigurationError
 from smarttrade.simulator.files import load_recording
 from smarttrade.simulator.recorded import RecordedTrade, Recording
@@ -85,3 +88,17 @@ def test_numbers_beyond_64_bits_are_kept(tmp_path: Path) -> None:
     file = tmp_path / "BTC-USDT.csv"
     file.write_text("timestamp,open,high,low,close,volume\n0,1,1,1,1,123456789012345.5\n60,1,1,1,1,1\n")
     assert load_history(file, ["BTC/USDT"]).candles["BTC/USDT"][0].volume == Decimal("123456789012345.5")
+
+
+def test_parquet_and_rows_out_of_order_read_as_the_file_in_order_does(tmp_path: Path) -> None:
+    rows = [(c.open_ms, c.open, c.high, c.low, c.close, c.volume) for c in random_walk(30)]
+    names = ("timestamp", "Open", "High", "Low", "Close", "Volume")
+    for name, told in (("ordered", rows), ("shuffled", rows[20:] + rows[:20])):
+        text = "\n".join(",".join(map(str, row)) for row in told)
+        (tmp_path / f"{name}.csv").write_text(f"{','.join(names)}\n{text}\n")
+    table = pyarrow.table({name: [row[n] for row in rows] for n, name in enumerate(names)})
+    parquet.write_table(table, tmp_path / "table.parquet", row_group_size=7)
+    files = ("ordered.csv", "shuffled.csv", "table.parquet")
+    ordered, *others = (list(read_candles(tmp_path / file, "BTC/USDT")) for file in files)
+    assert len(ordered) == 30
+    assert others == [ordered, ordered]
