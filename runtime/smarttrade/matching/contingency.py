@@ -15,6 +15,7 @@ from smarttrade.matching.errors import (
     OrderRejected,
 )
 from smarttrade.matching.events import Execution, Kind, ListChange
+from smarttrade.matching.filters import check_filters
 from smarttrade.matching.ledger import Account
 from smarttrade.matching.lists import (
     WRONG_PRICES,
@@ -24,7 +25,7 @@ from smarttrade.matching.lists import (
     check_order_list,
     check_pair,
 )
-from smarttrade.matching.orders import STOP_TYPES, Order, OrderRequest, Status
+from smarttrade.matching.orders import SELL, STOP_TYPES, Order, OrderRequest, Status
 from smarttrade.matching.state import MarketState
 from smarttrade.matching.units import to_decimal
 
@@ -121,6 +122,17 @@ def on_fill(engine: "Engine", order: Order, now_ms: int) -> None:
         decide(engine, order, now_ms)
 
 
+def on_paid(engine: "Engine", order: Order, quantity: int, fee: int, fee_asset: str) -> None:
+    """A working order that pays for what waits has bought: that is kept, less a fee in the coin itself that
+    nothing else of the account pays."""
+    order_list = engine.order_lists.get(order.list_id)
+    if order_list is None or not order_list.waits_for_payment:
+        return
+    base = order.market.base
+    pays_itself = fee_asset == base and not order.account.has_free(base, quantity)
+    funds.lock_units(order_list.waiting[0], quantity - fee if pays_itself else quantity)
+
+
 def decide(engine: "Engine", order: Order, now_ms: int) -> None:
     """One leg of a pair executes or triggers: the other expires, and its funds pass over."""
     order_list = engine.order_lists.get(order.list_id)
@@ -161,12 +173,18 @@ def tell_if_done(engine: "Engine", order: Order, now_ms: int) -> None:
 
 def release(engine: "Engine", order_list: OrderList, now_ms: int) -> None:
     """The working order has filled: its pending orders are placed, or rejected where they cannot be."""
+    is_paid = order_list.waits_for_payment
     legs, order_list.waiting = order_list.waiting, []
     if not legs:
         return
+    if is_paid:
+        _take_payment(legs)
     requests = tuple(build_request(leg) for leg in legs)
+    state = engine.markets[requests[0].symbol]
     try:
-        _check_legs(order_list.account, engine.markets[requests[0].symbol], requests)
+        for request in requests if is_paid else ():
+            check_filters(state.market, request, state.reference)
+        _check_legs(order_list.account, state, requests)
     except OrderRejected as error:
         order_list.is_decided = True
         for leg in legs:
@@ -177,6 +195,14 @@ def release(engine: "Engine", order_list: OrderList, now_ms: int) -> None:
         leg.updated_ms = leg.working_ms = now_ms
         engine.report(Kind.ACTIVATED, leg, now_ms)
     _work(engine, order_list, legs, requests, now_ms)
+
+
+def _take_payment(legs: list[Order]) -> None:
+    """What was received becomes the quantity, in whole lots; the rest is free."""
+    received = funds.before_fees(legs[0].account, legs[0].locked, SELL)
+    funds.release(legs[0])
+    for leg in legs:
+        leg.quantity = received - received % leg.market.step_units
 
 
 def _reject(engine: "Engine", leg: Order, reason: str, now_ms: int) -> None:

@@ -91,6 +91,8 @@ class Engine:
     def reduce(self, order: Order, quantity: Decimal, now_ms: int) -> None:
         """Lower the quantity of a resting order to `quantity`; it keeps its place in the queue."""
         units = to_units(quantity)
+        if order.status is Status.PENDING_NEW and not order.quantity:
+            raise OrderRejected(-2038, "Order amend (pending OPO order) is not supported.")
         if not order.is_open or not order.filled + order.prevented < units < order.quantity:
             raise OrderRejected(
                 -2038,

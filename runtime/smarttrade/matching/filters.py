@@ -27,7 +27,7 @@ def check_filters(market: Market, request: OrderRequest, reference: Decimal | No
     if request.stop_price is not None:
         check_price(market, request.stop_price)
     check_quantity(market, request)
-    if request.iceberg_quantity is not None:
+    if request.iceberg_quantity is not None and request.quantity is not None:
         check_iceberg(market, request, request.iceberg_quantity)
     check_notional(market, request, reference)
 

@@ -27,9 +27,9 @@ def with_fees(account: Account, side: int, units: int) -> int:
     return units + -(-units * account.fees.highest_units // SCALE)
 
 
-def before_fees(account: Account, budget: int) -> int:
-    """The largest payment in quote that leaves room for its fee."""
-    if not pays_fee_from_spending(account, BUY):
+def before_fees(account: Account, budget: int, side: int = BUY) -> int:
+    """The largest payment that leaves room for its fee."""
+    if not pays_fee_from_spending(account, side):
         return budget
     return budget * SCALE // (SCALE + account.fees.highest_units)
 

@@ -1,7 +1,8 @@
 """Order lists: one cancels the other (OCO), one triggers the other (OTO), one triggers a pair (OTOCO).
 
 What waits holds no funds: they are looked for when the working order has filled, and an order that cannot
-be placed then is rejected. A pair holds the dearer leg's funds once.
+be placed then is rejected. A pair holds the dearer leg's funds once. Where the working order pays for what
+waits (OPO, OPOCO), the first that waits holds what was received, and has no quantity until all of it was.
 """
 
 from dataclasses import dataclass, field
@@ -26,7 +27,8 @@ class Contingency(StrEnum):
 class OrderListRequest:
     """`legs`: one order, or a pair (takes profit, stops loss) of one side, symbol and quantity.
 
-    With `working` the legs wait until it has filled; without it they are a pair and work at once.
+    With `working` the legs wait until it has filled; without it they are a pair and work at once. Legs
+    without a quantity sell what a working buy has received.
     """
 
     client_list_id: str
@@ -60,6 +62,11 @@ class OrderList:
     @property
     def is_open(self) -> bool:
         return any(order.is_open for order in self.orders)
+
+    @property
+    def waits_for_payment(self) -> bool:
+        """Whether the working order pays for what waits."""
+        return bool(self.waiting) and not self.waiting[0].quantity
 
     @property
     def pair(self) -> list[Order]:

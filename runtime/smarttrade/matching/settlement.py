@@ -71,6 +71,8 @@ def _fill_order(
     if order.list_id >= 0:
         contingency.on_fill(engine, order, now_ms)
     fee, asset = _charge(engine, order, quantity, paid, is_maker)
+    if order.list_id >= 0:
+        contingency.on_paid(engine, order, quantity, fee, asset)
     order.updated_ms = now_ms
     order.status = Status.PARTIALLY_FILLED if order.remaining else Status.FILLED
     is_done = not order.remaining

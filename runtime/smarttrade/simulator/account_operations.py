@@ -20,7 +20,7 @@ def open_orders(call: Call) -> Any:
 def all_orders(call: Call) -> Any:
     rows = call.venue.history.find_orders(call.account, call.market().market.symbol)
     first, limit = call.parameters.integer("orderId"), call.parameters.limit(500, 1000)
-    start, end = call.parameters.integer("startTime"), call.parameters.integer("endTime")
+    start, end = call.parameters.moment("startTime"), call.parameters.moment("endTime")
     rows = [order for order in rows if is_within(order.created_ms, start, end)]
     if first is not None:
         return [render_trading.build_order(order) for order in rows if order.id >= first][:limit]
@@ -32,7 +32,7 @@ def my_trades(call: Call) -> Any:
     data = call.market()
     first, limit = call.parameters.integer("fromId"), call.parameters.limit(500, 1000)
     order_id = call.parameters.integer("orderId")
-    start, end = call.parameters.integer("startTime"), call.parameters.integer("endTime")
+    start, end = call.parameters.moment("startTime"), call.parameters.moment("endTime")
     rows = [
         fill
         for fill in call.venue.history.fills[call.account.name]

@@ -19,6 +19,7 @@ from smarttrade.simulator.limits import RATE_LIMITS, build_order_limits
 from smarttrade.simulator.operations import WEBSOCKET, Security
 from smarttrade.simulator.parameters import Parameters
 from smarttrade.simulator.security import Window, check_signed_parameters, find_user
+from smarttrade.simulator.time_unit import fine_answer
 from smarttrade.simulator.user_streams import UserStreams
 from smarttrade.simulator.users import User
 
@@ -84,6 +85,8 @@ class ApiSocket:
             if kill.reset:
                 session.connection.drop()
             return
+        if session.connection.is_fine:
+            answer.content = fine_answer(answer.content)
         reply = build_reply(request_id, answer)
         if parameters.get("returnRateLimits") != "false":
             reply["rateLimits"] = self._rate_limits(session, method)

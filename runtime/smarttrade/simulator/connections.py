@@ -8,9 +8,12 @@ off, as on the exchange, instead of growing a buffer without bound.
 import asyncio
 from typing import Any, Final, cast
 
+import msgspec
 from aiohttp import WSMsgType, web
 
+from smarttrade.simulator.errors import ApiError
 from smarttrade.simulator.faults import FaultKind, FaultSpec
+from smarttrade.simulator.time_unit import PARAMETER, wants_microseconds
 
 _TEXT: Final = 0x81
 _PING: Final = 0x89
@@ -34,15 +37,24 @@ def ping(now_ms: int) -> bytes:
 
 
 class Connection:
-    """One client. `combined` wraps stream messages in their stream's name; `silent` says nothing any more."""
+    """One client. `combined` wraps stream messages in their stream's name; `silent` says nothing any more;
+    `is_fine` is told times in microseconds."""
 
-    def __init__(self, request: web.Request, socket: web.WebSocketResponse, combined: bool = False) -> None:
+    def __init__(
+        self,
+        request: web.Request,
+        socket: web.WebSocketResponse,
+        combined: bool = False,
+        *,
+        is_fine: bool = False,
+    ) -> None:
         self.request = request
         self.address = request.remote or ""
         self.socket = socket
         self.transport = cast(asyncio.Transport, request.transport)
         self.combined = combined
         self.silent = False
+        self.is_fine = is_fine
         self.streams: set[str] = set()
 
     def write(self, ready_frame: bytes) -> None:
@@ -78,9 +90,16 @@ class Connection:
 
 
 async def accept(request: web.Request, combined: bool = False) -> Connection:
+    """HTTP 400 for a unit of time that there is not."""
+    try:
+        is_fine = wants_microseconds(request.query.get(PARAMETER))
+    except ApiError as error:
+        raise web.HTTPBadRequest(
+            text=msgspec.json.encode(error.body()).decode(), content_type="application/json"
+        ) from error
     socket = web.WebSocketResponse(compress=False, max_msg_size=1 << 20)
     await socket.prepare(request)
-    return Connection(request, socket, combined)
+    return Connection(request, socket, combined, is_fine=is_fine)
 
 
 async def texts(connection: Connection) -> Any:

@@ -1,4 +1,4 @@
-"""Order lists: OCO, OTO, OTOCO."""
+"""Order lists: OCO, OTO, OTOCO, OPO, OPOCO."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +25,14 @@ def place_oto(call: Call) -> Any:
 
 def place_otoco(call: Call) -> Any:
     return _place(call, list_requests.build_otoco)
+
+
+def place_opo(call: Call) -> Any:
+    return _place(call, list_requests.build_opo)
+
+
+def place_opoco(call: Call) -> Any:
+    return _place(call, list_requests.build_opoco)
 
 
 def _place(call: Call, build: Callable[[Call], OrderListRequest]) -> Any:
@@ -73,7 +81,7 @@ def open_lists(call: Call) -> Any:
 
 def all_lists(call: Call) -> Any:
     first, limit = call.parameters.integer("fromId"), call.parameters.limit(500, 1000)
-    start, end = call.parameters.integer("startTime"), call.parameters.integer("endTime")
+    start, end = call.parameters.moment("startTime"), call.parameters.moment("endTime")
     if first is not None and (start is not None or end is not None):
         raise ApiError(-1128, "Combination of optional parameters invalid.")
     rows = [row for row in call.venue.history.lists_of(call.account) if is_within(row.created_ms, start, end)]

@@ -1,10 +1,10 @@
-"""Parameters of order lists to engine requests: OCO (new and old form), OTO and OTOCO."""
+"""Parameters of order lists to engine requests: OCO (new and old form), OTO and OTOCO, OPO and OPOCO."""
 
 from decimal import Decimal
 
 from smarttrade.matching import BUY, OrderListRequest, OrderRequest, OrderType, TimeInForce
 from smarttrade.simulator.call import Call
-from smarttrade.simulator.errors import ApiError, missing
+from smarttrade.simulator.errors import ApiError, missing, not_required
 from smarttrade.simulator.requests import (
     Named,
     build_named,
@@ -77,6 +77,35 @@ def build_otoco(call: Call) -> OrderListRequest:
     return OrderListRequest(_list_id(call), legs, _working(call))
 
 
+def build_opo(call: Call) -> OrderListRequest:
+    """A working buy, and one order of any type that sells what it has received."""
+    symbol, side = call.market().market.symbol, _paid_side(call)
+    named = Named(call.parameters, "pending", "pendingClientOrderId")
+    return OrderListRequest(_list_id(call), (build_named(symbol, named, side, is_paid=True),), _paying(call))
+
+
+def build_opoco(call: Call) -> OrderListRequest:
+    """A working buy, and a pair that sells what it has received."""
+    legs = _pair(call, "pendingAbove", "pendingBelow", _paid_side(call), None)
+    return OrderListRequest(_list_id(call), legs, _paying(call))
+
+
+def _paying(call: Call) -> OrderRequest:
+    working = _working(call)
+    if working.side != BUY:
+        raise ApiError(-1222, "Working order in an OPO list must be a bid.")
+    return working
+
+
+def _paid_side(call: Call) -> int:
+    if call.parameters.get("pendingQuantity") is not None:
+        raise not_required("pendingQuantity")
+    side = side_of(call.parameters, "pendingSide")
+    if side == BUY:
+        raise ApiError(-1223, "Pending orders in an OPO list must be asks.")
+    return side
+
+
 def _working(call: Call) -> OrderRequest:
     named = Named(call.parameters, "working", "workingClientOrderId")
     side = side_of(call.parameters, "workingSide")
@@ -87,12 +116,19 @@ def _working(call: Call) -> OrderRequest:
 
 
 def _pair(
-    call: Call, above: str, below: str, side: int, quantity: Decimal
+    call: Call, above: str, below: str, side: int, quantity: Decimal | None
 ) -> tuple[OrderRequest, OrderRequest]:
-    """(profit, stop): a seller takes profit above the market, a buyer below."""
-    symbol = call.market().market.symbol
+    """(profit, stop): a seller takes profit above the market, a buyer below. Without a quantity a working
+    order pays for them."""
+    symbol, parameters = call.market().market.symbol, call.parameters
     legs = [
-        build_named(symbol, Named(call.parameters, prefix, f"{prefix}ClientOrderId"), side, quantity)
+        build_named(
+            symbol,
+            Named(parameters, prefix, f"{prefix}ClientOrderId"),
+            side,
+            quantity,
+            is_paid=quantity is None,
+        )
         for prefix in (above, below)
     ]
     profit, stop = reversed(legs) if side == BUY else legs

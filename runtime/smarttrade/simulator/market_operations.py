@@ -91,7 +91,7 @@ def historical_trades(call: Call) -> Any:
 def aggregate_trades(call: Call) -> Any:
     limit = call.parameters.limit(500, 1000)
     first = call.parameters.integer("fromId")
-    start, end = call.parameters.integer("startTime"), call.parameters.integer("endTime")
+    start, end = call.parameters.moment("startTime"), call.parameters.moment("endTime")
     rows = list(call.market().trades)
     if end is not None:
         rows = [trade for trade in rows if trade.time_ms <= end]
@@ -106,7 +106,7 @@ def klines(call: Call) -> Any:
     interval = call.parameters.need("interval")
     if interval not in INTERVALS:
         raise ApiError(-1120, "Invalid interval.")
-    start, end = call.parameters.integer("startTime"), call.parameters.integer("endTime")
+    start, end = call.parameters.moment("startTime"), call.parameters.moment("endTime")
     data.candles.advance(call.venue.clock.now_ms())
     rows = data.candles.query(interval, start, end, call.parameters.limit(500, 1000))
     return [render_market.build_kline(candle) for candle in rows]

@@ -9,6 +9,7 @@ from smarttrade.simulator.errors import ApiError, illegal, missing
 
 _NUMBER = re.compile(r"^([0-9]{1,20})(\.[0-9]{1,20})?$")
 _CLIENT_ID = re.compile(r"^[a-zA-Z0-9\-_.:/]{1,36}$")
+_LATEST_MS = 10**14
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
@@ -35,6 +36,11 @@ class Parameters:
             return int(value)
         except ValueError as error:
             raise illegal(name, "^[0-9]{1,20}$") from error
+
+    def moment(self, name: str) -> int | None:
+        """A time in ms, which may be given in microseconds."""
+        value = self.integer(name)
+        return value // 1000 if value is not None and value > _LATEST_MS else value
 
     def limit(self, default: int, most: int) -> int:
         value = self.integer("limit", default)

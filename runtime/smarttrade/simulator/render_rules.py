@@ -25,6 +25,7 @@ def build_symbol(market: Market, *, suspended: bool) -> Json:
         "icebergAllowed": True,
         "ocoAllowed": True,
         "otoAllowed": True,
+        "opoAllowed": True,
         "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": False,
         "cancelReplaceAllowed": True,

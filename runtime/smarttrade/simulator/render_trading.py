@@ -5,7 +5,7 @@ Fields that the documentation calls conditional appear only where they say somet
 
 from typing import Any
 
-from smarttrade.matching import BUY, Execution, Order, PreventedMatch
+from smarttrade.matching import BUY, Execution, Order, PreventedMatch, Status
 from smarttrade.matching.orders import SIDE_NAMES
 from smarttrade.matching.units import to_text
 from smarttrade.simulator.amendment import Amendment
@@ -46,6 +46,8 @@ def build_order_state(order: Order) -> Json:
         "side": SIDE_NAMES[order.side],
         "selfTradePreventionMode": order.self_trade_prevention.value,
     }
+    if not order.quantity and order.status is Status.PENDING_NEW:
+        del shown["origQty"]  # what is to pay for it has not filled
     if order.prevented_id >= 0:
         shown["preventedMatchId"] = order.prevented_id
         shown["preventedQuantity"] = to_text(order.prevented)

@@ -77,14 +77,19 @@ def build_request(call: Call) -> OrderRequest:
     return build_named(symbol, Named(call.parameters), side_of(call.parameters))
 
 
-def build_named(symbol: str, named: Named, side: int, quantity: Decimal | None = None) -> OrderRequest:
-    """The order that `named` describes; `quantity` where a list gives it once for several."""
+def build_named(
+    symbol: str, named: Named, side: int, quantity: Decimal | None = None, *, is_paid: bool = False
+) -> OrderRequest:
+    """The order that `named` describes; `quantity` where a list gives it once for several. One that another
+    order pays for has none."""
     parameters = named.parameters
     parameters.need(named.name("type"))
     kind = parameters.choice(named.name("type"), OrderType, -1116, "Invalid orderType.")
     assert kind is not None
     _check_needed(named, kind)
-    if quantity is None:
+    if is_paid and named.get("quoteOrderQty") is not None:
+        raise named.not_required("quoteOrderQty")
+    if quantity is None and not is_paid:
         _check_quantities(named, kind)
         quantity = named.decimal("quantity")
     timing = parameters.choice(named.name("timeInForce"), TimeInForce, -1115, "Invalid timeInForce.")

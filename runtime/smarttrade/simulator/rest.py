@@ -12,6 +12,7 @@ from smarttrade.simulator.errors import ApiError
 from smarttrade.simulator.operations import REST, Operation, Security
 from smarttrade.simulator.parameters import Parameters
 from smarttrade.simulator.security import Window, check_signature, find_user
+from smarttrade.simulator.time_unit import HEADER, fine_answer, wants_microseconds
 
 _encoder = msgspec.json.Encoder()
 
@@ -61,10 +62,14 @@ class RestEdge:
     async def _answer(self, request: web.Request, operation: Operation, call: Call) -> Answer:
         body = (await request.read()).decode("utf-8", "replace")
         try:
+            is_fine = wants_microseconds(request.headers.get(HEADER))
             self._authorise(request, operation, call, _query(request), body)
         except ApiError as error:
             return Answer(error.status, error.body())
-        return await self.dispatcher.run(operation, call)
+        answer = await self.dispatcher.run(operation, call)
+        if is_fine:
+            answer.content = fine_answer(answer.content)
+        return answer
 
     def _authorise(
         self, request: web.Request, operation: Operation, call: Call, query: str, body: str

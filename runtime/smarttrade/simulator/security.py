@@ -52,10 +52,10 @@ class Window:
     """A request's timestamp and recvWindow (ms). Checked on arrival and again before the matching engine."""
 
     def __init__(self, parameters: Parameters) -> None:
-        timestamp = parameters.integer("timestamp")
+        timestamp = parameters.moment("timestamp")
         if timestamp is None:
             raise missing("timestamp")
-        self.timestamp_ms = timestamp // 1000 if timestamp > 10**14 else timestamp
+        self.timestamp_ms = timestamp
         given = parameters.get("recvWindow") is not None
         self.window_ms = float(parameters.decimal("recvWindow") or 0) if given else DEFAULT_WINDOW_MS
         if self.window_ms > LONGEST_WINDOW_MS:

@@ -80,8 +80,10 @@ class StateStore:
         self._users.add(order.account.name)
         if execution.kind is Kind.TRADE:
             self._fills.append(execution)
-        if order.list_id in self.venue.engine.order_lists:
-            self.on_list(self.venue.engine.order_lists[order.list_id])
+        order_list = self.venue.engine.order_lists.get(order.list_id)
+        if order_list is not None:
+            self.on_list(order_list)
+            self._orders.update((waiting.id, waiting) for waiting in order_list.waiting)  # these may be paid
 
     def on_list(self, order_list: OrderList) -> None:
         self._lists[order_list.id] = order_list

@@ -11,6 +11,7 @@ import msgspec
 
 from smarttrade.simulator.candles import INTERVALS
 from smarttrade.simulator.connections import Connection, frame
+from smarttrade.simulator.time_unit import fine_event
 
 _PARTIAL_DEPTH = re.compile(r"^depth(5|10|20)(@100ms|@1000ms)?$")
 _ALL_MARKETS = re.compile(r"^!(ticker|miniTicker|ticker_(1h|4h|1d))@arr(@[0-9]{3,4}ms)?$")
@@ -30,6 +31,7 @@ _PLAIN = frozenset(
         "avgPrice",
     )
 )
+Listeners = dict[str, set[Connection]]
 _NOBODY: frozenset[str] = frozenset()
 _encoder = msgspec.json.Encoder()
 
@@ -46,13 +48,15 @@ def is_global_stream(name: str) -> bool:
 
 
 class Subscriptions:
-    """Connections by stream name, those that want the combined form apart."""
+    """Connections by stream name, those that want the combined form or finer times apart."""
 
     def __init__(self) -> None:
         self.frames_encoded = 0
         self.frames_sent = 0
-        self._plain: dict[str, set[Connection]] = {}
-        self._combined: dict[str, set[Connection]] = {}
+        self._plain: Listeners = {}
+        self._combined: Listeners = {}
+        self._fine_plain: Listeners = {}
+        self._fine_combined: Listeners = {}
         self._kinds: dict[str, set[str]] = {}
 
     def add(self, connection: Connection, name: str) -> None:
@@ -81,7 +85,9 @@ class Subscriptions:
             self.add(connection, name)
 
     def has(self, name: str) -> bool:
-        return name in self._plain or name in self._combined
+        return any(
+            name in side for side in (self._plain, self._combined, self._fine_plain, self._fine_combined)
+        )
 
     def markets(self) -> list[str]:
         """Lower-case names of the markets that anybody listens to."""
@@ -94,9 +100,18 @@ class Subscriptions:
     def publish(self, name: str, build: Callable[[], Any]) -> None:
         """Send what `build` makes to all subscribers; built and encoded at most once in each form."""
         plain, combined = self._plain.get(name), self._combined.get(name)
-        if not plain and not combined:
+        fine, fine_combined = self._fine_plain.get(name), self._fine_combined.get(name)
+        if not (plain or combined or fine or fine_combined):
             return
-        payload = _encoder.encode(build())
+        event = build()
+        if plain or combined:
+            self._send(name, _encoder.encode(event), plain, combined)
+        if fine or fine_combined:
+            self._send(name, _encoder.encode(fine_event(event)), fine, fine_combined)
+
+    def _send(
+        self, name: str, payload: bytes, plain: set[Connection] | None, combined: set[Connection] | None
+    ) -> None:
         if plain:
             self._fan_out(plain, frame(payload))
         if combined:
@@ -109,7 +124,9 @@ class Subscriptions:
         for connection in connections:
             connection.write(ready)
 
-    def _side(self, connection: Connection) -> dict[str, set[Connection]]:
+    def _side(self, connection: Connection) -> Listeners:
+        if connection.is_fine:
+            return self._fine_combined if connection.combined else self._fine_plain
         return self._combined if connection.combined else self._plain
 
     def _forget(self, name: str) -> None:

@@ -5,7 +5,6 @@ swallow them.
 """
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ from smarttrade.matching import Account, Execution, ListChange
 from smarttrade.simulator import render_user_events
 from smarttrade.simulator.connections import Connection, frame
 from smarttrade.simulator.faults import EVENT_FAULTS, FaultKind
+from smarttrade.simulator.time_unit import fine_event
 from smarttrade.simulator.users import User
 from smarttrade.simulator.venue import Venue
 
@@ -85,20 +85,22 @@ class UserStreams:
                 return
             copies += fault.kind is FaultKind.EVENT_DUPLICATE
             delay_ms += fault.delay_ms
-        payloads = [_encoder.encode(event)] * copies
         if delay_ms:
-            asyncio.get_running_loop().call_later(delay_ms / 1000, self._deliver, account, payloads)
+            asyncio.get_running_loop().call_later(delay_ms / 1000, self._deliver, account, event, copies)
         else:
-            self._deliver(account, payloads)
+            self._deliver(account, event, copies)
 
-    def _deliver(self, account: Account, payloads: Iterable[bytes]) -> None:
+    def _deliver(self, account: Account, event: dict[str, Any], copies: int) -> None:
+        payload = _encoder.encode(event)
         for number, (connection, user) in list(self._subscriptions.items()):
             if user.account is account:
-                for payload in payloads:
-                    connection.write(frame(_envelope(number, payload)))
+                told = _encoder.encode(fine_event(event)) if connection.is_fine else payload
+                for _ in range(copies):
+                    connection.write(frame(_envelope(number, told)))
 
     def _tell(self, connection: Connection, number: int, event: dict[str, Any]) -> None:
-        connection.write(frame(_envelope(number, _encoder.encode(event))))
+        told = fine_event(event) if connection.is_fine else event
+        connection.write(frame(_envelope(number, _encoder.encode(told))))
 
 
 def _envelope(number: int, payload: bytes) -> bytes:

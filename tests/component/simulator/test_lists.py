@@ -59,6 +59,41 @@ async def test_pending_pair_works_once_the_entry_has_filled_and_one_leg_ends_the
     assert [o["status"] for o in orders] == ["FILLED", "FILLED", "EXPIRED"]
 
 
+PAID = {name: value for name, value in ENTRY.items() if name != "pendingQuantity"}
+
+
+async def test_a_pair_sells_what_its_working_order_has_received(exchange, alice):
+    status, placed = await alice.ask("POST", "/api/v3/orderList/opoco", **PAID, **PAIR)
+    assert (status, placed["contingencyType"]) == (200, "OTO")
+    assert ["origQty" in report for report in placed["orderReports"]] == [True, False, False]
+    exchange.trade(SYMBOL, "58999", "1")
+    _, orders = await alice.ask("GET", "/api/v3/openOrders", symbol="BTCUSDT")
+    assert {o["type"]: (o["status"], o["origQty"]) for o in orders} == {
+        "LIMIT_MAKER": ("NEW", "0.50000000"),
+        "STOP_LOSS": ("NEW", "0.50000000"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"workingSide": "SELL"}, -1222), ({"pendingSide": "BUY"}, -1223), ({"pendingQuantity": "1"}, -1106)],
+)
+async def test_paid_lists_that_make_no_sense_are_refused(alice, changes, code):
+    parameters = {**PAID, "pendingType": "MARKET", **changes}
+    status, answer = await alice.ask("POST", "/api/v3/orderList/opo", **parameters)
+    assert (status, answer["code"]) == (400, code)
+
+
+async def test_the_websocket_api_takes_paid_lists(exchange):
+    async with aiohttp.ClientSession() as session, session.ws_connect(exchange.websocket_api_url) as socket:
+        given = signed_parameters("alice", **PAID, pendingType="MARKET")
+        placed = (await call(socket, "orderList.place.opo", **given))["result"]
+        assert [report["status"] for report in placed["orderReports"]] == ["NEW", "PENDING_NEW"]
+        exchange.trade(SYMBOL, "58999", "1")
+        asked = signed_parameters("alice", orderListId=placed["orderListId"])
+        assert (await call(socket, "orderList.status", **asked))["result"]["listOrderStatus"] == "ALL_DONE"
+
+
 async def test_both_forms_of_oco_and_all_questions_about_lists(alice):
     _, newer = await alice.ask("POST", "/api/v3/orderList/oco", **OCO)
     old = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.2", "price": "61000", "stopPrice": "59000"}

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from tests.component.simulator.conftest import SYMBOL, streaming, until
-from tests.component.simulator.signing import Rest
+from tests.component.simulator.signing import Rest, call, signed_parameters
 
 
 async def test_trades_quotes_and_books_arrive(exchange, connect):
@@ -142,3 +142,53 @@ async def test_rules_that_no_market_has_are_absent_as_documented(exchange):
     _, mine = await alice.ask("GET", "/api/v3/myFilters", **asked)
     assert (mine["exchangeFilters"], mine["assetFilters"]) == ([], [])
     assert {"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": 10} in mine["symbolFilters"]
+
+
+async def test_times_come_in_microseconds_to_who_asks_for_them(exchange):
+    fine, plain = {"X-MBX-TIME-UNIT": "microsecond"}, {"X-MBX-TIME-UNIT": "MILLISECOND"}
+    async with aiohttp.ClientSession() as session:
+
+        async def ask(path: str, headers: dict[str, str] = fine):
+            async with session.get(f"{exchange.rest_url}/api/v3/{path}", headers=headers) as response:
+                return await response.json()
+
+        told = [(await ask("time", headers))["serverTime"] for headers in (fine, plain, {})]
+        assert [len(str(each)) for each in told] == [16, 13, 13]
+        [[opened, *_, closed, _, _, _, _, _]] = await ask("klines?symbol=BTCUSDT&interval=1m&limit=1")
+        assert closed - opened == 59_999_999
+        [trade] = await ask(f"aggTrades?symbol=BTCUSDT&limit=1&endTime={told[0]}")
+        assert len(str(trade["T"])) == 16
+        assert (await ask("time", {"X-MBX-TIME-UNIT": "NANOSECOND"}))["code"] == -1194
+
+        stream = f"{exchange.ws_url}/stream?streams=btcusdt@trade/btcusdt@kline_1m&timeUnit=MICROSECOND"
+        plain_stream = f"{exchange.ws_url}/ws/btcusdt@trade"
+        async with session.ws_connect(stream) as fine_socket, session.ws_connect(plain_stream) as socket:
+            await until(lambda: len(exchange.streams.connections) == 2)
+            exchange.set_price(SYMBOL, "60010")
+            events = {}
+            async with asyncio.timeout(10):
+                while len(events) < 2:
+                    message = await fine_socket.receive_json()
+                    events[message["data"]["e"]] = message["data"]
+                same = await socket.receive_json()
+        assert events["trade"] == {**same, "E": same["E"] * 1000, "T": same["T"] * 1000}
+        assert events["kline"]["k"]["T"] - events["kline"]["k"]["t"] == 59_999_999
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await session.ws_connect(f"{plain_stream}?timeUnit=SECOND")
+        assert refused.value.status == 400
+
+
+async def test_own_orders_come_in_microseconds_over_the_websocket_api(exchange):
+    events = []
+    async with aiohttp.ClientSession() as session:
+        url = f"{exchange.websocket_api_url}?timeUnit=MICROSECOND"
+        async with session.ws_connect(url) as socket:
+            await call(socket, "userDataStream.subscribe.signature", **signed_parameters("alice"))
+            order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
+            given = signed_parameters("alice", **order)
+            await socket.send_json({"id": 1, "method": "order.place", "params": given})
+            while not any("id" in event for event in events) or len(events) < 3:
+                events.append(await socket.receive_json(timeout=10))
+    answer = next(event["result"] for event in events if "id" in event)
+    reports = [event["event"] for event in events if event.get("event", {}).get("e") == "executionReport"]
+    assert {len(str(time)) for time in (answer["transactTime"], reports[0]["T"], reports[0]["O"])} == {16}

@@ -19,7 +19,7 @@ from smarttrade.simulator.config import UserConfig
 from smarttrade.simulator.testing import Simulator, build_test_user, ccxt_config, manual_config, point_ccxt
 from tests.component.simulator.conftest import SYMBOL
 from tests.component.simulator.signing import Rest
-from tests.component.simulator.test_lists import ENTRY, OCO, PAIR
+from tests.component.simulator.test_lists import ENTRY, OCO, PAID, PAIR
 
 HISTORY = ("/api/v3/allOrders", "/api/v3/myTrades", "/api/v3/allOrderList")
 
@@ -166,6 +166,20 @@ async def test_history_lists_and_icebergs_survive_a_restart(tmp_path):
         assert [row["listOrderStatus"] for row in rows] == ["ALL_DONE", "ALL_DONE"]
         asks = exchange.venue.by_symbol[SYMBOL].state.book.asks[62000 * 10**8]
         assert asks.hidden == 4 * 10**7
+
+
+async def test_what_a_half_filled_order_has_received_survives_a_restart(tmp_path):
+    config = manual_config(build_test_user("alice", USDT="100000"), state=str(tmp_path))
+    async with Simulator(config) as exchange:
+        exchange.set_price(SYMBOL, "60000")
+        await Rest(exchange, "alice").ask("POST", "/api/v3/orderList/opoco", **PAID, **PAIR)
+        exchange.trade(SYMBOL, "59000", "0.2")
+        assert exchange.account("alice").locked["BTC"] == 1998 * 10**4
+    async with Simulator(config) as exchange:
+        assert exchange.account("alice").locked["BTC"] == 1998 * 10**4
+        exchange.trade(SYMBOL, "58999", "1")
+        _, rows = await Rest(exchange, "alice").ask("GET", "/api/v3/openOrders", symbol="BTCUSDT")
+        assert [(row["status"], row["origQty"]) for row in rows] == [("NEW", "0.49950000")] * 2
 
 
 async def test_amendments_and_prevented_matches_survive_a_restart(tmp_path):

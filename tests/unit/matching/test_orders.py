@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from smarttrade.matching import (
@@ -468,3 +469,56 @@ def test_executions_come_in_order_and_count_up(desk, alice, bob):
     assert kinds == [(Kind.NEW, "alice"), (Kind.NEW, "bob"), (Kind.TRADE, "alice"), (Kind.TRADE, "bob")]
     numbers = [e.sequence for e in desk.events if hasattr(e, "kind")]
     assert numbers == sorted(set(numbers))
+
+
+# --- one pays the other -------------------------------------------------------------------------------
+
+IN_COIN = FeeSchedule(Decimal("0.001"), Decimal("0.001"))
+
+
+def paid_exit(desk, account, *legs):
+    return desk.place_list(account, legs, desk.request("buy", "2", "100"))
+
+
+def test_what_a_working_buy_receives_is_kept_and_sold_in_whole_lots(desk, bob):
+    dave = desk.user("dave", IN_COIN, USDT="1000")
+    entry, leave = paid_exit(desk, dave, desk.request("sell", None, "110")).orders
+    desk.place(bob, "sell", "1", "100")
+    assert (leave.status, leave.quantity) == (Status.PENDING_NEW, 0)
+    assert (locked(dave, "BTC"), free(dave, "BTC")) == ("0.999", "0")
+    with pytest.raises(OrderRejected, match="pending OPO order"):
+        desk.engine.reduce(leave, Decimal("0.5"), desk.now_ms)
+    desk.place(bob, "sell", "0.5", "100")
+    desk.place(bob, "sell", "0.5", "100")
+    assert (entry.status, leave.status, leave.quantity) == (Status.FILLED, Status.NEW, 1_998 * 10**5)
+    assert (locked(dave, "BTC"), free(dave, "BTC")) == ("1.998", "0")
+
+
+def test_a_fee_in_the_coin_is_paid_from_what_is_free_and_a_rest_below_the_lot_becomes_free(desk, bob):
+    dave = desk.user("dave", IN_COIN, USDT="1000", BTC="0.0021")
+    _, leave = paid_exit(desk, dave, desk.request("sell", None, "110")).orders
+    desk.place(bob, "sell", "2", "100")
+    assert (leave.quantity, free(dave, "BTC")) == (2 * 10**8, "0.0001")
+    poor = desk.user("erin", FeeSchedule(Decimal("0.0011"), Decimal("0.0011")), USDT="1000")
+    _, leave = paid_exit(desk, poor, desk.request("sell", None, "110")).orders
+    desk.place(bob, "sell", "2", "100")
+    assert (leave.quantity, locked(poor, "BTC"), free(poor, "BTC")) == (1_997 * 10**5, "1.997", "0.0008")
+
+
+def test_a_canceled_list_gives_back_what_was_received(desk, bob):
+    dave = desk.user("dave", USDT="1000")
+    legs = desk.pair("sell", "1", "110", "90")
+    order_list = paid_exit(desk, dave, *(msgspec.structs.replace(leg, quantity=None) for leg in legs))
+    desk.place(bob, "sell", "1", "100")
+    assert (locked(dave, "BTC"), free(dave, "BTC")) == ("1", "0")
+    desk.cancel(order_list.orders[0])
+    assert [order.status for order in order_list.orders] == [Status.CANCELED] * 3
+    assert (locked(dave, "BTC"), free(dave, "BTC"), locked(dave, "USDT")) == ("0", "1", "0")
+
+
+def test_what_was_received_is_rejected_where_it_is_too_little_to_sell(desk, bob):
+    dave = desk.user("dave", IN_COIN, USDT="1000")
+    working = desk.request("buy", "0.001", "2000")
+    _, leave = desk.place_list(dave, (desk.request("sell", None, "2100"),), working).orders
+    desk.place(bob, "sell", "0.001", "2000")
+    assert (leave.status, locked(dave, "BTC"), free(dave, "BTC")) == (Status.REJECTED, "0", "0.000999")
