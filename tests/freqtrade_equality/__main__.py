@@ -112,7 +112,7 @@ def run_here(job: Job, candles: dict[tuple[str, str], pd.DataFrame]) -> tuple[li
     inner = getattr(load_module(job.file.parent, job.file.stem), job.name)
     config = {"stake_currency": "USDT", "stake_amount": STAKE, "timeframe": job.timeframe}
     strategy = make_strategy(inner, tuple(job.pairs), config, RunMode.BACKTEST)
-    capital = Capital(stake=STAKE, wallet=WALLET, slots=SLOTS, fee=FEE)
+    capital = Capital(stake=STAKE, wallet=WALLET, slots=SLOTS, fee=FEE, protected=False)
     trades = replay(strategy, candles, job.pairs, capital)
     told = [
         [

@@ -14,8 +14,10 @@ from typing import Any
 from smarttrade.authoring.findings import Finding
 from smarttrade.errors import SmartTradeError
 from smarttrade.evaluation.core import StrategyFailedError
+from smarttrade.freqtrade.informative import find_asked
 from smarttrade.freqtrade.interface import IStrategy
-from smarttrade.freqtrade.loading import find_unheeded, make_strategy
+from smarttrade.freqtrade.loading import find_uncalled, find_unheeded, make_strategy
+from smarttrade.freqtrade.protections import read_protections
 from smarttrade.freqtrade.provider import LONGEST, RunMode, build_frame
 from smarttrade.freqtrade.signals import Signal, analyse, read_signals
 from smarttrade.freqtrade.terms import read_terms
@@ -24,6 +26,7 @@ from smarttrade.freqtrade.timeframes import timeframe_to_msecs
 CHECKED = 500
 _SEED = 7
 _ENOUGH = 20
+_MINUTE_MS = 60_000
 _FIRST_MS = 1_609_459_200_000
 
 Row = tuple[int, float, float, float, float, float]
@@ -33,9 +36,18 @@ def check_windows(
     inner_class: type[IStrategy], markets: tuple[str, ...], checked: int = CHECKED
 ) -> list[Finding]:
     """Findings on the last `checked` candles; StrategyFailedError and ConfigurationError say what failed."""
-    config = {"stake_currency": markets[0].partition("/")[2], "stake_amount": 1000.0, "timeframe": "5m"}
+    uncalled = [Finding(0, "Uncalled", told) for told in find_uncalled(inner_class)]
+    if uncalled:
+        return uncalled
+    currency = markets[0].partition("/")[2]
+    config = {"stake_currency": currency, "stake_amount": 1000.0, "timeframe": "5m"}
     strategy = make_strategy(inner_class, markets, config, RunMode.BACKTEST)
-    read_terms(strategy)
+    read_protections(strategy.protections, read_terms(strategy).minutes * _MINUTE_MS)
+    asked = find_asked(strategy, markets, currency)
+    unknown = sorted({pair for pair, _ in asked} - set(markets))
+    if unknown:
+        needs = f"it needs candles of {', '.join(unknown)}: check with --market, and name it in spec.markets"
+        return [Finding(0, "Informative", needs)]
     found = [Finding(0, "Unheeded", told) for told in find_unheeded(inner_class)]
     window = max(LONGEST, int(strategy.startup_candle_count or 0))
     candles = {market: _candles(market, strategy.timeframe, window + checked) for market in markets}

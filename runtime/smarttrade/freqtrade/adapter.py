@@ -23,7 +23,7 @@ from smarttrade.errors import ConfigurationError, SmartTradeError
 from smarttrade.evaluation.parameters import Parameter
 from smarttrade.evaluation.strategy import AccountSetup, Candle, Strategy, Wants, Wish
 from smarttrade.freqtrade.holding import Book, exact
-from smarttrade.freqtrade.informative import find_informatives
+from smarttrade.freqtrade.informative import find_asked
 from smarttrade.freqtrade.interface import IStrategy
 from smarttrade.freqtrade.loading import make_strategy
 from smarttrade.freqtrade.parameters import (
@@ -34,10 +34,12 @@ from smarttrade.freqtrade.parameters import (
     find_parameters,
     value_of,
 )
+from smarttrade.freqtrade.protections import read_protections
 from smarttrade.freqtrade.provider import LONGEST, RunMode, build_frame
 from smarttrade.freqtrade.rules import ask, moment
 from smarttrade.freqtrade.signals import Signal, analyse, read_signals
 from smarttrade.freqtrade.terms import read_terms
+from smarttrade.messages import Fill, Position
 
 STAKED = Decimal("0.95")
 """Share of a market's capital that an entry takes, so that fees and the price collar find room."""
@@ -76,23 +78,19 @@ class FreqtradeStrategy(Strategy):
         self._frames: dict[tuple[str, str], DataFrame] = {}
         self._decided: dict[str, int] = {}
         self._book = Book(self.inner, self.terms)
+        self._protections = read_protections(self.inner.protections, setup.timeframe_ms)
 
     def _informative_candles(self) -> set[tuple[str, str]]:
-        """Pairs and timeframes beside the account's own; what no market of the account has is not there."""
-        asked = {(str(pair), str(timeframe)) for pair, timeframe, *_ in self.inner.informative_pairs()}
-        for each in find_informatives(self.inner_class):
-            for market in self.markets:
-                pair = each.pair(market, self.setup.currency)
-                if pair not in self.markets:
-                    raise ConfigurationError(
-                        f"@informative of {self.inner_class.__name__} needs candles of {pair}: "
-                        "add it to spec.markets"
-                    )
-                asked.add((pair, each.timeframe))
-        for _, timeframe in asked:
+        """Pairs and timeframes beside the account's own. ConfigurationError: of a pair that is no market."""
+        asked = find_asked(self.inner, self.markets, self.setup.currency)
+        for pair, timeframe in sorted(asked):
+            if pair not in self.markets:
+                raise ConfigurationError(
+                    f"{self.inner_class.__name__} needs candles of {pair}: add it to spec.markets"
+                )
             if timeframe not in set(Timeframe):
                 raise ConfigurationError(f"candles of {timeframe} are not available here")
-        return {(pair, timeframe) for pair, timeframe in asked if pair in self.markets}
+        return asked
 
     # --- candles in, wants out ---------------------------------------------------------------------------
 
@@ -101,8 +99,24 @@ class FreqtradeStrategy(Strategy):
         if self.view is None:
             return None
         due = [market for market in self.markets if self._is_due(market, candle.close_ms)]
+        for market in due:
+            self._note_end(market, candle.close_ms)
         wishes = [self._decide(market, candle.close_ms) for market in due]
         return [wish for wish in wishes if wish is not None]
+
+    def on_fill(self, fill: Fill) -> Wants:
+        self._book.fill(fill)
+        return None
+
+    def _note_end(self, market: str, time_ms: int) -> None:
+        """Let the protections see a trade that has ended since the last candle."""
+        if self._position_in(market) is None:
+            ended = self._book.ended(market, time_ms, float(self.price(market)))
+            if ended is not None:
+                self._protections.closed(ended)
+
+    def _position_in(self, market: str) -> Position | None:
+        return self._book.position(self.view, market, float(self.price(market)), self.setup.per_market)
 
     def _take(self, candle: Candle) -> None:
         key = (candle.market, candle.timeframe)
@@ -127,9 +141,10 @@ class FreqtradeStrategy(Strategy):
     def _decide(self, market: str, time_ms: int) -> Wish | None:
         self._decided[market] = time_ms
         signal = self._ask(market)
-        position = self._book.position(self.view, market, float(self.price(market)), self.setup.per_market)
+        position = self._position_in(market)
         if position is None:
-            return self._enter(market, time_ms, signal) if signal.can_enter else None
+            may_enter = signal.can_enter and not self._protections.forbid(market, time_ms)
+            return self._enter(market, time_ms, signal) if may_enter else None
         rows = self._rows[market, self.timeframe]
         stand = self._book.judge(position, rows, time_ms, signal)
         if stand.exit:

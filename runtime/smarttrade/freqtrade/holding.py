@@ -17,7 +17,7 @@ from smarttrade.freqtrade.rules import Bar, Reason, find_signal_exit, follow_sto
 from smarttrade.freqtrade.signals import NO_SIGNAL, Signal
 from smarttrade.freqtrade.terms import Terms
 from smarttrade.freqtrade.trade import Trade
-from smarttrade.messages import AccountView, Position
+from smarttrade.messages import AccountView, Fill, Position, Side
 
 FEE = 0.001
 """What a strategy is told that a side costs."""
@@ -44,6 +44,8 @@ class Book:
         self._terms = terms
         self._trades: dict[str, Trade] = {}
         self._followed: dict[str, int] = {}
+        self._stands: dict[str, Stand] = {}
+        self._fills: dict[str, Fill] = {}
 
     def position(
         self, view: AccountView | None, market: str, price: float, per_market: Decimal
@@ -61,12 +63,40 @@ class Book:
         )
         trade.start_stop(self._terms.stoploss)
         self._trades[market], self._followed[market] = trade, time_ms
+        self._stands.pop(market, None)
+        self._fills.pop(market, None)
+        return trade
+
+    def fill(self, fill: Fill) -> None:
+        """One of the account's orders traded: the last of a trade's says when and at what price it ended."""
+        self._fills[fill.market] = fill
+
+    def ended(self, market: str, time_ms: int, price: float) -> Trade | None:
+        """The trade of a market in which nothing is held any more; None for one that is still to be entered.
+
+        What no fill tells is taken as of now."""
+        trade, fill = self._trades.get(market), self._fills.get(market)
+        sold = fill if fill is not None and fill.side is Side.SELL else None
+        if trade is None or not (trade.number or sold):
+            return None
+        del self._trades[market]
+        trade.close_ms = sold.time_ms if sold else time_ms
+        trade.close_rate = float(sold.price) if sold else price
+        stand = self._stands.get(market) or self.stand(trade, time_ms)
+        trade.exit_reason = stand.exit or _nearest(trade, stand)
         return trade
 
     def judge(
         self, position: Position, rows: Iterable[tuple[int, ...] | Any], time_ms: int, signal: Signal
     ) -> Stand:
         """At `time_ms`, when the newest of `rows` has closed."""
+        stand = self._judge(position, rows, time_ms, signal)
+        self._stands[position.market] = stand
+        return stand
+
+    def _judge(
+        self, position: Position, rows: Iterable[tuple[int, ...] | Any], time_ms: int, signal: Signal
+    ) -> Stand:
         trade, market = self._trade(position, time_ms), position.market
         length_ms = self._terms.minutes * 60_000
         dp = self._strategy.dp
@@ -115,6 +145,14 @@ class Book:
         trade.number = 1
         trade.open_rate, trade.amount = rate, float(position.quantity)
         return trade
+
+
+def _nearest(trade: Trade, stand: Stand) -> str:
+    """Which protection sold it, by the price."""
+    rate = exact(trade.close_rate or 0)
+    if stand.profit is not None and (stand.stop is None or stand.profit - rate < rate - stand.stop):
+        return Reason.ROI
+    return Reason.TRAILING_STOP_LOSS if trade.is_stop_loss_trailing else Reason.STOP_LOSS
 
 
 def exact(value: float | Decimal) -> Decimal:

@@ -71,6 +71,14 @@ def informative(
     return decorate
 
 
+def find_asked(strategy: Any, markets: tuple[str, ...], currency: str) -> set[tuple[str, str]]:
+    """Pairs and timeframes that a strategy asks candles of, besides those that it trades."""
+    asked = {(str(pair), str(timeframe)) for pair, timeframe, *_ in strategy.informative_pairs()}
+    for each in find_informatives(type(strategy)):
+        asked |= {(each.pair(market, currency), each.timeframe) for market in markets}
+    return asked
+
+
 def find_informatives(strategy_class: type) -> list[Informative]:
     """Every `@informative` of a class, in the order of the methods' names."""
     methods = (getattr(strategy_class, name) for name in dir(strategy_class) if not name.startswith("__"))

@@ -19,6 +19,8 @@ _CHANGES_TRADES = {
     "adjust_exit_price": "orders are not priced again while they rest",
     "adjust_trade_position": "a position is entered and left once",
 }
+_SWITCHES = {"custom_roi": "use_custom_roi", "adjust_trade_position": "position_adjustment_enable"}
+"""What freqtrade itself calls only where the class switches it on."""
 
 
 def make_strategy(
@@ -29,6 +31,9 @@ def make_strategy(
     parameters: Mapping[str, object] | None = None,
 ) -> Any:
     """An instance that knows its data, parameters and configuration, begun with `bot_start`."""
+    uncalled = find_uncalled(strategy_class)
+    if uncalled:
+        raise ConfigurationError(f"{strategy_class.__name__}: {'; '.join(uncalled)}")
     strategy = strategy_class({"runmode": runmode, **config})
     strategy.timeframe = (
         strategy.timeframe or getattr(strategy, "ticker_interval", "") or str(config.get("timeframe", ""))
@@ -41,15 +46,18 @@ def make_strategy(
     return strategy
 
 
-def find_unheeded(strategy_class: type[IStrategy]) -> list[str]:
-    """What a class overrides without effect here, each with what happens instead."""
-    found = [
-        f"{name} is not called: {instead}"
+def find_uncalled(strategy_class: type[IStrategy]) -> list[str]:
+    """What a class would have freqtrade call and nobody calls here, each with what to know: without it the
+    trades would be others than its author meant."""
+    return [
+        f"{name} would not be called ({instead}): take it out"
         for name, instead in _CHANGES_TRADES.items()
-        if hasattr(strategy_class, name)
+        if hasattr(strategy_class, name) and getattr(strategy_class, _SWITCHES.get(name, name))
     ]
-    if strategy_class.protections:
-        found.append("protections have no effect: write limits into the account's risk")
+
+
+def find_unheeded(strategy_class: type[IStrategy]) -> list[str]:
+    """What a class declares without effect here, each with what happens instead."""
     if strategy_class.can_short:
-        found.append("can_short has no effect: on spot only the long side is traded")
-    return found
+        return ["can_short has no effect: on spot only the long side is traded"]
+    return []

@@ -17,6 +17,7 @@ from typing import Any
 from pandas import DataFrame
 
 from smarttrade.errors import ConfigurationError
+from smarttrade.freqtrade.protections import read_protections
 from smarttrade.freqtrade.rules import Bar, Exit, Reason, ask, find_exits, is_confirmed, moment
 from smarttrade.freqtrade.signals import Signal, analyse, read_signals
 from smarttrade.freqtrade.terms import Terms, read_terms
@@ -29,7 +30,7 @@ class Capital:
     """`stake` of quote a trade, `wallet` to begin with; `tick` is in force where the candles tell none.
 
     With less than the stake in the wallet nothing is entered, or, if it `shrinks`, this share of what is left
-    is staked."""
+    is staked. `protected`: with the class's protections, which freqtrade's backtests leave out by default."""
 
     stake: float
     wallet: float
@@ -38,6 +39,7 @@ class Capital:
     tick: Decimal = Decimal("0.01")
     lot: Decimal = Decimal("0.00001")
     shrinks: float = 0.0
+    protected: bool = True
 
 
 @dataclass(slots=True)
@@ -82,6 +84,9 @@ class _Replay:
         self._strategy = strategy
         self._terms: Terms = read_terms(strategy)
         self._lines = lines
+        self._protections = read_protections(
+            strategy.protections if capital.protected else (), self._terms.minutes * 60_000
+        )
         self._capital = capital
         self._free = capital.wallet
         self._closed: list[Trade] = []
@@ -109,7 +114,8 @@ class _Replay:
         bar, signal = line.bars[line.next], line.signals[line.next]
         line.next += 1
         self._strategy.dp.seen[line.name] = line.skipped + line.next
-        if line.trade is None and signal.can_enter and bar.open_ms < self._last_ms and self._room():
+        free = signal.can_enter and not self._protections.forbid(line.name, bar.open_ms)
+        if line.trade is None and free and bar.open_ms < self._last_ms and self._room():
             line.trade = self._enter(line, bar, signal)
         if line.trade is not None:
             self._judge(line, line.trade, bar, signal)
@@ -178,4 +184,5 @@ class _Replay:
         trade.close_rate = round_near(found.rate, trade.tick)
         self._free += trade.amount * trade.close_rate * (1 - trade.fee)
         self._closed.append(trade)
+        self._protections.closed(trade)
         line.trade = None

@@ -14,6 +14,7 @@ from smarttrade.errors import ConfigurationError
 from smarttrade.evaluation.core import Core
 from smarttrade.evaluation.loading import load_class
 from smarttrade.evaluation.strategy import AccountSetup, Candle
+from smarttrade.freqtrade.adapter import wrap
 from smarttrade.freqtrade.signals import analyse, read_signals
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountView, Decision, EffectiveState, Position, Target
@@ -179,6 +180,20 @@ def test_parameters_of_the_account_reach_the_strategy() -> None:
 def test_a_parameter_that_cannot_be_is_refused(given: dict[str, object], told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         make("Tuned", **given)
+
+
+def test_what_would_make_other_trades_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = type(make("Crossing").strategy).inner_class  # type: ignore[attr-defined]
+    monkeypatch.setattr(inner, "custom_entry_price", lambda self, **more: 1.0, raising=False)
+    with pytest.raises(ConfigurationError, match="custom_entry_price would not be called"):
+        wrap(inner)(SETUP)
+
+
+def test_candles_of_a_pair_that_is_no_market_are_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = type(make("Crossing").strategy).inner_class  # type: ignore[attr-defined]
+    monkeypatch.setattr(inner, "informative_pairs", lambda self: [("XRP/USDT", "1h")])
+    with pytest.raises(ConfigurationError, match=r"candles of XRP/USDT: add it to spec\.markets"):
+        wrap(inner)(SETUP)
 
 
 def test_another_timeframe_than_the_strategys_is_refused() -> None:
