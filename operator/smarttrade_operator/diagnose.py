@@ -90,15 +90,18 @@ def _crash(status: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _crash_reason(container: str, crashed: dict[str, Any]) -> str:
-    if crashed.get("reason") == "OOMKilled":
-        return "OOMKilled"
-    failed = container == "evaluation" and crashed["exitCode"] == _STRATEGY_FAILED
-    return "StrategyFailed" if failed else "CrashLoopBackOff"
+    """What evaluation's memory grows by is the strategy's."""
+    killed = crashed.get("reason") == "OOMKilled"
+    if container == "evaluation" and (killed or crashed["exitCode"] == _STRATEGY_FAILED):
+        return "StrategyFailed"
+    return "OOMKilled" if killed else "CrashLoopBackOff"
 
 
 def _describe_crash(crashed: dict[str, Any], status: dict[str, Any]) -> str:
     last_words = str(crashed.get("message") or "").strip().splitlines()[-3:]
     told = f": {' | '.join(last_words)}" if last_words else ""
+    if crashed.get("reason") == "OOMKilled":
+        told = f", out of memory: raise its limit in spec.resources.{status['name']}{told}"
     return f"exited with {crashed['exitCode']} ({status.get('restartCount', 0)} restarts){told}"
 
 

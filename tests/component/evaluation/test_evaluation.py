@@ -233,6 +233,56 @@ async def test_parameters_change_between_two_events_without_a_restart(make: Any)
     await replica.said(lambda status: status.generation == 2, "the generation is told")
 
 
+async def test_leader_and_standby_change_at_the_same_event(make: Any) -> None:
+    """Both are told that they lead, so that what each decides can be read."""
+    changed = build_spec(timeframe="1m", parameters=SMA | {"slow": 5})
+    told = []
+    for replica in (await make("alice-0"), await make("alice-1")):
+        await replica.running.ready()
+        await replica.lead()
+        await replica.decided(399)
+        await replica.feed.send(candle(400, 99))
+        await replica.decided(399, 400)
+        replica.feed.generation, replica.feed.spec = 2, changed
+        await replica.feed.send(ControlChange(generation=2, spec=changed))
+        await replica.said(lambda status: status.generation == 2, "the change is told")
+        for minute, close in ((401, 105), (402, 104)):
+            await replica.feed.send(candle(minute, close))
+            last = [f"1m:{minute * MINUTE}"]
+            await eventually(lambda r=replica, key=last: r.decisions[-1:] == key, "the newest candle")
+        told.append({d.order_key: d for d in reversed(replica.execution.decisions)})
+    one, other = told
+    assert one == other
+    generations = [one[key].generation for key in sorted(one)]
+    assert generations == [1, 1, 2, 2]
+    assert [one[key].reason for key in sorted(one)][1:3] == ["sma(1) below sma(3)", "sma(1) above sma(5)"]
+
+
+async def test_a_flood_of_decisions_reaches_execution_as_the_newest_one(make: Any, tmp_path: Path) -> None:
+    (tmp_path / "flooding.py").write_text(
+        "from decimal import Decimal\n"
+        "from smarttrade import Strategy\n"
+        "class Mine(Strategy):\n"
+        "    def on_candle(self, candle):\n"
+        "        return [self.target(candle.market, Decimal(n) / 10_000) for n in range(5_000)]\n"
+    )
+    source = {"configMapRef": {"name": "mine"}, "class": "flooding.Mine"}
+    spec = build_spec(timeframe="1m")
+    spec["strategy"] = {"source": source, "timeframe": "1m", "parameters": {}}
+    flooding, neighbour = await make("alice-0", spec), await make("alice-1")
+    for replica in (flooding, neighbour):
+        await replica.running.ready()
+        await replica.lead()
+    await neighbour.decided(399)
+    await eventually(lambda: flooding.decisions == [f"1m:{399 * MINUTE}"], "what is wanted after warm-up")
+    await flooding.feed.send(candle(400))
+    await neighbour.feed.send(candle(400))
+    await eventually(lambda: flooding.execution.decisions[-1].index == 4_999, "the last of the flood")
+    await neighbour.decided(399, 400)
+    assert len(flooding.execution.decisions) < 20
+    await flooding.said(lambda status: status.decisions == 5_000, "all were made, and are counted")
+
+
 async def test_parameters_that_are_wrong_leave_the_old_ones_running_and_are_told(make: Any) -> None:
     replica = await make()
     await replica.running.ready()

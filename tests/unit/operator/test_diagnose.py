@@ -23,7 +23,8 @@ def pod(container: str, code: int, message: str = "", reason: str = "Error") -> 
         ("evaluation", 4, "Error", "StrategyFailed"),
         ("evaluation", 1, "Error", "CrashLoopBackOff"),
         ("execution", 4, "Error", "CrashLoopBackOff"),
-        ("evaluation", 137, "OOMKilled", "OOMKilled"),
+        ("evaluation", 137, "OOMKilled", "StrategyFailed"),
+        ("execution", 137, "OOMKilled", "OOMKilled"),
     ],
 )
 def test_a_container_that_ended_is_named_by_what_ended_it(
@@ -33,3 +34,5 @@ def test_a_container_that_ended_is_named_by_what_ended_it(
     assert problem.reason == expected
     assert "last words" in problem.message
     assert f"container {container}: exited with {code} (3 restarts)" in problem.message
+    limit = f"out of memory: raise its limit in spec.resources.{container}"
+    assert (limit in problem.message) == (reason == "OOMKilled")
