@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster import binaries
+from cluster.processes import die_with_parent
 from smarttrade import messages
 from smarttrade.bus import subjects
 from smarttrade.identity import decision_id
@@ -220,9 +221,12 @@ async def opened(names: Sequence[str], **options: Any) -> AsyncIterator[Account]
 
 
 async def spawn(module: str, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
-    """A helper process of a benchmark."""
+    """A helper process of a benchmark, which does not outlive it."""
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *arguments, env={**os.environ, **environment}
+        sys.executable,
+        *("-m", module, *arguments),
+        env={**os.environ, **environment},
+        preexec_fn=die_with_parent,
     )
 
 

@@ -23,6 +23,7 @@ from smarttrade.simulator.testing import Simulator
 
 ROLES = ("monitoring", "evaluation", "execution")
 PATIENCE_S = 240
+_LOOK_S = 0.02
 _IDENTITY = AccountIdentity("bench", "bench", "pod")
 _POD = "pod-0"
 
@@ -42,6 +43,7 @@ class Pod:
         self._ports = {role: _free_port() for role in roles}
         self._stack = contextlib.AsyncExitStack()
         self.pids: dict[str, int] = {}
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
 
     async def __aenter__(self) -> Self:
         keys = OperatorKeys.generate()
@@ -55,16 +57,31 @@ class Pod:
         await provisioner.ensure_assets(_IDENTITY)
         control = AccountControl(generation=1, spec=self._spec, written_ms=int(time.time() * 1000))
         await provisioner.write_control(_IDENTITY, control)
-        for role, port in self._ports.items():
-            await self._start(role, port, server.url, pair.credentials[role])
+        self._bus, self._credentials = server.url, pair.credentials
+        self._stack.push_async_callback(self._end)
+        for role in self._ports:
+            await self._start(role)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def _start(self, role: str, port: int, bus: str, credentials: str) -> None:
+    async def restart(self, role: str) -> None:
+        """Kill one container and start it again; it is not ready yet."""
+        self._processes[role].kill()
+        await self._processes[role].wait()
+        await self._start(role)
+
+    async def _end(self) -> None:
+        for process in self._processes.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        for process in self._processes.values():
+            await process.wait()
+
+    async def _start(self, role: str) -> None:
         exchange, mounted = self._exchange, self._folder / f"{role}.creds"
-        mounted.write_text(credentials)
+        mounted.write_text(self._credentials[role])
         endpoint = {
             "rest": exchange.rest_url,
             "websocket": self._streams,
@@ -76,19 +93,17 @@ class Pod:
             SMARTTRADE_NAMESPACE=_IDENTITY.namespace,
             SMARTTRADE_ACCOUNT=_IDENTITY.name,
             SMARTTRADE_POD=_POD,
-            SMARTTRADE_NATS_URL=bus,
+            SMARTTRADE_NATS_URL=self._bus,
             SMARTTRADE_NATS_CREDENTIALS=str(mounted),
             SMARTTRADE_EXCHANGE_CREDENTIALS=str(self._exchange_key()),
             SMARTTRADE_ENDPOINT="{}" if role == "evaluation" else json.dumps(endpoint),
             SMARTTRADE_COMMAND_SOCKET=str(self._folder / "execution.sock"),
-            SMARTTRADE_PORT=str(port),
+            SMARTTRADE_PORT=str(self._ports[role]),
             SMARTTRADE_HOST="127.0.0.1",
             SMARTTRADE_LOG_LEVEL="warning",
             SMARTTRADE_STRATEGY_SOURCE=str(self._folder),
         )
-        self.pids[role] = process.pid
-        self._stack.push_async_callback(process.wait)
-        self._stack.callback(process.terminate)
+        self.pids[role], self._processes[role] = process.pid, process
 
     def _exchange_key(self) -> Path:
         folder = self._folder / "exchange"
@@ -97,12 +112,12 @@ class Pod:
         (folder / "secret").write_text("alice-secret")
         return folder
 
-    async def ready(self) -> None:
-        """Wait until every container says so."""
+    async def ready(self, *roles: str) -> None:
+        """Wait until these containers, or all, say so."""
         async with asyncio.timeout(PATIENCE_S):
-            for port in self._ports.values():
-                while not await _says_ready(port):  # noqa: ASYNC110 - another process
-                    await asyncio.sleep(0.1)
+            for role in roles or self._ports:
+                while not await _says_ready(self._ports[role]):  # noqa: ASYNC110 - another process
+                    await asyncio.sleep(_LOOK_S)
 
 
 async def _says_ready(port: int) -> bool:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import Self
 
+from cluster.processes import die_with_parent
+
 
 class Source:
     """Sends trades of `symbols`, such as BTCUSDT, to whoever subscribes at `url`."""
@@ -20,6 +22,7 @@ class Source:
             *("-m", "benchmarks._frames", *self._arguments),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            preexec_fn=die_with_parent,
         )
         self.url = f"ws://127.0.0.1:{int(await self._line())}/ws"
         return self

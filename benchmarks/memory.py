@@ -3,20 +3,25 @@
 A real nats-server, a simulated exchange that lists 3,000 markets, the containers as processes, a Live account
 whose built-in strategy trades. Trades come from a server of frames: first an hour's worth, as many as a busy
 market has; then on to a million, which must leave memory where it was. freqtrade's own process is measured
-after the import of what a bot consists of.
+after the import of what a bot consists of. A part by itself: `python -m benchmarks.memory PART`, with
+`hour`, `million` (which begins with the hour), `freqtrade-style` or `freqtrade`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import subprocess
+import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import uvloop
+from rich.console import Console
 
+from benchmarks.__main__ import build_table
 from benchmarks._account import load_note
 from benchmarks._pod import Pod
 from benchmarks._resident import resident, total
@@ -31,17 +36,36 @@ HOUR = 72_000
 MILLION = 1_000_000
 STEP = 100_000
 HOUR_RATE, RATE = 2_000.0, 10_000.0
-TARGET_MIB, GROWTH = 180.0, 0.03
+TARGET_MIB, TARGET_FREQTRADE_STYLE_MIB, GROWTH = 180.0, 280.0, 0.03
+_STYLED_RATE = 1_000.0  # so that more than a minute passes, whose candle it decides on
 _SETTLE_S = 3.0
+CROSSING = Path(__file__).parents[1] / "tests" / "unit" / "freqtrade" / "strategies" / "crossing.py"
+BUILT_IN = {"name": "ma-cross", "timeframe": "1s", "parameters": {"fast": 3, "slow": 8}}
+STYLED = {
+    "source": {"configMapRef": {"name": "own"}, "class": "crossing.Crossing"},
+    "timeframe": "1m",
+    "parameters": {},
+}
 [_FREQTRADE] = [peer for peer in OTHERS if peer.name == "freqtrade"]
 _BOT = "import freqtrade.freqtradebot, freqtrade.resolvers, freqtrade.rpc.rpc_manager"
 
 
-def run() -> list[dict[str, Any]]:
-    return [*uvloop.run(_measure()), _freqtrade()]
+def run(parts: Sequence[str] = ("million", "freqtrade-style", "freqtrade")) -> list[dict[str, Any]]:
+    return [row for part in parts for row in PARTS[part]()]
 
 
-async def _measure() -> list[dict[str, Any]]:
+def _native(trades: int) -> list[dict[str, Any]]:
+    return uvloop.run(_measure(build_spec(BUILT_IN), trades, TARGET_MIB, "three containers"))
+
+
+def _freqtrade_style() -> list[dict[str, Any]]:
+    what = "three containers, a strategy for freqtrade"
+    return uvloop.run(_measure(build_spec(STYLED), HOUR, TARGET_FREQTRADE_STYLE_MIB, what, _STYLED_RATE))
+
+
+async def _measure(
+    spec: dict[str, Any], trades: int, target: float, what: str, rate: float = HOUR_RATE
+) -> list[dict[str, Any]]:
     others = [f"C{number}/USDT" for number in range(LISTED - 1)]
     user = build_test_user("alice", USDT="1000000", BTC="10")
     async with AsyncExitStack() as stack:
@@ -51,27 +75,31 @@ async def _measure() -> list[dict[str, Any]]:
         )
         exchange.set_price(MARKET, "60000", size="90000")
         frames = await stack.enter_async_context(Source([MARKET.replace("/", "")], quotes=True))
-        pod = await stack.enter_async_context(Pod(folder, exchange, frames.url, _spec()))
+        (folder / "crossing.py").write_text(CROSSING.read_text().replace('"5m"', '"1m"'))
+        pod = await stack.enter_async_context(Pod(folder, exchange, frames.url, spec))
         await pod.ready()
-        await frames.send(HOUR, HOUR_RATE)
+        await frames.send(HOUR, rate)
         await asyncio.sleep(_SETTLE_S)
         hour = {role: resident(pid) for role, pid in pod.pids.items()}
         pids = list(pod.pids.values())
         after = [total(pids, "Rss")]
-        for _ in range((MILLION - HOUR) // STEP + 1):
+        for _ in range(-(-(trades - HOUR) // STEP)):
             await frames.send(STEP, RATE)
             await asyncio.sleep(_SETTLE_S)
             after.append(total(pids, "Rss"))
         orders = len(exchange.journal.entries("alice", kind="NEW"))
-    return [*_after_an_hour(hour, orders), _flat(after)]
+    rows = _after_an_hour(hour, orders, target, what)
+    return [*rows, _flat(after)] if len(after) > 1 else rows
 
 
-def _after_an_hour(sizes: dict[str, dict[str, float]], orders: int) -> list[dict[str, Any]]:
+def _after_an_hour(
+    sizes: dict[str, dict[str, float]], orders: int, target: float, what: str
+) -> list[dict[str, Any]]:
     rss, pss = (sum(each[kind] for each in sizes.values()) for kind in ("Rss", "Pss"))
     each = ", ".join(f"{role} {size['Rss']:.0f}" for role, size in sizes.items())
-    what = f"three containers after {HOUR} trades: {each} ({orders} orders in all, {load_note()})"
+    told = f"{what} after {HOUR} trades: {each} ({orders} orders in all, {load_note()})"
     return [
-        _row(what, rss, f"<= {TARGET_MIB:.0f}", rss <= TARGET_MIB),
+        _row(told, rss, f"<= {target:.0f}", rss <= target),
         _row("the same, shared pages shared out (PSS)", pss, "reported", None),
     ]
 
@@ -82,12 +110,12 @@ def _flat(after: list[float]) -> dict[str, Any]:
     return _row(what, growth * 100, f"<= {GROWTH:.0%}", growth <= GROWTH, unit="%")
 
 
-def _freqtrade() -> dict[str, Any]:
+def _freqtrade() -> list[dict[str, Any]]:
     show = "print([line.split()[1] for line in open('/proc/self/status') if 'VmRSS' in line][0])"
     command = [str(prepare(_FREQTRADE)), "-c", f"{_BOT}; {show}"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     kib = int(done.stdout.splitlines()[-1])
-    return _row("freqtrade's process after the import of a bot", kib / 1024, "reported", None)
+    return [_row("freqtrade's process after the import of a bot", kib / 1024, "reported", None)]
 
 
 def _row(metric: str, mib: float, target: str, met: bool | None, unit: str = "MiB") -> dict[str, Any]:
@@ -103,7 +131,7 @@ def _row(metric: str, mib: float, target: str, met: bool | None, unit: str = "Mi
     }
 
 
-def _spec() -> dict[str, Any]:
+def build_spec(strategy: dict[str, Any]) -> dict[str, Any]:
     return {
         "mode": "Live",
         "riskAcknowledgement": RISK_ACKNOWLEDGEMENT,
@@ -113,7 +141,7 @@ def _spec() -> dict[str, Any]:
             "credentialsSecretRef": {"name": "alice-binance"},
         },
         "markets": [{"symbol": MARKET}],
-        "strategy": {"name": "ma-cross", "timeframe": "1s", "parameters": {"fast": 3, "slow": 8}},
+        "strategy": strategy,
         "capital": {"currency": "USDT", "allocation": "10000"},
         "risk": {
             "maxOrderNotional": "10000",
@@ -123,3 +151,14 @@ def _spec() -> dict[str, Any]:
             "maxOrdersPerMinute": 600,
         },
     }
+
+
+PARTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "hour": lambda: _native(HOUR),
+    "million": lambda: _native(MILLION),
+    "freqtrade-style": _freqtrade_style,
+    "freqtrade": _freqtrade,
+}
+
+if __name__ == "__main__":
+    Console(width=200).print(build_table("memory", run(sys.argv[1:] or tuple(PARTS))))
