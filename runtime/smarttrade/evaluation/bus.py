@@ -1,7 +1,14 @@
-"""What evaluation says and asks on NATS. Every request is bounded; no answer is a BusError."""
+"""What evaluation says and asks on NATS. Every request is bounded; no answer is a BusError.
+
+What bites: an answer that is on its way is lost with the connection. A history may take seconds to fetch, so
+its request ends with the connection that it was made on, and is made again by whoever needs it. A process
+that imports for long at its start is cut off just then.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from nats.errors import Error as NatsError
@@ -37,6 +44,8 @@ class PodBus:
         self._nc = nc
         self._history = subjects.history(pod)
         self._decide = subjects.decide(pod)
+        self._connection_lost = asyncio.Event()
+        nc.on_reconnect.append(self._reconnected)
 
     async def describe(self) -> DescribeReply:
         return await self._ask(self._history, DescribeRequest(), DescribeReply, _DESCRIBE_TIMEOUT_S)
@@ -57,10 +66,27 @@ class PodBus:
 
     async def _page(self, market: str, timeframe: str, count: int, before_ms: int) -> list[Candle]:
         request = HistoryRequest(market=market, timeframe=timeframe, count=count, before_ms=before_ms)
-        reply = await self._ask(self._history, request, HistoryReply, _HISTORY_TIMEOUT_S)
+        asked = self._ask(self._history, request, HistoryReply, _HISTORY_TIMEOUT_S)
+        reply = await self._on_this_connection(asked)
         if reply.error:
             raise BusError(f"no history of {market} {timeframe}: {reply.error}")
         return reply.candles
+
+    async def _on_this_connection(self, asked: Coroutine[Any, Any, T]) -> T:
+        asking = asyncio.create_task(asked)
+        losing = asyncio.create_task(self._connection_lost.wait())
+        try:
+            await asyncio.wait((asking, losing), return_when=asyncio.FIRST_COMPLETED)
+            if asking.done():
+                return asking.result()
+            raise BusError("the connection was lost while an answer was on its way")
+        finally:
+            asking.cancel()
+            losing.cancel()
+
+    async def _reconnected(self) -> None:
+        self._connection_lost.set()
+        self._connection_lost = asyncio.Event()
 
     async def heartbeat(self, status: EvaluationStatus) -> None:
         await self._request(self._history, status, _DESCRIBE_TIMEOUT_S)
