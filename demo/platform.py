@@ -12,6 +12,7 @@ from typing import Any
 from cluster import binaries
 from cluster.commands import run
 from cluster.kubectl import Kubectl, delete_namespace, make_namespace
+from cluster.locks import exclusive
 from cluster.paths import REPOSITORY, cache_folder, write_at_once
 
 NAMESPACE = "smarttrade-system"
@@ -34,10 +35,11 @@ class Recording:
 def make_exchange_keys(users: list[str]) -> dict[str, ExchangeKey]:
     """API key and secret of each user of the simulated exchange; made once and kept in the cache folder."""
     kept = cache_folder() / "demo" / "exchange-keys.json"
-    keys: dict[str, ExchangeKey] = json.loads(kept.read_text()) if kept.exists() else {}
-    for user in users:
-        keys.setdefault(user, {"apiKey": secrets.token_hex(32), "secret": secrets.token_hex(32)})
-    write_at_once(kept, json.dumps(keys))
+    with exclusive(kept.with_suffix(".lock")):
+        keys: dict[str, ExchangeKey] = json.loads(kept.read_text()) if kept.exists() else {}
+        for user in users:
+            keys.setdefault(user, {"apiKey": secrets.token_hex(32), "secret": secrets.token_hex(32)})
+        write_at_once(kept, json.dumps(keys))
     return {user: keys[user] for user in users}
 
 
@@ -112,8 +114,6 @@ def install(kubectl: Kubectl, values: Mapping[str, Any], *, timeout_s: int = 300
     """Install or upgrade the chart and wait until its pods are ready."""
     make_namespace(kubectl, NAMESPACE, MAKER)
     _unlock(kubectl)
-    file = cache_folder() / "demo" / "values.json"
-    write_at_once(file, json.dumps(values))
     _helm(
         kubectl,
         "upgrade",
@@ -122,11 +122,11 @@ def install(kubectl: Kubectl, values: Mapping[str, Any], *, timeout_s: int = 300
         str(CHART),
         "--namespace",
         NAMESPACE,
-        "--values",
-        str(file),
+        "--values=-",
         "--wait",
         "--timeout",
         f"{timeout_s}s",
+        stdin=json.dumps(values),
         timeout_s=timeout_s + 30,
     )
 
@@ -146,5 +146,6 @@ def uninstall(kubectl: Kubectl) -> None:
     delete_namespace(kubectl, NAMESPACE, MAKER)
 
 
-def _helm(kubectl: Kubectl, *arguments: str, timeout_s: float = 420) -> str:
-    return run([binaries.ensure("helm"), *kubectl.target.helm_options, *arguments], timeout_s=timeout_s)
+def _helm(kubectl: Kubectl, *arguments: str, stdin: str | None = None, timeout_s: float = 420) -> str:
+    words = [str(binaries.ensure("helm")), *kubectl.target.helm_options, *arguments]
+    return run(words, stdin=stdin, timeout_s=timeout_s)

@@ -23,6 +23,21 @@ from tests.e2e.proxy import Proxy
 
 os.environ.setdefault("CLUSTER_NAME", "smarttrade-test")
 
+# A file is one process's. Those that take longest begin, the one that takes the platform away ends.
+FIRST = ("test_demo", "test_attacks", "test_recordings", "test_life", "test_trouble")
+FIRST += ("test_execution_under_faults", "test_backtest", "test_lifecycle")
+LAST = "test_uninstall"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The order in which files are given out; within a file it stays as written."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    name = item.path.stem
+    return FIRST.index(name) if name in FIRST else len(FIRST) + (name == LAST)
+
 
 @contextmanager
 def shared(where: Target) -> Iterator[None]:

@@ -1,17 +1,21 @@
-"""The demonstration's cluster: one of its own, which it starts itself, and which is gone afterwards."""
+"""A demonstration's cluster: one for each module, which it starts itself, and which is gone afterwards."""
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pytest
 
 from cluster.kubectl import Kubectl
+from cluster.locks import exclusive
+from cluster.paths import cache_folder
 from cluster.target import Origin, Target, target
+from demo import accounts
 from tests import readme
 
-NAME = f"{os.environ['CLUSTER_NAME']}-demo"
 # What an outer `make` passes on is meant for that one.
 _LEFT_OUT = ("KUBECONFIG", "CONTEXT", "DATA", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 
@@ -21,13 +25,14 @@ class Shell:
     """Commands as a user of this checkout types them."""
 
     where: Target
+    cluster: str
 
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
         if self.where.origin is Origin.GIVEN:
             return {**kept, "KUBECONFIG": str(self.where.kubeconfig), "CONTEXT": self.where.context}
-        return {**kept, "CLUSTER_NAME": NAME}
+        return {**kept, "CLUSTER_NAME": self.cluster}
 
     def start(self, command: str, **options: object) -> "subprocess.Popen[str]":
         """Start the command in a process group of its own."""
@@ -44,18 +49,30 @@ class Shell:
         return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
+def assert_both_traded(printed: str) -> None:
+    """What the demonstration printed in the end shows fills and results of both accounts."""
+    for name in accounts.NAMES:
+        section = re.search(rf"last fills of {name},.*\n((?:  .*\n)+)", printed)
+        assert section, printed
+        assert re.search(r"  \d\d:\d\d:\d\d (BUY |SELL) 0\.\d+ BTC/USDT at \d+", section[1]), printed
+        assert re.search(r"  [1-9]\d* fills; equity [1-9]\d+\.\d\d; PnL realised [+-]\d+\.\d\d, ", section[1])
+
+
 @pytest.fixture(scope="module")
-def shell() -> Iterator[Shell]:
+def shell(request: pytest.FixtureRequest) -> Iterator[Shell]:
     given = bool(os.environ.get("CONTEXT"))
+    name = f"{os.environ['CLUSTER_NAME']}-{request.path.stem.removeprefix('test_')}"
     with pytest.MonkeyPatch.context() as patch:
         if not given:
-            patch.setenv("CLUSTER_NAME", NAME)
+            patch.setenv("CLUSTER_NAME", name)
         where = target()
-    made = Shell(where)
-    if not given:
-        made.run("make cluster-down")
-    yield made
-    made.run("make demo-down" if given else "make cluster-down")
+    made = Shell(where, name)
+    # On the user's own cluster the modules take turns.
+    with exclusive(cache_folder() / "demo" / "tests.lock") if given else nullcontext():
+        if not given:
+            made.run("make cluster-down")
+        yield made
+        made.run("make demo-down" if given else "make cluster-down")
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,14 @@
-"""The demonstration as a newcomer runs it: the README's commands, with recordings, killed and run again.
+"""The demonstration as a newcomer runs it: the README's commands, killed and run again.
 
 In this order: each test goes on with the cluster that the one before has left.
 """
 
 import json
 import os
-import random
 import re
 import shutil
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -18,50 +16,11 @@ from cluster import clusters
 from cluster.kubectl import Kubectl, eventually
 from demo import accounts, platform
 from tests import readme
-from tests.e2e.demo.conftest import Shell
+from tests.e2e.demo.conftest import Shell, assert_both_traded
 
-RECORDINGS = Path(os.environ.get("SMARTTRADE_DATA", readme.ROOT.parent / "shared" / "data"))
 FIRST_ACCOUNT = "export KUBECONFIG="
 
 pytestmark = pytest.mark.timeout(1800)
-
-
-def assert_both_traded(printed: str) -> None:
-    for name in accounts.NAMES:
-        section = re.search(rf"last fills of {name},.*\n((?:  .*\n)+)", printed)
-        assert section, printed
-        assert re.search(r"  \d\d:\d\d:\d\d (BUY |SELL) 0\.\d+ BTC/USDT at \d+", section[1]), printed
-        assert re.search(r"  [1-9]\d* fills; equity [1-9]\d+\.\d\d; PnL realised [+-]\d+\.\d\d, ", section[1])
-
-
-def make_candles(path: Path) -> Path:
-    """A seeded random walk of one-minute candles, where no recording is at hand."""
-    walk, price = random.Random(11), 40_000.0
-    lines = ["timestamp,open,high,low,close,volume"]
-    for minute in range(3_000):
-        opened, price = price, price * (1 + walk.gauss(0, 0.001))
-        high, low = max(opened, price) * 1.0003, min(opened, price) * 0.9997
-        row = [1_640_995_200_000 + minute * 60_000, *(f"{p:.2f}" for p in (opened, high, low, price)), "12.5"]
-        lines.append(",".join(map(str, row)))
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
-
-
-def make_trades(path: Path) -> Path:
-    """A seeded minute of trades, where no recording is at hand."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    walk, price, rows = random.Random(12), 40_000.0, []
-    for number in range(3_000):
-        price *= 1 + walk.gauss(0, 0.00005)
-        rows.append(
-            (1_610_064_000_000 + number * 20, round(price, 2), round(walk.random(), 6), number % 2 == 0)
-        )
-    names = ["time", "price", "quantity", "buyer_maker"]
-    columns = {name: [row[index] for row in rows] for index, name in enumerate(names)}
-    pq.write_table(pa.table(columns), path)
-    return path
 
 
 def kill_when(shell: Shell, reached: str) -> None:
@@ -104,18 +63,6 @@ def test_the_cluster_part_of_the_strategy_guide(shell: Shell) -> None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     assert re.search(r"mean-cross +Active +Paper +True", told), told
-
-
-def test_it_replays_recorded_candles(shell: Shell, tmp_path: Path) -> None:
-    recorded = RECORDINGS / "btc-perp-2022-01-1m.csv"
-    data = recorded if recorded.exists() else make_candles(tmp_path / "candles.csv")
-    assert_both_traded(shell.run("make demo DATA=candles.csv".replace("candles.csv", str(data))).stdout)
-
-
-def test_it_replays_recorded_trades(shell: Shell, tmp_path: Path) -> None:
-    recorded = RECORDINGS / "binance-btcusdt-trades.parquet"
-    data = recorded if recorded.exists() else make_trades(tmp_path / "trades.parquet")
-    assert_both_traded(shell.run(f"make demo DATA={data}").stdout)
 
 
 def test_it_is_removed_from_the_cluster(shell: Shell, kubectl: Kubectl) -> None:
