@@ -23,6 +23,10 @@ queue_age = Gauge(
 queue_length = Gauge("smarttrade_operator_queue_length", "Accounts in the queue, delayed ones included.")
 accounts = Gauge("smarttrade_operator_accounts", "TradingAccounts seen.", ["phase"])
 kill_switch = Gauge("smarttrade_operator_kill_switch", "1 while the platform's kill switch halts all.")
+certificate_expires = Gauge(
+    "smarttrade_operator_nats_certificate_expires_seconds",
+    "When the NATS servers' certificate expires, seconds since the epoch.",
+)
 leading = Gauge("smarttrade_operator_leading", "1 where this replica leads.")
 
 

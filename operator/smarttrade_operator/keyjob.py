@@ -1,8 +1,9 @@
-"""Makes the installation's NATS keys once, and the servers' configuration from them.
+"""Makes the installation's NATS keys once, and the servers' configuration and certificate from them.
 
 The keys are never regenerated: new ones would cut every account off. If their Secret is there, it is used as
 it is, and an incomplete one is an error for people to solve. The configuration holds no secret and is written
-anew at every run, since an upgrade may change it.
+anew at every run, since an upgrade may change it. The certificate is issued where there is none, or it is
+due; afterwards the operator does (see `certificates`).
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import argparse
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import structlog
 
+from smarttrade.bus.certificates import build_authority, is_due, issue
 from smarttrade.bus.gateway import build_gateway_key
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.server import build_config
@@ -26,7 +29,11 @@ CONFIG_SECRET = "smarttrade-nats-config"  # noqa: S105 - a name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyJob:
-    """Where the two Secrets go, and what the servers' configuration says besides the keys."""
+    """Where the Secrets go, and what the servers' configuration says besides the keys.
+
+    `tls` is the folder in which the servers find their certificate; without `certificate_secret` somebody
+    else provides it.
+    """
 
     namespace: str
     keys_secret: str = KEYS_SECRET
@@ -37,6 +44,9 @@ class KeyJob:
     routes: tuple[str, ...] = ()
     keys_must_exist: bool = False
     gateway_secret: str = ""
+    tls: str | None = None
+    certificate_secret: str = ""
+    names: tuple[str, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--route", action="append", default=[], help="nats:// address of each server of a cluster"
     )
+    parser.add_argument("--tls", help="folder in which the servers find ca.crt, tls.crt and tls.key")
+    parser.add_argument(
+        "--certificate-secret", default="", help="Secret with the servers' certificate; issued when it is due"
+    )
+    parser.add_argument(
+        "--name", action="append", default=[], help="host name or address that the certificate is for"
+    )
 
 
 def from_arguments(arguments: argparse.Namespace) -> KeyJob:
@@ -72,18 +89,26 @@ def from_arguments(arguments: argparse.Namespace) -> KeyJob:
         routes=tuple(arguments.route),
         keys_must_exist=arguments.keys_must_exist,
         gateway_secret=arguments.gateway_secret,
+        tls=arguments.tls,
+        certificate_secret=arguments.certificate_secret,
+        names=tuple(arguments.name),
     )
 
 
 async def run(job: KeyJob) -> None:
-    """Leave both Secrets in place; safe to run again and at the same time."""
+    """Leave the Secrets in place; safe to run again and at the same time."""
     async with await Kube.connect() as kube:
         keys = await _ensure_keys(kube, job)
-        config = build_secret(job, job.config_secret, {"nats.conf": build_server_config(keys, job)})
+        if job.certificate_secret:
+            await _ensure_certificate(kube, job, keys)
+        files = {"nats.conf": build_server_config(keys, job)}
+        config = build_secret(job.namespace, job.config_secret, files)
         await kube.apply(config)
         _log.info("NATS configuration written", secret=f"{job.namespace}/{job.config_secret}")
         if job.gateway_secret:
-            await kube.apply(build_secret(job, job.gateway_secret, {"key": build_gateway_key(keys.master)}))
+            await kube.apply(
+                build_secret(job.namespace, job.gateway_secret, {"key": build_gateway_key(keys.master)})
+            )
 
 
 async def _ensure_keys(kube: Kube, job: KeyJob) -> OperatorKeys:
@@ -93,11 +118,25 @@ async def _ensure_keys(kube: Kube, job: KeyJob) -> OperatorKeys:
         await _refuse_to_replace(kube, job)
         keys = OperatorKeys.generate()
     try:
-        await kube.create(build_secret(job, job.keys_secret, keys.to_files()))
+        await kube.create(build_secret(job.namespace, job.keys_secret, keys.to_files()))
     except Conflict:
         return _read(await kube.get(SECRET, job.namespace, job.keys_secret))
     _log.info("NATS keys made", secret=f"{job.namespace}/{job.keys_secret}")
     return keys
+
+
+async def _ensure_certificate(kube: Kube, job: KeyJob, keys: OperatorKeys) -> None:
+    now = datetime.now(UTC)
+    try:
+        found = _read_files(await kube.get(SECRET, job.namespace, job.certificate_secret))
+    except NotFound:
+        found = {}
+    known = found.get("ca.crt") == build_authority(keys.master) and "tls.key" in found
+    if known and not is_due(found.get("tls.crt", ""), job.names, now):
+        return
+    files = issue(keys.master, job.names, now).to_files()
+    await kube.apply(build_secret(job.namespace, job.certificate_secret, files))
+    _log.info("NATS certificate issued", secret=f"{job.namespace}/{job.certificate_secret}", names=job.names)
 
 
 async def _refuse_to_replace(kube: Kube, job: KeyJob) -> None:
@@ -116,9 +155,11 @@ async def _refuse_to_replace(kube: Kube, job: KeyJob) -> None:
 
 
 def _read(secret: Manifest) -> OperatorKeys:
-    return OperatorKeys.from_files(
-        {name: b64decode(value).decode() for name, value in (secret.get("data") or {}).items()}
-    )
+    return OperatorKeys.from_files(_read_files(secret))
+
+
+def _read_files(secret: Manifest) -> dict[str, str]:
+    return {name: b64decode(value).decode() for name, value in (secret.get("data") or {}).items()}
 
 
 def build_server_config(keys: OperatorKeys, job: KeyJob) -> str:
@@ -131,17 +172,18 @@ def build_server_config(keys: OperatorKeys, job: KeyJob) -> str:
         monitor="0.0.0.0:8222",
         server_name=job.server_name,
         cluster=cluster,
+        tls=job.tls,
     )
 
 
-def build_secret(job: KeyJob, name: str, files: dict[str, str]) -> Manifest:
+def build_secret(namespace: str, name: str, files: dict[str, str]) -> Manifest:
     """Kept by Helm when the release goes: the accounts' data is worthless without its keys."""
     return {
         "apiVersion": SECRET.api_version,
         "kind": SECRET.kind,
         "metadata": {
             "name": name,
-            "namespace": job.namespace,
+            "namespace": namespace,
             "labels": {"app.kubernetes.io/part-of": "smarttrade"},
             "annotations": {"helm.sh/resource-policy": "keep"},
         },

@@ -40,10 +40,11 @@ ACCOUNT_PERMISSIONS: tuple[Permission, ...] = (
     Permission("", "resourcequotas", ("create",)),
 )
 
-# In the operator's own namespace.
+# In the operator's own namespace. The Secret is the one with the NATS servers' certificate.
 OPERATOR_PERMISSIONS: tuple[Permission, ...] = (
     Permission("coordination.k8s.io", "leases", ("get", "create", "update")),
     Permission("", "configmaps", ("get",)),
+    Permission("", "secrets", ("patch",)),
 )
 
 # In the operator's own namespace, for the job that makes the keys once (`smarttrade-operator keys`).

@@ -76,8 +76,10 @@ def build_plan(
     *,
     find_aliases: FindAliases = lambda endpoint: (),
     gateway_key: str = "",
+    authority: str = "",
 ) -> Plan:
-    """Raises InvalidSpec or UnknownEnvironment, saying what to change."""
+    """Raises InvalidSpec or UnknownEnvironment, saying what to change. `authority` is the certificate that
+    the pods verify the NATS servers by; empty without TLS."""
     account, identity = parse(manifest), identify(manifest, settings)
     pair = build_pair(identity, account.spec.replicas)
     blueprint = _build_blueprint(account, identity, settings, catalogue, find_aliases)
@@ -92,6 +94,7 @@ def build_plan(
             mark_key=pair.mark_key,
             renew_at_s=pair.renew_at,
             gateway_key=gateway_key,
+            authority=authority,
         ),
         control=build_control(account, deleting=False),
         pending_fields=tuple(

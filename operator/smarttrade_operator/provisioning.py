@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -30,7 +31,7 @@ from smarttrade.bus.gateway import build_gateway_key
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.marks import open_mark
 from smarttrade.bus.provision import Provisioner
-from smarttrade.errors import BusError
+from smarttrade.errors import BusError, ConfigurationError
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountControl, Report
 from smarttrade_operator.names import Key
@@ -52,6 +53,7 @@ class Provisioning:
     on_report: OnReport
     wall: Callable[[], float] = time.time
     is_killed: Callable[[], bool] = lambda: False
+    authority: Path | None = None
     _provisioner: Provisioner | None = None
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
     _provisioned: dict[Key, AccountLimits] = field(default_factory=dict)
@@ -132,6 +134,18 @@ class Provisioning:
             await self._required.delete(identity)
         self.drop(_key(identity))
 
+    def read_authority(self) -> str:
+        """The certificate that pods verify the servers by, as it is now; empty without TLS."""
+        try:
+            return self.authority.read_text() if self.authority else ""
+        except OSError as error:
+            raise ConfigurationError(f"cannot read the NATS servers' authority: {error}") from error
+
+    async def reload_servers(self) -> None:
+        """Let the servers read their certificate again."""
+        async with self._turn():
+            await self._required.reload()
+
     async def unknown_accounts(self, expected: Iterable[AccountIdentity]) -> frozenset[str]:
         """Public keys of what the servers have stored besides the expected accounts and our own."""
         own = {self.keys.account(name).public for name in (PLATFORM, SYSTEM)}
@@ -175,7 +189,7 @@ class Provisioning:
     async def _serve(self) -> None:
         """One connection, until it closes."""
         closed = asyncio.Event()
-        provisioner = Provisioner(self.url, self.keys, on_closed=_setter(closed))
+        provisioner = Provisioner(self.url, self.keys, authority=self.authority, on_closed=_setter(closed))
         try:
             await provisioner.connect()
             await provisioner.serve_reports(self.on_report)

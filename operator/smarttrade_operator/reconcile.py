@@ -54,6 +54,7 @@ class Memory:
     applier: Applier
     plan: Plan | None = None
     plan_of: tuple[str, int, int] = ("", 0, 0)
+    authority: str = ""
     secret_for: int = 0
     secret_uid: str = ""
     status_written_s: float = 0.0
@@ -138,19 +139,23 @@ class Reconciler:
         return Memory(account["metadata"]["uid"], applier, status_written_s=self.clock())
 
     def _plan(self, memory: Memory, account: Manifest) -> Plan:
-        """The plan of this generation, made once; a new one when the credentials' period is over."""
-        metadata = account["metadata"]
+        """The plan of this generation, made once; a new one when the credentials' period is over, or when
+        the servers are to be verified by another authority."""
+        metadata, authority = account["metadata"], self.provisioning.read_authority()
         wanted = (metadata["uid"], metadata["generation"], self.aliases.version)
-        if memory.plan is None or memory.plan_of != wanted or self.wall() >= memory.plan.pair.renew_at:
-            plan = build_plan(
+        known = memory.plan_of == wanted and memory.authority == authority
+        if memory.plan is None or not known or self.wall() >= memory.plan.pair.renew_at:
+            memory.plan = build_plan(
                 account,
                 self.settings,
                 self.catalogue,
                 self.provisioning.pair,
                 find_aliases=self.aliases.of,
                 gateway_key=self.provisioning.gateway_key,
+                authority=authority,
             )
-            memory.plan, memory.plan_of = plan, wanted
+            memory.secret_for = memory.secret_for if memory.authority == authority else 0
+            memory.plan_of, memory.authority = wanted, authority
         return memory.plan
 
     async def _claim(self, account: Manifest) -> None:

@@ -29,6 +29,8 @@ from smarttrade_operator.audit import Audit
 from smarttrade_operator.backtests.reconcile import BacktestReconciler
 from smarttrade_operator.backtests.watching import add_watches
 from smarttrade_operator.cache import Cache
+from smarttrade_operator.certificates import Certificates
+from smarttrade_operator.children.credentials import AUTHORITY
 from smarttrade_operator.health import QUEUE_AGE_LIMIT_S, Health
 from smarttrade_operator.killswitch import KillSwitch
 from smarttrade_operator.kinds import TRADING_ACCOUNT
@@ -77,6 +79,7 @@ class Operator:
     backtests: WorkQueue[Key]
     kill_switch: KillSwitch
     aliases: KnownNames
+    certificates: Certificates
     watching: asyncio.Event = field(default_factory=asyncio.Event)
 
     def watch(self, on_started: Callable[[], None]) -> Coroutine[Any, Any, None]:
@@ -90,6 +93,7 @@ class Operator:
             "queue": self.queue.run(),
             "backtests": self.backtests.run(),
             "kill switch": self.kill_switch.run(),
+            "certificates": self.certificates.run(),
             "NATS": self.provisioning.run(),
             "NATS again": self.provisioning.follow(self._doubt_nats),
             "resync": self.resync.run(),
@@ -136,6 +140,8 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
             queue.add(key)
 
     provisioning = Provisioning(settings.network.nats_url, keys, settings.nats_replicas, on_report, wall)
+    tls = settings.network.nats_tls
+    provisioning.authority = tls / AUTHORITY if tls else None
     budget = Budget(settings.status_writes_per_s)
     place = (settings.installation, settings.nats_cluster)
     publisher = Publisher(kube, cache, budget, settings.pod, place, clock)
@@ -178,6 +184,7 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
         resync=Resync(settings.resync_s, cache.accounts, resync),
         kill_switch=kill_switch,
         aliases=aliases,
+        certificates=Certificates(kube, settings, keys.master, provisioning.reload_servers, wall),
         backtests=WorkQueue(BacktestReconciler(kube, settings).reconcile, settings.concurrency),
     )
 

@@ -47,9 +47,12 @@ class Network:
     """What the account's pods may reach besides their exchange, and who may scrape them.
 
     With `gateways` (`host:port` each) they reach their exchange through these alone, and no DNS.
+    `nats_tls` is the folder with the certificate (ca.crt) that the servers are verified by, and with theirs
+    (tls.crt) where they are the installation's own.
     """
 
     nats_url: str
+    nats_tls: Path | None = None
     nats_port: int = 4222
     nats_namespace: str = ""
     nats_pod_labels: Labels = field(default_factory=dict)
@@ -67,7 +70,11 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """One operator process. Durations are seconds."""
+    """One operator process. Durations are seconds.
+
+    `nats_certificate` is the Secret in which the servers' certificate, for `nats_names`, is issued anew in
+    time; empty where somebody else does it.
+    """
 
     installation: str
     namespace: str
@@ -80,6 +87,8 @@ class Settings:
     backtests: Backtests = field(default_factory=Backtests)
     nats_cluster: str = "default"
     nats_replicas: int = 1
+    nats_certificate: str = ""
+    nats_names: tuple[str, ...] = ()
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet probes the pod's address
     port: int = 8080
     log_level: str = "info"
@@ -105,6 +114,8 @@ class Settings:
             backtests=_read_backtests(read),
             nats_cluster=read.text("NATS_CLUSTER", "default"),
             nats_replicas=int(read.number("NATS_REPLICAS", 1)),
+            nats_certificate=read.text("NATS_CERTIFICATE", ""),
+            nats_names=read.words("NATS_NAMES"),
             host=read.text("HOST", "0.0.0.0"),  # noqa: S104
             port=int(read.number("PORT", 8080)),
             log_level=read.text("LOG_LEVEL", "info"),
@@ -139,9 +150,10 @@ def _read_backtests(read: _Reader) -> Backtests:
 
 def _read_network(read: _Reader) -> Network:
     nats_url = read.text("NATS_URL")
-    defaults = Network(nats_url=nats_url)
+    defaults, tls = Network(nats_url=nats_url), read.text("NATS_TLS", "")
     return Network(
         nats_url=nats_url,
+        nats_tls=Path(tls) if tls else None,
         nats_port=urlsplit(nats_url.split(",")[0]).port or 4222,
         nats_namespace=read.text("NATS_NAMESPACE", read.text("OPERATOR_NAMESPACE", "smarttrade-system")),
         nats_pod_labels=read.labels("NATS_POD_LABELS", {"app.kubernetes.io/name": "nats"}),

@@ -24,6 +24,13 @@
 - {name: SMARTTRADE_BACKTEST_QUOTA_CPU, value: {{ .Values.backtests.quota.cpu | quote }}}
 - {name: SMARTTRADE_BACKTEST_QUOTA_MEMORY, value: {{ .Values.backtests.quota.memory | quote }}}
 - {name: SMARTTRADE_NATS_URL, value: {{ include "smarttrade.natsUrl" . | quote }}}
+{{- if include "smarttrade.natsCertificate" . }}
+- {name: SMARTTRADE_NATS_TLS, value: /etc/smarttrade/nats-tls}
+{{- end }}
+{{- if eq (include "smarttrade.natsIssuer" .) "own" }}
+- {name: SMARTTRADE_NATS_CERTIFICATE, value: {{ include "smarttrade.natsCertificate" . | quote }}}
+- {name: SMARTTRADE_NATS_NAMES, value: {{ include "smarttrade.natsNames" . | quote }}}
+{{- end }}
 - {name: SMARTTRADE_NATS_CLUSTER, value: {{ .Values.nats.cluster | quote }}}
 - {name: SMARTTRADE_NATS_REPLICAS, value: {{ .Values.nats.replicas | quote }}}
 {{- if .Values.nats.enabled }}

@@ -117,8 +117,33 @@ topologySpreadConstraints:
 {{- end }}
 
 {{- define "smarttrade.natsUrl" -}}
-{{- if .Values.nats.enabled }}nats://{{ include "smarttrade.natsHost" . }}:4222
+{{- if .Values.nats.enabled }}{{ ternary "tls" "nats" .Values.nats.tls.enabled }}://{{ include "smarttrade.natsHost" . }}:4222
 {{- else }}{{ required "nats.enabled is false: set nats.url to the servers to use" .Values.nats.url }}{{ end }}
+{{- end }}
+
+{{/* Who issues the servers' certificate: own, certManager, or nobody here (empty). */}}
+{{- define "smarttrade.natsIssuer" -}}
+{{- $tls := .Values.nats.tls }}
+{{- if or (not .Values.nats.enabled) (not $tls.enabled) $tls.existingSecret }}
+{{- else if or (eq $tls.issuedBy "certManager") (and (eq $tls.issuedBy "auto") (.Capabilities.APIVersions.Has "cert-manager.io/v1")) }}certManager
+{{- else }}own{{ end }}
+{{- end }}
+
+{{/* The Secret with ca.crt, tls.crt and tls.key; empty: the system's authorities, or no TLS. */}}
+{{- define "smarttrade.natsCertificate" -}}
+{{- $tls := .Values.nats.tls }}
+{{- if $tls.enabled }}
+{{- $issuer := include "smarttrade.natsIssuer" . }}
+{{- if $issuer }}{{ include "smarttrade.fullname" . }}-nats-{{ ternary "tls" "certificate" (eq $issuer "own") }}
+{{- else }}{{ $tls.existingSecret }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* Comma-separated names that clients and other servers know the servers by. */}}
+{{- define "smarttrade.natsNames" -}}
+{{- $name := printf "%s-nats" (include "smarttrade.fullname" .) -}}
+{{- $service := printf "%s.%s.svc" $name .Release.Namespace -}}
+{{ printf "%s.%s,%s,%s,*.%s-headless.%s.svc.%s,localhost,127.0.0.1" $service .Values.clusterDomain $service $name $name .Release.Namespace .Values.clusterDomain }}
 {{- end }}
 
 {{/* Comma-separated routes between the servers, empty for a single one. */}}
@@ -161,6 +186,9 @@ topologySpreadConstraints:
 {{- end }}
 {{- if and (not .Values.nats.enabled) (not .Values.nats.externalCidrs) }}
 {{- fail "nats.enabled is false: set nats.externalCidrs to the networks of those servers, since the accounts' policies open no other way" }}
+{{- end }}
+{{- if and .Values.nats.enabled .Values.nats.tls.issuer.name (ne (include "smarttrade.natsIssuer" .) "certManager") }}
+{{- fail "nats.tls.issuer is set, but cert-manager is not used: set nats.tls.issuedBy to certManager, or remove the issuer" }}
 {{- end }}
 {{- if and .Values.nats.persistence.existingVolume (gt (int .Values.nats.replicas) 1) }}
 {{- fail "nats.persistence.existingVolume would be shared by several servers: set nats.replicas to 1, or use claims" }}

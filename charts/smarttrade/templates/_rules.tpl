@@ -55,6 +55,10 @@
   resources: [configmaps]
   resourceNames: [smarttrade-kill-switch]
   verbs: [get]
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: [{{ include "smarttrade.fullname" . }}-nats-tls]
+  verbs: [patch]
 {{- end }}
 
 {{- define "smarttrade.lettingGoRules" -}}
@@ -93,5 +97,6 @@
     {{- if .Values.egressGateway.enabled }}
     - {{ include "smarttrade.fullname" . }}-gateway
     {{- end }}
+    - {{ include "smarttrade.fullname" . }}-nats-tls
   verbs: [get, patch]
 {{- end }}

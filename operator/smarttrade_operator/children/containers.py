@@ -11,7 +11,7 @@ from typing import Any
 
 from smarttrade.api import Mode
 from smarttrade_operator.children.blueprint import Blueprint
-from smarttrade_operator.children.credentials import FINGERPRINT, GATEWAY
+from smarttrade_operator.children.credentials import AUTHORITY, FINGERPRINT, GATEWAY
 
 Part = dict[str, Any]
 
@@ -67,6 +67,8 @@ def build_volumes(blueprint: Blueprint) -> list[Part]:
 
 def _build_credentials_volume(blueprint: Blueprint, role: str) -> Part:
     files = [f"{role}.creds"]
+    if blueprint.network.nats_tls:
+        files.append(AUTHORITY)
     if role == "execution" and trades_live(blueprint):
         files.append(FINGERPRINT)
     if role != "evaluation" and blueprint.gateways:
@@ -94,6 +96,8 @@ def _build_environment(blueprint: Blueprint, role: str) -> list[Part]:
         "SMARTTRADE_LOG_LEVEL": blueprint.spec.log_level.value.lower(),
         "HOME": "/tmp",  # noqa: S108 - the container's own emptyDir
     }
+    if blueprint.network.nats_tls:
+        variables["SMARTTRADE_NATS_AUTHORITY"] = f"{NATS_DIRECTORY}/{AUTHORITY}"
     if role != "evaluation":
         variables["SMARTTRADE_ENDPOINT"] = blueprint.endpoint.model_dump_json(
             by_alias=True, exclude_defaults=True, exclude={"hosts"}

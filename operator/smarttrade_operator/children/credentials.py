@@ -16,6 +16,7 @@ from smarttrade_operator.kinds import SECRET, Manifest
 RENEW_AT = "smarttrade.io/renew-at"
 FINGERPRINT = "fingerprint.key"
 GATEWAY = "gateway.password"
+AUTHORITY = "ca.crt"
 
 
 def build_credentials_secret(
@@ -25,13 +26,17 @@ def build_credentials_secret(
     mark_key: str,
     renew_at_s: int,
     gateway_key: str = "",
+    authority: str = "",
 ) -> Manifest:
     """`credentials` is role -> text of the .creds file; `renew_at_s`, in seconds since the epoch, is
     when they change next. `mark_key` is the account's own, see `smarttrade.bus.marks`;
-    `gateway_key` is the one from which its password for the egress gateways follows."""
+    `gateway_key` is the one from which its password for the egress gateways follows. `authority` is the
+    certificate that the NATS servers are verified by, empty without TLS."""
     files = {f"{role}.creds": text for role, text in credentials.items()} | {FINGERPRINT: mark_key}
     if blueprint.gateways:
         files[GATEWAY] = build_password(gateway_key, blueprint.gateway_user)
+    if authority:
+        files[AUTHORITY] = authority
     secret = build_child(
         blueprint,
         SECRET,

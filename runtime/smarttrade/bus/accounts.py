@@ -235,6 +235,7 @@ def platform_credentials(keys: OperatorKeys, name: str) -> str:
                 "$SYS.REQ.CLAIMS.*",
                 "$SYS.REQ.ACCOUNT.*.CLAIMS.LOOKUP",
                 "$SYS.REQ.SERVER.PING",
+                "$SYS.REQ.SERVER.*.RELOAD",
                 "$JS.API.ACCOUNT.PURGE.*",
             ],
             ["_INBOX.operator.>"],

@@ -19,7 +19,7 @@ from typing import Any
 from nats.aio.client import Client, RawCredentials
 from nats.errors import Error as NatsError
 
-from smarttrade.bus import subjects
+from smarttrade.bus import certificates, subjects
 from smarttrade.errors import BusError, ConfigurationError
 
 logger = logging.getLogger(__name__)
@@ -63,14 +63,25 @@ class Connection(Client):
             self._status = Client.DISCONNECTED
             await super()._close(status, do_cbs)
 
-    def follow(self, credentials: Path, known: bytes) -> None:
-        """Reconnect with the new credentials whenever the mounted file is no longer what is known."""
-        self._credentials_task = asyncio.create_task(self._follow(credentials, known))
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        """Refuse a server that offers no TLS where it was asked for: the library would go on in the clear."""
+        server = self._current_server
+        if server and server.uri.scheme == certificates.SCHEME and not info.get("tls_required"):
+            raise NatsError(f"{server.uri.netloc} does not speak TLS")
+        await super()._process_info(info, initial_connection)
 
-    async def _follow(self, credentials: Path, known: bytes) -> None:
+    def follow(self, credentials: Path, known: bytes, authority: Path | None) -> None:
+        """Reconnect with the new credentials whenever the mounted file is no longer what is known; take the
+        certificates of a new authority for good beside those of the old one."""
+        self._credentials_task = asyncio.create_task(self._follow(credentials, known, authority))
+
+    async def _follow(self, credentials: Path, known: bytes, authority: Path | None) -> None:
+        context = self.options.get("tls")
         while True:
             await asyncio.sleep(_CREDENTIALS_CHECK_S)
             try:
+                if context and authority:
+                    await asyncio.to_thread(context.load_verify_locations, authority)
                 current = await asyncio.to_thread(credentials.read_bytes)
             except OSError:
                 continue  # replaced just now
@@ -87,13 +98,16 @@ async def connect(
     role: str,
     credentials: Path | str | None,
     on_closed: Callback,
+    authority: Path | None = None,
     timeout_s: float = 5.0,
 ) -> Connection:
     """Connect to one of the comma-separated servers.
 
-    `credentials` is the path of a .creds file (followed when it changes), or its text. `on_closed` is called
+    `credentials` is the path of a .creds file (followed when it changes), or its text. `authority` is the
+    file with the certificate that those of `tls://` servers are verified by. `on_closed` is called
     when the client has closed for good and not by `close()`. BusError when none lets us in within the time.
     """
+    context = certificates.client_context(url, authority)
     known = await _read(credentials) if isinstance(credentials, Path) else b""
     connection = Connection()
     last_error: list[Exception] = []
@@ -125,6 +139,7 @@ async def connect(
         error_cb=failed,
         closed_cb=closed,
         reconnected_cb=reconnected,
+        tls=context,
         user_credentials=RawCredentials(credentials) if isinstance(credentials, str) else credentials,
         inbox_prefix=subjects.inbox(role),
         connect_timeout=2,
@@ -144,7 +159,7 @@ async def connect(
             f"cannot connect to NATS at {url} as {role}: {cause or type(cause).__name__}"
         ) from error
     if isinstance(credentials, Path):
-        connection.follow(credentials, known)
+        connection.follow(credentials, known, authority)
     return connection
 
 

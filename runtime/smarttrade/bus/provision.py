@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from nats.aio.client import ServerVersion
@@ -45,10 +46,17 @@ class Provisioner:
     """The operator's side of NATS. One instance a process; safe for concurrent use after `connect`."""
 
     def __init__(
-        self, url: str, keys: OperatorKeys, *, on_closed: Callback = _ignore, timeout_s: float = 3.0
+        self,
+        url: str,
+        keys: OperatorKeys,
+        *,
+        authority: Path | None = None,
+        on_closed: Callback = _ignore,
+        timeout_s: float = 3.0,
     ) -> None:
         self._url = url
         self._keys = keys
+        self._authority = authority
         self._on_closed = on_closed
         self._timeout_s = timeout_s
         self._system: Connection | None = None
@@ -88,6 +96,15 @@ class Provisioner:
         subject = f"$SYS.REQ.ACCOUNT.{public}.CLAIMS.LOOKUP"
         message = await jetstream.request(self._required, subject, timeout_s=self._timeout_s)
         return message.data.decode() or None
+
+    async def reload(self) -> None:
+        """Let every server read its configuration and its certificate again; no connection ends."""
+        for answer in await self._gather("$SYS.REQ.SERVER.PING", b""):
+            subject = f"$SYS.REQ.SERVER.{answer['server']['id']}.RELOAD"
+            reply = await jetstream.request(self._required, subject, timeout_s=self._timeout_s)
+            refusal = json.loads(reply.data).get("error")
+            if refusal:
+                raise BusError(f"NATS server {answer['server']['name']} does not reload: {refusal}")
 
     async def stored_accounts(self) -> set[str]:
         """The public keys of all accounts that the servers have stored."""
@@ -152,6 +169,7 @@ class Provisioner:
             role="operator",
             credentials=credentials,
             on_closed=_ignore,
+            authority=self._authority,
             timeout_s=self._timeout_s,
         )
         try:
@@ -167,6 +185,7 @@ class Provisioner:
             role="operator",
             credentials=credentials,
             on_closed=self._on_closed,
+            authority=self._authority,
         )
 
     @property

@@ -36,14 +36,18 @@ def build_config(
     cluster: str | None = None,
     max_file_store: int = 256 * GIB,
     max_memory_store: int = 2 * GIB,
+    tls: str | None = None,
     extra: str = "",
 ) -> str:
     """The text of nats.conf: operator mode, full resolver, JetStream that syncs every write.
 
     `cluster` is the inside of a `cluster {}` block; `server_name` may be a variable such as `$POD_NAME`.
+    `tls` is the folder with ca.crt, tls.crt and tls.key: clients and other servers are then served by TLS
+    only, and servers show each other their certificates.
     """
     preload = "".join(f"  {public}: {token}\n" for public, token in build_static_accounts(keys).items())
     system = keys.account("system").public
+    secured = _build_tls(tls) if tls else ""
     return "".join(
         [
             f"listen: {listen}\n",
@@ -57,10 +61,17 @@ def build_config(
             f"max_file_store: {max_file_store}, max_memory_store: {max_memory_store} }}\n",
             "max_payload: 1048576\nping_interval: 2s\nping_max: 3\n",
             "lame_duck_duration: 30s\nlame_duck_grace_period: 2s\n",
-            f"cluster {{\n{cluster}\n}}\n" if cluster else "",
+            secured,
+            f"cluster {{\n{cluster}\n{secured}}}\n" if cluster else "",
             extra,
         ]
     )
+
+
+def _build_tls(folder: str) -> str:
+    files = {"cert_file": "tls.crt", "key_file": "tls.key", "ca_file": "ca.crt"}
+    words = ", ".join(f'{option}: "{folder}/{file}"' for option, file in files.items())
+    return f"tls {{ {words}, timeout: 2 }}\n"
 
 
 class LocalServer:
@@ -78,6 +89,7 @@ class LocalServer:
         binary: Path | str = "nats-server",
         server_name: str | None = None,
         cluster: str | None = None,
+        tls: Path | None = None,
     ) -> None:
         self._keys = keys
         self.store_dir = Path(store_dir)
@@ -85,11 +97,12 @@ class LocalServer:
         self._binary = str(binary)
         self._server_name = server_name
         self._cluster = cluster
+        self.tls = tls
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"nats://127.0.0.1:{self.port}"
+        return f"{'tls' if self.tls else 'nats'}://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -124,6 +137,7 @@ class LocalServer:
                 listen=listen,
                 server_name=self._server_name,
                 cluster=self._cluster,
+                tls=str(self.tls) if self.tls else None,
             )
         )
         config.chmod(0o600)

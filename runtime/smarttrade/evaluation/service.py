@@ -70,6 +70,7 @@ class EvaluationService:
             name=f"{self._settings.identity.key} evaluation",
             role="evaluation",
             credentials=self._settings.nats_credentials,
+            authority=self._settings.nats_authority,
             on_closed=nats_closed,
         )
         self._bus = PodBus(nc, self._settings.pod)

@@ -59,7 +59,15 @@ async def _ignore() -> None:
 
 async def _print(environ: Mapping[str, str], first: int, limit: int) -> None:
     url, name, credentials = _read_settings(environ)
-    nc = await connect(url, name=name, role="execution", credentials=credentials, on_closed=_ignore)
+    found = environ.get("SMARTTRADE_NATS_AUTHORITY", "")
+    nc = await connect(
+        url,
+        name=name,
+        role="execution",
+        credentials=credentials,
+        on_closed=_ignore,
+        authority=Path(found) if found else None,
+    )
     try:
         async for row in read_trail(AccountLog(nc), first, limit):
             sys.stdout.write(_encoder.encode(row).decode() + "\n")

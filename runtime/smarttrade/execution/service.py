@@ -126,6 +126,7 @@ class ExecutionService:
                     name=f"execution-{settings.pod}",
                     role="execution",
                     credentials=settings.nats_credentials,
+                    authority=settings.nats_authority,
                     on_closed=process.nats_closed,
                 )
             except BusError as error:

@@ -94,6 +94,7 @@ class MonitoringService:
             name=f"{settings.identity.key} monitoring",
             role="monitoring",
             credentials=settings.nats_credentials,
+            authority=settings.nats_authority,
             on_closed=nats_closed,
         )
         work = [self._publisher.run(), self._report_forever(), self._follow_control()]

@@ -51,6 +51,13 @@ def configure_with(always: dict[str, Any], level: str = "info", stream: TextIO |
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("asyncio").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not what the loop says at the end of every connection that spoke TLS: asyncio's own stream reader
+    answers what its own transport then warns of."""
+    return "eof_received() has no effect" not in record.getMessage()
 
 
 def _shared_processors(always: dict[str, Any]) -> list[Any]:

@@ -40,6 +40,7 @@ class Settings:
     gateways: tuple[str, ...] = ()
     gateway_user: str = ""
     gateway_password: Path = Path("/etc/smarttrade/nats/gateway.password")
+    nats_authority: Path | None = None
     strategy_source: Path = Path("/etc/smarttrade/strategy")
     strategy_config_map: str = ""
     command_socket: Path = Path("/tmp/execution.sock")  # noqa: S108 - the container's own emptyDir
@@ -62,6 +63,7 @@ class Settings:
             nats_credentials=Path(
                 read.text("SMARTTRADE_NATS_CREDENTIALS", f"/etc/smarttrade/nats/{role}.creds")
             ),
+            nats_authority=read.path("SMARTTRADE_NATS_AUTHORITY"),
             endpoint=read.text("SMARTTRADE_ENDPOINT", "{}"),
             exchange_credentials=Path(
                 read.text("SMARTTRADE_EXCHANGE_CREDENTIALS", "/etc/smarttrade/exchange")
@@ -96,6 +98,10 @@ class _Reader:
         if not value:
             raise ConfigurationError(f"{name} is not set")
         return value
+
+    def path(self, name: str) -> Path | None:
+        value = self.text(name, "")
+        return Path(value) if value else None
 
     def pod(self, name: str) -> str:
         value = self.required(name)

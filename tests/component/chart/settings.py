@@ -28,6 +28,20 @@ TOGGLES: dict[str, dict[str, Any]] = {
         "keys.existingSecret": "our-keys",
     },
     "own keys": {"keys.existingSecret": "our-keys"},
+    "no TLS": {"nats.tls.enabled": False},
+    "an own certificate": {"nats.tls.existingSecret": "our-certificate"},
+    "cert-manager": {"nats.tls.issuedBy": "certManager", "nats.replicas": 3},
+    "an issuer of cert-manager": {
+        "nats.tls.issuedBy": "certManager",
+        "nats.tls.issuer": {"name": "company", "kind": "ClusterIssuer"},
+    },
+    "external servers with TLS": {
+        "nats.enabled": False,
+        "nats.url": "tls://a:4222",
+        "nats.externalCidrs": ["192.0.2.0/24"],
+        "nats.tls.existingSecret": "their-authority",
+        "keys.existingSecret": "our-keys",
+    },
     "simulator": SIMULATOR,
     "simulator with data": SIMULATOR
     | {
@@ -92,6 +106,11 @@ NONSENSE: dict[str, tuple[dict[str, Any], str]] = {
         "set nats.externalCidrs",
     ),
     "own servers and external ones": ({"nats.url": "nats://a"}, "set nats.enabled to false"),
+    "an issuer for nobody": (
+        {"nats.tls.issuer.name": "company", "nats.tls.issuedBy": "operator"},
+        "cert-manager is not used",
+    ),
+    "an issuer that is none": ({"nats.tls.issuedBy": "me"}, "issuedBy"),
     "one volume for three servers": (
         {"nats.replicas": 3, "nats.persistence.existingVolume": {"hostPath": {"path": "/x"}}},
         "would be shared by several servers",

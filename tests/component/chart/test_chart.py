@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from smarttrade.api.catalogue import Catalogue
+from smarttrade_operator import keyjob
+from smarttrade_operator.keyjob import KeyJob
 from smarttrade_operator.permissions import (
     ACCOUNT_PERMISSIONS,
     KEYS_JOB_PERMISSIONS,
@@ -198,7 +202,62 @@ def test_the_accounts_way_to_nats_leads_to_its_pods() -> None:
     assert settings.network.nats_pod_labels.items() <= labels.items()
     assert settings.network.nats_namespace == helm.NAMESPACE
     service = rendering.one("Service", "smarttrade-nats")
-    assert settings.network.nats_url.startswith(f"nats://{service['metadata']['name']}.{helm.NAMESPACE}.svc.")
+    assert settings.network.nats_url.startswith(f"tls://{service['metadata']['name']}.{helm.NAMESPACE}.svc.")
+
+
+def _secrets(rendering: helm.Rendering, kind: str, name: str) -> set[str]:
+    volumes = rendering.one(kind, name)["spec"]["template"]["spec"]["volumes"]
+    return {each["secret"]["secretName"] for each in volumes if "secret" in each}
+
+
+def _keys_arguments(rendering: helm.Rendering) -> KeyJob:
+    (container,) = rendering.one("Job", "smarttrade-keys")["spec"]["template"]["spec"]["containers"]
+    parser = argparse.ArgumentParser()
+    keyjob.add_arguments(parser)
+    return keyjob.from_arguments(parser.parse_args(container["args"]))
+
+
+def test_servers_operator_and_job_mean_the_same_certificate_for_the_same_names() -> None:
+    rendering = helm.template(TOGGLES["three servers"])
+    settings, job = Settings.from_environment(_environment(rendering)), _keys_arguments(rendering)
+    assert job.certificate_secret == settings.nats_certificate == "smarttrade-nats-tls"
+    assert job.names == settings.nats_names
+    assert "smarttrade-nats-tls" in _secrets(rendering, "StatefulSet", "smarttrade-nats")
+    assert "smarttrade-nats-tls" in _secrets(rendering, "Deployment", "smarttrade-operator")
+    assert urlsplit(settings.network.nats_url).hostname in job.names
+    for route in job.routes:
+        _, _, rest = str(urlsplit(route).hostname).partition(".")
+        assert f"*.{rest}" in job.names
+    (patched,) = [
+        rule
+        for rule in rendering.one("Role", "smarttrade-operator")["rules"]
+        if "secrets" in rule["resources"]
+    ]
+    assert patched["resourceNames"] == [settings.nats_certificate]
+
+
+@pytest.mark.parametrize("toggle", ["cert-manager", "an issuer of cert-manager", "an own certificate"])
+def test_a_certificate_of_somebody_elses_is_used_and_not_issued(toggle: str) -> None:
+    rendering = helm.template(TOGGLES[toggle])
+    settings, job = Settings.from_environment(_environment(rendering)), _keys_arguments(rendering)
+    assert (settings.nats_certificate, job.certificate_secret) == ("", "")
+    assert job.tls == "/etc/nats-tls"
+    made = {each["spec"]["secretName"] for each in rendering.kind("Certificate")}
+    (used,) = _secrets(rendering, "StatefulSet", "smarttrade-nats") - {"smarttrade-nats-config"}
+    assert used in _secrets(rendering, "Deployment", "smarttrade-operator")
+    assert used in (made or {"our-certificate"})
+    if toggle == "an issuer of cert-manager":
+        (certificate,) = rendering.kind("Certificate")
+        assert certificate["spec"]["issuerRef"]["name"] == "company"
+
+
+def test_without_tls_nothing_speaks_of_it() -> None:
+    rendering = helm.template(TOGGLES["no TLS"])
+    settings = Settings.from_environment(_environment(rendering))
+    assert settings.network.nats_url.startswith("nats://")
+    assert settings.network.nats_tls is None
+    assert _keys_arguments(rendering).tls is None
+    assert _secrets(rendering, "StatefulSet", "smarttrade-nats") == {"smarttrade-nats-config"}
 
 
 @TOGGLED

@@ -51,8 +51,10 @@ async def test_the_charts_rights_are_enough_for_an_accounts_whole_life(
     cluster.helm("install", "smarttrade", str(helm.CHART), "--no-hooks", *helm.values_flags(values))
     try:
         run_key_job(cluster, values, tmp_path)
-        keys = _write_files(tmp_path / "keys", cluster.get("secret", "smarttrade-keys")["data"])
-        async with LocalServer(keys, tmp_path / "nats", binary=nats_server_binary) as nats:
+        keys = OperatorKeys.from_files(_write_files(cluster, "smarttrade-keys", tmp_path / "keys"))
+        _write_files(cluster, "smarttrade-nats-tls", tmp_path / "tls")
+        tls = tmp_path / "tls"
+        async with LocalServer(keys, tmp_path / "nats", binary=nats_server_binary, tls=tls) as nats:
             log = _run_operator(cluster, values, tmp_path, nats.url)
     finally:
         cluster.helm("uninstall", "smarttrade", "--no-hooks")
@@ -60,12 +62,14 @@ async def test_the_charts_rights_are_enough_for_an_accounts_whole_life(
     assert "Traceback" not in log
 
 
-def _write_files(folder: Path, data: dict[str, str]) -> OperatorKeys:
+def _write_files(cluster: Cluster, secret: str, folder: Path) -> dict[str, str]:
+    """What a pod that mounts the Secret finds in the folder."""
     folder.mkdir()
+    data = cluster.get("secret", secret)["data"]
     files = {name: b64decode(value).decode() for name, value in data.items()}
     for name, text in files.items():
         (folder / name).write_text(text)
-    return OperatorKeys.from_files(files)
+    return files
 
 
 def _run_operator(cluster: Cluster, values: dict[str, Any], folder: Path, nats_url: str) -> str:
@@ -110,6 +114,7 @@ def _environment(cluster: Cluster, values: dict[str, Any], folder: Path, nats_ur
         "SMARTTRADE_KEYS": str(folder / "keys"),
         "SMARTTRADE_CATALOGUE": str(catalogue),
         "SMARTTRADE_NATS_URL": nats_url,
+        "SMARTTRADE_NATS_TLS": str(folder / "tls"),
         "SMARTTRADE_PORT": str(free_port()),
         "SMARTTRADE_HOST": "127.0.0.1",
     }

@@ -61,6 +61,9 @@ class Renewal:
     def resync(self) -> None:
         self._operator.reconciler.distrust(self._key)
 
+    def verify_by(self, authority: Path) -> None:
+        self._operator.provisioning.authority = authority
+
     @property
     def secret(self) -> Manifest:
         return self._namespace.get("Secret", f"{self._key.name}-nats")
@@ -197,3 +200,14 @@ async def _append(log: AccountLog, payload: bytes, after: int) -> int:
 
 async def _never() -> None:
     raise AssertionError("the connection closed for good")
+
+
+async def test_another_authority_of_the_servers_reaches_the_pods_without_waiting_for_a_renewal(
+    renewal: Renewal, tmp_path: Path
+) -> None:
+    authority = tmp_path / "ca.crt"
+    for text in ("first", "second"):
+        authority.write_text(text)
+        renewal.verify_by(authority)
+        await renewal.reconcile()
+        assert b64decode(renewal.secret["data"]["ca.crt"]) == text.encode()

@@ -19,6 +19,7 @@ from cluster.components import SERVICE_NETWORK
 from cluster.kubectl import Kubectl, build_namespace
 from cluster.node.layout import POD_NETWORK
 from smarttrade.api import RISK_ACKNOWLEDGEMENT
+from smarttrade.bus.certificates import build_authority
 from smarttrade.bus.keys import OperatorKeys
 from tests.component.operator.harness import Manifest, Namespace, eventually, free_port
 from tests.e2e.operator.front import Front
@@ -256,6 +257,14 @@ def nats_url(platform: Platform) -> Iterator[str]:
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert "Forwarding" in process.stdout.readline()
-    yield f"nats://127.0.0.1:{port}"
+    yield f"tls://127.0.0.1:{port}"
     process.terminate()
     process.wait(10)
+
+
+@pytest.fixture
+def nats_authority(platform: Platform, tmp_path: Path) -> Path:
+    """The file with the certificate that the platform's NATS is verified by."""
+    path = tmp_path / "ca.crt"
+    path.write_text(build_authority(platform.keys().master))
+    return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 
 from smarttrade.bus.accounts import core_key, strategy_key
@@ -124,13 +125,15 @@ def test_drift_is_repaired_without_touching_the_pods(platform: Platform, account
     eventually(lambda: {pod["metadata"]["uid"] for pod in platform.pods(name)} == pods, 60, "the same pods")
 
 
-async def test_a_deleted_account_leaves_nothing(platform: Platform, nats_url: str) -> None:
+async def test_a_deleted_account_leaves_nothing(
+    platform: Platform, nats_url: str, nats_authority: Path
+) -> None:
     name = "frank"
     platform.apply(name)
     await asyncio.to_thread(platform.wait_fills, name, 1)
     keys, identity = platform.keys(), AccountIdentity(platform.system.name, platform.users.name, name)
     publics = [core_key(keys, identity).public, strategy_key(keys, identity).public]
-    provisioner = Provisioner(nats_url, keys)
+    provisioner = Provisioner(nats_url, keys, authority=nats_authority)
     await provisioner.connect()
     try:
         assert all([await provisioner.lookup(public) for public in publics])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from demo.ground_truth import trades
@@ -18,11 +19,20 @@ MakeAccount = Callable[..., str]
 SERVERS = {f"smarttrade-nats-{number}" for number in range(3)}
 
 
-async def _placement(platform: Platform, nats_url: str, name: str) -> dict[str, dict[str, Any]]:
+async def _placement(
+    platform: Platform, nats_url: str, authority: Path, name: str
+) -> dict[str, dict[str, Any]]:
     """Of each of the account's streams, what NATS says of its copies."""
     identity = AccountIdentity(platform.system.name, platform.users.name, name)
     credentials = operator_credentials(platform.keys(), identity)
-    line = await connect(nats_url, name="e2e", role="operator", credentials=credentials, on_closed=_ignore)
+    line = await connect(
+        nats_url,
+        name="e2e",
+        role="operator",
+        credentials=credentials,
+        on_closed=_ignore,
+        authority=authority,
+    )
     try:
         streams = (subjects.STREAM, subjects.LEASE_STREAM)
         return {each: (await jetstream.api(line, f"STREAM.INFO.{each}"))["cluster"] for each in streams}
@@ -40,11 +50,11 @@ def _servers(copies: dict[str, Any]) -> set[str]:
 
 
 async def test_trading_goes_on_when_a_nats_server_dies(
-    platform: Platform, account: MakeAccount, nats_url: str
+    platform: Platform, account: MakeAccount, nats_url: str, nats_authority: Path
 ) -> None:
     name = account("ivan", strategy=platform.provide_strategy("every-second"))
     fills = await asyncio.to_thread(platform.wait_fills, name, 1)
-    placement = await _placement(platform, nats_url, name)
+    placement = await _placement(platform, nats_url, nats_authority, name)
     assert [_servers(copies) for copies in placement.values()] == [SERVERS] * 2
 
     server = placement[subjects.STREAM]["leader"]

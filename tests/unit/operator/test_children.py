@@ -92,6 +92,17 @@ def test_containers_run_as_different_users_that_are_not_root() -> None:
     assert users == [10011, 10012, 10013]
 
 
+def test_with_tls_every_container_has_the_authority_beside_its_own_credentials() -> None:
+    network = replace(NETWORK, nats_url="tls://nats:4222", nats_tls=Path("/etc/smarttrade/nats-tls"))
+    pod = build_deployment(build_blueprint(network=network))["spec"]["template"]["spec"]
+    for container in pod["containers"]:
+        role, environment = container["name"], {e["name"]: e.get("value") for e in container["env"]}
+        (volume,) = [each for each in pod["volumes"] if each["name"] == f"nats-{role}"]
+        assert {each["key"] for each in volume["secret"]["items"]} == {f"{role}.creds", "ca.crt"}
+        assert environment["SMARTTRADE_NATS_AUTHORITY"] == "/etc/smarttrade/nats/ca.crt"
+        assert environment["SMARTTRADE_NATS_URL"] == "tls://nats:4222"
+
+
 def test_only_execution_sees_the_exchange_key() -> None:
     seen = {name: {m["name"] for m in c["volumeMounts"]} for name, c in _containers().items()}
     assert [name for name, mounts in seen.items() if "exchange" in mounts] == ["execution"]

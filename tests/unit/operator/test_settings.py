@@ -88,7 +88,7 @@ def test_the_server_configuration_is_made_from_the_keys() -> None:
 
 
 def test_the_secrets_survive_the_release() -> None:
-    secret = build_secret(KeyJob(namespace="ns"), "smarttrade-keys", {"a": "b"})
+    secret = build_secret("ns", "smarttrade-keys", {"a": "b"})
     assert secret["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
     assert b64decode(secret["data"]["a"]) == b"b"
 

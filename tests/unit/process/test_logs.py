@@ -67,3 +67,12 @@ def test_below_the_level_nothing_is_written(lines: io.StringIO):
     structlog.get_logger().debug("detail")
     logging.getLogger("nats").debug("detail")
     assert read(lines) == []
+
+
+def test_the_end_of_a_connection_with_tls_is_no_news(lines: io.StringIO):
+    logger = logging.getLogger("asyncio")
+    logger.warning("returning true from eof_received() has no effect when using ssl")
+    logger.warning("socket.send() raised exception.")
+    assert [json.loads(line)["event"] for line in lines.getvalue().splitlines()] == [
+        "socket.send() raised exception."
+    ]
