@@ -10,6 +10,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import sysconfig
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -116,9 +118,22 @@ def _strategy(found: Any) -> type[Strategy] | None:
     return None
 
 
+def _is_taken(name: str) -> bool:
+    """Whether it is Python's, ours or a package's; another strategy's of that name is none of these."""
+    if name in sys.stdlib_module_names or name == __name__.partition(".")[0]:
+        return True
+    return (
+        PathFinder.find_spec(name, [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]) is not None
+    )
+
+
 def load_module(directory: Path, name: str) -> ModuleType:
     """A user's module by its file, imported anew."""
     path = directory / f"{name}.py"
+    if _is_taken(name):
+        raise ConfigurationError(
+            f"strategy.source: {name}.py would replace a module that everything here uses: rename it"
+        )
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise ConfigurationError(

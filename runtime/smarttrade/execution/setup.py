@@ -21,12 +21,18 @@ from smarttrade.process.gateways import build_route
 from smarttrade.process.settings import Settings
 
 SWITCH_MS = 30_000
+# An RSA key of 4096 bits as PEM is below it.
+_LARGEST_KEY = 8_192
 
 
 def read_credentials(directory: Path) -> Credentials:
-    """The exchange key from a mounted Secret; ConfigurationError names the file that is missing or empty."""
+    """The exchange key from a mounted Secret; ConfigurationError names the file that is missing, empty or
+    no key: what goes into a header must not say more than one thing. It never shows what is in the file."""
+    api_key = _read(directory / "apiKey")
+    if not (api_key.isascii() and api_key.isprintable()):
+        raise ConfigurationError("apiKey of the exchange credentials is not one line of plain characters")
     return Credentials(
-        api_key=_read(directory / "apiKey"),
+        api_key=api_key,
         secret=_read(directory / "secret"),
         password=_read(directory / "password", optional=True),
     )
@@ -86,7 +92,11 @@ def build_exchange(spec: TradingAccountSpec, row: Capability, settings: Settings
 
 def _read(path: Path, *, optional: bool = False) -> str:
     try:
-        value = path.read_text(encoding="utf-8").strip()
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_KEY + 1)
+        value = content.decode().strip()
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path.name} of the exchange credentials is not text") from None
     except OSError as error:
         if optional:
             return ""
@@ -94,6 +104,8 @@ def _read(path: Path, *, optional: bool = False) -> str:
             f"cannot read {path.name} of the exchange credentials: {error.strerror}; the Secret named by "
             "spec.exchange.credentialsSecretRef needs the keys apiKey and secret"
         ) from error
+    if len(content) > _LARGEST_KEY or "\0" in value:
+        raise ConfigurationError(f"{path.name} of the exchange credentials is no key: too long, or binary")
     if not value and not optional:
         raise ConfigurationError(f"{path.name} of the exchange credentials is empty")
     return value

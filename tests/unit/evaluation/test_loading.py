@@ -1,5 +1,6 @@
 """From the object to a strategy, with errors that say what to change."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from smarttrade.api import TradingAccountSpec
 from smarttrade.errors import ConfigurationError
-from smarttrade.evaluation.loading import build_strategy, check_mounted, strategy_name
+from smarttrade.evaluation.loading import build_strategy, check_mounted, load_module, strategy_name
 from smarttrade.strategies.ma_cross import MovingAverageCross
 
 
@@ -94,3 +95,13 @@ def test_a_pod_does_not_run_its_old_modules_under_a_new_config_map(tmp_path: Pat
     check_mounted(spec({"name": "ma-cross"}).strategy, "mine")
     with pytest.raises(ConfigurationError, match="ConfigMap mine-1: one with mine replaces it"):
         check_mounted(written.strategy, "mine-1")
+
+
+@pytest.mark.parametrize("name", ["json", "types", "asyncio", "smarttrade", "msgspec", "numpy"])
+def test_a_module_that_would_replace_another_is_refused_and_never_run(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    before = sys.modules.get(name)
+    with pytest.raises(ConfigurationError, match=f"{name}.py would replace"):
+        load_module(tmp_path, name)
+    assert not (tmp_path / "ran").exists()
+    assert sys.modules.get(name) is before

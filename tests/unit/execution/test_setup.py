@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smarttrade.errors import ConfigurationError
 from smarttrade.exchange.capabilities import CAPABILITIES, Deadline, Evidence
-from smarttrade.execution.setup import build_tuning, check_capability
+from smarttrade.execution.setup import build_tuning, check_capability, read_credentials
 from tests.unit.execution.desk import build_spec
 
 DOCUMENTED = sorted(name for name, row in CAPABILITIES.items() if row.evidence is Evidence.DOCUMENTED)
@@ -52,3 +53,41 @@ def test_only_live_accounts_have_a_preflight() -> None:
     row = CAPABILITIES["binance"]
     assert build_tuning(build_spec(), row, 1).preflight
     assert not build_tuning(build_spec(mode="Paper", riskAcknowledgement=""), row, 1).preflight
+
+
+PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n"
+
+
+def write_secret(folder: Path, **files: bytes) -> Path:
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def test_a_key_of_several_lines_may_be_a_secret(tmp_path: Path) -> None:
+    found = read_credentials(write_secret(tmp_path, apiKey=b"key\n", secret=PEM.encode()))
+    assert (found.api_key, found.secret, found.password) == ("key", PEM.strip(), "")
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (
+            {"apiKey": b"precious", "secret": b"\xff\xfeprecious"},
+            "secret of the exchange credentials is not text",
+        ),
+        ({"apiKey": b"precious\r\nX-Other: 1", "secret": b"s"}, "apiKey .* is not one line"),
+        ({"apiKey": "precious\u0456".encode(), "secret": b"s"}, "apiKey .* plain characters"),
+        ({"apiKey": b"precious\0", "secret": b"s"}, "apiKey .* is no key"),
+        ({"apiKey": b"precious", "secret": b"s" * 1_000_000}, "secret .* is no key: too long"),
+        ({"apiKey": b" \n", "secret": b"s"}, "apiKey .* is empty"),
+        ({"apiKey": b"precious"}, "cannot read secret"),
+    ],
+)
+def test_garbage_in_the_secret_is_refused_by_name_and_never_shown(
+    tmp_path: Path, files: dict[str, bytes], words: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=words) as refusal:
+        read_credentials(write_secret(tmp_path, **files))
+    assert "precious" not in str(refusal.value)
+    assert refusal.value.__cause__ is None or "precious" not in repr(refusal.value.__cause__)
