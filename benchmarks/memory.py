@@ -39,10 +39,10 @@ HOUR_RATE, RATE = 2_000.0, 10_000.0
 TARGET_MIB, TARGET_FREQTRADE_STYLE_MIB, GROWTH = 180.0, 280.0, 0.03
 _STYLED_RATE = 1_000.0  # so that more than a minute passes, whose candle it decides on
 _SETTLE_S = 3.0
-CROSSING = Path(__file__).parents[1] / "tests" / "unit" / "freqtrade" / "strategies" / "crossing.py"
+FOR_FREQTRADE = Path(__file__).parents[1] / "tests" / "unit" / "freqtrade" / "strategies" / "trailing.py"
 BUILT_IN = {"name": "ma-cross", "timeframe": "1s", "parameters": {"fast": 3, "slow": 8}}
 STYLED = {
-    "source": {"configMapRef": {"name": "own"}, "class": "crossing.Crossing"},
+    "source": {"configMapRef": {"name": "own"}, "class": "trailing.Trailing"},
     "timeframe": "1m",
     "parameters": {},
 }
@@ -75,7 +75,7 @@ async def _measure(
         )
         exchange.set_price(MARKET, "60000", size="90000")
         frames = await stack.enter_async_context(Source([MARKET.replace("/", "")], quotes=True))
-        (folder / "crossing.py").write_text(CROSSING.read_text().replace('"5m"', '"1m"'))
+        (folder / "trailing.py").write_text(FOR_FREQTRADE.read_text().replace('"5m"', '"1m"'))
         pod = await stack.enter_async_context(Pod(folder, exchange, frames.url, spec))
         await pod.ready()
         await frames.send(HOUR, rate)

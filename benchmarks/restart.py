@@ -19,7 +19,7 @@ import uvloop
 
 from benchmarks._account import load_note
 from benchmarks._pod import Pod
-from benchmarks.memory import BUILT_IN, CROSSING, STYLED, build_spec
+from benchmarks.memory import BUILT_IN, FOR_FREQTRADE, STYLED, build_spec
 from smarttrade.simulator.testing import Simulator, SimulatorConfig, build_test_user
 
 MARKET = "BTC/USDT"
@@ -39,7 +39,7 @@ async def _measure(strategy: dict[str, Any]) -> list[tuple[float, float]]:
     config = SimulatorConfig(users=[build_test_user("alice", USDT="1000000", BTC="10")], seed=1)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        (folder / "crossing.py").write_text(CROSSING.read_text().replace('"5m"', '"1m"'))
+        (folder / "trailing.py").write_text(FOR_FREQTRADE.read_text().replace('"5m"', '"1m"'))
         exchange = await stack.enter_async_context(Simulator(config))
         roles = ("monitoring", "evaluation")
         spec = build_spec(strategy)
