@@ -23,12 +23,12 @@ RUN /opt/tools/bin/python -m pip install -q --require-hashes -r /opt/build/build
 
 # A layer that changes with the lock file only. Byte code is compiled here and trusted without looking at
 # the sources' times, because a container's first second is spent on imports. Of the Kubernetes client the
-# operator uses the asyncio half; the other one, as large as all the rest, is left out.
+# operator uses the asyncio half; the other one's calls are left out, and its models are imported with the package.
 FROM tools AS operator-dependencies
 COPY requirements/operator.txt /opt/build/
 RUN umask 022 \
  && /opt/tools/bin/python -m pip --python /opt/smarttrade/bin/python install -q --no-compile --require-hashes -r /opt/build/operator.txt \
- && find /opt/smarttrade -type d \( -name tests -o -name test -o -path '*/kubernetes/client/models' -o -path '*/kubernetes/client/api' \) -prune -exec rm -rf {} + \
+ && find /opt/smarttrade -type d \( -name tests -o -name test -o -path '*/kubernetes/client/api' \) -prune -exec rm -rf {} + \
  && /opt/smarttrade/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/smarttrade/lib
 
 FROM tools AS code
