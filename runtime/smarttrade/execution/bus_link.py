@@ -21,6 +21,7 @@ from smarttrade.execution import effects as fx
 
 _ROLE = "execution"
 _EVALUATION = "evaluation"
+_SILENT_MS, _PATIENCE_MS = 5_000.0, 30_000.0
 _BAD = (messages.Verdict.STALE, messages.Verdict.BROKEN)
 
 
@@ -36,11 +37,25 @@ class BusLink:
         self._token = 0
         self._verdicts: dict[str, dict[str, bool]] = {}
         self._logger = structlog.get_logger()
-        self.market_heard_ms: float | None = None
-        self.evaluation_heard_ms: float | None = None
+        self._heard_ms: dict[str, float | None] = {"monitoring": None, _EVALUATION: None}
+        self._joined_ms: float | None = None
         self._on_market: Callable[[messages.MarketEvent], None] | None = None
         self._narrow: list[Subscription] = []
         self.now_ms: Callable[[], float] = lambda: 0.0
+
+    def silent(self) -> str:
+        """Which of the pod's other containers says nothing; empty if both are heard. One that starts has more
+        time than one that has spoken before."""
+        now_ms = self.now_ms()
+        if self._joined_ms is None:
+            self._joined_ms = now_ms
+        for name, heard_ms in self._heard_ms.items():
+            since_ms, limit_ms = (
+                (self._joined_ms, _PATIENCE_MS) if heard_ms is None else (heard_ms, _SILENT_MS)
+            )
+            if now_ms - since_ms > limit_ms:
+                return name
+        return ""
 
     async def start(self) -> None:
         await self._nc.subscribe(subjects.decide(self._pod), cb=self._decide)
@@ -115,7 +130,7 @@ class BusLink:
         except BusError as error:
             self._logger.error("market events ignored", reason=str(error))
             return
-        self.market_heard_ms = self.now_ms()
+        self._heard_ms["monitoring"] = self.now_ms()
         newest: dict[str, messages.Quote] = {}
         for event in batch.events:
             if isinstance(event, messages.Quote):
@@ -129,7 +144,7 @@ class BusLink:
 
     def _status(self, status: messages.StreamStatus) -> None:
         if status.stream == _EVALUATION:
-            self.evaluation_heard_ms = self.now_ms()
+            self._heard_ms[_EVALUATION] = self.now_ms()
             return
         verdicts = self._verdicts.setdefault(status.market, {})
         verdicts[status.stream] = status.verdict not in _BAD

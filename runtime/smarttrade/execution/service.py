@@ -50,7 +50,6 @@ _HEARTBEAT_S = 0.5
 _CONNECT_RETRY_S = 0.5
 _REFUSED = "authorization"
 _EXCHANGE_LOST_MS = 3_000.0
-_PULSE_LOST_MS = 5_000.0
 _PATIENCE_MS = 30_000.0
 _OTHERS_FIRST_S = 3.0
 _UNFULFILLED = (messages.Outcome.DENIED, messages.Outcome.REJECTED, messages.Outcome.PARKED)
@@ -372,13 +371,8 @@ class ExecutionService:
         failing = self._link.failing_since_ms if self._link is not None else None
         if failing is not None and now - failing > _EXCHANGE_LOST_MS:
             return "the exchange cannot be reached from this pod"
-        if self._bus is None:
-            return ""
-        pulses = {"monitoring": self._bus.market_heard_ms, "evaluation": self._bus.evaluation_heard_ms}
-        for name, heard_ms in pulses.items():
-            if heard_ms is not None and now - heard_ms > _PULSE_LOST_MS:
-                return f"this pod's {name} is silent"
-        return ""
+        silent = self._bus.silent() if self._bus is not None else ""
+        return f"this pod's {silent} is silent" if silent else ""
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str = "execution") -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
