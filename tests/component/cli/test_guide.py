@@ -33,9 +33,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.fixture(scope="module")
+def made(folder: Path) -> Path:
+    """Where the guide's strategy has been made."""
+    new, *_ = commands(".venv/bin/smarttrade strategy new")
+    done = subprocess.run(new, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, f"{shlex.join(new)}\n{done.stdout}{done.stderr}"
+    return folder
+
+
 @pytest.fixture
-def running(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Run]]:
-    monkeypatch.chdir(folder)
+def running(made: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Run]]:
+    monkeypatch.chdir(made)
     runs: list[Run] = []
     yield runs
     for run in runs:
@@ -44,13 +53,13 @@ def running(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Run]
             run.process.wait()
 
 
-def test_a_strategy_is_made_checked_and_backtested(folder: Path) -> None:
-    new, check, backtest = commands(".venv/bin/smarttrade strategy new")
-    for command in (new, check, backtest):
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+def test_a_strategy_is_made_checked_and_backtested(made: Path) -> None:
+    _, check, backtest = commands(".venv/bin/smarttrade strategy new")
+    for command in (check, backtest):
+        done = subprocess.run(command, cwd=made, capture_output=True, text=True)
         assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
     assert "equity at the end" in done.stdout
-    assert (folder / "mean-cross" / "account.yaml").exists()
+    assert (made / "mean-cross" / "account.yaml").exists()
 
 
 def test_it_trades_on_paper_without_kubernetes(
