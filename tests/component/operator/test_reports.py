@@ -201,16 +201,16 @@ async def test_a_restarted_operator_does_not_doubt_an_account_that_trades(
     async with Pod(namespace, "alice", nats.url) as pod:
         await pod.report(1)
         await _wait(namespace, "Ready", "Trading")
+        await asyncio.to_thread(own_operator.await_calm, 1.0)
         before = namespace.get("TradingAccount", "alice")
         await asyncio.to_thread(own_operator.stop)
         await asyncio.to_thread(own_operator.start)
         await asyncio.to_thread(own_operator.await_calm, 2.0)
         await pod.report(1)
         await asyncio.to_thread(own_operator.await_calm, 1.0)
-    assert (
-        namespace.get("TradingAccount", "alice")["metadata"]["resourceVersion"]
-        == before["metadata"]["resourceVersion"]
-    )
+    after = namespace.get("TradingAccount", "alice")
+    assert after["status"] == before["status"]
+    assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
 
 
 async def test_numbers_are_written_seldom_and_after_a_fill_soon(
