@@ -28,7 +28,7 @@ def up(data: Path | None) -> None:
     progress.step("cluster: a real Kubernetes on this machine")
     where = ready_cluster()
     kubectl = Kubectl(where)
-    progress.step("images: operator, runtime, nats")
+    progress.step("images: operator, runtime, nats, gateway")
     images = build_images(where, data)
     progress.step(
         "platform: helm upgrade --install smarttrade" + (f", replaying {data.name}" if data else "")
