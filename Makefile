@@ -45,7 +45,8 @@ fix: setup ## Apply what the linter and the formatter can
 test: setup ## Everything: check and every layer of tests
 	@$(MAKE) $(BESIDE) check test-unit
 	@$(MAKE) --no-print-directory test-component
-	@$(MAKE) $(BESIDE) test-e2e test-attacks test-simulation
+	@$(MAKE) $(BESIDE) test-attacks test-simulation
+	@$(MAKE) --no-print-directory test-e2e
 
 test-unit: setup ## Pure code, no processes
 	$(PYTEST) -n 2 tests/unit
@@ -65,10 +66,10 @@ attack-table: setup ## Write the attack matrix into the documentation
 	$(PY) -m tests.attacks
 
 test-simulation: setup ## Fault histories of the execution protocol on virtual time, a fixed set
-	nice -n 19 $(PYTEST) -n 2 tests/simulation
+	$(PYTEST) -n 2 tests/simulation
 
 test-e2e: setup ## The whole platform on a real cluster (made when absent)
-	$(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder tests/e2e
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder tests/e2e
 
 simulate: setup ## The long search for a fault history that breaks execution
 	$(PY) -m tests.simulation
