@@ -27,6 +27,7 @@ from tests.chaos.proxy import Proxy
 from tests.component.execution.theatre import Theatre
 
 MARKET = "BTC/USDT"
+WEIGHT_A_MINUTE = 10_000_000
 PRICE = Decimal(100)
 _BEAT_S = 0.25
 _FEED = "bench"
@@ -68,12 +69,13 @@ class Account(Theatre):
             self.ways[name] = await self._stack.enter_async_context(Proxy(port))
         return await super().start(name, module=module)
 
-    def _endpoint_of(self, pod: str) -> dict[str, str]:
+    def _endpoint_of(self, pod: str) -> dict[str, Any]:
+        """The whole of what the exchange takes is the account's: its own speed is measured, not its share."""
         urls = super()._endpoint_of(pod)
-        if not self._proxied:
-            return urls
-        port = self.exchange.rest_url.rsplit(":", 1)[1]
-        return {key: url.replace(port, str(self.ways[pod].port)) for key, url in urls.items()}
+        if self._proxied:
+            port = self.exchange.rest_url.rsplit(":", 1)[1]
+            urls = {key: url.replace(port, str(self.ways[pod].port)) for key, url in urls.items()}
+        return urls | {"requestWeight": WEIGHT_A_MINUTE}
 
     async def open(self, **spec: Any) -> None:
         """Write the specification: limits that are out of the way."""

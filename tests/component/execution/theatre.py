@@ -224,7 +224,7 @@ class Theatre:
     def _bus_of(self, pod: str) -> str:
         return self.bus_url
 
-    def _endpoint_of(self, pod: str) -> dict[str, str]:
+    def _endpoint_of(self, pod: str) -> dict[str, Any]:
         exchange = self.exchange
         return {
             "rest": exchange.rest_url,
