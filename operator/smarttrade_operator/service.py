@@ -80,6 +80,7 @@ class Operator:
     kill_switch: KillSwitch
     aliases: KnownNames
     certificates: Certificates
+    reconcile_all: Callable[[], None]
     watching: asyncio.Event = field(default_factory=asyncio.Event)
 
     def watch(self, on_started: Callable[[], None]) -> Coroutine[Any, Any, None]:
@@ -98,7 +99,7 @@ class Operator:
             "NATS again": self.provisioning.follow(self._doubt_nats),
             "resync": self.resync.run(),
             "audit": self.audit.run(self.settings.audit_s),
-            "names": self.aliases.run(self._reconcile_all),
+            "names": self.aliases.run(self.reconcile_all),
             "sweep": self.sweep.run(self.settings.resync_s),
         }
 
@@ -106,10 +107,6 @@ class Operator:
         for key in self.cache.accounts():
             self.provisioning.forget(key)
             self.queue.add(key, random.random() * _SPREAD_S)
-
-    def _reconcile_all(self) -> None:
-        for key in self.cache.accounts():
-            self.queue.add(key)
 
     def complaint(self) -> str:
         age_s = self.queue.schedule.age_s(time.monotonic())
@@ -139,9 +136,15 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
         if key is not None:
             queue.add(key)
 
-    provisioning = Provisioning(settings.network.nats_url, keys, settings.nats_replicas, on_report, wall)
     tls = settings.network.nats_tls
-    provisioning.authority = tls / AUTHORITY if tls else None
+    provisioning = Provisioning(
+        settings.network.nats_url,
+        keys,
+        settings.nats_replicas,
+        on_report,
+        wall,
+        authority=tls / AUTHORITY if tls else None,
+    )
     budget = Budget(settings.status_writes_per_s)
     place = (settings.installation, settings.nats_cluster)
     publisher = Publisher(kube, cache, budget, settings.pod, place, clock)
@@ -160,11 +163,11 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
 
     queue: WorkQueue[Key] = WorkQueue(handle, settings.concurrency)
 
-    def tell_all() -> None:
+    def reconcile_all() -> None:
         for key in cache.accounts():
             queue.add(key)
 
-    kill_switch = KillSwitch(kube, settings.namespace, tell_all)
+    kill_switch = KillSwitch(kube, settings.namespace, reconcile_all)
     provisioning.is_killed = kill_switch.is_thrown
 
     def resync(key: Key) -> None:
@@ -185,6 +188,7 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
         kill_switch=kill_switch,
         aliases=aliases,
         certificates=Certificates(kube, settings, keys.master, provisioning.reload_servers, wall),
+        reconcile_all=reconcile_all,
         backtests=WorkQueue(BacktestReconciler(kube, settings).reconcile, settings.concurrency),
     )
 

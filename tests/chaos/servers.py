@@ -13,7 +13,6 @@ import contextlib
 import errno
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -21,6 +20,7 @@ from typing import Self
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.server import LocalServer, die_with_parent
 from tests.chaos.proxy import Proxy
+from tests.component.bus.servers import free_ports
 
 _DISK_BYTES = 96 * 1024 * 1024
 _BLOCK = bytes(65_536)
@@ -158,7 +158,7 @@ class Servers:
         return self.disk.wrap(self._binary, self._store(0) / "nats-server-on-small-disk")
 
     async def _cluster(self) -> list[LocalServer]:
-        ports = _free_ports(self._count)
+        ports = free_ports(self._count)
         for one in range(self._count):
             for other in range(self._count):
                 if one != other:
@@ -181,13 +181,3 @@ class Servers:
             f"name: chaos\nlisten: 127.0.0.1:{port}\nadvertise: {_NOWHERE}\nno_advertise: true\n"
             f"routes: [{', '.join(routes)}]"
         )
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -44,13 +44,13 @@ class Checks:
         self._decisions: dict[str, Decision] = {}
         self._outcomes: dict[str, records.DecisionClosed] = {}
         self._high: dict[tuple[str, str], tuple[int, int, int]] = {}
-        self._filled: Counter[tuple[str, str]] = Counter()
+        self._filled: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
         self._sent: set[str] = set()
         self._placed: dict[str, str] = {}
         self._closed_since: dict[str, int] = {}
         self._trades: set[tuple[str, str]] = set()
         self._accepted_in_log: set[str] = set()
-        self._stopped: Counter[str] = Counter()
+        self._stopped: defaultdict[str, Decimal] = defaultdict(Decimal)
         self._unremembered: set[str] = set()
         self._lost_orders: set[str] = set()
         self._places: set[tuple[str, str]] = set()
@@ -101,7 +101,7 @@ class Checks:
         self._trades.add(trade)
         known = fill.client_order_id not in self._lost_orders
         if known and self._intents[fill.client_order_id].purpose is Purpose.PROTECTIVE:
-            self._stopped[self._current.get(fill.market, "")] += fill.quantity  # type: ignore[assignment]
+            self._stopped[self._current.get(fill.market, "")] += fill.quantity
             self._world.coverage["protective fill"] += 1
 
     def forget(self) -> None:
@@ -323,7 +323,7 @@ class Checks:
 
     def _within_key(self, intent: records.OrderIntended, want: RestingOrders, trade: TradeReport) -> None:
         key = (intent.decision_id, intent.key)
-        self._filled[key] += trade.quantity  # type: ignore[assignment]
+        self._filled[key] += trade.quantity
         wanted = next(order.quantity for order in want.orders if order.key == intent.key)
         _require(
             self._filled[key] <= wanted + DUST,

@@ -12,15 +12,15 @@ import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from smarttrade.bus.connection import connect
 from smarttrade.bus.log import AccountLog
-from smarttrade.errors import ConfigurationError, SmartTradeError
+from smarttrade.errors import SmartTradeError
 from smarttrade.execution.records import decode_batch
+from smarttrade.process.settings import Settings
 
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
@@ -45,28 +45,19 @@ async def read_trail(log: AccountLog, first: int, limit: int) -> AsyncIterator[d
             }
 
 
-def _read_settings(environ: Mapping[str, str]) -> tuple[str, str, str]:
-    try:
-        credentials = Path(environ["SMARTTRADE_NATS_CREDENTIALS"]).read_text()
-        return environ["SMARTTRADE_NATS_URL"], f"{environ['SMARTTRADE_POD']}-audit", credentials
-    except (KeyError, OSError) as error:
-        raise ConfigurationError(f"the account's credentials cannot be read: {error}") from error
-
-
 async def _ignore() -> None:
     return None
 
 
 async def _print(environ: Mapping[str, str], first: int, limit: int) -> None:
-    url, name, credentials = _read_settings(environ)
-    found = environ.get("SMARTTRADE_NATS_AUTHORITY", "")
+    settings = Settings.from_environment("execution", environ)
     nc = await connect(
-        url,
-        name=name,
+        settings.nats_url,
+        name=f"{settings.pod}-audit",
         role="execution",
-        credentials=credentials,
+        credentials=settings.nats_credentials,
+        authority=settings.nats_authority,
         on_closed=_ignore,
-        authority=Path(found) if found else None,
     )
     try:
         async for row in read_trail(AccountLog(nc), first, limit):

@@ -20,7 +20,7 @@ from smarttrade.errors import BusError
 from smarttrade.execution import effects as fx
 
 _ROLE = "execution"
-_EVALUATION = "evaluation"
+_MONITORING, _EVALUATION = "monitoring", "evaluation"
 _SILENT_MS, _PATIENCE_MS = 5_000.0, 30_000.0
 _BAD = (messages.Verdict.STALE, messages.Verdict.BROKEN)
 
@@ -28,7 +28,9 @@ _BAD = (messages.Verdict.STALE, messages.Verdict.BROKEN)
 class BusLink:
     """Subscriptions into inputs; replies and publications out."""
 
-    def __init__(self, nc: Connection, pod: str, feed: Callable[[fx.Input], None]) -> None:
+    def __init__(
+        self, nc: Connection, pod: str, feed: Callable[[fx.Input], None], now_ms: Callable[[], float]
+    ) -> None:
         self._nc = nc
         self._pod = pod
         self._feed = feed
@@ -37,25 +39,16 @@ class BusLink:
         self._token = 0
         self._verdicts: dict[str, dict[str, bool]] = {}
         self._logger = structlog.get_logger()
-        self._heard_ms: dict[str, float | None] = {"monitoring": None, _EVALUATION: None}
-        self._joined_ms: float | None = None
+        self._now_ms = now_ms
+        self._silent_from_ms = dict.fromkeys((_MONITORING, _EVALUATION), now_ms() + _PATIENCE_MS)
         self._on_market: Callable[[messages.MarketEvent], None] | None = None
         self._narrow: list[Subscription] = []
-        self.now_ms: Callable[[], float] = lambda: 0.0
 
     def silent(self) -> str:
         """Which of the pod's other containers says nothing; empty if both are heard. One that starts has more
         time than one that has spoken before."""
-        now_ms = self.now_ms()
-        if self._joined_ms is None:
-            self._joined_ms = now_ms
-        for name, heard_ms in self._heard_ms.items():
-            since_ms, limit_ms = (
-                (self._joined_ms, _PATIENCE_MS) if heard_ms is None else (heard_ms, _SILENT_MS)
-            )
-            if now_ms - since_ms > limit_ms:
-                return name
-        return ""
+        now_ms = self._now_ms()
+        return next((name for name, from_ms in self._silent_from_ms.items() if now_ms > from_ms), "")
 
     async def start(self) -> None:
         await self._nc.subscribe(subjects.decide(self._pod), cb=self._decide)
@@ -130,7 +123,7 @@ class BusLink:
         except BusError as error:
             self._logger.error("market events ignored", reason=str(error))
             return
-        self._heard_ms["monitoring"] = self.now_ms()
+        self._hear(_MONITORING)
         newest: dict[str, messages.Quote] = {}
         for event in batch.events:
             if isinstance(event, messages.Quote):
@@ -142,9 +135,12 @@ class BusLink:
         for quote in newest.values():
             self._feed(fx.QuoteSeen(quote=quote))
 
+    def _hear(self, container: str) -> None:
+        self._silent_from_ms[container] = self._now_ms() + _SILENT_MS
+
     def _status(self, status: messages.StreamStatus) -> None:
         if status.stream == _EVALUATION:
-            self._heard_ms[_EVALUATION] = self.now_ms()
+            self._hear(_EVALUATION)
             return
         verdicts = self._verdicts.setdefault(status.market, {})
         verdicts[status.stream] = status.verdict not in _BAD

@@ -96,7 +96,7 @@ class Restoring:
         if found:
             return
         if fresh and (not self._lost or self._all_surfaced(event.asked_ms)):
-            self._record(lost=False, final=True)
+            self._record(lost=False, final=True, time_ms=self._ctx.exchange_ms)
 
     @property
     def _lost(self) -> bool:
@@ -170,8 +170,5 @@ class Restoring:
                 )
             )
 
-    def _record(
-        self, *, lost: bool, final: bool, orders: int = 0, fills: int = 0, time_ms: int | None = None
-    ) -> None:
-        now_ms = self._ctx.exchange_ms if time_ms is None else time_ms
-        self._ctx.record(HistoryRestored(lost=lost, final=final, orders=orders, fills=fills, time_ms=now_ms))
+    def _record(self, *, lost: bool, final: bool, time_ms: int, orders: int = 0, fills: int = 0) -> None:
+        self._ctx.record(HistoryRestored(lost=lost, final=final, orders=orders, fills=fills, time_ms=time_ms))

@@ -137,8 +137,7 @@ class ExecutionService:
     async def _run(self, nc: Connection) -> None:
         settings = self._settings
         self._probes.ready("nats", ok=True)
-        self._bus = BusLink(nc, settings.pod, self.feed)
-        self._bus.now_ms = monotonic_ms
+        self._bus = BusLink(nc, settings.pod, self.feed, monotonic_ms)
         ttl_s = _TTL_S if settings.replicas > 1 else _TTL_ALONE_S
         lease = Lease(nc, settings.pod, ttl_s)
         self._leadership = Leadership(nc, lease, lambda: self._core, self.feed, self._may_lead)

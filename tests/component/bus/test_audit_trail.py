@@ -41,6 +41,9 @@ async def test_every_record_is_exported_in_order_as_lines_and_as_parquet(
         "SMARTTRADE_NATS_URL": tenants.server.url,
         "SMARTTRADE_NATS_CREDENTIALS": str(tmp_path / "execution.creds"),
         "SMARTTRADE_POD": "alice-0",
+        "SMARTTRADE_INSTALLATION": "tests",
+        "SMARTTRADE_NAMESPACE": "alice",
+        "SMARTTRADE_ACCOUNT": "alice",
     }
 
     def fetch(first: int, limit: int) -> str:

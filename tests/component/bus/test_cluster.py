@@ -1,9 +1,7 @@
 """Three servers: what a push, the assets and the log do while one of them is away."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest_asyncio
@@ -16,37 +14,15 @@ from smarttrade.bus.log import AccountLog
 from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
 from smarttrade.errors import BusError
+from tests.component.bus.servers import clustered, know_each_other
 from tests.component.bus.tenants import eventually, identity
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 @pytest_asyncio.fixture
 async def servers(
     keys: OperatorKeys, nats_server_binary: Path, tmp_path: Path
 ) -> AsyncIterator[list[LocalServer]]:
-    ports = free_ports(3)
-    routes = ", ".join(f"nats://127.0.0.1:{port}" for port in ports)
-    async with AsyncExitStack() as stack:
-        servers = [
-            LocalServer(
-                keys,
-                tmp_path / f"nats-{index}",
-                binary=nats_server_binary,
-                server_name=f"nats-{index}",
-                cluster=f"name: tests\nlisten: 127.0.0.1:{port}\nroutes: [{routes}]",
-            )
-            for index, port in enumerate(ports)
-        ]
-        await asyncio.gather(*(stack.enter_async_context(server) for server in servers))
+    async with clustered(3, keys, nats_server_binary, tmp_path) as servers:
         yield servers
 
 
@@ -54,14 +30,7 @@ async def servers(
 async def provisioner(servers: list[LocalServer], keys: OperatorKeys) -> AsyncIterator[Provisioner]:
     provisioner = Provisioner(",".join(server.url for server in servers), keys)
     await provisioner.connect()
-
-    async def complete() -> bool:
-        try:
-            return await provisioner._count_servers() == 3
-        except BusError:
-            return False
-
-    await eventually(complete, "the three servers know each other")
+    await know_each_other(provisioner, 3)
     yield provisioner
     await provisioner.close()
 

@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,8 +16,7 @@ from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
 from smarttrade.errors import BusError, ConfigurationError
-from tests.component.bus.tenants import eventually
-from tests.component.bus.test_cluster import free_ports
+from tests.component.bus.servers import clustered, know_each_other
 
 NAMES = ("127.0.0.1",)
 
@@ -35,21 +33,8 @@ async def servers(
     keys: OperatorKeys, nats_server_binary: Path, tmp_path: Path
 ) -> AsyncIterator[list[LocalServer]]:
     """Two that form a cluster."""
-    tls, ports = write(tmp_path / "tls", keys), free_ports(2)
-    routes = ", ".join(f"tls://127.0.0.1:{port}" for port in ports)
-    async with AsyncExitStack() as stack:
-        servers = [
-            LocalServer(
-                keys,
-                tmp_path / f"nats-{index}",
-                binary=nats_server_binary,
-                server_name=f"nats-{index}",
-                cluster=f"name: tests\nlisten: 127.0.0.1:{port}\nroutes: [{routes}]",
-                tls=tls,
-            )
-            for index, port in enumerate(ports)
-        ]
-        await asyncio.gather(*(stack.enter_async_context(server) for server in servers))
+    tls = write(tmp_path / "tls", keys)
+    async with clustered(2, keys, nats_server_binary, tmp_path, tls) as servers:
         yield servers
 
 
@@ -81,14 +66,7 @@ async def test_servers_and_clients_speak_tls_and_a_new_certificate_is_served_wit
     provisioner = Provisioner(servers[0].url, keys, authority=tls / "ca.crt")
     await provisioner.connect()
     try:
-
-        async def complete() -> bool:
-            try:
-                return await provisioner._count_servers() == 2
-            except BusError:
-                return False
-
-        await eventually(complete, "the servers know each other by routes of TLS")
+        await know_each_other(provisioner, 2)
         before = await join(servers[1].url, keys, tls / "ca.crt")
         reconnected: list[bool] = []
 

@@ -25,8 +25,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def link(clock: Clock) -> BusLink:
-    link = BusLink(cast(Any, None), "alice-0", lambda event: None)
-    link.now_ms = clock
+    link = BusLink(cast(Any, None), "alice-0", lambda event: None, clock)
     assert link.silent() == ""
     return link
 

@@ -351,13 +351,19 @@ def test_a_stop_that_would_trigger_at_once_is_a_sale_now(desk: Desk) -> None:
     assert (sale.kind, sale.price) == (OrderKind.LIMIT_IOC, Decimal("98.01"))
 
 
-def test_a_stop_that_rests_at_the_second_try_sells_at_its_price_only(desk: Desk) -> None:
+def refused_once(desk: Desk) -> fx.Send:
+    """A stop that was refused because its price was there while nothing could be sold: the next one."""
     buy(desk, **STOP)
     [stop] = desk.sends()
     desk.core.ctx.resume_ms[BTC] = desk.now_ms + 1_000
     desk.reject(stop.cid, "WouldTrigger")
     desk.advance(500)
     [again] = desk.sends()
+    return again
+
+
+def test_a_stop_that_rests_at_the_second_try_sells_at_its_price_only(desk: Desk) -> None:
+    again = refused_once(desk)
     assert again.kind is OrderKind.STOP_LIMIT
     desk.accept(again.cid)
     desk.advance(2_000)
@@ -366,12 +372,7 @@ def test_a_stop_that_rests_at_the_second_try_sells_at_its_price_only(desk: Desk)
 
 
 def test_a_stop_of_unknown_fate_sells_nothing_for_what_an_earlier_one_was_refused_for(desk: Desk) -> None:
-    buy(desk, **STOP)
-    [stop] = desk.sends()
-    desk.core.ctx.resume_ms[BTC] = desk.now_ms + 1_000
-    desk.reject(stop.cid, "WouldTrigger")
-    desk.advance(500)
-    [again] = desk.sends()
+    again = refused_once(desk)
     desk.uncertain(again.cid)
     for _ in range(60):
         desk.advance(250)

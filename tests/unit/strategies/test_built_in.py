@@ -9,17 +9,14 @@ import pytest
 from smarttrade.errors import ConfigurationError
 from smarttrade.evaluation.core import Core
 from smarttrade.messages import (
-    AccountView,
     Candle,
     Decision,
-    EffectiveState,
-    Position,
     RestingOrders,
     Side,
     Target,
 )
 from smarttrade.strategies import BUILT_IN, load_built_in
-from tests.unit.evaluation.strategies import MARKET, OTHER, candle, core, setup, trade
+from tests.unit.evaluation.strategies import MARKET, OTHER, candle, core, setup, trade, view
 
 CLOSES = [
     str(round(100 + 10 * math.sin(i / 17) + 3 * math.sin(i / 3.1) + 2 * math.sin(i * i), 2))
@@ -75,26 +72,6 @@ def test_donchian_buys_a_new_high_and_leaves_at_its_stop() -> None:
     assert held(run(subject, 100, 101, 100, 102, 110, 109, 90, 91)) == [True, True, True, False, False]
 
 
-def view(quantity: str) -> AccountView:
-    position = Position(
-        market=MARKET,
-        quantity=Decimal(quantity),
-        average_price=Decimal(100),
-        realized_pnl=Decimal(0),
-        unrealized_pnl=Decimal(0),
-    )
-    return AccountView(
-        leading=True,
-        epoch=1,
-        effective_state=EffectiveState.ACTIVE,
-        currency="USDT",
-        equity=Decimal(10_000),
-        available=Decimal(10_000),
-        positions=[position],
-        time_ms=1,
-    )
-
-
 def grid_orders(subject: Core, event: Candle) -> list[tuple[str, str]]:
     [decision] = subject.on_event(event)
     assert isinstance(decision.want, RestingOrders)
@@ -104,14 +81,14 @@ def grid_orders(subject: Core, event: Candle) -> list[tuple[str, str]]:
 def test_grid_rests_buys_below_and_sells_of_what_is_held_above() -> None:
     subject = made("grid", levels=2, step="0.01", fraction="1")
     assert grid_orders(subject, candle(0, "100")) == [("buy-1", "99"), ("buy-2", "98")]
-    subject.on_view(view("25"))
+    subject.on_view(view("0", "25"))
     assert grid_orders(subject, candle(1, "100")) == [("buy-1", "99"), ("sell-1", "101"), ("sell-2", "102")]
 
 
 def test_grid_never_sells_more_than_is_held_nor_spends_more_than_its_share() -> None:
     subject = made("grid", levels=3, step="0.01", fraction="0.9")
     for quantity in ("0", "3", "20", "45", "100"):
-        subject.on_view(view(quantity))
+        subject.on_view(view("0", quantity))
         [decision] = subject.on_event(candle(int(Decimal(quantity)), "100"))
         assert isinstance(decision.want, RestingOrders)
         orders = decision.want.orders
@@ -133,12 +110,12 @@ def test_dca_adds_to_what_is_held_at_its_times_and_stops_at_its_share() -> None:
     subject = made("dca", interval=60, amount="500")
     assert subject.on_event(trade(1, 59_000)) == []
     assert subject.on_event(trade(2, 60_000)) == []  # the account is not known
-    subject.on_view(view("2"))
+    subject.on_view(view("0", "2"))
     [decision] = subject.on_event(trade(3, 120_500))
     assert decision.event_key == "timer:buy:120000"
     assert isinstance(decision.want, Target)
     assert decision.want.quantity == 7
-    subject.on_view(view("46"))
+    subject.on_view(view("0", "46"))
     assert subject.on_event(trade(4, 180_500)) == []
 
 
@@ -180,7 +157,7 @@ def test_the_market_maker_quotes_around_the_mid_and_sells_only_what_it_has() -> 
     subject = made("avellaneda-stoikov", least_spread="0.01")
     assert subject.on_event(trade(1, 5_001)) == []
     assert set(quotes(subject, 2)) == {"buy"}
-    subject.on_view(view("22.5"))  # half of what it may hold: the inventory is on its target
+    subject.on_view(view("0", "22.5"))  # half of what it may hold: the inventory is on its target
     assert quotes(subject, 3) == {"buy": (Decimal("99.5"), 5), "sell": (Decimal("100.5"), 5)}
 
 
@@ -190,7 +167,7 @@ def test_the_market_maker_leans_against_its_inventory() -> None:
         subject = made("avellaneda-stoikov", risk_aversion="20", horizon=600)
         for number in range(1, 40):
             subject.on_event(trade(number, number * 5_000 + 1, str(100 + number % 2)))
-        subject.on_view(view(held))
+        subject.on_view(view("0", held))
         [decision] = subject.on_event(trade(40, 200_001, "100"))
         prices = [order.price for order in decision.want.orders]
         middles.append((held, min(prices), max(prices)))
@@ -201,9 +178,9 @@ def test_the_market_maker_leans_against_its_inventory() -> None:
 def test_the_market_maker_never_spends_more_than_its_share() -> None:
     subject = made("avellaneda-stoikov", fraction="0.5", order_size="0.3")
     subject.on_event(trade(1, 5_001))
-    subject.on_view(view("20"))
+    subject.on_view(view("0", "20"))
     assert quotes(subject, 2)["buy"][1] == 5  # of 25 that it may hold
-    subject.on_view(view("25"))
+    subject.on_view(view("0", "25"))
     assert set(quotes(subject, 3)) == {"sell"}
 
 
