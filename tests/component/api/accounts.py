@@ -433,7 +433,9 @@ VARIATIONS: dict[str, dict[str, Any]] = {
     "an empty share": {"spec.capital.perMarket": ""},
     "several markets": {"spec.markets": [{"symbol": "BTC/USDT"}, {"symbol": "ETH/USDT"}]},
     "a name of 40 characters": {"metadata.name": "a" * 40},
-    "string parameters": {"spec.strategy.parameters": {"width": "0.5", "length": 20}},
+    "string parameters": {
+        "spec.strategy": {"name": "bollinger", "parameters": {"width": "0.5", "period": "20", "fraction": 1}}
+    },
     "limits equal to the allocation": {
         "spec.risk": {"maxOrderNotional": "10000.0", "maxPositionNotional": "10000", "maxDailyLoss": "10000"}
     },

@@ -8,10 +8,12 @@ from typing import Any
 import yaml
 
 from smarttrade.api.account import GROUP, KIND, PLURAL, VERSION, TradingAccount
+from smarttrade.api.crds.parameters import build_rules
 from smarttrade.api.crds.schema import Schema, build_structural
 from smarttrade.api.model import Model
 from smarttrade.api.spec import TradingAccountSpec
 from smarttrade.api.status import TradingAccountStatus
+from smarttrade.strategies import BUILT_IN, load_built_in
 
 NAME = f"{PLURAL}.{GROUP}"
 PATHS = (
@@ -22,9 +24,13 @@ _HEADER = "# Generated from the models by `make crds`; edit those.\n"
 
 
 def build_crd() -> dict[str, Any]:
-    return build_definition(
+    definition = build_definition(
         KIND, PLURAL, "ta", TradingAccount, TradingAccountSpec, TradingAccountStatus, _build_columns()
     )
+    root = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    strategy = root["properties"]["spec"]["properties"]["strategy"]
+    strategy["x-kubernetes-validations"] += build_rules({name: load_built_in(name) for name in BUILT_IN})
+    return definition
 
 
 def render() -> str:
