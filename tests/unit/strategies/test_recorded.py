@@ -33,10 +33,12 @@ def recorded_trades() -> History:
 
 
 def held_over_time(result: Recorded, market: str) -> list[Decimal]:
+    """The position after every fill, net of what the fees took of it."""
     held, told = Decimal(0), []
     for fill in result.fills:
         if fill.market == market:
             held += fill.quantity if fill.side is Side.BUY else -fill.quantity
+            held -= fill.fee if fill.fee_asset == market.partition("/")[0] else 0
             told.append(held)
     return told
 
