@@ -37,9 +37,11 @@ class Deadline(StrEnum):
 
 
 class Lookup(StrEnum):
-    """How an order is found by its client id."""
+    """How an order is found by its client id: asked for, whether open or ended; asked for while it is open,
+    and looked for among the ended ones; looked for in both lists."""
 
     FETCH_ORDER = "FetchOrder"
+    WHILE_OPEN = "WhileOpen"
     ORDER_LISTS = "OrderLists"
 
 
@@ -51,6 +53,9 @@ class Evidence(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
     """One exchange. `codes`: its code, or `code|words`, to ours; an empty meaning says: proves nothing.
+    `unknown_order_codes` are written in the same way. `ended_orders` are ccxt's methods that together list
+    every order that has ended, those among them that were cancelled after a part had filled;
+    `trades_parameter` asks for the trades of one order, by its id there.
 
     `options` are ccxt's, set so that an order makes no other request before its own. `stop_orders`: a stop
     rests there under a client id and is found, cancelled and listed like any order; `order_pairs`: two of
@@ -75,6 +80,8 @@ class Capability:
     identifier_prefix: str = ""
     codes: dict[str, str] = field(default_factory=dict)
     unknown_order_codes: frozenset[str] = frozenset()
+    ended_orders: tuple[str, ...] = ("fetch_closed_orders",)
+    trades_parameter: str = "orderId"
     credential_codes: frozenset[str] = frozenset()
     options: dict[str, Any] = field(default_factory=dict)
     test_parameters: dict[str, Any] | None = None
@@ -167,14 +174,16 @@ CAPABILITIES: dict[str, Capability] = {
             },
             options={"enableUnifiedMargin": False, "enableUnifiedAccount": True},
             unknown_order_codes=frozenset({"170213", "110001"}),
+            ended_orders=("fetch_canceled_and_closed_orders",),
             credential_codes=frozenset({"10003", "10004", "10005"}),
         ),
         Capability(
             exchange="okx",
             deadline=Deadline.HEADER,
             deadline_name="expTime",
+            trades_parameter="ordId",
             codes={
-                "51149": DEADLINE_MISSED,
+                "51149": "",
                 "51008": "InsufficientBalance",
                 "51020": "FilterFailure",
                 "51121": "BadPrecision",
@@ -182,6 +191,7 @@ CAPABILITIES: dict[str, Capability] = {
                 "51016": "",
             },
             unknown_order_codes=frozenset({"51603", "51400"}),
+            ended_orders=("fetch_closed_orders", "fetch_canceled_orders"),
             credential_codes=frozenset({"50111", "50113", "50119"}),
             dead_mans_switch=True,
         ),
@@ -212,8 +222,10 @@ CAPABILITIES: dict[str, Capability] = {
             exchange="gate",
             deadline=Deadline.HEADER,
             deadline_name="x-gate-exptime",
+            lookup=Lookup.WHILE_OPEN,
             identifier_length=28,
             identifier_prefix="t-",
+            trades_parameter="order_id",
             codes={
                 "REQUEST_EXPIRED": DEADLINE_MISSED,
                 "BALANCE_NOT_ENOUGH": "InsufficientBalance",
@@ -240,6 +252,7 @@ CAPABILITIES: dict[str, Capability] = {
             },
             test_parameters={"test": True},
             unknown_order_codes=frozenset({"-2013", "-2011"}),
+            ended_orders=("fetch_orders",),
             credential_codes=frozenset({"10072", "700002", "700006"}),
         ),
         Capability(
@@ -257,7 +270,14 @@ CAPABILITIES: dict[str, Capability] = {
             },
             options={"uta": False, "hf": True},
             test_parameters={"test": True},
-            unknown_order_codes=frozenset({"400100", "404000"}),
+            unknown_order_codes=frozenset(
+                {
+                    "400100|order_not_exist",
+                    "400100|order not exist",
+                    "400100|order does not exist",
+                    "order_not_exist",
+                }
+            ),
             credential_codes=frozenset({"400003", "400004", "400005"}),
         ),
         Capability(
@@ -274,6 +294,7 @@ CAPABILITIES: dict[str, Capability] = {
             },
             options={"uta": False},
             unknown_order_codes=frozenset({"43001", "40109"}),
+            ended_orders=("fetch_canceled_and_closed_orders",),
             credential_codes=frozenset({"40009", "40012", "40018"}),
         ),
     )

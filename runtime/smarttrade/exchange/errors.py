@@ -10,7 +10,7 @@ Messages of ccxt can carry the signed URL; `sanitised` is the only way a message
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from smarttrade.errors import VenueError
 
@@ -70,10 +70,17 @@ def certain_refusal(error: BaseException, codes: Mapping[str, str]) -> VenueReje
 
     ccxt leaves the code away where it knows the message: `|words` are those, and hold only without a code.
     """
+    pattern = find_code(error, codes)
+    meaning = codes[pattern] if pattern else ""
+    return VenueRejectedError(meaning, sanitised(error)) if meaning else None
+
+
+def find_code(error: BaseException, patterns: Iterable[str]) -> str | None:
+    """The first of the patterns that an error fits."""
     code, message = venue_code(error)
     message = message if code else str(error)
-    for pattern, meaning in codes.items():
+    for pattern in patterns:
         wanted, _, words = pattern.partition("|")
         if wanted == code and words.lower() in message.lower():
-            return VenueRejectedError(meaning, sanitised(error)) if meaning else None
+            return pattern
     return None

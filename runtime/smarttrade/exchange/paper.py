@@ -168,7 +168,7 @@ class PaperVenue:
     async def arm_switch(self, timeout_ms: int) -> None:
         """Paper orders die with the process that holds them."""
 
-    async def query(self, client_order_id: str, market: str) -> OrderReport | None:
+    async def query(self, client_order_id: str, market: str, since_ms: int = 0) -> OrderReport | None:
         await self._catch_up()
         return self._book.query(client_order_id)
 

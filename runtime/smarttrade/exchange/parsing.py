@@ -59,7 +59,7 @@ def parse_order(order: Mapping[str, Any], client_order_id: str = "") -> OrderRep
     trades = [parse_trade(trade, order) for trade in order.get("trades") or []]
     trigger = number(order.get("triggerPrice") or order.get("stopPrice"))
     return OrderReport(
-        client_order_id=client_order_id or _own_id(order.get("clientOrderId")),
+        client_order_id=client_order_id or own_id(order.get("clientOrderId")),
         order_id=str(order["id"]),
         market=str(order["symbol"]),
         side=parse_side(order.get("side")),
@@ -73,7 +73,7 @@ def parse_order(order: Mapping[str, Any], client_order_id: str = "") -> OrderRep
     )
 
 
-def _own_id(value: Any) -> str:
+def own_id(value: Any) -> str:
     """A client's id as the client gave it: Gate puts "t-" before every one."""
     return str(value or "").removeprefix("t-")
 

@@ -24,7 +24,14 @@ from smarttrade.exchange.capabilities import Capability, Lookup
 from smarttrade.exchange.endpoints import create_exchange, load_own_markets
 from smarttrade.exchange.examination import Examination
 from smarttrade.exchange.pacing import Pacer, TokenBucket, Urgency, build_share, read_allowance
-from smarttrade.exchange.parsing import parse_balances, parse_filters, parse_order, parse_quote, parse_trade
+from smarttrade.exchange.parsing import (
+    own_id,
+    parse_balances,
+    parse_filters,
+    parse_order,
+    parse_quote,
+    parse_trade,
+)
 from smarttrade.exchange.pinning import deadline_parameters, pinned
 from smarttrade.exchange.reports import (
     Balance,
@@ -46,6 +53,8 @@ _TYPES: dict[OrderKind, dict[str, Any]] = {
     OrderKind.STOP_LIMIT: {"timeInForce": "GTC"},
 }
 _PAGE, _PAGES = 1_000, 200
+_ENDED_PAGE, _ENDED_PAGES = 100, 20
+_CLOCKS_APART_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,17 +230,20 @@ class Venue:
                 reports = [self._orders.parse_order(each, market) for each in answer["orderReports"]]
                 return tuple(parse_order(report) for report in reports)
 
-    async def query(self, client_order_id: str, market: str) -> OrderReport | None:
-        """The order by its client id; None if the exchange says that it knows none. VenueError: no answer."""
+    async def query(self, client_order_id: str, market: str, since_ms: int = 0) -> OrderReport | None:
+        """The order by its client id, placed after `since_ms` of the exchange's time; None if the exchange
+        says that it knows none. VenueError: no answer."""
         await self._pacer.take(Question.FIND_ORDER, Urgency.URGENT)
         parameters = {self._row.lookup_parameter: client_order_id}
         try:
             async with self._translated():
-                if self._row.lookup is Lookup.FETCH_ORDER:
-                    found = await self._polling.fetch_order(None, market, parameters)
-                    return parse_order(found, client_order_id)
-                return await self._listed(client_order_id, market, parameters)
+                if self._row.lookup is Lookup.ORDER_LISTS:
+                    return await self._listed(client_order_id, market, parameters)
+                found = await self._polling.fetch_order(None, market, parameters)
+                return parse_order(found, client_order_id)
         except errors.NothingToCancelError:
+            if self._row.lookup is Lookup.WHILE_OPEN:
+                return await self._ended(client_order_id, market, since_ms)
             return None
 
     async def cancel(self, client_order_id: str, market: str, order_id: str) -> OrderReport:
@@ -243,17 +255,17 @@ class Venue:
                 market,
                 {self._row.lookup_parameter: client_order_id},
             )
-            if answer.get("id") is not None:
+            if answer.get("id") is not None and answer.get("status") is not None:
                 return parse_order(answer, client_order_id)
-        return await self._one_of_a_cancelled_pair(client_order_id, market)
+        return await self._after_cancel(client_order_id, market)
 
     def _named(self, client_order_id: str) -> str | None:
         """Where a prefixed client id may stand for the exchange's own, nothing else does."""
         prefix = self._row.identifier_prefix
         return prefix + client_order_id if prefix else None
 
-    async def _one_of_a_cancelled_pair(self, client_order_id: str, market: str) -> OrderReport:
-        """The answer was about the pair as a whole."""
+    async def _after_cancel(self, client_order_id: str, market: str) -> OrderReport:
+        """The answer was about a pair as a whole, or said only that the request had come."""
         report = await self.query(client_order_id, market)
         if report is None:
             raise errors.VenueUncertainError(f"order {client_order_id} was cancelled and is not found")
@@ -263,7 +275,9 @@ class Venue:
         """Every trade of one order."""
         await self._pacer.take(Question.TRADES_OF_ORDER, Urgency.URGENT)
         async with self._translated():
-            trades = await self._polling.fetch_my_trades(market, None, None, {"orderId": order_id})
+            trades = await self._polling.fetch_my_trades(
+                market, None, None, {self._row.trades_parameter: order_id}
+            )
             return tuple(parse_trade(trade) for trade in trades if str(trade.get("order")) == order_id)
 
     async def read_account(
@@ -310,10 +324,14 @@ class Venue:
     async def _all_orders(self, market: str) -> list[dict[str, Any]]:
         if self._row.pages_by == "orderId":
             return await self._pages(self._polling.fetch_orders, market, "orderId")
-        await self._pacer.take(Question.ALL_ORDERS)
-        ended = await self._polling.fetch_closed_orders(market)
+        ended = [order for name in self._row.ended_orders for order in await self._all(name, market)]
         await self._pacer.take(Question.OPEN_ORDERS)
         return [*ended, *await self._polling.fetch_open_orders(market)]
+
+    async def _all(self, name: str, market: str) -> list[dict[str, Any]]:
+        await self._pacer.take(Question.ALL_ORDERS)
+        found: list[dict[str, Any]] = await getattr(self._polling, name)(market)
+        return found
 
     async def _all_trades(self, market: str) -> list[dict[str, Any]]:
         if self._row.pages_by:
@@ -376,11 +394,26 @@ class Venue:
         self, client_order_id: str, market: str, parameters: dict[str, Any]
     ) -> OrderReport | None:
         """Open orders, then ended ones: for exchanges that have no look-up by client id."""
-        for fetch in (self._polling.fetch_open_orders, self._polling.fetch_closed_orders):
-            for order in await fetch(market, None, None, parameters):
+        for name in ("fetch_open_orders", *self._row.ended_orders):
+            for order in await getattr(self._polling, name)(market, None, None, parameters):
                 if order.get("clientOrderId") == client_order_id:
                     return parse_order(order, client_order_id)
         return None
+
+    async def _ended(self, client_order_id: str, market: str, since_ms: int) -> OrderReport | None:
+        """Page by page, newest first: for exchanges that do not know an ended order by its client id."""
+        since = max(since_ms - _CLOCKS_APART_MS, 0) or None
+        for page in range(1, _ENDED_PAGES + 1):
+            await self._pacer.take(Question.ALL_ORDERS, Urgency.URGENT)
+            async with self._translated():
+                [method] = self._row.ended_orders
+                orders = await getattr(self._polling, method)(market, since, _ENDED_PAGE, {"page": page})
+                for order in orders:
+                    if own_id(order.get("clientOrderId")) == client_order_id:
+                        return parse_order(order, client_order_id)
+            if len(orders) < _ENDED_PAGE:
+                return None
+        raise errors.VenueUncertainError(f"order {client_order_id} is not among the newest ended ones")
 
     @asynccontextmanager
     async def _translated(self) -> AsyncIterator[None]:
@@ -396,7 +429,7 @@ class Venue:
             message = errors.sanitised(error)
             if code in self._row.credential_codes:
                 raise errors.VenueCredentialsError(message) from None
-            if code in self._row.unknown_order_codes:
+            if errors.find_code(error, self._row.unknown_order_codes):
                 raise errors.NothingToCancelError(message) from None
             refusal = errors.certain_refusal(error, self._row.codes)
             raise refusal or errors.VenueUncertainError(message) from None

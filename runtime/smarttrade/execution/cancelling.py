@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 from smarttrade.exchange.reports import OrderKind
 from smarttrade.execution.context import Context
-from smarttrade.execution.effects import Cancel, Query
+from smarttrade.execution.effects import Cancel
 from smarttrade.execution.orders import ON_BOOK, Order, OrderState
-from smarttrade.execution.resolution import Resolution
+from smarttrade.execution.resolution import Resolution, ask_for
 
 _AGAIN_MS = 1_000.0
 
@@ -69,7 +69,7 @@ class Cancelling:
         if gone and order.state in ON_BOOK:
             self._resolution.miss(order)
         elif gone:
-            self._ctx.emit(Query(cid=cid, market=order.market, order_id=order.order_id))
+            self._ctx.emit(ask_for(order))
 
     def forget_ended(self) -> None:
         if not self._ctx.cancelling:

@@ -359,11 +359,12 @@ class SendPair(_Effect, frozen=True, kw_only=True):
 
 
 class Query(_Effect, frozen=True, kw_only=True):
-    """Ask for one order by its client id."""
+    """Ask for one order by its client id; it was placed after `since_ms` of the exchange's time."""
 
     cid: str
     market: str
     order_id: str
+    since_ms: int = 0
 
 
 class Cancel(_Effect, frozen=True, kw_only=True):

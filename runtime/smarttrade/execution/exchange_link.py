@@ -48,7 +48,7 @@ class Exchange(Protocol):
         self, group: str, limit: NewOrder, stop: NewOrder, may_leave: Callable[[], bool]
     ) -> tuple[OrderReport, ...]: ...
 
-    async def query(self, client_order_id: str, market: str) -> OrderReport | None: ...
+    async def query(self, client_order_id: str, market: str, since_ms: int = 0) -> OrderReport | None: ...
 
     async def cancel(self, client_order_id: str, market: str, order_id: str) -> OrderReport: ...
 
@@ -207,7 +207,7 @@ class ExchangeLink:
     async def _query(self, effect: fx.Query) -> None:
         asked_ms = monotonic_ms()
         try:
-            report = await self._exchange.query(effect.cid, effect.market)
+            report = await self._exchange.query(effect.cid, effect.market, effect.since_ms)
         except SmartTradeError as error:
             self._failed()
             self._feed(fx.QueryFailed(cid=effect.cid, reason=str(error)))

@@ -65,7 +65,7 @@ class Resolution:
                 del self._ctx.probes[cid]
             elif not probe.asking and self._ctx.now_ms >= probe.next_ms:
                 probe.asking = True
-                self._ctx.emit(Query(cid=cid, market=order.market, order_id=order.order_id))
+                self._ctx.emit(ask_for(order))
             elif not probe.asking:
                 self._ctx.wake_at(probe.next_ms)
 
@@ -141,6 +141,13 @@ class Resolution:
         probe.asking = False
         probe.next_ms = self._ctx.now_ms + probe.backoff_ms
         probe.backoff_ms = min(probe.backoff_ms * 2, self._ctx.tuning.query_backoff_limit_ms)
+
+
+def ask_for(order: Order) -> Query:
+    """The question for one order."""
+    return Query(
+        cid=order.cid, market=order.market, order_id=order.order_id, since_ms=max(order.deadline_ms, 0)
+    )
 
 
 def _is_sought(order: Order, probe: Probe) -> bool:

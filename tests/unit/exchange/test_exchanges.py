@@ -36,10 +36,14 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "exchanges.md"
 SYMBOL = "BTC/USDT"
 
 
+Answer = tuple[int, Any] | Callable[[str], tuple[int, Any]]
+"""One status and body, or one for each address."""
+
+
 class Wire:
     """Where ccxt's requests end: each is noted, and answered by the exchange's own bytes."""
 
-    def __init__(self, venue: Venue, answer: tuple[int, Any] | None = None) -> None:
+    def __init__(self, venue: Venue, answer: Answer | None = None) -> None:
         self.requests: list[str] = []
         self._answer = answer
         for exchange in (venue._orders, venue._polling):
@@ -51,7 +55,7 @@ class Wire:
             self.requests.append(f"{method} {url} {body or ''}")
             if self._answer is None:
                 raise TimeoutError("caught")
-            status, content = self._answer
+            status, content = self._answer(url) if callable(self._answer) else self._answer
             text = json.dumps(content)
             exchange.handle_errors(status, "", url, method, {}, text, content, headers, body)
             exchange.handle_http_status_code(status, "", url, method, text)
@@ -61,7 +65,7 @@ class Wire:
 
 
 async def ask(
-    row: Capability, question: Callable[[Venue], Awaitable[Any]], answer: tuple[int, Any] | None = None
+    row: Capability, question: Callable[[Venue], Awaitable[Any]], answer: Answer | None = None
 ) -> tuple[Any, list[str]]:
     """The outcome of one call, an error as itself, and the requests that it made."""
     venue = build_venue(row.exchange)
@@ -140,6 +144,122 @@ async def test_where_there_is_no_look_up_ended_orders_are_searched_after_open_on
     assert found is None
     assert len(requests) == 2
     assert "history" in requests[1] or "ClosedOrders" in requests[1]
+    assert "Filled" not in requests[1], "one that was cancelled after a part had filled is not listed there"
+
+
+class Gate:
+    """Gate's answers: by our id it knows only what is open; what has ended is in a list, newest first."""
+
+    def __init__(self, ended: int, wanted: int | None = None) -> None:
+        self.pages: list[str] = []
+        self._ended = [self._order(n, f"t-{CID}" if n == wanted else f"t-{n}") for n in range(ended)]
+
+    @staticmethod
+    def _order(number: int, text: str) -> dict[str, Any]:
+        order = {"id": str(number), "text": text, "status": "cancelled", "currency_pair": "BTCUSDT"}
+        figures = {"amount": "0.01", "left": "0.004", "price": "60000", "filled_total": "360"}
+        return {**order, **figures, "type": "limit", "side": "buy", "create_time_ms": str(T + number)}
+
+    def answer(self, url: str) -> tuple[int, Any]:
+        if "/spot/orders/t-" in url:
+            return 404, {"label": "ORDER_NOT_FOUND", "message": "Order not found"}
+        self.pages.append(url)
+        first = (int(url.partition("page=")[2].partition("&")[0]) - 1) * 100
+        return 200, self._ended[first : first + 100]
+
+
+@pytest.mark.parametrize(("ended", "wanted", "pages"), [(3, 2, 1), (150, 149, 2), (3, None, 1), (0, None, 1)])
+async def test_gate_tells_of_an_ended_order_in_its_list_only(
+    ended: int, wanted: int | None, pages: int
+) -> None:
+    gate = Gate(ended, wanted)
+    found, _ = await ask(CAPABILITIES["gate"], lambda venue: venue.query(CID, SYMBOL, T), gate.answer)
+    if wanted is None:
+        assert found is None
+    else:
+        assert (found.client_order_id, found.status, found.filled) == (CID, "Canceled", Decimal("0.006"))
+    assert len(gate.pages) == pages
+    assert all(f"from={T // 1000 - 60}" in page and "status=finished" in page for page in gate.pages)
+
+
+async def test_an_order_that_may_be_beyond_what_gate_lists_is_not_called_unknown_to_it() -> None:
+    found, _ = await ask(CAPABILITIES["gate"], lambda venue: venue.query(CID, SYMBOL, T), Gate(2_100).answer)
+    assert isinstance(found, VenueUncertainError)
+
+
+ENDED = {
+    "bybit": ["/v5/order/history"],
+    "okx": ["orders-history", "orders-history"],
+    "kraken": ["ClosedOrders"],
+    "gate": ["status=finished"],
+    "kucoin": ["/hf/orders/done"],
+    "bitget": ["history-orders"],
+    "mexc": ["allOrders"],
+}
+STATES = {"bybit": [], "okx": ["state=filled", "state=canceled"], "mexc": []}
+
+
+@pytest.mark.parametrize("name", [n for n in ROWS if not CAPABILITIES[n].pages_by])
+async def test_every_ended_order_is_listed_also_one_that_was_cancelled_after_a_part_had_filled(
+    name: str,
+) -> None:
+    asked = []
+    for method in CAPABILITIES[name].ended_orders:
+
+        async def read(venue: Venue, method: str = method) -> Any:
+            async with venue._translated():
+                return await venue._all(method, SYMBOL)
+
+        _, requests = await ask(CAPABILITIES[name], read)
+        asked += requests
+    assert len(asked) == len(ENDED[name])
+    assert all(path in request for path, request in zip(ENDED[name], asked, strict=True))
+    narrowed = [word for request in asked for word in request.split("&") if "state" in word.lower()]
+    assert [word.split(" ")[0] for word in narrowed] == STATES.get(name, narrowed)
+    assert not any("orderStatus" in request for request in asked)
+
+
+TRADES = {"okx": "ordId=77", "gate": "order_id=77"}
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if name != "kraken"])
+async def test_the_trades_of_one_order_are_asked_for_by_its_id(name: str) -> None:
+    _, [request] = await ask(CAPABILITIES[name], lambda venue: venue.trades_of(SYMBOL, "77"))
+    assert f"{TRADES.get(name, 'orderId=77')}" in request.replace(" ", "&")
+
+
+@pytest.mark.parametrize("timeout_ms", [30_000, 0])
+@pytest.mark.parametrize(
+    ("name", "path", "parameter"),
+    [
+        ("okx", "/trade/cancel-all-after", '"timeOut":'),
+        ("kraken", "/private/CancelAllOrdersAfter", "timeout="),
+    ],
+)
+async def test_the_dead_mans_switch_is_set_and_disarmed_in_seconds(
+    name: str, path: str, parameter: str, timeout_ms: int
+) -> None:
+    _, [request] = await ask(CAPABILITIES[name], lambda venue: venue.arm_switch(timeout_ms))
+    assert path in request
+    assert f"{parameter}{timeout_ms // 1000}" in request
+
+
+def test_only_those_rows_have_a_dead_mans_switch() -> None:
+    assert {name for name in ROWS if CAPABILITIES[name].dead_mans_switch} == {"okx", "kraken"}
+
+
+async def test_a_cancel_that_tells_only_an_id_is_followed_by_the_question_how_the_order_stands() -> None:
+    def answer(url: str) -> tuple[int, Any]:
+        if "cancel" in url:
+            told = {"ordId": "7", "clOrdId": CID, "sCode": "0", "sMsg": ""}
+        else:
+            figures = {"px": "60000", "sz": "0.01", "accFillSz": "0.004", "avgPx": "60000"}
+            told = {"ordId": "7", "clOrdId": CID, "state": "canceled", "side": "buy", **figures}
+        return 200, {"code": "0", "data": [{**told, "instId": "BTCUSDT"}], "msg": ""}
+
+    report, requests = await ask(CAPABILITIES["okx"], lambda venue: venue.cancel(CID, SYMBOL, "7"), answer)
+    assert (report.status, report.filled) == ("Canceled", Decimal("0.004"))
+    assert len(requests) == 2
 
 
 def test_ids_of_gate_are_recognised_without_its_prefix() -> None:
@@ -170,7 +290,7 @@ REFUSALS: list[tuple[str, int, Any, str]] = [
         "okx",
         200,
         {"code": "1", "data": [{"sCode": "51149", "sMsg": "Order timed out."}], "msg": ""},
-        "DeadlineMissed",
+        "",
     ),
     ("okx", 200, {"code": "1", "data": [{"sCode": "51016", "sMsg": "Duplicated id"}], "msg": ""}, ""),
     ("okx", 200, {"code": "50026", "data": [], "msg": "System error."}, ""),
@@ -215,6 +335,8 @@ def test_every_exchange_has_a_certain_and_an_uncertain_refusal_in_the_table() ->
 
 
 UNKNOWN_ORDERS: list[tuple[str, int, Any]] = [
+    ("kucoin", 400, {"code": "400100", "msg": "order_not_exist_or_not_allow_to_cancel"}),
+    ("kucoin", 200, {"code": "order_not_exist", "msg": "order_not_exist"}),
     ("binance", 400, {"code": -2013, "msg": "Order does not exist."}),
     ("okx", 200, {"code": "51603", "data": [], "msg": "Order does not exist"}),
     ("gate", 404, {"label": "ORDER_NOT_FOUND", "message": "Order not found"}),
@@ -227,10 +349,37 @@ UNKNOWN_ORDERS: list[tuple[str, int, Any]] = [
 async def test_an_order_that_the_exchange_does_not_know_is_no_error(
     name: str, status: int, body: Any
 ) -> None:
-    found, _ = await ask(CAPABILITIES[name], lambda venue: venue.query(CID, SYMBOL), (status, body))
+    def answer(url: str) -> tuple[int, Any]:
+        return (200, []) if "status=finished" in url else (status, body)
+
+    found, _ = await ask(CAPABILITIES[name], lambda venue: venue.query(CID, SYMBOL), answer)
     assert found is None
     gone, _ = await ask(CAPABILITIES[name], lambda venue: venue.cancel(CID, SYMBOL, "1"), (status, body))
     assert isinstance(gone, NothingToCancelError)
+
+
+PROVES_NOTHING: list[tuple[str, int, Any]] = [
+    ("kucoin", 400, {"code": "400100", "msg": "validation.createOrder.symbolNotAvailable"}),
+    ("kucoin", 404, {"code": "404000", "msg": "URL Not Found"}),
+    ("kucoin", 200, {"code": "200000", "data": None}),
+    ("okx", 200, {"code": "0", "data": [], "msg": ""}),
+    ("okx", 200, {"code": "50026", "data": [], "msg": "System error."}),
+    ("bitget", 200, {"code": "00000", "msg": "success", "data": []}),
+    ("gate", 400, {"label": "INVALID_PARAM_VALUE", "message": "invalid argument"}),
+    ("mexc", 200, {}),
+    ("binance", 200, {}),
+    ("binance", 503, {"msg": "Service Unavailable"}),
+]
+
+
+@pytest.mark.parametrize(("name", "status", "body"), PROVES_NOTHING)
+async def test_an_answer_that_does_not_say_so_is_not_taken_for_an_unknown_order(
+    name: str, status: int, body: Any
+) -> None:
+    for question in (lambda v: v.query(CID, SYMBOL, T), lambda v: v.cancel(CID, SYMBOL, "1")):
+        outcome, _ = await ask(CAPABILITIES[name], question, (status, body))
+        assert isinstance(outcome, VenueError)
+        assert not isinstance(outcome, NothingToCancelError)
 
 
 CREDENTIALS: list[tuple[str, int, Any]] = [
@@ -400,7 +549,11 @@ def build_rows() -> list[str]:
 def _build_row(row: Capability) -> str:
     words = [row.deadline_name, row.window_name]
     deadline = f"{row.deadline}: {', '.join(f'`{word}`' for word in words if word)}"
-    lookup = "query" if row.lookup is Lookup.FETCH_ORDER else "lists of open and ended orders"
+    lookup = {
+        Lookup.FETCH_ORDER: "query",
+        Lookup.WHILE_OPEN: "query while open, then the list of ended orders",
+        Lookup.ORDER_LISTS: "lists of open and ended orders",
+    }[row.lookup]
     cells = [
         row.exchange,
         "verified" if row.evidence is Evidence.VERIFIED else "documented",
