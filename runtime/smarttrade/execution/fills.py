@@ -50,8 +50,10 @@ class Fills:
         if order.told_by_hand:
             self._contradicted(order, report)
             return order
-        if order.code == FORGOTTEN and report.status is VenueStatus.OPEN:
-            self._reappeared(order)
+        if report.status is VenueStatus.OPEN and (
+            order.code == FORGOTTEN or order.state is OrderState.REJECTED
+        ):
+            self._reappeared(order, report.order_id)
         state = state_from_venue(order, report.status, report.filled)
         if state is not None and self._news(order, state, report):
             self._move(order, state, report)
@@ -115,16 +117,18 @@ class Fills:
                 f"{report.filled:f}: `smarttrade adopt {order.market} --quantity DIFFERENCE` sets it right"
             )
 
-    def _reappeared(self, order: Order) -> None:
-        """It ended in the log because the exchange had not known it; open after all, it must go."""
+    def _reappeared(self, order: Order, order_id: str) -> None:
+        """It ended in the log because the exchange had not known it, or had refused it; open after all, it
+        must go."""
         ctx = self._ctx
-        ctx.problems["ForgottenOrderAppeared"] = (
-            f"order {order.cid} of {order.market} was not known to the exchange and is open: it is being "
-            "cancelled, what it fills counts"
-        )
+        if order.code == FORGOTTEN:
+            ctx.problems["ForgottenOrderAppeared"] = (
+                f"order {order.cid} of {order.market} was not known to the exchange and is open: it is being "
+                "cancelled, what it fills counts"
+            )
         if ctx.now_ms >= ctx.cancelling.get(order.cid, 0.0):
             ctx.cancelling[order.cid] = ctx.now_ms + _AGAIN_MS
-            ctx.emit(Cancel(cid=order.cid, market=order.market, order_id=order.order_id))
+            ctx.emit(Cancel(cid=order.cid, market=order.market, order_id=order_id))
 
     def _news(self, order: Order, state: OrderState, report: OrderReport) -> bool:
         return state is not order.state or report.filled > order.filled or not order.order_id
@@ -133,6 +137,11 @@ class Fills:
         if order.state is OrderState.VOID:
             self._ctx.problems["VoidedOrderAppeared"] = (
                 f"order {order.cid} of {order.market} was held to be void and exists: its fills count"
+            )
+        if order.state is OrderState.REJECTED:
+            self._ctx.problems["RejectedOrderAppeared"] = (
+                f"order {order.cid} of {order.market} was refused by the exchange ({order.code}) and exists: "
+                "its fills count, and it is cancelled while it is open"
             )
         before = order.state
         self._ctx.record(

@@ -139,14 +139,19 @@ class Order(msgspec.Struct, kw_only=True, gc=False):
 
 
 def state_from_venue(order: Order, status: VenueStatus, filled: Decimal) -> OrderState | None:
-    """The state that an exchange's report implies; None if the report is older than what is known."""
+    """The state that an exchange's report implies; None if the report is older than what is known.
+
+    An order that ended in another way than the report says stays as it ended; what it filled counts.
+    """
     if filled < order.filled:
         return None
     if status is not VenueStatus.OPEN:
         implied = _FROM_VENUE[status]
-        return implied if implied in _LEGAL[order.state] or filled > order.filled else None
+        if implied in _LEGAL[order.state]:
+            return implied
+        return order.state if filled > order.filled else None
     if order.ended and order.state is not OrderState.VOID:
-        return None
+        return order.state if order.state is OrderState.REJECTED else None
     if order.state is OrderState.PENDING_CANCEL:
         return OrderState.PENDING_CANCEL
     return OrderState.PARTIALLY_FILLED if filled > 0 else OrderState.NEW

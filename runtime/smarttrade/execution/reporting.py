@@ -215,6 +215,7 @@ class Reporting:
             "SharedExchangeAccount",
             "VoidedOrderAppeared",
             "ForgottenOrderAppeared",
+            "RejectedOrderAppeared",
             "ResolvedOrderDiffers",
             "ForgottenTrade",
         ):

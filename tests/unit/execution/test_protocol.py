@@ -12,7 +12,7 @@ from smarttrade.execution import effects as fx
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.orders import OrderState
 from smarttrade.execution.records import DecisionAccepted, OrderIntended
-from smarttrade.messages import Answer, Outcome
+from smarttrade.messages import Answer, OrderStyle, Outcome
 from tests.unit.execution.desk import BTC, ETH, Desk, build_spec
 
 
@@ -349,6 +349,42 @@ def test_a_late_fill_after_a_cancel_counts(desk: Desk) -> None:
     desk.fill(send.cid, "0")
     desk.feed(fx.OrderSeen(report=desk.report(send.cid, VenueStatus.EXPIRED, "0.5")))
     assert desk.position() == Decimal("0.5")
+
+
+@pytest.mark.parametrize("told", [VenueStatus.FILLED, VenueStatus.CANCELED, VenueStatus.EXPIRED])
+@pytest.mark.parametrize("ended", [VenueStatus.CANCELED, VenueStatus.EXPIRED])
+def test_a_late_fill_counts_however_the_order_is_said_to_have_ended(
+    desk: Desk, ended: VenueStatus, told: VenueStatus
+) -> None:
+    desk.decide("1")
+    [send] = desk.sends()
+    desk.feed(fx.SendSucceeded(cid=send.cid, report=desk.report(send.cid, ended)))
+    desk.feed(fx.OrderSeen(report=desk.report(send.cid, told, "0.5")))
+    assert desk.position() == Decimal("0.5")
+    assert desk.order(send.cid).settled
+
+
+@pytest.mark.parametrize("told", [VenueStatus.FILLED, VenueStatus.CANCELED, VenueStatus.EXPIRED])
+def test_an_order_whose_refusal_proves_false_counts_and_is_told(desk: Desk, told: VenueStatus) -> None:
+    desk.decide("1")
+    [send] = desk.sends()
+    desk.reject(send.cid, "InsufficientBalance")
+    desk.feed(fx.OrderSeen(report=desk.report(send.cid, told, "0.5")))
+    assert desk.position() == Decimal("0.5")
+    [check] = [check for check in desk.report_now().checks if check.type == "Reconciled"]
+    assert (check.ok, check.reason) == (False, "RejectedOrderAppeared")
+
+
+def test_an_order_whose_refusal_proves_false_is_cancelled_while_it_is_open(desk: Desk) -> None:
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    [send] = desk.sends()
+    desk.reject(send.cid, "InsufficientBalance")
+    desk.reconcile(desk.report(send.cid))
+    [cancel] = desk.take(fx.Cancel)
+    assert (cancel.cid, cancel.order_id) == (send.cid, f"o-{send.cid}")
+    desk.feed(fx.OrderSeen(report=desk.report(send.cid, VenueStatus.CANCELED, "0.3")))
+    assert desk.position() == Decimal("0.3")
+    assert "RejectedOrderAppeared" in desk.core.ctx.problems
 
 
 def test_fills_that_the_exchange_counted_and_nobody_delivered_are_asked_for(desk: Desk) -> None:
