@@ -11,7 +11,7 @@ from smarttrade.execution.equity import Valuation, acknowledge, mark, observe
 from smarttrade.execution.exposure import Exposure, WorkingOrder, build_exposure
 from smarttrade.execution.orders import Order, Purpose
 from smarttrade.execution.policy import state_while_deleting
-from smarttrade.execution.preflight import outstanding
+from smarttrade.execution.preflight import clock_skew, outstanding
 from smarttrade.execution.risk import Hold, View
 from smarttrade.execution.state import Effective, Source, build_demands, effective_state
 from smarttrade.execution.targets import middle
@@ -154,9 +154,7 @@ class Accounting:
 
     def holds(self) -> list[Hold]:
         """Conditions that forbid new exposure."""
-        ctx, found = self._ctx, []
-        if not ctx.knows_clock:
-            found.append(Hold("ClockSkew", "the exchange's clock is not known well enough to pin a deadline"))
+        ctx, found = self._ctx, list(clock_skew(self._ctx))
         if not ctx.lead.reconciled:
             found.append(Hold("NotReconciled", "orders and trades were not yet compared with the exchange"))
         found += outstanding(ctx)

@@ -144,6 +144,8 @@ class Context:
     """Markets whose protection follows the quotes."""
     exits: dict[str, str] = field(default_factory=dict)
     """How the last exit of a market ended, where it did not end flat."""
+    untold: dict[str, Milliseconds] = field(default_factory=dict)
+    """Since when the exchange has counted fills of an order whose trades it does not tell."""
     known_ms: dict[str, Milliseconds] = field(default_factory=dict)
     """When this process learned of an order that is not settled."""
     fired: set[str] = field(default_factory=set)

@@ -95,10 +95,11 @@ class Fills:
     def chase(self) -> None:
         """Ask for trades that the exchange counted and nobody delivered."""
         ctx = self._ctx
-        if not (self._ask_ms or ctx.book.has_unsettled):
+        if not (self._ask_ms or ctx.untold or ctx.book.has_unsettled):
             return
         missing = {o.cid: o for o in ctx.book.unsettled() if o.order_id and o.filled > o.recorded}
         self._ask_ms = {cid: at for cid, at in self._ask_ms.items() if cid in missing}
+        ctx.untold = {cid: ctx.untold.get(cid, ctx.now_ms) for cid in missing}
         for cid, order in islice(missing.items(), _AT_ONCE):
             due = self._ask_ms.setdefault(cid, ctx.now_ms + ctx.tuning.trades_wait_ms)
             if ctx.now_ms >= due:

@@ -104,6 +104,12 @@ def _judge_silence(facts: Facts) -> Iterator[Hold]:
 # --- what the core knows itself ---------------------------------------------------------------------------
 
 
+def clock_skew(ctx: Context) -> Iterator[Hold]:
+    """An order's deadline is an instant of the exchange's clock."""
+    if not ctx.knows_clock:
+        yield Hold("ClockSkew", "the exchange's clock is not known well enough to pin a deadline")
+
+
 def outstanding(ctx: Context) -> list[Hold]:
     """What keeps the account from trading now; empty where no preflight is asked for."""
     if not ctx.tuning.preflight:
@@ -169,7 +175,7 @@ def build_check(ctx: Context) -> Check | None:
     """The condition Preflight; None where no preflight is asked for."""
     if not ctx.tuning.preflight:
         return None
-    found = outstanding(ctx)
+    found = [*(clock_skew(ctx) if ctx.lead.claimed else ()), *outstanding(ctx)]
     if not found:
         return Check(type="Preflight", ok=True, reason="Passed")
     message = "; ".join(f"{hold.code}: {hold.message}" for hold in found)

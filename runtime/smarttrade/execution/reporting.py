@@ -197,15 +197,15 @@ class Reporting:
 
     def _reconciled(self) -> Check:
         ctx = self._ctx
+        since = {**ctx.untold, **{cid: probe.since_ms for cid, probe in ctx.probes.items()}}
         unknown = [
-            cid
-            for cid, probe in ctx.probes.items()
-            if ctx.now_ms - probe.since_ms > ctx.tuning.unknown_alarm_ms
+            cid for cid, since_ms in since.items() if ctx.now_ms - since_ms > ctx.tuning.unknown_alarm_ms
         ]
         if unknown:
             message = (
-                f"the exchange does not tell the fate of {', '.join(unknown)}: look at its order history, "
-                "then `smarttrade order resolve ACCOUNT ID --not-placed` or `--filled QUANTITY`"
+                f"the exchange does not tell the fate, or the fills, of {', '.join(unknown)}: look at its "
+                "order history, then `smarttrade order resolve ACCOUNT ID --not-placed` or "
+                "`--filled QUANTITY`"
             )
             return Check(type="Reconciled", ok=False, reason="OrdersUnknown", message=message)
         for hold in self._accounting.holds():

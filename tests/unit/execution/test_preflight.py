@@ -11,6 +11,7 @@ import pytest
 from smarttrade.exchange.key import KeyReport
 from smarttrade.exchange.reports import Balance, Fees, OrderReport, VenueStatus
 from smarttrade.execution import effects as fx
+from smarttrade.execution.clock import ExchangeClock
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.preflight import Facts, judge
 from smarttrade.execution.preflight_probe import smallest_trial
@@ -122,6 +123,17 @@ def test_orders_go_out_once_it_has_passed() -> None:
     desk.decide("1")
     assert len(desk.sends()) == 1
     assert condition(desk).ok
+
+
+def test_a_clock_that_is_not_known_well_enough_is_a_reason_and_nothing_is_sent() -> None:
+    desk = live()
+    passed(desk)
+    assert condition(desk).ok
+    slow = {"sent_ms": desk.now_ms - 600, "received_ms": desk.now_ms, "exchange_ms": desk.exchange_ms() - 300}
+    desk.core.ctx.clock = ExchangeClock()
+    desk.feed(fx.ClockSampled(**slow))
+    assert denied(desk) == "ClockSkew"
+    assert (condition(desk).ok, condition(desk).reason) == (False, "ClockSkew")
 
 
 def test_a_finding_forbids_and_is_the_reason_of_the_condition() -> None:

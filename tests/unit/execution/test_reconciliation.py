@@ -13,7 +13,7 @@ from smarttrade.execution.context import Tuning
 from smarttrade.execution.identifiers import client_order_id, is_own, is_tagged
 from smarttrade.execution.orders import FORGOTTEN, OrderState, Purpose
 from smarttrade.identity import AccountIdentity
-from smarttrade.messages import ExecutionReport, OrderStyle, Outcome, Side
+from smarttrade.messages import Check, ExecutionReport, OrderStyle, Outcome, Side
 from tests.unit.execution.desk import ACCOUNT, BALANCES, BTC, Desk
 
 
@@ -214,6 +214,27 @@ def test_an_order_of_unknown_fate_is_reported_after_thirty_seconds(desk: Desk) -
     assert (check.ok, check.reason) == (False, "OrdersUnknown")
     assert send.cid in check.message
     assert desk.order(send.cid).state is OrderState.UNKNOWN
+
+
+def reconciled(desk: Desk) -> Check:
+    return next(c for c in desk.core.reporting.checks() if c.type == "Reconciled")
+
+
+def test_fills_that_the_exchange_counts_and_does_not_tell_are_reported_after_thirty_seconds(
+    desk: Desk,
+) -> None:
+    desk.decide("1")
+    [send] = desk.sends()
+    report = desk.report(send.cid, VenueStatus.FILLED, "1", trades=False)
+    desk.feed(fx.SendSucceeded(cid=send.cid, report=report))
+    desk.advance(20_000, step_ms=200)
+    assert reconciled(desk).ok
+    desk.advance(11_000, step_ms=200)
+    told = reconciled(desk)
+    assert (told.ok, told.reason) == (False, "OrdersUnknown")
+    assert send.cid in told.message
+    desk.feed(fx.TradesSeen(trades=(desk.trade(desk.order(send.cid), Decimal(1)),)))
+    assert reconciled(desk).ok
 
 
 def test_client_order_ids_are_18_alphanumerics_that_only_their_account_recognises() -> None:
