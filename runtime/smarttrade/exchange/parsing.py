@@ -51,11 +51,19 @@ def parse_trade(trade: Mapping[str, Any], order: Mapping[str, Any] | None = None
 def parse_order(order: Mapping[str, Any], client_order_id: str = "") -> OrderReport:
     """One order; `client_order_id` where it is known better than by the answer (a cancel's has its own).
 
-    VenueError for a status that is not known: guessing one could end an order that lives.
+    VenueError for a status that is not known, and for what names no order: guessing could end one that lives.
+    ccxt calls some orders closed that were cancelled after a part had filled.
     """
     status = _STATUS.get(str(order.get("status")))
     if status is None:
         raise VenueError(f"order {order.get('id')} has status {order.get('status')!r}, which is not known")
+    if order.get("id") is None or order.get("symbol") is None:
+        raise VenueError("the answer names no order")
+    filled, quantity = number(order.get("filled")), number(order.get("amount"))
+    if status is VenueStatus.FILLED and not filled:
+        raise VenueError(f"order {order['id']} is said to be filled, and not how far")
+    if status is VenueStatus.FILLED and filled < quantity:
+        status = VenueStatus.CANCELED
     trades = [parse_trade(trade, order) for trade in order.get("trades") or []]
     trigger = number(order.get("triggerPrice") or order.get("stopPrice"))
     return OrderReport(
@@ -65,8 +73,8 @@ def parse_order(order: Mapping[str, Any], client_order_id: str = "") -> OrderRep
         side=parse_side(order.get("side")),
         status=status,
         price=number(order.get("price")),
-        quantity=number(order.get("amount")),
-        filled=number(order.get("filled")),
+        quantity=quantity,
+        filled=filled,
         time_ms=int(order.get("lastUpdateTimestamp") or order.get("timestamp") or 0),
         trades=tuple(trade for trade in trades if trade.order_id),
         trigger=trigger if trigger > 0 else None,

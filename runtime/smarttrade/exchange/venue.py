@@ -417,14 +417,13 @@ class Venue:
 
     @asynccontextmanager
     async def _translated(self) -> AsyncIterator[None]:
-        """ccxt's exceptions into ours: what the row proves, else uncertain."""
-        from ccxt.base.errors import BaseError
-
+        """Every exception into ours: what the row proves, else uncertain. ccxt trips over garbled answers in
+        ways of its own."""
         try:
             yield
         except VenueError:
             raise
-        except (BaseError, OSError, TimeoutError, ValueError, KeyError, TypeError, ArithmeticError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the request may have had its effect
             code, _ = errors.venue_code(error)
             message = errors.sanitised(error)
             if code in self._row.credential_codes:

@@ -190,8 +190,8 @@ class ExchangeLink:
             self._tell(
                 fx.SendRejected(cid=send.cid, code="CredentialsRefused", message=message) for send in sends
             )
-        except (SmartTradeError, ArithmeticError) as error:
-            logger.warning("order of unknown fate", reason=str(error))
+        except Exception as error:  # noqa: BLE001 - an order whose end nobody hears of would hold its market
+            logger.warning("order of unknown fate", reason=str(error) or type(error).__name__)
             self._failed()
             reason = str(error)
             self._tell(fx.SendUncertain(cid=send.cid, reason=reason) for send in sends)

@@ -262,6 +262,20 @@ async def test_a_cancel_that_tells_only_an_id_is_followed_by_the_question_how_th
     assert len(requests) == 2
 
 
+def closed(filled: str | None) -> dict[str, Any]:
+    return {"id": "1", "symbol": SYMBOL, "status": "closed", "side": "buy", "amount": "1", "filled": filled}
+
+
+def test_an_order_that_is_closed_after_a_part_had_filled_was_not_filled() -> None:
+    assert (parse_order(closed("0.4")).status, parse_order(closed("1")).status) == ("Canceled", "Filled")
+
+
+@pytest.mark.parametrize("filled", [None, "0"])
+def test_an_order_that_is_closed_without_a_word_on_its_fills_is_in_doubt(filled: str | None) -> None:
+    with pytest.raises(VenueError, match="not how far"):
+        parse_order(closed(filled))
+
+
 def test_ids_of_gate_are_recognised_without_its_prefix() -> None:
     order = {"id": "1", "symbol": SYMBOL, "status": "open", "side": "buy", "clientOrderId": f"t-{CID}"}
     assert parse_order(order).client_order_id == CID
@@ -380,6 +394,46 @@ async def test_an_answer_that_does_not_say_so_is_not_taken_for_an_unknown_order(
         outcome, _ = await ask(CAPABILITIES[name], question, (status, body))
         assert isinstance(outcome, VenueError)
         assert not isinstance(outcome, NothingToCancelError)
+
+
+GARBAGE: list[Any] = [
+    None,
+    [],
+    [None],
+    "",
+    "OK",
+    7,
+    {},
+    {"data": None},
+    {"data": "x"},
+    {"data": [None]},
+    {"data": [{}]},
+    {"code": "0", "data": [{"ordId": None, "sCode": "0"}]},
+    {"code": "00000", "data": {"orderId": None}},
+    {"retCode": 0, "result": None},
+    {"retCode": 0, "result": {"list": [None]}},
+    {"error": [], "result": None},
+    {"error": [], "result": {"txid": []}},
+    {"id": "1", "status": "strange"},
+    {"orderId": "x", "status": "FILLED", "fills": [None]},
+]
+
+
+@pytest.mark.parametrize("name", ROWS)
+async def test_no_answer_however_garbled_is_more_than_uncertain(name: str) -> None:
+    """A request whose end nobody hears of would hold its market for ever."""
+    asked = {
+        "place": place,
+        "query": lambda venue: venue.query(CID, SYMBOL, T),
+        "cancel": lambda venue: venue.cancel(CID, SYMBOL, "1"),
+        "account": lambda venue: venue.read_account(T),
+    }
+    for what, question in asked.items():
+        for body in GARBAGE:
+            outcome, _ = await ask(CAPABILITIES[name], question, (200, body))
+            assert not isinstance(outcome, VenueRejectedError), (what, body)
+            if what in ("place", "cancel"):
+                assert isinstance(outcome, VenueError), (what, body, outcome)
 
 
 CREDENTIALS: list[tuple[str, int, Any]] = [

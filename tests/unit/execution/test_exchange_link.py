@@ -1,0 +1,60 @@
+"""Whatever ends a request, the core hears of it: an order whose end is not told would hold its market."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from smarttrade.exchange.errors import OrderWithheldError, VenueRejectedError, VenueUncertainError
+from smarttrade.exchange.reports import OrderKind
+from smarttrade.execution import effects as fx
+from smarttrade.execution.exchange_link import ExchangeLink, monotonic_ms
+from smarttrade.messages import Side
+from tests.unit.execution.desk import BTC
+
+
+class Broken:
+    """An exchange whose orders end in one way."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def place(self, *_: Any) -> Any:
+        raise self._error
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (VenueUncertainError("timeout"), fx.SendUncertain),
+        (AttributeError("'NoneType' object has no attribute 'get'"), fx.SendUncertain),
+        (RuntimeError("Session is closed"), fx.SendUncertain),
+        (VenueRejectedError("InsufficientBalance", "refused"), fx.SendRejected),
+        (OrderWithheldError("did not leave"), fx.SendWithheld),
+    ],
+)
+async def test_every_end_of_an_order_is_told(error: Exception, told: type) -> None:
+    heard: asyncio.Queue[fx.Input] = asyncio.Queue()
+    link = ExchangeLink(Broken(error), heard.put_nowait, lambda: True)  # type: ignore[arg-type]
+    link.perform(
+        fx.Send(
+            cid="sTabcdefghijkl2345",
+            market=BTC,
+            side=Side.BUY,
+            kind=OrderKind.LIMIT_IOC,
+            price=Decimal(100),
+            quantity=Decimal(1),
+            deadline_ms=0,
+            window_ms=800,
+            leave_by_ms=monotonic_ms() + 800,
+        )
+    )
+    event = await asyncio.wait_for(heard.get(), 5)
+    assert isinstance(event, told)
+    await link.close()
