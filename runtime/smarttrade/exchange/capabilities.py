@@ -99,11 +99,6 @@ class Capability:
     weights: dict[Question, int] = field(default_factory=dict)
     evidence: Evidence = Evidence.DOCUMENTED
 
-    @property
-    def may_send_immediate(self) -> bool:
-        """Whether an order that fills at once may be retried: only where a deadline bounds the first."""
-        return self.deadline is not Deadline.NONE
-
 
 _BINANCE = Capability(
     exchange="binance",

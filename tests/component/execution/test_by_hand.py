@@ -1,11 +1,13 @@
 """An account by hand: the real command, the real API server, real execution processes.
 
-The user has a kubeconfig and nothing else. What stands between is in `exec_node`.
+The user has a kubeconfig and nothing else, with the rights that docs/by-hand.md names and no other. What
+stands between is in `exec_node`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import uuid
@@ -29,6 +31,11 @@ from tests.component.execution.theatre import BTC, ETH, Theatre, eventually
 # One worker runs them all, because they share an API server.
 pytestmark = pytest.mark.xdist_group("by-hand")
 
+RIGHTS = [
+    {"apiGroups": ["smarttrade.io"], "resources": ["tradingaccounts"], "verbs": ["get", "patch"]},
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+    {"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["get", "create"]},
+]
 CLUSTER_WIDE = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
@@ -41,7 +48,8 @@ class User:
     """Somebody with a kubeconfig, in a namespace with one account whose pods are a theatre's."""
 
     def __init__(self, kubeconfig: Path, api: Api, node: ExecNode, theatre: Theatre) -> None:
-        self._kubeconfig = kubeconfig
+        self._administrators = kubeconfig
+        self._kubeconfig = theatre._directory / "users.kubeconfig"
         self._api = api
         self.node = node
         self.theatre = theatre
@@ -66,6 +74,32 @@ class User:
             "spec": full,
         }
         self._api.apply(self._path, account)
+        self._kubeconfig.write_text(json.dumps(self._build_kubeconfig(self._grant())))
+
+    def _grant(self) -> str:
+        """A user `ann` with these rights in this namespace; her token."""
+        meta = {"name": "ann", "namespace": self.namespace}
+        core, group = f"/api/v1/namespaces/{self.namespace}", "rbac.authorization.k8s.io"
+        rules = f"/apis/{group}/v1/namespaces/{self.namespace}"
+        ann = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta}
+        role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": meta, "rules": RIGHTS}
+        binding = {
+            "apiVersion": f"{group}/v1",
+            "kind": "RoleBinding",
+            "metadata": meta,
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": "ann"},
+            "subjects": [{"kind": "ServiceAccount", **meta}],
+        }
+        self._api.apply(f"{core}/serviceaccounts/ann", ann)
+        self._api.apply(f"{rules}/roles/ann", role)
+        self._api.apply(f"{rules}/rolebindings/ann", binding)
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        answer = json.loads(self._api.call("POST", f"{core}/serviceaccounts/ann/token", request))
+        return str(answer["status"]["token"])
+
+    def _build_kubeconfig(self, token: str) -> dict[str, Any]:
+        whole: dict[str, Any] = json.loads(self._administrators.read_text())
+        return whole | {"users": [{"name": whole["users"][0]["name"], "user": {"token": token}}]}
 
     async def pod(self, name: str) -> None:
         """A pod of the account: its execution process, and the pod object that leads to it."""

@@ -1,8 +1,9 @@
 """One account trades every second while its pods, its network and the bus fail: nothing is lost or doubled.
 
 The strategy wants 0.01 or nothing in turn, so the simulated exchange's journal tells a doubled order (the
-position would pass 0.01) and one sold twice (it would fall below zero); and what the status says in the end
-must be what happened. The tests go on from one another: one account, growing to two replicas and back.
+position would pass 0.01) and one sold twice (it would fall below zero); and what status and log say in the
+end must be what happened: each decision has one outcome, each trade is one fill. The tests go on from one
+another: one account, growing to two replicas and back.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from cluster.target import Origin
 from demo.ground_truth import trades
 from tests.component.operator.harness import eventually
 from tests.e2e.operator.conftest import Platform
+from tests.e2e.operator.trail import judge_trail
 
 NAME = "liam"
 WANTED = Decimal("0.01")
@@ -72,6 +74,14 @@ class Trader:
             if f"SMARTTRADE_POD={pod}".encode() in environment and b"smarttrade.execution" in command:
                 return int(entry.name)
         raise AssertionError(f"no process of {pod} runs on this machine")
+
+    def judge_log(self) -> dict[str, int]:
+        """By the account's whole log, as `smarttrade audit export` reads it, against the journal."""
+        module = "smarttrade.execution.audit_trail"
+        inside = ["exec", self.leader, f"--namespace={self.platform.users.name}", "--container=execution"]
+        told = self.platform.cluster(*inside, "--", "python", "-m", module, "1", "100000")
+        rows = [json.loads(line) for line in told.splitlines()]
+        return judge_trail(rows, trades(self.platform.cluster, NAME, self.platform.system.name))
 
     def judge(self) -> None:
         """By the exchange's journal: each client id is one order, and the position never left 0 to 0.01."""
@@ -161,3 +171,6 @@ def test_a_rollout_of_two_replicas_and_back_to_one_end_in_agreement(trader: Trad
 
     eventually(agrees, 60, "every fill is known, and no other")
     trader.judge()
+    judged = trader.judge_log()
+    assert judged["epochs"] >= 6, judged
+    assert min(judged["decisions"], judged["orders"], judged["fills"]) >= 20, judged

@@ -1,0 +1,62 @@
+"""An account's own log against the exchange's journal, after a run on the cluster.
+
+The log is what `smarttrade audit export` reads, one row a record. What the rows say of every decision must be
+one story, and the journal's trades must be the ledger's fills, each once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def judge_trail(rows: Iterable[Row], trades: Iterable[Row]) -> dict[str, int]:
+    """How much there was to judge; AssertionError names what is lost or doubled."""
+    of: dict[str, list[Row]] = {}
+    for row in rows:
+        of.setdefault(row["kind"], []).append(row["record"])
+    accepted = [record["decision"] for record in of.get("accepted", [])]
+    closed = Counter(record["id"] for record in of.get("closed", []))
+    intents = of.get("intent", [])
+    fills = [record["fill"] for record in of.get("fill", [])]
+    _once("decision accepted", (decision["id"] for decision in accepted))
+    for decision in accepted:
+        assert closed[decision["id"]] == 1, f"{decision['id']} has {closed[decision['id']]} outcomes"
+    _rising(accepted)
+    _once("client order id intended", (intent["cid"] for intent in intents))
+    _once("fill recorded", ((fill["market"], fill["trade_id"]) for fill in fills))
+    known = {intent["cid"] for intent in intents}
+    happened = {str(trade["trade_id"]): trade for trade in trades}
+    for trade in happened.values():
+        assert trade["client_order_id"] in known, f"nobody intended {trade}"
+    recorded = {fill["trade_id"]: fill for fill in fills}
+    assert recorded.keys() == happened.keys(), recorded.keys() ^ happened.keys()
+    for trade_id, fill in recorded.items():
+        told = happened[trade_id]
+        assert Decimal(fill["quantity"]) == Decimal(told["last_quantity"]), (fill, told)
+        assert fill["client_order_id"] == told["client_order_id"], (fill, told)
+    return {
+        "decisions": len(accepted),
+        "orders": len(intents),
+        "fills": len(fills),
+        "epochs": len(of["epoch"]),
+    }
+
+
+def _once(what: str, names: Iterable[Any]) -> None:
+    doubled = [name for name, count in Counter(names).items() if count > 1]
+    assert not doubled, f"{what} twice: {doubled}"
+
+
+def _rising(accepted: Iterable[Row]) -> None:
+    """No decision is taken after a newer one of its strategy and market."""
+    marks: dict[tuple[str, str], tuple[int, int, int]] = {}
+    for decision in accepted:
+        key = (decision["event_time_ms"], decision["event_ordinal"], decision["index"])
+        stream = (decision["strategy"], decision["market"])
+        assert key > marks.get(stream, (-1, -1, -1)), f"{decision['id']} is older than one before it"
+        marks[stream] = key

@@ -1,0 +1,75 @@
+"""The check of an account's log on the cluster can fail: every kind of lie in it is found."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.e2e.operator.trail import judge_trail
+
+Row = dict[str, Any]
+
+
+def row(kind: str, **record: Any) -> Row:
+    return {"sequence": 1, "index": 0, "kind": kind, "record": record}
+
+
+def decision(name: str, at_ms: int) -> Row:
+    known = {"id": name, "strategy": "s", "market": "BTC/USDT", "event_ordinal": 0, "index": 0}
+    return row("accepted", decision={**known, "event_time_ms": at_ms})
+
+
+def fill(trade_id: str, cid: str) -> Row:
+    known = {"market": "BTC/USDT", "client_order_id": cid, "quantity": "0.01"}
+    return row("fill", fill={**known, "trade_id": trade_id})
+
+
+ROWS = [
+    row("epoch", epoch=1),
+    decision("d1", 1),
+    row("intent", cid="c1"),
+    fill("1", "c1"),
+    row("closed", id="d1"),
+    decision("d2", 2),
+    row("intent", cid="c2"),
+    fill("2", "c2"),
+    row("closed", id="d2"),
+]
+TRADES = [
+    {"trade_id": 1, "client_order_id": "c1", "last_quantity": "0.01"},
+    {"trade_id": 2, "client_order_id": "c2", "last_quantity": "0.010"},
+]
+
+
+def test_an_honest_log_passes() -> None:
+    assert judge_trail(ROWS, TRADES) == {"decisions": 2, "orders": 2, "fills": 2, "epochs": 1}
+
+
+LIES = {
+    "an outcome is missing": (8, None),
+    "two outcomes": (8, row("closed", id="d1")),
+    "a decision twice": (5, decision("d1", 2)),
+    "an older decision after a newer one": (5, decision("d2", 0)),
+    "a client order id twice": (6, row("intent", cid="c1")),
+    "a trade of an order that nobody intended": (6, row("intent", cid="c9")),
+    "a fill twice": (7, fill("1", "c1")),
+    "a fill that never happened": (7, fill("3", "c2")),
+    "a fill that is missing": (7, None),
+    "a fill of another order": (7, fill("2", "c1")),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_lie_is_found(lie: str) -> None:
+    position, told = LIES[lie]
+    rows = copy.deepcopy(ROWS)
+    rows[position : position + 1] = [told] if told else []
+    with pytest.raises(AssertionError):
+        judge_trail(rows, TRADES)
+
+
+def test_a_trade_that_the_log_does_not_know_is_found() -> None:
+    with pytest.raises(AssertionError):
+        judge_trail(ROWS, [*TRADES, {"trade_id": 3, "client_order_id": "c2", "last_quantity": "0.01"}])
