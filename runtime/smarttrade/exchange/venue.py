@@ -300,7 +300,7 @@ class Venue:
         """All of them, where a page can be told from the whole; the newest page for 0."""
         fetch = self._polling.fetch_my_trades
         if not self._row.pages_by:
-            found: list[dict[str, Any]] = await fetch(market, since_ms or None)
+            found: list[dict[str, Any]] = await fetch(market, since_ms or None, _ENDED_PAGE)
             return found
         found = list(await fetch(market, since_ms or None, _PAGE))
         if since_ms and len(found) >= _PAGE:
@@ -372,7 +372,7 @@ class Venue:
         """Own order updates as they come; VenueError when the stream breaks: reconcile, then call again.
 
         Begins after `read_filters`: ccxt would otherwise load every market of the exchange first."""
-        await self._markets_known.wait()
+        await self._may_stream()
         while True:
             async with self._translated():
                 updates = await self._stream.watch_orders()
@@ -382,13 +382,18 @@ class Venue:
 
     async def watch_trades(self) -> AsyncIterator[TradeReport]:
         """Own trades as they come; as `watch_orders`."""
-        await self._markets_known.wait()
+        await self._may_stream()
         while True:
             async with self._translated():
                 updates = await self._stream.watch_my_trades()
                 reports = [parse_trade(trade) for trade in updates]
             for report in reports:
                 yield report
+
+    async def _may_stream(self) -> None:
+        """Some of ccxt's streams start tasks before anything has told them of the loop."""
+        await self._markets_known.wait()
+        self._stream.open()
 
     async def _listed(
         self, client_order_id: str, market: str, parameters: dict[str, Any]

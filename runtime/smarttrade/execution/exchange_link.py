@@ -27,7 +27,7 @@ from smarttrade.execution import effects as fx
 from smarttrade.messages import Quote
 
 CLOCK_SAMPLES = 5
-_STREAM_RETRY_S = 0.5
+_STREAM_RETRY_S, _STREAM_RETRY_LIMIT_S, _STREAM_LASTS_MS = 0.5, 5.0, 10_000.0
 _FILTERS_RETRY_S = 2.0
 _MARKETS_RETRY_S = 60.0
 _PRICE_EVERY_S = 2.0
@@ -329,8 +329,11 @@ class ExchangeLink:
         self._refresh_wanted = True
 
     async def _watch(self, what: str) -> None:
-        """Follow one half of the user stream for good; after each break the account is compared again."""
+        """Follow one half of the user stream for good; after each break the account is compared again, which
+        costs requests: a stream that breaks at once is tried again later each time."""
+        pause_s = _STREAM_RETRY_S
         while True:
+            began_ms = monotonic_ms()
             try:
                 if what == "orders":
                     async for report in self._exchange.watch_orders():
@@ -340,7 +343,10 @@ class ExchangeLink:
                         self._feed(fx.TradesSeen(trades=(trade,)))
             except VenueError as error:
                 self._logger.warning("user stream broke", stream=what, reason=str(error))
-            await asyncio.sleep(_STREAM_RETRY_S)
+            if monotonic_ms() - began_ms >= _STREAM_LASTS_MS:
+                pause_s = _STREAM_RETRY_S
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, _STREAM_RETRY_LIMIT_S)
             self._feed(fx.StreamBroke())
 
     def _failed(self) -> None:

@@ -6,6 +6,7 @@ through ccxt's own error handling.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -260,6 +261,32 @@ async def test_a_cancel_that_tells_only_an_id_is_followed_by_the_question_how_th
     report, requests = await ask(CAPABILITIES["okx"], lambda venue: venue.cancel(CID, SYMBOL, "7"), answer)
     assert (report.status, report.filled) == ("Canceled", Decimal("0.004"))
     assert len(requests) == 2
+
+
+@pytest.mark.parametrize("name", ROWS)
+async def test_the_user_stream_of_all_markets_can_be_asked_for(name: str) -> None:
+    """Every row's stream gets as far as the network without a market, a loaded list of them or a loop."""
+    venue, left = build_venue(name), asyncio.Queue[str]()
+
+    async def leave(url: str, *_: Any, **__: Any) -> Any:
+        left.put_nowait(url)
+        raise TimeoutError("caught")
+
+    def connect(url: str) -> Any:
+        left.put_nowait(url)
+        raise TimeoutError("caught")
+
+    venue._stream.set_markets([build_market()])
+    venue._stream.fetch, venue._stream.client = leave, connect
+    venue._markets_known.set()
+    for updates in (venue.watch_orders(), venue.watch_trades()):
+        watching = asyncio.create_task(anext(updates))
+        try:
+            assert await asyncio.wait_for(left.get(), 5)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+    await venue._stream.close()
 
 
 def closed(filled: str | None) -> dict[str, Any]:
