@@ -194,6 +194,7 @@ CAPABILITIES: dict[str, Capability] = {
             exchange="kraken",
             deadline=Deadline.PARAMETER,
             deadline_name="deadline",
+            window_ms=4_000,  # it takes deadlines from 2 to 60 s ahead only
             lookup=Lookup.ORDER_LISTS,
             identifier_length=18,
             codes={

@@ -126,6 +126,12 @@ async def test_the_pinned_deadline_is_in_the_signed_request(name: str) -> None:
         assert str(T) in request.text + str(request.headers)
 
 
+def test_krakens_deadlines_are_as_far_ahead_as_it_takes_them() -> None:
+    """From 2 to 60 s: one that is nearer is refused, whatever the order."""
+    late_ms = 1_500  # the order's time-out, after which nobody waits for it
+    assert 2_000 + late_ms <= CAPABILITIES["kraken"].window_ms <= 60_000
+
+
 @pytest.mark.parametrize("name", [n for n in ROWS if CAPABILITIES[n].deadline is not Deadline.NONE])
 async def test_the_deadline_of_one_order_does_not_stay_for_the_next(name: str) -> None:
     row = CAPABILITIES[name]
