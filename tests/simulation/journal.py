@@ -69,26 +69,38 @@ class Journal:
 
 
 class LeaseKey:
-    """One key with a time to live, on the bus's own clock."""
+    """One key on the bus, written only over the revision that its writer last saw, as the pods do it.
+
+    Whoever sees one revision for its time to live may take it; here that is told by the bus's own clock.
+    """
 
     def __init__(self) -> None:
         self.holder = ""
+        self._revision = 0
         self._expires_ms = 0.0
 
-    def acquire(self, holder: str, now_ms: float) -> bool:
-        """Take a key that nobody holds; a holder that lost its memory takes its own again."""
+    def acquire(self, holder: str, now_ms: float) -> int:
+        """Take a key that nobody holds, at its new revision, or 0; a holder that lost its memory takes its
+        own again."""
         if self.holder not in ("", holder) and now_ms < self._expires_ms:
-            return False
+            return 0
+        return self._write(holder, now_ms)
+
+    def renew(self, holder: str, revision: int, now_ms: float) -> int:
+        """The next revision, or 0: another wrote it meanwhile."""
+        return self._write(holder, now_ms) if revision and revision == self._revision else 0
+
+    def release(self, revision: int) -> None:
+        """Nothing happens to a revision that is not the last one."""
+        if revision and revision == self._revision:
+            self._write("", 0.0)
+
+    def forget(self) -> None:
+        """The server started anew; whoever makes the key again begins behind every earlier revision."""
+        self.holder = ""
+        self._revision += 1
+
+    def _write(self, holder: str, now_ms: float) -> int:
         self.holder, self._expires_ms = holder, now_ms + TTL_MS
-        return True
-
-    def renew(self, holder: str, now_ms: float) -> bool:
-        """Extend a key that is still held."""
-        if self.holder != holder or now_ms >= self._expires_ms:
-            return False
-        self._expires_ms = now_ms + TTL_MS
-        return True
-
-    def release(self, holder: str) -> None:
-        if self.holder == holder:
-            self.holder = ""
+        self._revision += 1
+        return self._revision

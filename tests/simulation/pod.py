@@ -65,7 +65,7 @@ class Pod:
         self.caught_up, self._tick_at = False, float("inf")
         self._failing_since: float | None = None
         self._not_before, self._disconnected = 0.0, False
-        self.lease_until, self._leading_view = 0.0, False
+        self.lease_until, self._revision, self._leading_view = 0.0, 0, False
         self._newest: dict[str, Decision] = {d.market: d for d in self.world.decisions.values()}
         self._answered: dict[str, str] = {}
         self._asked: dict[str, float] = {}
@@ -203,8 +203,7 @@ class Pod:
                 self._bus(lambda: self.world.save(effect), lambda _: None)
             case fx.ReleaseLease():
                 self._not_before = self.mono_ms + effect.backoff_ms
-                self.lease_until = 0.0
-                self._bus(lambda: self.world.lease.release(self.name), lambda _: None)
+                self._release()
             case fx.Reload():
                 self._reload()
 
@@ -273,7 +272,7 @@ class Pod:
     def _stand_aside(self) -> None:
         self.world.coverage["older version stands aside"] += 1
         self._not_before = self.mono_ms + ASIDE_MS
-        self._bus(lambda: self.world.lease.release(self.name), lambda _: None)
+        self._release()
 
     # --- the bus ---
 
@@ -316,6 +315,10 @@ class Pod:
             self.after(600, lambda: attempt(again=True))
 
         attempt(again=False)
+
+    def _release(self) -> None:
+        revision, self._revision, self.lease_until = self._revision, 0, 0.0
+        self._bus(lambda: self.world.lease.release(revision), lambda _: None)
 
     def _read_all(self) -> None:
         """Snapshot and tail into an empty core, then stand by."""
@@ -376,9 +379,10 @@ class Pod:
         started = self.mono_ms
         taken: list[bool] = []
 
-        def acquired(result: object) -> None:
-            if core is self.core and result and not taken:
+        def acquired(revision: Any) -> None:
+            if core is self.core and revision and not taken:
                 taken.append(True)
+                self._revision = revision
                 self.lease_until = self.world.safeguards.lease_until(started + SELF_FENCE_MS)
                 self._take_lead(core)
 
@@ -411,17 +415,19 @@ class Pod:
             return
         started = self.mono_ms
 
-        def renewed(result: object) -> None:
+        def renewed(revision: Any) -> None:
             if core is not self.core:
                 return
-            if result:
+            if revision:
+                self._revision = revision
                 until = self.world.safeguards.lease_until(started + SELF_FENCE_MS)
                 self.lease_until = max(self.lease_until, until)
                 self.feed(fx.LeaseRenewed(until_ms=self.lease_until))
             else:
                 self.feed(fx.LeaseLost(reason="another replica holds the lease"))
 
-        self._bus(lambda: self.world.lease.renew(self.name, self.world.clockwork.now_ms), renewed)
+        key, known, now = self.world.lease, self._revision, self.world.clockwork
+        self._bus(lambda: key.renew(self.name, known, now.now_ms), renewed)
         self.after(RENEW_MS, lambda: self._renew(core))
 
     def _reload(self) -> None:

@@ -239,7 +239,8 @@ class World:
             self.maintenance = True
             heal(fault.for_ms, lambda: setattr(self, "maintenance", False))
         elif fault.kind == "forget-lease":
-            self.lease.holder, self.lease_forgotten_ms = "", self.clockwork.now_ms
+            self.lease.forget()
+            self.lease_forgotten_ms = self.clockwork.now_ms
         elif fault.kind == "step-clock":
             self.venue.step_ms += fault.amount
         elif fault.kind == "lose-log":
@@ -273,11 +274,15 @@ class World:
             return
         if batches:
             self.bus_down = True
-            self.clockwork.after(self.plan.hold_ms + 1_000, lambda: setattr(self, "bus_down", False))
+            self.clockwork.after(self.plan.hold_ms + 1_000, self._bus_back)
         self.journal.lose(batches)
         self.journal_lost = True
         self.checks.forget()
-        self.lease.holder, self.lease_forgotten_ms = "", self.clockwork.now_ms
+        self.lease.forget()
+        self.lease_forgotten_ms = self.clockwork.now_ms
+
+    def _bus_back(self) -> None:
+        self.bus_down, self.lease_forgotten_ms = False, self.clockwork.now_ms
 
     def _victim(self, fault: Fault) -> Pod:
         """-1 is whoever leads."""

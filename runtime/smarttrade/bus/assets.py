@@ -6,6 +6,7 @@ consumers. The lease is in memory: it is renewed several times a second and mean
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from smarttrade.bus import subjects
@@ -42,9 +43,14 @@ def build_stream_config(max_bytes: int, replicas: int = 1) -> dict[str, Any]:
 
 
 def build_lease_config(replicas: int = 1) -> dict[str, Any]:
-    """The KV bucket of the lease."""
+    """The KV bucket of the lease.
+
+    Its revisions begin with the time (ms) at which it is made: a bucket that a restarted server has forgotten
+    comes back with revisions that no earlier holder can take for its own.
+    """
     return {
         "name": subjects.LEASE_STREAM,
+        "first_seq": time.time_ns() // 1_000_000,
         "subjects": [f"$KV.{subjects.LEASE_BUCKET}.>"],
         "retention": "limits",
         "storage": "memory",

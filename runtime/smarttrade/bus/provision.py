@@ -270,4 +270,13 @@ async def _ensure_stream(nc: Connection, config: dict[str, Any]) -> None:
     except jetstream.ApiError as error:
         if error.code != jetstream.STREAM_EXISTS:
             raise
-        await jetstream.api(nc, f"STREAM.UPDATE.{config['name']}", config, timeout_s=5.0)
+        await _update_stream(nc, config)
+
+
+async def _update_stream(nc: Connection, wanted: dict[str, Any]) -> None:
+    """Where it differs; what it began with stays."""
+    name = wanted["name"]
+    found = (await jetstream.api(nc, f"STREAM.INFO.{name}", {}, timeout_s=5.0))["config"]
+    config = wanted | {"first_seq": found.get("first_seq", 0)}
+    if any(found.get(field, 0) != value for field, value in config.items()):
+        await jetstream.api(nc, f"STREAM.UPDATE.{name}", config, timeout_s=5.0)

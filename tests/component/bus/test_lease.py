@@ -117,3 +117,18 @@ async def test_the_lease_is_to_be_had_after_the_server_forgot_its_memory(tenants
     await eventually(lambda: nc.is_connected, "connected again")
     assert await lease.acquire()
     assert await lease.renew()
+
+
+async def test_no_revision_of_a_forgotten_lease_is_that_of_the_one_that_came_after(tenants: Tenants):
+    pair = await tenants.create("alice")
+    connections = [await tenants.connect(pair, "execution") for _ in range(2)]
+    before, after = Lease(connections[0], "a"), Lease(connections[1], "b")
+    assert await before.acquire()
+    await tenants.server.stop(kill=True)
+    await tenants.server.start()
+    await eventually(lambda: all(nc.is_connected for nc in connections), "connected again")
+    assert await after.acquire()
+    assert not await before.renew()
+    await before.release()
+    assert await after.renew()
+    assert after.revision > before.revision
