@@ -39,7 +39,8 @@ class Findings:
     """Everything that the conditions of one account are judged from.
 
     `failures` are the steps of the last reconcile that did not succeed, the most basic first;
-    `pending_fields` are fields set in the specification that have no effect yet.
+    `pending_fields` are fields set in the specification that have no effect yet. Until `revoked_s` (seconds
+    since the epoch) issued credentials are to be refused.
     """
 
     generation: int
@@ -52,6 +53,7 @@ class Findings:
     replicas: int = 1
     ready_replicas: int = 0
     claims: tuple[Claim, ...] = ()
+    revoked_s: int = 0
 
 
 def judge(findings: Findings) -> list[Verdict]:

@@ -12,6 +12,7 @@ from smarttrade.api.catalogue import Catalogue, Endpoint
 from smarttrade.api.load import describe
 from smarttrade.api.pending import fields_without_effect
 from smarttrade.bus.accounts import AccountPair
+from smarttrade.bus.rotation import NEVER, Rotation
 from smarttrade.errors import ConfigurationError
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountControl
@@ -20,7 +21,7 @@ from smarttrade_operator.children.blueprint import Aliases
 from smarttrade_operator.kinds import Manifest
 from smarttrade_operator.settings import Settings
 
-BuildPair = Callable[[AccountIdentity, int], AccountPair]
+BuildPair = Callable[[AccountIdentity, int, Rotation], AccountPair]
 FindAliases = Callable[[Endpoint], Aliases]
 
 
@@ -39,6 +40,7 @@ class Plan:
     account: TradingAccount
     identity: AccountIdentity
     pair: AccountPair
+    rotation: Rotation
     children: tuple[Manifest, ...]
     secret: Manifest
     control: AccountControl
@@ -77,16 +79,18 @@ def build_plan(
     find_aliases: FindAliases = lambda endpoint: (),
     gateway_key: str = "",
     authority: str = "",
+    rotation: Rotation = NEVER,
 ) -> Plan:
     """Raises InvalidSpec or UnknownEnvironment, saying what to change. `authority` is the certificate that
     the pods verify the NATS servers by; empty without TLS."""
     account, identity = parse(manifest), identify(manifest, settings)
-    pair = build_pair(identity, account.spec.replicas)
+    pair = build_pair(identity, account.spec.replicas, rotation)
     blueprint = _build_blueprint(account, identity, settings, catalogue, find_aliases)
     return Plan(
         account=account,
         identity=identity,
         pair=pair,
+        rotation=rotation,
         children=tuple(build_children(blueprint)),
         secret=build_credentials_secret(
             blueprint,

@@ -31,6 +31,7 @@ from smarttrade.bus.gateway import build_gateway_key
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.marks import open_mark
 from smarttrade.bus.provision import Provisioner
+from smarttrade.bus.rotation import NEVER, Rotation
 from smarttrade.errors import BusError, ConfigurationError
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountControl, Report
@@ -56,7 +57,7 @@ class Provisioning:
     authority: Path | None = None
     _provisioner: Provisioner | None = None
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
-    _provisioned: dict[Key, AccountLimits] = field(default_factory=dict)
+    _provisioned: dict[Key, tuple[AccountLimits, int]] = field(default_factory=dict)
     _controls: dict[Key, AccountControl] = field(default_factory=dict)
     _written: set[Key] = field(default_factory=set)
 
@@ -79,10 +80,11 @@ class Provisioning:
             before = now
             await asyncio.sleep(_FOLLOW_S)
 
-    def pair(self, identity: AccountIdentity, replicas: int) -> AccountPair:
-        """The accounts and credentials as they should be now; the credentials are equal all period long."""
+    def pair(self, identity: AccountIdentity, replicas: int, rotation: Rotation = NEVER) -> AccountPair:
+        """The accounts and credentials as they should be now; the credentials are equal all period long,
+        unless they are renewed out of turn."""
         limits = AccountLimits(pods=replicas, copies=self.asset_replicas)
-        return build_accounts(self.keys, identity, limits, now=self.wall())
+        return build_accounts(self.keys, identity, limits, now=self.wall(), rotation=rotation)
 
     @property
     def gateway_key(self) -> str:
@@ -93,17 +95,17 @@ class Provisioning:
         """What the account's mark of an exchange account stands for; never shown to anybody."""
         return open_mark(self.keys.master, identity.key, mark)
 
-    async def provision(self, identity: AccountIdentity, replicas: int) -> bool:
+    async def provision(self, identity: AccountIdentity, replicas: int, rotation: Rotation = NEVER) -> bool:
         """Bring the pair and the account's assets into NATS; False when that had been done already."""
         key, limits = _key(identity), AccountLimits(pods=replicas, copies=self.asset_replicas)
-        if self._provisioned.get(key) == limits:
+        if self._provisioned.get(key) == (limits, rotation.revoked_s):
             return False
         # Signed anew: a server does not revive a deleted account for the very token that it knew it by.
-        pair = self.pair(identity, replicas)
+        pair = self.pair(identity, replicas, rotation)
         async with self._turn():
             sent = await self._required.push(pair)
             await self._required.ensure_assets(identity, self.asset_replicas, limits=limits)
-        self._provisioned[key] = limits
+        self._provisioned[key] = limits, rotation.revoked_s
         if sent:
             _log.info("NATS accounts pushed", account=identity.key)
         return sent

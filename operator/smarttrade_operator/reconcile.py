@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from smarttrade.api.catalogue import Catalogue
+from smarttrade.bus.rotation import NEVER, Rotation
 from smarttrade.errors import ConfigurationError
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountControl
@@ -35,6 +36,7 @@ from smarttrade_operator.publish import Publisher
 from smarttrade_operator.removal import Removal
 from smarttrade_operator.reports import FRESH_S, Reports
 from smarttrade_operator.rollout import Rollouts
+from smarttrade_operator.rotation import hold_s, read_revoked, read_rotation
 from smarttrade_operator.secrets import write_secret
 from smarttrade_operator.settings import Settings
 from smarttrade_operator.sharing import Claim, build_claims, judge_sharing, read_claims
@@ -42,6 +44,7 @@ from smarttrade_operator.steps import Steps, reason_of
 
 _STUCK_RECHECK_S = 5.0
 _ROLLOUT_RECHECK_S = 2.0
+_REVOKE_S = 0.3
 SHARED_RECHECK_S = 15.0
 CLAIM_RECHECK_S = 0.3
 
@@ -55,8 +58,11 @@ class Memory:
     plan: Plan | None = None
     plan_of: tuple[str, int, int] = ("", 0, 0)
     authority: str = ""
+    rotation: Rotation = NEVER
     secret_for: int = 0
     secret_uid: str = ""
+    secret_written_s: float = 0.0
+    revoked_s: int = 0
     status_written_s: float = 0.0
     provisioned_s: float = 0.0
     warnings: dict[str, Problem] = field(default_factory=dict)
@@ -122,14 +128,16 @@ class Reconciler:
         assert account is not None
         memory = self._memories.setdefault(key, self._new_memory(account))
         steps, waits = Steps(), []
+        rotation, due_s = self._read_rotation(account, steps)
         try:
-            plan = self._plan(memory, account)
+            plan = self._plan(memory, account, rotation)
         except ConfigurationError as error:
             steps.failures.append(Problem(reason_of(error), str(error)))
             plan = None
         if plan is not None:
             await self._claim(account)
-            waits = await self._apply(key, plan, memory, steps)
+            waits = [due_s, *await self._apply(key, plan, memory, steps)]
+            waits.append(await self._cut(account, plan, memory))
         waits.append(await self._publish(key, plan, memory, steps))
         steps.raise_if_failed()
         return min((wait for wait in waits if wait is not None), default=None)
@@ -138,12 +146,20 @@ class Reconciler:
         applier = Applier(self.kube, self.clock)
         return Memory(account["metadata"]["uid"], applier, status_written_s=self.clock())
 
-    def _plan(self, memory: Memory, account: Manifest) -> Plan:
-        """The plan of this generation, made once; a new one when the credentials' period is over, or when
-        the servers are to be verified by another authority."""
+    def _read_rotation(self, account: Manifest, steps: Steps) -> tuple[Rotation, float | None]:
+        try:
+            return read_rotation(account, self.wall())
+        except ConfigurationError as error:
+            steps.failures.append(Problem("InvalidRotation", str(error)))
+            revoked_s = read_revoked(account)
+            return Rotation(renewed_s=revoked_s, revoked_s=revoked_s), None
+
+    def _plan(self, memory: Memory, account: Manifest, rotation: Rotation) -> Plan:
+        """The plan of this generation, made once; a new one when the credentials' period is over, when they
+        are to be renewed before that, or when the servers are to be verified by another authority."""
         metadata, authority = account["metadata"], self.provisioning.read_authority()
         wanted = (metadata["uid"], metadata["generation"], self.aliases.version)
-        known = memory.plan_of == wanted and memory.authority == authority
+        known = memory.plan_of == wanted and memory.authority == authority and memory.rotation == rotation
         if memory.plan is None or not known or self.wall() >= memory.plan.pair.renew_at:
             memory.plan = build_plan(
                 account,
@@ -153,9 +169,11 @@ class Reconciler:
                 find_aliases=self.aliases.of,
                 gateway_key=self.provisioning.gateway_key,
                 authority=authority,
+                rotation=rotation,
             )
-            memory.secret_for = memory.secret_for if memory.authority == authority else 0
-            memory.plan_of, memory.authority = wanted, authority
+            if (memory.authority, memory.rotation.renewed_s) != (authority, rotation.renewed_s):
+                memory.secret_for, memory.secret_written_s = 0, 0.0
+            memory.plan_of, memory.authority, memory.rotation = wanted, authority, rotation
         return memory.plan
 
     async def _claim(self, account: Manifest) -> None:
@@ -185,7 +203,7 @@ class Reconciler:
     async def _provision(self, key: Key, plan: Plan, memory: Memory) -> None:
         if self._silent(key, memory):
             self.provisioning.forget(key)
-        if await self.provisioning.provision(plan.identity, plan.replicas):
+        if await self.provisioning.provision(plan.identity, plan.replicas, plan.rotation):
             memory.provisioned_s = self.clock()
         await self.provisioning.write_control(plan.identity, self._control(key, plan, memory))
 
@@ -233,6 +251,22 @@ class Reconciler:
         if memory.secret_for != plan.pair.renew_at:
             memory.secret_uid = await write_secret(self.kube, plan.secret, memory.secret_uid)
             memory.secret_for = plan.pair.renew_at
+            memory.secret_written_s = memory.secret_written_s or self.wall()
+
+    async def _cut(self, account: Manifest, plan: Plan, memory: Memory) -> float | None:
+        """Refuse older credentials once the pods had time to take up the new ones; seconds until then."""
+        if memory.secret_for != plan.pair.renew_at:
+            return None  # the new Secret is not written
+        wait_s = hold_s(plan.rotation, memory.secret_written_s, self.wall())
+        if wait_s is None or wait_s > 0:
+            return wait_s
+        until_s = plan.rotation.renewed_s
+        if memory.revoked_s < until_s:
+            memory.revoked_s = until_s
+            note = "NATS credentials from before the renewal are refused from now on"
+            await self.publisher.tell(account, "CredentialsRevoked", note)
+        # The servers are told by the next reconcile, when it stands in the status.
+        return _REVOKE_S
 
     async def _ensure(self, key: Key, child: Manifest, memory: Memory, waits: list[float | None]) -> None:
         observed = self.cache.get(key)
@@ -306,6 +340,7 @@ class Reconciler:
             replicas=plan.replicas if plan else 1,
             ready_replicas=_ready_replicas(observed),
             claims=self._claim_marks(key, memory),
+            revoked_s=max(memory.revoked_s, read_revoked(observed.account)),
         )
 
     async def _diagnose(self, key: Key, memory: Memory) -> tuple[list[Problem], float | None]:

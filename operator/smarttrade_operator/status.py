@@ -25,6 +25,8 @@ _POSITIONS = 64  # what the definition admits
 NUMBERS_S = 60.0
 # A verdict that flaps must not turn into a stream of writes.
 AT_ONCE_S = 0.2
+REVOKED = "credentialsRevokedUntil"
+_KEPT = ("asOf", "effectiveState", "breach", REVOKED)
 _NUMBERS = ("equity", "realizedPnl", "unrealizedPnl", "openOrders", "unknownOrders", "fills", "positions")
 
 
@@ -47,10 +49,10 @@ def build_status(findings: Findings, previous: Status, place: tuple[str, str], n
         "conditions": conditions,
         "exchangeMarks": write_claims(findings.claims),
     }
-    kept = {
-        name: previous[name] for name in (*_NUMBERS, "asOf", "effectiveState", "breach") if name in previous
-    }
-    return status | kept | _build_leader(findings, previous) | _build_numbers(findings)
+    if findings.revoked_s:
+        status[REVOKED] = _time(findings.revoked_s * 1000)
+    kept = {name: previous[name] for name in (*_NUMBERS, *_KEPT) if name in previous}
+    return kept | status | _build_leader(findings, previous) | _build_numbers(findings)
 
 
 def _keep_reported(conditions: list[Condition], previous: list[Condition]) -> list[Condition]:
@@ -190,6 +192,7 @@ def _urgent(status: Status) -> Status:
         "readyReplicas",
         "natsCluster",
         "installation",
+        REVOKED,
     )
     verdicts = [(c["type"], c["status"], c["reason"]) for c in status.get("conditions") or []]
     return {name: status.get(name) for name in names} | {

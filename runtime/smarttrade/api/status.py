@@ -122,5 +122,7 @@ class TradingAccountStatus(Model):
     """When the numbers were true."""
     exchange_marks: ExchangeMarks = Field(default_factory=list)
     """By which two accounts on one exchange account are found out."""
+    credentials_revoked_until: Timestamp | None = None
+    """NATS credentials of the account that were issued until then are refused."""
     conditions: Conditions = Field(default_factory=list)
     """Verdicts, one a type."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from smarttrade.bus import assets, jwt, subjects
 from smarttrade.bus.keys import NatsKey, OperatorKeys
 from smarttrade.bus.marks import build_mark_key
+from smarttrade.bus.rotation import NEVER, Rotation
 from smarttrade.identity import AccountIdentity
 
 LIFETIME_S = 30 * 86_400
@@ -82,6 +83,7 @@ def build_accounts(
     limits: AccountLimits | None = None,
     *,
     now: float | None = None,
+    rotation: Rotation = NEVER,
 ) -> AccountPair:
     """Accounts and credentials as they should be now; `renew_at` is when the credentials change (seconds)."""
     limits = limits or AccountLimits()
@@ -90,13 +92,17 @@ def build_accounts(
     start = _period_start(identity, moment)
     return AccountPair(
         identity=identity,
-        core_jwt=_account_jwt(keys, "core", identity, build_core_claims(keys, identity, limits), moment),
+        core_jwt=_account_jwt(
+            keys, "core", identity, build_core_claims(keys, identity, limits) | rotation.claims, moment
+        ),
         strategy_jwt=_account_jwt(
-            keys, "strategy", identity, build_strategy_claims(core.public, limits), moment
+            keys, "strategy", identity, build_strategy_claims(core.public, limits) | rotation.claims, moment
         ),
         core_public=core.public,
         strategy_public=strategy.public,
-        credentials={role: _user_credentials(keys, identity, role, start) for role in subjects.ROLES},
+        credentials={
+            role: _user_credentials(keys, identity, role, start, rotation) for role in subjects.ROLES
+        },
         renew_at=start + RENEWAL_S,
         mark_key=build_mark_key(keys.master, identity.key).hex(),
     )
@@ -260,15 +266,18 @@ def _period_start(identity: AccountIdentity, moment: int) -> int:
     return (moment - shift) // RENEWAL_S * RENEWAL_S + shift
 
 
-def _user_credentials(keys: OperatorKeys, identity: AccountIdentity, role: str, start: int) -> str:
+def _user_credentials(
+    keys: OperatorKeys, identity: AccountIdentity, role: str, start: int, rotation: Rotation
+) -> str:
     kind = "strategy" if role == "evaluation" else "core"
-    user = keys.user(identity.key, role, str(start))
+    issued, mark = rotation.issue(start)
+    user = keys.user(identity.key, role, str(start), *mark)
     claims = jwt.build_user_claims(
         keys.account(kind, identity.key).public, *build_permissions(role), replies=role != "evaluation"
     )
     signer = keys.account_signing(kind, identity.key)
     return jwt.format_credentials(
-        jwt.encode(signer, user.public, role, claims, start, start + LIFETIME_S), user.seed
+        jwt.encode(signer, user.public, role, claims, issued, start + LIFETIME_S), user.seed
     )
 
 

@@ -1,4 +1,4 @@
-"""`smarttrade account delete`: an account that trades is taken away in order."""
+"""`smarttrade account`: an account is taken away in order, or gets other NATS credentials at once."""
 
 from __future__ import annotations
 
@@ -10,11 +10,6 @@ from smarttrade.cli.errors import plainly
 from smarttrade.cli.hand_commands import Context, Name, Namespace
 
 account_app = typer.Typer(help="A TradingAccount as a whole.", no_args_is_help=True)
-
-
-@account_app.callback()
-def _account() -> None:
-    """Keeps `delete` a word of the command line."""
 
 
 @account_app.command()
@@ -49,4 +44,23 @@ def delete(
                 patience_s=timeout,
                 say=print,
             )
+        )
+
+
+@account_app.command()
+def rotate(
+    name: Name,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds to wait until the old ones are refused.", min=1)
+    ] = 300,
+    namespace: Namespace = None,
+    context: Context = None,
+) -> None:
+    """Replace an account's leaked NATS credentials: the pods move first, then the old ones are refused."""
+    from smarttrade.cli.objects import Accounts
+    from smarttrade.cli.rotating import rotate_credentials
+
+    with plainly():
+        raise SystemExit(
+            rotate_credentials(Accounts(context), name, namespace, patience_s=timeout, say=print)
         )

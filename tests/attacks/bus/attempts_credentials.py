@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import Any
 
 from smarttrade.bus import accounts, assets, jwt, subjects
 from smarttrade.bus.accounts import LIFETIME_S, build_accounts
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.log import AccountLog
+from smarttrade.bus.rotation import Rotation
 from smarttrade.errors import BusError
 from tests.attacks.bus.attempts_tenancy import FORBIDDEN, said, send
-from tests.attacks.bus.scene import POD, Scene, soon
+from tests.attacks.bus.scene import LIMITS, POD, Scene, soon
 from tests.attacks.matrix import Matrix, Outcome, Refused, Succeeded
 from tests.attacks.wire import Credentials, Wire
 
@@ -122,6 +124,25 @@ async def expired(scene: Scene) -> Outcome:
         return await enters(scene, scene.credentials("execution"))
     past = build_accounts(scene.keys, scene.identity, now=scene.pair.renew_at - 2 * LIFETIME_S)
     return await enters(scene, Credentials.parse(past.credentials["execution"]))
+
+
+@MATRIX.attempt(
+    "leaked-user",
+    FORGERY,
+    "stays and comes back with a leaked user of this period after the account's credentials were rotated",
+    refusal=DENIED,
+    guard="revocation",
+)
+async def leaked_user(scene: Scene) -> Outcome:
+    wire = await scene.enter("execution")
+    moment = int(time.time())
+    cut = Rotation(renewed_s=moment, revoked_s=0 if "revocation" in scene.off else moment)
+    rotated = build_accounts(scene.keys, scene.identity, LIMITS, rotation=cut)
+    await scene.provisioner.push(rotated)
+    await scene.connect(rotated, "execution")  # the account's own container comes in all the same
+    if cut.is_cut and not await soon(wire.closed.is_set):
+        return Succeeded("stays connected")
+    return await enters(scene, scene.credentials("execution"))
 
 
 @MATRIX.attempt(

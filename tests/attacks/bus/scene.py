@@ -82,7 +82,7 @@ class Scene:
 
     async def records(self) -> list[bytes]:
         """The newest of the target's log, the first ones first."""
-        nc = self._prey or await self._connect(self.victims, "execution")
+        nc = self._prey or await self.connect(self.victims, "execution")
         return [payload async for _, payload, _ in AccountLog(nc).read()]
 
     def credentials(self, role: str) -> Credentials:
@@ -103,7 +103,7 @@ class Scene:
 
     async def container(self, role: str) -> Connection:
         """The attacker's own honest container, as the platform runs it."""
-        return await self._connect(accounts.build_accounts(self.keys, self.identity, LIMITS), role)
+        return await self.connect(accounts.build_accounts(self.keys, self.identity, LIMITS), role)
 
     async def overseer(self) -> Wire:
         """A user that may do everything in the attacker's core account: the test's own eyes and mouth."""
@@ -116,13 +116,15 @@ class Scene:
 
     async def control(self, pair: AccountPair | None = None) -> bytes:
         """The bytes under the account's control value."""
-        nc = await self._connect(
+        nc = await self.connect(
             pair or accounts.build_accounts(self.keys, self.identity, LIMITS), "monitoring"
         )
         stored = await jetstream.last_direct(nc, subjects.STREAM, subjects.CONTROL)
         return stored.payload if stored else b""
 
-    async def _connect(self, pair: AccountPair, role: str) -> Connection:
+    async def connect(self, pair: AccountPair, role: str) -> Connection:
+        """An honest container of one of the accounts."""
+
         async def closed() -> None:
             return None
 
@@ -137,7 +139,7 @@ class Scene:
         await self.provisioner.push(pair)
         await self.provisioner.ensure_assets(self.target, limits=LIMITS)
         await self.provisioner.write_control(self.target, CONTROL)
-        self._prey = await self._connect(pair, "execution")
+        self._prey = await self.connect(pair, "execution")
         for number in (1, 2):
             await AccountLog(self._prey).append(
                 b"order %d" % number, after=2 * number - 2 and 2, message_id=f"prey-{number}"

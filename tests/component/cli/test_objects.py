@@ -1,5 +1,6 @@
 """status, halt, pause, resume and flatten against a real API server."""
 
+import json
 import os
 import subprocess
 import sys
@@ -95,3 +96,29 @@ def test_an_unknown_context_is_one_sentence(control_plane: ControlPlane):
     assert answer.returncode == 2
     assert "elsewhere" in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_rotate_is_done_only_when_the_account_says_that_the_old_credentials_are_refused(
+    control_plane: ControlPlane, bob: str
+) -> None:
+    asked = smarttrade(control_plane, "account", "rotate", "bob", "-n", bob, "--timeout", "1")
+    assert asked.returncode == EXIT_UNKNOWN, asked.stderr
+    annotations = yaml.safe_load(kubectl(control_plane, "get", "ta", "bob", "-n", bob, "-o", "yaml"))
+    since = annotations["metadata"]["annotations"]["smarttrade.io/rotate-credentials"]
+    assert "not known to be refused" in asked.stdout
+
+    status = {"status": {"credentialsRevokedUntil": since.replace("20", "30", 1)}}
+    patch = [
+        "patch",
+        "ta",
+        "bob",
+        "-n",
+        bob,
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        json.dumps(status),
+    ]
+    kubectl(control_plane, *patch)
+    done = smarttrade(control_plane, "account", "rotate", "bob", "-n", bob)
+    assert (done.returncode, "everything issued before is refused" in done.stdout) == (0, True)

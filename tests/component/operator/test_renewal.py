@@ -10,6 +10,7 @@ import itertools
 import time
 from base64 import b64decode
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,18 +18,21 @@ import pytest_asyncio
 
 from smarttrade.bus import connection as connections
 from smarttrade.bus.accounts import LIFETIME_S, RENEWAL_S, build_accounts
-from smarttrade.bus.connection import connect
+from smarttrade.bus.connection import Callback, connect
 from smarttrade.bus.jetstream import BusTimeoutError
 from smarttrade.bus.jwt import decode
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.log import AccountLog
 from smarttrade.bus.server import LocalServer
+from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity
 from smarttrade_operator.kinds import TRADING_ACCOUNT
 from smarttrade_operator.kube import Kube
 from smarttrade_operator.names import Key
+from smarttrade_operator.rotation import HOLD_S, ROTATE
 from smarttrade_operator.service import Operator, build_operator
 from smarttrade_operator.settings import Settings
+from smarttrade_operator.steps import StepsFailed
 from tests.component.operator.conftest import MakeOperator
 from tests.component.operator.harness import Manifest, Namespace, build_account
 
@@ -60,6 +64,22 @@ class Renewal:
 
     def resync(self) -> None:
         self._operator.reconciler.distrust(self._key)
+
+    def ask(self, moment: str | None) -> None:
+        """Annotate the object, or take the annotation away."""
+        change = {"metadata": {"annotations": {ROTATE: moment}}}
+        path = self._namespace.path("TradingAccount", self._key.name)
+        assert self._namespace.client.merge(path, change).status == 200
+
+    def restart(self) -> None:
+        """What only a running operator knows is lost."""
+        self._operator.reconciler._forget(self._key)
+
+    @property
+    def status(self) -> Manifest:
+        account = self._namespace.get("TradingAccount", self._key.name)
+        status: Manifest = account.get("status") or {}
+        return status
 
     def verify_by(self, authority: Path) -> None:
         self._operator.provisioning.authority = authority
@@ -200,6 +220,70 @@ async def _append(log: AccountLog, payload: bytes, after: int) -> int:
 
 async def _never() -> None:
     raise AssertionError("the connection closed for good")
+
+
+async def test_a_leaked_user_is_cut_off_after_the_pods_have_moved_and_never_comes_back(
+    renewal: Renewal, nats: LocalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_CREDENTIALS_CHECK_S", 0.1)
+    stolen = renewal.credentials("execution").decode()
+    file, cut = tmp_path / "execution.creds", asyncio.Event()
+    file.write_text(stolen)
+    line = await connect(nats.url, name="p", role="execution", credentials=file, on_closed=_never)
+    thief = await connect(nats.url, name="t", role="execution", credentials=stolen, on_closed=_setter(cut))
+    log, first, renewed = AccountLog(line), line.client_id, asyncio.Event()
+    writing = asyncio.create_task(_write(log, renewed))
+
+    renewal.clock.now += 60
+    asked = datetime.fromtimestamp(renewal.clock.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    renewal.ask(asked)
+    assert await renewal.reconcile() <= HOLD_S
+    assert renewal.credentials("execution").decode() != stolen
+    (tmp_path / "new").write_bytes(renewal.credentials("execution"))
+    (tmp_path / "new").replace(file)
+    async with asyncio.timeout(20):
+        while line.client_id == first or not line.is_connected:  # noqa: ASYNC110 - bounded
+            await asyncio.sleep(0.02)
+    await thief.flush()  # nothing has ended yet: that is what the pods need
+
+    renewal.clock.now += HOLD_S + 1
+    async with asyncio.timeout(20):
+        while renewal.status.get("credentialsRevokedUntil") != asked:  # noqa: ASYNC110 - bounded
+            await asyncio.sleep(await renewal.reconcile())
+    assert not cut.is_set(), "the status knows it before the servers act on it"
+    await renewal.reconcile()
+    await asyncio.wait_for(cut.wait(), 20)
+    renewed.set()
+    written = await writing
+    assert [payload async for _, payload, _ in log.read()] == written
+    assert line.is_connected, "the pod has noticed nothing"
+
+    renewal.ask(None)
+    renewal.restart()
+    await renewal.reconcile()
+    with pytest.raises(BusError, match=r"(?i)authorization"):
+        await connect(nats.url, name="t", role="execution", credentials=stolen, on_closed=_never)
+    await line.flush()
+    await line.close()
+
+
+async def test_a_request_that_is_no_time_is_told_and_changes_nothing(renewal: Renewal) -> None:
+    before = renewal.secret["data"]
+    renewal.ask("now")
+    async with asyncio.timeout(20):
+        while "conditions" not in renewal.status:  # written a moment after what was written before
+            with pytest.raises(StepsFailed, match="InvalidRotation"):
+                await renewal.reconcile()
+    assert renewal.secret["data"] == before
+    conditions = {each["type"]: each for each in renewal.status["conditions"]}
+    assert conditions["ConfigApplied"]["reason"] == "InvalidRotation"
+
+
+def _setter(event: asyncio.Event) -> Callback:
+    async def set_it() -> None:
+        event.set()
+
+    return set_it
 
 
 async def test_another_authority_of_the_servers_reaches_the_pods_without_waiting_for_a_renewal(

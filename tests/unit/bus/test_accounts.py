@@ -3,6 +3,7 @@ import pytest
 from smarttrade.bus import jwt, subjects
 from smarttrade.bus.accounts import LIFETIME_S, RENEWAL_S, AccountLimits, build_accounts, build_permissions
 from smarttrade.bus.keys import OperatorKeys
+from smarttrade.bus.rotation import Rotation
 from smarttrade.errors import ConfigurationError
 from smarttrade.identity import AccountIdentity
 
@@ -89,3 +90,32 @@ def test_a_pod_name_that_is_no_token_is_refused(pod: str):
 def test_an_unknown_kind_of_market_event_is_refused():
     with pytest.raises(ConfigurationError, match="rumour"):
         subjects.market("alice-0", "rumour")
+
+
+def test_a_renewal_out_of_turn_gives_every_container_another_key_until_the_period_ends() -> None:
+    before = build_accounts(KEYS, ALICE, now=NOW)
+    began = before.renew_at - RENEWAL_S
+    asked = Rotation(renewed_s=NOW)
+    after = build_accounts(KEYS, ALICE, now=NOW + 5, rotation=asked)
+    for role, text in after.credentials.items():
+        claims, old = (jwt.decode(each.splitlines()[1]) for each in (text, before.credentials[role]))
+        assert claims["sub"] != old["sub"]
+        assert (claims["iat"], claims["exp"]) == (NOW + 1, began + LIFETIME_S)
+    assert after.credentials == build_accounts(KEYS, ALICE, now=NOW + 900, rotation=asked).credentials
+    due = before.renew_at
+    assert (
+        build_accounts(KEYS, ALICE, now=due, rotation=asked).credentials
+        == build_accounts(KEYS, ALICE, now=due).credentials
+    )
+
+
+def test_both_accounts_refuse_what_was_issued_before_a_revocation_and_nothing_later() -> None:
+    asked = Rotation(renewed_s=NOW)
+    cut = Rotation(renewed_s=NOW, revoked_s=NOW)
+    assert (asked.is_cut, cut.is_cut) == (False, True)
+    for rotation, revoked in ((asked, None), (cut, {"*": NOW})):
+        pair = build_accounts(KEYS, ALICE, now=NOW + 5, rotation=rotation)
+        for token in pair.jwts.values():
+            assert jwt.decode(token)["nats"].get("revocations") == revoked
+        issued = [jwt.decode(text.splitlines()[1])["iat"] for text in pair.credentials.values()]
+        assert min(issued) > NOW

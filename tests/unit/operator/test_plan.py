@@ -7,6 +7,7 @@ import pytest
 from smarttrade.api.catalogue import Catalogue
 from smarttrade.bus.accounts import AccountLimits, AccountPair, build_accounts
 from smarttrade.bus.keys import OperatorKeys
+from smarttrade.bus.rotation import Rotation
 from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity
 from smarttrade_operator.plan import InvalidSpec, Plan, UnknownEnvironment, build_control, build_plan, parse
@@ -17,8 +18,8 @@ CATALOGUE = Catalogue.model_validate({"binance": {"Simulator": SIMULATOR}})
 KEYS = OperatorKeys.generate()
 
 
-def _pair(identity: AccountIdentity, replicas: int) -> AccountPair:
-    return build_accounts(KEYS, identity, AccountLimits(pods=replicas), now=1_800_000_000)
+def _pair(identity: AccountIdentity, replicas: int, rotation: Rotation) -> AccountPair:
+    return build_accounts(KEYS, identity, AccountLimits(pods=replicas), now=1_800_000_000, rotation=rotation)
 
 
 def _plan(**spec: object) -> Plan:
