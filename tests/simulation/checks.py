@@ -378,6 +378,7 @@ class Checks:
         ready = current and ctx.ready and ctx.knows_clock
         ready = ready and not ctx.book.restoring and ctx.book.losses.breach is None
         held = self._world.venue.position
+        ready = ready and self._knows_open_orders(leader)
         return ready and all(ctx.book.ledger.quantity(market) == held[market] for market in MARKETS)
 
     def settled(self) -> bool:
@@ -390,9 +391,15 @@ class Checks:
             return False
         unsettled = [order for order in leader.core.ctx.book.unsettled() if not order.resting]
         done = leader.core.ctx.outbox.idle and not unsettled and self._last_words_heard()
+        done = done and self._knows_open_orders(leader)
         if world.plan.ending in ("Active", "Paused"):
             return done and not self._bare()
         return done and not self._live()
+
+    def _knows_open_orders(self, leader: Pod) -> bool:
+        """Whether its book has the exchange's open orders and no other: none ended that it still asks for."""
+        known = {order.cid for order in leader.core.ctx.book.unsettled()}
+        return known == {each.sent.cid for each in self._live()}
 
     def at_rest(self) -> None:
         """Everything that a history promises in the end."""

@@ -263,6 +263,7 @@ class Pod:
 
             core.decisions._refusal = refused  # type: ignore[method-assign]
             core.restoring.suspect = lambda trades: False  # type: ignore[method-assign]
+            core.restoring.surfaced = lambda report: None  # type: ignore[method-assign]
         return core
 
     def _reads(self, version: int) -> bool:

@@ -168,6 +168,10 @@ class Venue:
     def visible(self) -> list[Resident]:
         return [r for r in self.by_id.values() if self._is_visible(r)]
 
+    def lasting(self) -> list[Resident]:
+        """What is visible and stays so, however soon the exchange forgets orders that ended empty."""
+        return [r for r in self.visible() if r.filled or r.status is VenueStatus.OPEN]
+
     def _is_visible(self, resident: Resident) -> bool:
         now_ms = self._clockwork.now_ms
         ended_empty = resident.status is not VenueStatus.OPEN and not resident.filled

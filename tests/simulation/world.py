@@ -95,7 +95,8 @@ class World:
         )
         self._event_ms = 0
         self.acknowledged, self.spoken, self.journal_lost = "", False, False
-        self.bus_down = self.maintenance = False
+        self.maintenance = False
+        self._bus_back_ms = self._log_back_ms = 0.0
         self.in_flight = 0
         self.fate = ""
         self.decisions: dict[str, Decision] = {}
@@ -151,7 +152,8 @@ class World:
     def _calm_down(self) -> None:
         """No more faults; everything is healed."""
         self.calm = True
-        self._struck, self.fate, self.bus_down, self.maintenance = [], "", False, False
+        self._struck, self.fate, self.maintenance = [], "", False
+        self._bus_back_ms = self._log_back_ms
         self.venue.partial, self.venue.moves = 0.0, False
         for pod in self.pods:
             pod.cut.clear()
@@ -233,14 +235,13 @@ class World:
         self._note(fault)
         heal = self.clockwork.after
         if fault.kind == "bus-down":
-            self.bus_down = True
-            heal(fault.for_ms, lambda: setattr(self, "bus_down", False))
+            self._bus_back_ms = max(self._bus_back_ms, self.clockwork.now_ms + fault.for_ms)
         elif fault.kind == "maintenance":
             self.maintenance = True
             heal(fault.for_ms, lambda: setattr(self, "maintenance", False))
         elif fault.kind == "forget-lease":
             self.lease.forget()
-            self.lease_forgotten_ms = self.clockwork.now_ms
+            self._forgotten_now()
         elif fault.kind == "step-clock":
             self.venue.step_ms += fault.amount
         elif fault.kind == "lose-log":
@@ -267,22 +268,28 @@ class World:
     def _lose_log(self, batches: int) -> None:
         """The end of the log, or all of it, and with it the lease: the bus comes back without them.
 
-        What is assumed is that an account with a lost log has an order that the exchange shows, and that the
-        bus is away for the hold when only the end is lost.
+        What is assumed is that an account with a lost log has an order that the exchange shows and will not
+        forget, and that the bus is away for the hold when only the end is lost, whatever else heals or ends.
         """
-        if not self.venue.visible():
+        if not self.venue.lasting():
             return
         if batches:
-            self.bus_down = True
-            self.clockwork.after(self.plan.hold_ms + 1_000, self._bus_back)
+            away_ms = self.plan.hold_ms + 1_000
+            self._log_back_ms = self.clockwork.now_ms + away_ms
+            self._bus_back_ms = max(self._bus_back_ms, self._log_back_ms)
+            self.clockwork.after(away_ms, self._forgotten_now)
         self.journal.lose(batches)
         self.journal_lost = True
         self.checks.forget()
         self.lease.forget()
+        self._forgotten_now()
+
+    def _forgotten_now(self) -> None:
         self.lease_forgotten_ms = self.clockwork.now_ms
 
-    def _bus_back(self) -> None:
-        self.bus_down, self.lease_forgotten_ms = False, self.clockwork.now_ms
+    @property
+    def bus_down(self) -> bool:
+        return self.clockwork.now_ms < self._bus_back_ms
 
     def _victim(self, fault: Fault) -> Pod:
         """-1 is whoever leads."""

@@ -335,7 +335,9 @@ class Core:
 
     def _absorb(self, report: Any) -> None:
         order = self.fills.absorb(report)
-        if order is not None:
+        if order is None and self.ctx.lead.claimed:
+            self.restoring.surfaced(report)
+        elif order is not None:
             self._dirty.add(order.market)
             if order.purpose is Purpose.PROTECTIVE and not order.ended:
                 self.guarding.accepted(order)

@@ -72,6 +72,14 @@ class Restoring:
         self._adopt(report)
         self._declare_lost(orders=1, fills=0, newest_ms=report.time_ms)
 
+    def surfaced(self, report: OrderReport) -> None:
+        """The stream tells of an order: an own one that a leader's log does not know proves a loss, also
+        where no query shows it yet."""
+        if self._is_missing(report, report.trades, fresh=False):
+            newest_ms = max([report.time_ms, *(trade.time_ms for trade in report.trades)])
+            self._declare_lost(orders=1, fills=len(report.trades), newest_ms=newest_ms)
+            self._adopt(report)
+
     def read(self, event: HistoryRead) -> None:
         """Take over own orders that the log does not know, with their fills."""
         fresh = self._ctx.book.restoring
