@@ -151,8 +151,7 @@ class Reconciler:
             return read_rotation(account, self.wall())
         except ConfigurationError as error:
             steps.failures.append(Problem("InvalidRotation", str(error)))
-            revoked_s = read_revoked(account)
-            return Rotation(renewed_s=revoked_s, revoked_s=revoked_s), None
+            return Rotation.carried_out(read_revoked(account)), None
 
     def _plan(self, memory: Memory, account: Manifest, rotation: Rotation) -> Plan:
         """The plan of this generation, made once; a new one when the credentials' period is over, when they

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from smarttrade.bus.rotation import Rotation
+from smarttrade.bus.rotation import ROTATE, Rotation
 from smarttrade.errors import ConfigurationError
 from smarttrade_operator.kinds import Manifest
 from smarttrade_operator.status import REVOKED
 
-ROTATE = "smarttrade.io/rotate-credentials"
 # A kubelet brings a changed Secret within about 90 s, a container looks every 10 s. The operator's own access
 # is dated back by less than this.
 HOLD_S = 120.0
@@ -31,14 +30,14 @@ def read_rotation(account: Manifest, now_s: float) -> tuple[Rotation, float | No
     revoked = read_revoked(account)
     text = (account["metadata"].get("annotations") or {}).get(ROTATE)
     if text is None:
-        return Rotation(renewed_s=revoked, revoked_s=revoked), None
+        return Rotation.carried_out(revoked), None
     asked = _read_time(text)
     if asked is None or asked > now_s + _AHEAD_S:
         raise ConfigurationError(
             f"annotation {ROTATE}: {text[:40]!r} is not a time up to now like 2026-11-30T12:00:00Z"
         )
     if asked > now_s:
-        return Rotation(renewed_s=revoked, revoked_s=revoked), asked - now_s
+        return Rotation.carried_out(revoked), asked - now_s
     return Rotation(renewed_s=max(asked, revoked), revoked_s=revoked), None
 
 

@@ -390,8 +390,8 @@ class Checks:
         if leader is None or leader.core.ctx.generation != world.control[0]:
             return False
         unsettled = [order for order in leader.core.ctx.book.unsettled() if not order.resting]
-        done = leader.core.ctx.outbox.idle and not unsettled and self._last_words_heard()
-        done = done and self._knows_open_orders(leader)
+        heard = self._last_words_heard() and self._knows_open_orders(leader)
+        done = leader.core.ctx.outbox.idle and not unsettled and heard
         if world.plan.ending in ("Active", "Paused"):
             return done and not self._bare()
         return done and not self._live()

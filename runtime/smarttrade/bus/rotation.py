@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+ROTATE = "smarttrade.io/rotate-credentials"
+"""The annotation with the time at which a renewal out of turn was asked for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation:
@@ -18,6 +21,11 @@ class Rotation:
 
     renewed_s: int = 0
     revoked_s: int = 0
+
+    @classmethod
+    def carried_out(cls, revoked_s: int) -> Rotation:
+        """Nothing is asked for beyond what has been done."""
+        return cls(renewed_s=revoked_s, revoked_s=revoked_s)
 
     @property
     def is_cut(self) -> bool:

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from smarttrade.bus.rotation import ROTATE
 from smarttrade.cli.errors import EXIT_UNKNOWN
 from smarttrade.cli.objects import Accounts
 
-ROTATE = "smarttrade.io/rotate-credentials"
 _LOOK_S = 1.0
 
 

@@ -191,9 +191,9 @@ class ExchangeLink:
                 fx.SendRejected(cid=send.cid, code="CredentialsRefused", message=message) for send in sends
             )
         except Exception as error:  # noqa: BLE001 - an order whose end nobody hears of would hold its market
-            logger.warning("order of unknown fate", reason=str(error) or type(error).__name__)
+            reason = str(error) or type(error).__name__
+            logger.warning("order of unknown fate", reason=reason)
             self._failed()
-            reason = str(error)
             self._tell(fx.SendUncertain(cid=send.cid, reason=reason) for send in sends)
         else:
             self.order_seconds(time.monotonic() - started)

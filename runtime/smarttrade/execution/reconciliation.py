@@ -92,7 +92,7 @@ class Reconciliation:
                 continue
             if is_own(self._ctx.identity, report.client_order_id):
                 self.differences += 1
-                self._restoring.adopt_open(report)
+                self._restoring.surfaced(report)
             else:
                 self.foreign += 1
                 stranger = report.client_order_id if is_tagged(report.client_order_id) else stranger

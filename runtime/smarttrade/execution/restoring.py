@@ -67,14 +67,9 @@ class Restoring:
             self.begin()
         return bool(strange)
 
-    def adopt_open(self, report: OrderReport) -> None:
-        """An own order that is open, and that the log should know."""
-        self._adopt(report)
-        self._declare_lost(orders=1, fills=0, newest_ms=report.time_ms)
-
     def surfaced(self, report: OrderReport) -> None:
-        """The stream tells of an order: an own one that a leader's log does not know proves a loss, also
-        where no query shows it yet."""
+        """The stream, or the list of open orders, tells of an order: an own one that a leader's log does not
+        know proves a loss, also where no query shows it yet."""
         if self._is_missing(report, report.trades, fresh=False):
             newest_ms = max([report.time_ms, *(trade.time_ms for trade in report.trades)])
             self._declare_lost(orders=1, fills=len(report.trades), newest_ms=newest_ms)

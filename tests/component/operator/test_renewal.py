@@ -23,13 +23,14 @@ from smarttrade.bus.jetstream import BusTimeoutError
 from smarttrade.bus.jwt import decode
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.log import AccountLog
+from smarttrade.bus.rotation import ROTATE
 from smarttrade.bus.server import LocalServer
 from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity
 from smarttrade_operator.kinds import TRADING_ACCOUNT
 from smarttrade_operator.kube import Kube
 from smarttrade_operator.names import Key
-from smarttrade_operator.rotation import HOLD_S, ROTATE
+from smarttrade_operator.rotation import HOLD_S
 from smarttrade_operator.service import Operator, build_operator
 from smarttrade_operator.settings import Settings
 from smarttrade_operator.steps import StepsFailed

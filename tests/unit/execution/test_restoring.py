@@ -102,6 +102,19 @@ def test_an_account_without_a_history_trades_at_once(desk: Desk) -> None:
     assert desk.core.ctx.book.losses.breach is None
 
 
+def test_an_own_order_that_only_the_stream_tells_of_proves_that_a_new_log_is_not_a_fresh_accounts(
+    desk: Desk,
+) -> None:
+    tell(desk)
+    desk.reconcile()
+    report = order(desk)
+    desk.feed(fx.OrderSeen(report=msgspec.structs.replace(report, trades=(trade(report),))))
+    desk.decide("1")
+    assert desk.position() == 1
+    assert not desk.sends()
+    assert desk.core.accounting.state().state is EffectiveState.PAUSED
+
+
 def test_orders_and_fills_are_restored_as_far_as_the_exchange_keeps_them(desk: Desk) -> None:
     lost(desk)
     assert desk.position() == 1

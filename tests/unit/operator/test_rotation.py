@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from smarttrade.bus.rotation import Rotation
+from smarttrade.bus.rotation import ROTATE, Rotation
 from smarttrade.errors import ConfigurationError
-from smarttrade_operator.rotation import HOLD_S, ROTATE, hold_s, read_revoked, read_rotation
+from smarttrade_operator.rotation import HOLD_S, hold_s, read_revoked, read_rotation
 from smarttrade_operator.status import REVOKED
 
 NOON = 1_796_040_000
