@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import http.client
-import json
 import re
 import subprocess
-from contextlib import closing
 from types import TracebackType
 from typing import Self
 
 from cluster.kubectl import Kubectl
-from tests.component.api.client import Answer, Client
+from tests.component.api.client import Client
 
 
 class Proxy(Client):
     """The same calls as `Client`, whatever the kubeconfig's way of logging in."""
 
     def __init__(self, cluster: Kubectl) -> None:
+        self._idle, self._headers = [], {}
         self._words = cluster.words("proxy", "--port=0", "--address=127.0.0.1")
 
     def __enter__(self) -> Self:
@@ -32,20 +31,9 @@ class Proxy(Client):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
         self._process.terminate()
         self._process.wait(10)
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        kind: str = "application/json",
-        accept: str = "application/json",
-    ) -> Answer:
-        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)) as connection:
-            text = None if body is None else json.dumps(body)
-            connection.request(method, path, text, {"Content-Type": kind, "Accept": accept})
-            answer = connection.getresponse()
-            content = answer.read()
-        return Answer(answer.status, json.loads(content))
+    def _open(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
