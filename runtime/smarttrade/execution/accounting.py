@@ -161,4 +161,5 @@ class Accounting:
         shortfall = ctx.problems.get("BalanceShortfall")
         if shortfall:
             found.append(Hold("BalanceShortfall", shortfall))
+        found += ctx.agreement.holds(ctx.book)
         return found

@@ -24,7 +24,7 @@ from smarttrade.execution.snapshot import (
     Snapshot,
     version_of,
 )
-from smarttrade.messages import Decision, Outcome, RestingOrders, Side, Target
+from smarttrade.messages import Decision, Fill, Outcome, RestingOrders, Side, Target
 
 KEPT_ENDED = 500
 PACE_MS = 60_000
@@ -285,6 +285,15 @@ class Book:
         if order.key and market.standing is not None and market.standing.id == order.decision_id:
             market.filled[order.key] = market.filled.get(order.key, Decimal(0)) + more
 
+    def _count_recorded(self, order: Order, fill: Fill) -> None:
+        """The other side's is a correction by hand: the exchange says that the order filled less."""
+        if fill.side is order.side:
+            order.recorded += fill.quantity
+            self._count_filled(order, order.recorded)
+        else:
+            order.recorded -= fill.quantity
+            order.filled = order.recorded
+
     def _note_sent(self, sent_ms: int) -> None:
         self.sent_ms.append(sent_ms)
         while self.sent_ms[0] < sent_ms - PACE_MS:
@@ -336,8 +345,7 @@ class Book:
         self.fills += 1
         if order is not None:
             order.trades.append(fill.trade_id)
-            order.recorded += fill.quantity
-            self._count_filled(order, order.recorded)
+            self._count_recorded(order, fill)
             self._settle(order)
         self._watch_position(fill.market, order)
 

@@ -31,6 +31,9 @@ class Holdings:
     def resolve(self, command: wire.ResolveOrder) -> Line:
         """End an order on somebody's word, where the exchange does not tell what became of it."""
         order = self._ctx.book.orders.get(command.order)
+        differing = {each.cid: told for each, told in self._ctx.agreement.differing(self._ctx.book)}
+        if order is not None and order.cid in differing:
+            return self._agree(command, order, differing[order.cid])
         refusal = self._resolve_refusal(command, order)
         if refusal or order is None:
             return Line(subject=command.order, result=Result.REFUSED, message=refusal)
@@ -61,6 +64,25 @@ class Holdings:
         if command.price is not None and command.price <= 0:
             return f"--price {command.price:f} must be above 0"
         return ""
+
+    def _agree(self, command: wire.ResolveOrder, order: Order, told: Decimal) -> Line:
+        """Bring what the ledger has of an order to the sum that the exchange tells."""
+        more = told - order.recorded
+        bought = more if order.side is Side.BUY else -more
+        held = self._ctx.position(order.market)
+        refusal = ""
+        if command.filled != told:
+            refusal = f"the exchange tells of {told:f} filled: give that with --filled"
+        elif command.price is not None and command.price <= 0:
+            refusal = f"--price {command.price:f} must be above 0"
+        elif held + bought < 0:
+            refusal = f"the ledger holds {held:f} only, {-bought:f} would go: `smarttrade adopt` first"
+        if refusal:
+            return Line(subject=order.cid, result=Result.REFUSED, message=refusal)
+        price = command.price or order.price
+        self._count(order.market, Side.BUY if bought > 0 else Side.SELL, abs(more), price, order)
+        text = f"agreed: {told:f} filled, the ledger holds {held + bought:f} now"
+        return Line(subject=order.cid, result=Result.DONE, message=text)
 
     def _in_doubt(self, order: Order) -> bool:
         """Unknown, or not known to the exchange any more, or ended with fills whose trades do not come."""

@@ -13,6 +13,7 @@ import msgspec
 
 from smarttrade.api import TradingAccountSpec
 from smarttrade.exchange.reports import Balance, MarketFilters
+from smarttrade.execution.agreement import Agreement
 from smarttrade.execution.book import Book
 from smarttrade.execution.clock import ExchangeClock
 from smarttrade.execution.effects import Effect, SetTimer
@@ -139,6 +140,7 @@ class Context:
     resume_ms: dict[str, Milliseconds] = field(default_factory=dict)
     rested_ms: dict[str, Milliseconds] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    agreement: Agreement = field(default_factory=Agreement)
     unprotected: dict[str, Unprotected] = field(default_factory=dict)
     watched: set[str] = field(default_factory=set)
     """Markets whose protection follows the quotes."""

@@ -87,10 +87,7 @@ class Fills:
     def _compare(self, order: Order | None, told: Decimal) -> None:
         """Trades that were taken for counted, because they are old, must be within what was."""
         if order is not None and told > order.recorded:
-            self._ctx.problems["ForgottenTrade"] = (
-                f"the exchange tells of {told:f} filled by order {order.cid} of {order.market}, the ledger "
-                f"of {order.recorded:f}, too long ago to say which: compare the position, adopt the rest"
-            )
+            self._ctx.agreement.sums[order.cid] = told
 
     def chase(self) -> None:
         """Ask for trades that the exchange counted and nobody delivered."""
@@ -109,24 +106,18 @@ class Fills:
 
     def _contradicted(self, order: Order, report: OrderReport) -> None:
         """What a person has told of an order counts already; counting the exchange's trades too would double
-        it. Its id there is kept, so that they are not taken for somebody else's."""
+        it. Its id there is kept, so that they are not taken for somebody else's; open, it must go."""
         if report.order_id and not order.order_id:
             self._move(order, order.state, msgspec.structs.replace(report, filled=order.filled))
-        if report.filled != order.filled:
-            self._ctx.problems["ResolvedOrderDiffers"] = (
-                f"order {order.cid} was resolved by hand as filled {order.filled:f}, the exchange says "
-                f"{report.filled:f}: `smarttrade adopt {order.market} --quantity DIFFERENCE` sets it right"
-            )
+        self._ctx.agreement.sums[order.cid] = report.filled
+        if report.status is VenueStatus.OPEN:
+            self._reappeared(order, report.order_id)
 
     def _reappeared(self, order: Order, order_id: str) -> None:
         """It ended in the log because the exchange had not known it, or had refused it; open after all, it
         must go."""
         ctx = self._ctx
-        if order.code == FORGOTTEN:
-            ctx.problems["ForgottenOrderAppeared"] = (
-                f"order {order.cid} of {order.market} was not known to the exchange and is open: it is being "
-                "cancelled, what it fills counts"
-            )
+        ctx.agreement.surface(order, ctx.now_ms)
         if ctx.now_ms >= ctx.cancelling.get(order.cid, 0.0):
             ctx.cancelling[order.cid] = ctx.now_ms + _AGAIN_MS
             ctx.emit(Cancel(cid=order.cid, market=order.market, order_id=order_id))
@@ -135,15 +126,8 @@ class Fills:
         return state is not order.state or report.filled > order.filled or not order.order_id
 
     def _move(self, order: Order, state: OrderState, report: OrderReport) -> None:
-        if order.state is OrderState.VOID:
-            self._ctx.problems["VoidedOrderAppeared"] = (
-                f"order {order.cid} of {order.market} was held to be void and exists: its fills count"
-            )
-        if order.state is OrderState.REJECTED:
-            self._ctx.problems["RejectedOrderAppeared"] = (
-                f"order {order.cid} of {order.market} was refused by the exchange ({order.code}) and exists: "
-                "its fills count, and it is cancelled while it is open"
-            )
+        if order.state in (OrderState.VOID, OrderState.REJECTED):
+            self._ctx.agreement.surface(order, self._ctx.now_ms)
         before = order.state
         self._ctx.record(
             OrderMoved(

@@ -84,6 +84,7 @@ class Metrics(Collector):
 
     def _problems(self, core: Core) -> Metric:
         family = GaugeMetricFamily(f"{_PREFIX}_problem", "1 while a problem is known", labels=["problem"])
-        for problem in core.ctx.problems:
+        differing = (hold.code for hold in core.ctx.agreement.holds(core.ctx.book))
+        for problem in dict.fromkeys((*core.ctx.problems, *core.ctx.agreement.seen, *differing)):
             family.add_metric([problem], 1)
         return family

@@ -46,6 +46,8 @@ class Reconciliation:
         if ctx.now_ms >= self._next_ms:
             ctx.emit(ReadAccount(since_ms=self._leading.trades_since_ms()))
             self._next_ms = ctx.now_ms + ctx.tuning.reconcile_every_ms
+        if ctx.agreement.appeared:
+            self.soon(_RETRY_MS)
         ctx.wake_at(self._next_ms)
 
     def soon(self, delay_ms: float = 0.0) -> None:
@@ -69,6 +71,8 @@ class Reconciliation:
         if ctx.book.restoring:
             return
         self._orders(account.orders)
+        listed = {name for report in account.orders for name in (report.client_order_id, report.order_id)}
+        ctx.agreement.compared(ctx.book, listed, account.asked_ms)
         self._fills.take(account.trades)
         strange = self._restoring.suspect(account.trades)
         self._missing(account)

@@ -210,18 +210,11 @@ class Reporting:
             return Check(type="Reconciled", ok=False, reason="OrdersUnknown", message=message)
         for hold in self._accounting.holds():
             return Check(type="Reconciled", ok=False, reason=hold.code, message=hold.message)
-        for problem in (
-            "ExchangeUnreachable",
-            "SharedExchangeAccount",
-            "VoidedOrderAppeared",
-            "ForgottenOrderAppeared",
-            "RejectedOrderAppeared",
-            "ResolvedOrderDiffers",
-            "ForgottenTrade",
-        ):
+        for problem in ("ExchangeUnreachable", "SharedExchangeAccount"):
             if problem in ctx.problems:
                 return Check(type="Reconciled", ok=False, reason=problem, message=ctx.problems[problem])
-        return Check(type="Reconciled", ok=True, reason="InAgreement")
+        message = "; ".join(f"{reason}: {told}" for reason, told in ctx.agreement.seen.items())
+        return Check(type="Reconciled", ok=True, reason="InAgreement", message=message)
 
     def _credentials(self) -> Check:
         if self._ctx.spec is not None and self._ctx.spec.mode is Mode.PAPER:

@@ -293,5 +293,10 @@ class Desk:
         self.advance(6_000)
         return self.published(ExecutionReport)[-1]
 
+    def reconciled(self) -> tuple[bool, str]:
+        """The condition of this name, and its reason."""
+        [check] = [check for check in self.report_now().checks if check.type == "Reconciled"]
+        return check.ok, check.reason
+
 
 __all__ = ["BTC", "ETH", "AccountView", "Desk", "Fill", "Outcome", "Side"]

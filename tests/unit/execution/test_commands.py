@@ -14,6 +14,7 @@ from smarttrade.execution.commands_wire import Result
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.orders import OrderState, Purpose
 from smarttrade.execution.records import HaltLifted, HaltOrdered, Instructed, OrderIntended, OrderMoved
+from smarttrade.execution.snapshot import decode_snapshot, encode_snapshot
 from smarttrade.messages import EffectiveState, OrderStyle, Outcome, Side
 from tests.unit.execution.desk import BTC, ETH, Desk
 
@@ -303,7 +304,56 @@ def test_an_exchange_that_contradicts_a_resolution_is_told_and_not_counted(desk:
     command(desk, wire.ResolveOrder(order=cid, filled=Decimal("0.4"), price=Decimal(100)))
     desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.FILLED, "1")))
     assert desk.position() == Decimal("0.4")
-    assert "ResolvedOrderDiffers" in desk.core.ctx.problems
+    assert desk.reconciled() == (False, "ResolvedOrderDiffers")
+
+
+@pytest.mark.parametrize(("said", "told"), [("0.4", "1"), ("0.8", "0.5")])
+def test_nothing_new_is_bought_until_the_ledger_agrees_with_what_the_exchange_tells_of_a_resolved_order(
+    desk: Desk, said: str, told: str
+) -> None:
+    cid = unknown(desk)
+    desk.sleep(HOLD_MS)
+    desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
+    command(desk, wire.ResolveOrder(order=cid, filled=Decimal(said), price=Decimal(100)))
+    desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.CANCELED, told)))
+    denied = desk.decide("2", BTC)
+    assert desk.outcomes()[denied] == (Outcome.DENIED, "ResolvedOrderDiffers")
+    other = command(desk, wire.ResolveOrder(order=cid, filled=Decimal("0.9")))
+    assert other.result is Result.REFUSED
+    assert f"--filled {told}" not in other.lines[0].message
+    assert told in other.lines[0].message
+    assert command(desk, wire.ResolveOrder(order=cid, filled=Decimal(told))).result is Result.DONE
+    assert desk.position() == Decimal(told)
+    assert desk.order(cid).settled
+    assert desk.reconciled() == (True, "InAgreement")
+    desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.CANCELED, told)))
+    desk.decide("2", BTC)
+    assert [send.quantity for send in desk.sends()] == [2 - Decimal(told)]
+
+
+def test_what_is_agreed_about_survives_a_snapshot(desk: Desk) -> None:
+    cid = unknown(desk)
+    desk.sleep(HOLD_MS)
+    desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
+    command(desk, wire.ResolveOrder(order=cid, filled=Decimal("0.8"), price=Decimal(100)))
+    desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.CANCELED, "0.5")))
+    command(desk, wire.ResolveOrder(order=cid, filled=Decimal("0.5")))
+    again = Book.restore(decode_snapshot(encode_snapshot(desk.core.ctx.book.snapshot(1))))
+    assert (again.orders[cid].recorded, again.orders[cid].filled) == (Decimal("0.5"), Decimal("0.5"))
+    assert again.ledger.quantity(BTC) == Decimal("0.5")
+
+
+def test_an_order_that_was_resolved_and_is_open_is_cancelled(desk: Desk) -> None:
+    cid = unknown(desk)
+    desk.sleep(HOLD_MS)
+    desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
+    command(desk, wire.ResolveOrder(order=cid, filled=Decimal("0.4"), price=Decimal(100)))
+    desk.reconcile(desk.report(cid, filled="0.4"))
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [cid]
+    assert desk.reconciled() == (False, "ResolvedOrderDiffers")
+    desk.advance(10)
+    desk.reconcile()
+    assert desk.reconciled() == (True, "InAgreement")
 
 
 def test_an_order_whose_fate_is_known_is_not_resolved(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from smarttrade.exchange.reports import OrderKind, OrderReport, TradeReport, VenueStatus
@@ -15,8 +16,8 @@ from smarttrade.execution.ledger import KEPT_TRADES
 from smarttrade.execution.orders import OrderState, Purpose
 from smarttrade.execution.records import AnyRecord, FillRecorded, OrderIntended, OrderMoved
 from smarttrade.execution.snapshot import decode_snapshot, encode_snapshot
-from smarttrade.messages import Fill, Side
-from tests.unit.execution.desk import BTC, EPOCH_MS, Desk
+from smarttrade.messages import Fill, Outcome, Side
+from tests.unit.execution.desk import BTC, EPOCH_MS, ETH, Desk
 
 LARGEST = 600_000
 PARTS, STEP = 10, Decimal("0.001")
@@ -123,7 +124,24 @@ def test_a_late_duplicate_counts_once_and_is_not_strange_however_old_it_is(old: 
     assert desk.core.ctx.book.fills == fills
     assert desk.position() == position
     assert desk.take(fx.ReadHistory) == []
-    assert "ForgottenTrade" not in desk.core.ctx.problems
+    assert not list(desk.core.ctx.agreement.differing(desk.core.ctx.book))
+
+
+def test_an_old_order_that_filled_more_than_the_ledger_has_keeps_the_account_from_buying(old: Book) -> None:
+    desk = Desk(tuning=Tuning(replicas=2)).lead()
+    desk.core.ctx.book = Book.restore(decode_snapshot(encode_snapshot(old.snapshot(1))))
+    desk.core.ctx.book.opened = True
+    oldest = next(order for order in desk.core.ctx.book.orders.values() if order.settled)
+    first = int(oldest.cid[2:]) * PARTS
+    trades = tuple(report(fill(oldest.cid, oldest.side, number)) for number in range(first, first + PARTS))
+    desk.reconcile(resting(), trades=trades)
+    assert desk.reconciled() == (True, "InAgreement")
+    strange = msgspec.structs.replace(trades[0], trade_id="strange")
+    desk.reconcile(resting(), trades=(*trades, strange))
+    assert desk.reconciled() == (False, "ForgottenTrade")
+    desk.quote(ETH, "10", "10.02")
+    denied = desk.decide("3", ETH)
+    assert desk.outcomes()[denied] == (Outcome.DENIED, "ForgottenTrade")
 
 
 def test_a_fill_of_an_order_that_rests_for_long_counts_although_newer_trades_are_forgotten(

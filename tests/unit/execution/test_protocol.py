@@ -138,7 +138,11 @@ def test_a_voided_order_that_appears_after_all_counts_and_is_told(desk: Desk) ->
         desk.answer_queries(None)
     desk.feed(fx.OrderSeen(report=desk.report(first.cid, VenueStatus.FILLED, "1")))
     assert desk.position() == 1
-    assert "VoidedOrderAppeared" in desk.core.ctx.problems
+    assert desk.reconciled() == (False, "VoidedOrderAppeared")
+    desk.reconcile()
+    [check] = [check for check in desk.report_now().checks if check.type == "Reconciled"]
+    assert check.ok
+    assert f"VoidedOrderAppeared: order {first.cid}" in check.message
 
 
 def test_an_unknown_order_holds_its_own_market_only(desk: Desk) -> None:
@@ -371,8 +375,7 @@ def test_an_order_whose_refusal_proves_false_counts_and_is_told(desk: Desk, told
     desk.reject(send.cid, "InsufficientBalance")
     desk.feed(fx.OrderSeen(report=desk.report(send.cid, told, "0.5")))
     assert desk.position() == Decimal("0.5")
-    [check] = [check for check in desk.report_now().checks if check.type == "Reconciled"]
-    assert (check.ok, check.reason) == (False, "RejectedOrderAppeared")
+    assert desk.reconciled() == (False, "RejectedOrderAppeared")
 
 
 def test_an_order_whose_refusal_proves_false_is_cancelled_while_it_is_open(desk: Desk) -> None:
@@ -384,7 +387,9 @@ def test_an_order_whose_refusal_proves_false_is_cancelled_while_it_is_open(desk:
     assert (cancel.cid, cancel.order_id) == (send.cid, f"o-{send.cid}")
     desk.feed(fx.OrderSeen(report=desk.report(send.cid, VenueStatus.CANCELED, "0.3")))
     assert desk.position() == Decimal("0.3")
-    assert "RejectedOrderAppeared" in desk.core.ctx.problems
+    assert desk.reconciled() == (False, "RejectedOrderAppeared")
+    desk.reconcile()
+    assert desk.reconciled() == (True, "InAgreement")
 
 
 def test_fills_that_the_exchange_counted_and_nobody_delivered_are_asked_for(desk: Desk) -> None:

@@ -133,8 +133,32 @@ def test_a_forgotten_order_that_is_open_after_all_is_cancelled_told_and_its_fill
     desk.feed(fx.OrderSeen(report=desk.report(send.cid, filled="0.3")))
     assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [send.cid]
     assert desk.position() == Decimal("0.3")
-    [check] = [c for c in desk.report_now().checks if c.type == "Reconciled"]
-    assert (check.ok, check.reason) == (False, "ForgottenOrderAppeared")
+    assert desk.reconciled() == (False, "ForgottenOrderAppeared")
+
+
+def test_new_exposure_waits_until_an_order_that_appeared_is_not_open_any_more(desk: Desk) -> None:
+    desk.decide("1", style=OrderStyle.PASSIVE, ttl_ms=10_000)
+    [send] = desk.sends()
+    desk.accept(send.cid)
+    desk.reconcile()
+    for _ in range(60):
+        desk.advance(500)
+        desk.answer_queries(None)
+    desk.take(fx.Cancel)
+    desk.feed(fx.OrderSeen(report=desk.report(send.cid)))
+    desk.take(fx.ReadAccount)
+    desk.quote(BTC, "100", "100.02")
+    desk.decide("3")
+    assert desk.sends() == []
+    for _ in range(3):
+        desk.advance(1_000)
+        assert desk.take(fx.ReadAccount)
+        desk.reconcile(desk.report(send.cid))
+    assert desk.sends() == []
+    desk.advance(1_000)
+    desk.reconcile()
+    desk.quote(BTC, "100", "100.02")
+    assert [each.quantity for each in desk.sends()] == [3]
 
 
 def test_a_trade_that_the_stream_lost_is_found(desk: Desk) -> None:
