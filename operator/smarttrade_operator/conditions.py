@@ -85,7 +85,8 @@ def _judge_ready(findings: Findings, reported: list[Verdict]) -> Verdict:
         return Verdict(
             "Ready", "False", "EvaluationNotReady", heartbeat.error or f"pod {leader.pod} warms up"
         )
-    return Verdict("Ready", "True", "Trading", f"pod {leader.pod} leads")
+    trouble = f"; {heartbeat.error}" if heartbeat.error else ""
+    return Verdict("Ready", "True", "Trading", f"pod {leader.pod} leads{trouble}")
 
 
 def _judge_leaderless(findings: Findings) -> Verdict:

@@ -173,6 +173,10 @@ class RestingOrders(msgspec.Struct, frozen=True, kw_only=True, tag="resting"):
     valid_until_ms: int
 
 
+MEMORY_LIMIT = 16_384
+"""Characters of what a strategy remembers."""
+
+
 class Decision(Message, frozen=True, kw_only=True, tag="decision"):
     """What a strategy wants for one market, because of one event.
 
@@ -180,6 +184,9 @@ class Decision(Message, frozen=True, kw_only=True, tag="decision"):
     refuses anything at or below the highest it has logged. `event_key` is a trade id, `TIMEFRAME:OPEN_MS`,
     a quote's update id, or `timer:NAME:EVENT_TIME`; `event_ordinal` is its numeric part where events of
     one millisecond must be told apart (trade id, update id), else 0.
+
+    `memory` is what the strategy remembers by then, at most MEMORY_LIMIT characters that only the account's
+    evaluations read; the account's log keeps the newest. Empty: nothing is said about it.
     """
 
     id: str
@@ -192,6 +199,7 @@ class Decision(Message, frozen=True, kw_only=True, tag="decision"):
     generation: int
     want: Target | RestingOrders
     reason: str = ""
+    memory: str = ""
 
     @property
     def order_key(self) -> tuple[int, int, int]:
@@ -277,7 +285,9 @@ class EffectiveState(StrEnum):
 
 
 class AccountView(Message, frozen=True, kw_only=True, tag="account_view"):
-    """What execution tells the evaluation of its own pod: on every change, and once a second."""
+    """What execution tells the evaluation of its own pod: on every change, and once a second.
+
+    `memory` is that of the newest decision in the account's log."""
 
     leading: bool
     epoch: int
@@ -287,6 +297,7 @@ class AccountView(Message, frozen=True, kw_only=True, tag="account_view"):
     available: Decimal
     positions: list[Position]
     time_ms: int
+    memory: str = ""
 
 
 # --- Services of monitoring: evaluation -> monitoring ---------------------------------------------------

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from smarttrade.authoring.findings import Finding
 from smarttrade.evaluation.core import Core, StrategyFailedError
+from smarttrade.evaluation.memory import UnusableMemoryError
 from smarttrade.evaluation.strategy import AccountSetup, Strategy
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountView, Candle, Decision, EffectiveState, Side, Trade, encode
@@ -58,9 +59,18 @@ def dry_run(strategy_class: type[Strategy], markets: tuple[str, ...]) -> list[Fi
     if [decision.want for decision in longer] != [decision.want for decision in decided[0]]:
         told = f"with {2 * warmup} candles of warm-up it decides otherwise than with its own {warmup}"
         found.append(Finding(0, "WarmUp", f"{told}: return more from `warmup`"))
+    found += _examine_memory(first)
     if not decided[0]:
         found.append(Finding(0, "NoDecision", f"it decided nothing on {_LIVE} candles"))
     return found
+
+
+def _examine_memory(core: Core) -> list[Finding]:
+    try:
+        core.remember("")
+    except UnusableMemoryError as error:
+        return [Finding(0, "Memory", str(error))]
+    return []
 
 
 def _accepts(method: object, count: int) -> bool:

@@ -9,7 +9,8 @@ needs the second only for what changes something.
 
 What bites: a candle that is missing must not be skipped, indicators would be wrong for good. `on_event`
 raises MissingCandlesError before the strategy has seen anything; the caller gets the candles, passes them to
-`fill`, and gives the event again.
+`fill`, and gives the event again. And a memory belongs to one moment: `resume` lets it in when the candles up
+to that moment have been seen, whether they are history or still to come.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from decimal import Decimal
 import msgspec
 
 from smarttrade.errors import SmartTradeError
+from smarttrade.evaluation.memory import Memory, Series, write_memory
 from smarttrade.evaluation.strategy import SHORT_VALIDITY_MS, Strategy, Wants, Wish
 from smarttrade.evaluation.timers import Timers
 from smarttrade.identity import AccountIdentity, decision_id
@@ -75,7 +77,9 @@ class Core:
         self.generation = generation
         self.newest: dict[str, Draft] = {}
         self.late = 0
-        self._opened: dict[tuple[str, str], int] = {}
+        self._opened: dict[Series, int] = {}
+        self._memory: Memory | None = None
+        """Of a moment that has not been seen yet."""
         self._highest: dict[str, tuple[int, int, int]] = {}
         self._timers = Timers(strategy.timers)
         self._is_timed = bool(self._timers)
@@ -89,9 +93,38 @@ class Core:
 
     def fill(self, candles: Iterable[Candle]) -> None:
         """History: the strategy sees it, its wants become `newest` and are not returned."""
-        for candle in sorted(candles, key=lambda candle: candle.close_ms):
+        ordered = sorted(candles, key=lambda candle: candle.close_ms)
+        if self._memory is None:
+            self._replay(ordered)
+            return
+        known = self._memory.opened
+        self._replay([c for c in ordered if c.open_ms <= known.get((c.market, c.timeframe), -1)])
+        newest = self._opened | {(c.market, c.timeframe): c.open_ms for c in ordered}
+        self._recall_if_due(newest)
+        self._replay(ordered)
+
+    def resume(self, memory: Memory) -> None:
+        """Go on as the strategy that remembered this; before `fill`."""
+        self._memory = memory
+
+    def remember(self, mark: str) -> str:
+        """The strategy's memory as of the newest event. UnusableMemoryError if it is too long or not data."""
+        return write_memory(self.strategy, mark, self._opened)
+
+    def _replay(self, candles: list[Candle]) -> None:
+        for candle in candles:
             if self._is_new(candle):
                 self._candle(candle)
+
+    def _recall_if_due(self, opened: dict[Series, int]) -> None:
+        """Let the memory in once nothing that it knows of is still to come."""
+        if self._memory is None:
+            return
+        known, values = self._memory
+        if all(opened.get(series, -1) >= open_ms for series, open_ms in known.items()):
+            self._memory = None
+            self.newest.clear()  # made without the memory; what it was made with is in the log
+            self.strategy._recall(values)
 
     def on_view(self, view: AccountView) -> None:
         """The account as it is now; the first one settles what the strategy wanted before it was known."""
@@ -167,7 +200,10 @@ class Core:
         open_ms, close_ms = candle.open_ms, candle.close_ms
         self._opened[market, timeframe] = open_ms
         strategy._prices[market] = candle.close
-        return self._run(strategy.on_candle, candle, timeframe, close_ms, 0, close_ms - open_ms, open_ms)
+        drafts = self._run(strategy.on_candle, candle, timeframe, close_ms, 0, close_ms - open_ms, open_ms)
+        if self._memory is not None:
+            self._recall_if_due(self._opened)
+        return drafts
 
     def _run(
         self,
@@ -186,7 +222,7 @@ class Core:
         wishes = self._call(handler, time_ms, validity_ms, event)
         if wishes:
             self._draft(wishes, key, time_ms, ordinal, opened_ms, drafts)
-        return drafts
+        return drafts if self._memory is None else []
 
     def _call(
         self, handler: Callable[..., Wants], time_ms: int, validity_ms: int, *arguments: object

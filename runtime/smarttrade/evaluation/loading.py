@@ -7,6 +7,7 @@ loaded then.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import sys
@@ -15,6 +16,8 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
+
+import msgspec
 
 from smarttrade.api import Strategy as StrategySpec
 from smarttrade.api import TradingAccountSpec
@@ -44,6 +47,16 @@ def build_setup(spec: TradingAccountSpec) -> AccountSetup:
 def strategy_name(spec: StrategySpec) -> str:
     """The name that decisions carry: of the built-in strategy, or the class."""
     return spec.name or (spec.source.class_name if spec.source else "")
+
+
+def mark_strategy(spec: TradingAccountSpec) -> str:
+    """The same for the same strategy: all of the specification that one is built from. What a later version
+    adds, with a default, does not change it."""
+    setup = build_setup(spec)
+    stated = spec.strategy.model_dump(mode="json", exclude_defaults=True)
+    relevant = (stated, setup.markets, setup.allocation, setup.per_market, setup.price_collar)
+    written = msgspec.json.encode(relevant, order="sorted")
+    return hashlib.sha256(written).hexdigest()[:16]
 
 
 def build_strategy(spec: TradingAccountSpec, directory: Path = SOURCE_DIRECTORY) -> Strategy:

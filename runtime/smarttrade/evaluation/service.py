@@ -143,7 +143,7 @@ class EvaluationService:
                 self._count(message)
                 await self._session.batch(message)
             case AccountView():
-                self._on_view(message)
+                await self._on_view(message)
             case Fill():
                 self._session.event(message)
             case DecisionOutcome():
@@ -154,24 +154,30 @@ class EvaluationService:
 
     # --- out --------------------------------------------------------------------------------------------
 
-    def _on_view(self, view: AccountView) -> None:
+    async def _on_view(self, view: AccountView) -> None:
         self._view_at = time.monotonic()
         self._session.on_view(view)
         took_the_lead = view.leading and not self._leading
+        if took_the_lead:
+            await self._session.resume()
+            if not self._heard_recently():
+                return  # what came meanwhile says whether this pod leads still
         self._leading = view.leading
         if took_the_lead:
             logger.info("leading", epoch=view.epoch)
             self._resend()
 
     def _may_send(self) -> bool:
-        heard_recently = time.monotonic() - self._view_at < _VIEW_LIFE_S
-        return self._leading and heard_recently and not self._draining
+        return self._leading and self._heard_recently() and not self._draining
+
+    def _heard_recently(self) -> bool:
+        return time.monotonic() - self._view_at < _VIEW_LIFE_S
 
     def _resend(self) -> None:
         """Say what is wanted now: nobody else says it for this pod."""
         core = self._session.core
         if core and self._may_send():
-            for decision in core.newest_live(core.strategy.now_ms):
+            for decision in self._session.wanted_now():
                 self._outbox.offer(decision, core.strategy.now_ms)
 
     def _offer(self, decisions: list[Decision]) -> None:
@@ -204,7 +210,7 @@ class EvaluationService:
             leading=self._may_send(),
             decisions=self._tally.decided,
             divergences=self._divergence.count,
-            error=self._session.error,
+            error=self._session.error or self._session.forgetting,
             book_levels=self._session.core.strategy.book_levels if self._session.core else 0,
             events=self._tally.events,
             accepted=self._tally.accepted,

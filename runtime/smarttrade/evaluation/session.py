@@ -1,18 +1,22 @@
 """The strategy of one pod and its place in the feed: warm-up, gaps, changes of the specification.
 
 One task calls this, and it waits for history inside that task, so whatever arrives meanwhile follows after.
-A strategy that cannot be built from new parameters leaves the old one running, with the reason in `error`,
-because a typing error must not take a running strategy down.
+Whoever takes the lead goes on with the memory that the account's log has of the strategy, unless its own was
+the same; see `memory`. A strategy that cannot be built from new parameters leaves the old one running, with
+the reason in `error`, because a typing error must not take a running strategy down.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
+import msgspec
 import structlog
 
 from smarttrade.api import TradingAccountSpec
@@ -20,7 +24,14 @@ from smarttrade.errors import BusError, ConfigurationError
 from smarttrade.evaluation.bus import PodBus
 from smarttrade.evaluation.core import Core, MissingCandlesError
 from smarttrade.evaluation.intake import Intake, Verdict
-from smarttrade.evaluation.loading import build_strategy, check_mounted, preload, strategy_name
+from smarttrade.evaluation.loading import (
+    build_strategy,
+    check_mounted,
+    mark_strategy,
+    preload,
+    strategy_name,
+)
+from smarttrade.evaluation.memory import Memory, Series, UnusableMemoryError, read_memory
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import (
     AccountView,
@@ -44,6 +55,9 @@ Tell = Callable[[bool, str], None]
 
 _RETRY_S = 0.25
 _LEAST_HISTORY = 2
+_MOST_HISTORY = 10_000
+_RESUME_S = 5.0
+_OWN_MEMORIES = 100
 _TICKS = (Trade, Quote, Book)
 """What comes by the thousand and never waits for history."""
 
@@ -76,9 +90,14 @@ class Session:
         self._intake = Intake()
         self._spec: TradingAccountSpec | None = None
         self._view: AccountView | None = None
+        self._mark = ""
+        """Of the specification that the strategy was built from."""
+        self._remembered: deque[str] = deque(maxlen=_OWN_MEMORIES)
         self.core: Core | None = None
         self.generation = 0
         self.error = ""
+        self.forgetting = ""
+        """Why the newest decision went without the strategy's memory."""
 
     @property
     def gaps(self) -> int:
@@ -128,8 +147,50 @@ class Session:
         """Let the strategy, if there is one, see one event. MissingCandlesError, StrategyFailedError."""
         if self.core:
             with self._guard:
-                decisions = self.core.on_event(event)
+                decisions = self._remembering(self.core, self.core.on_event(event))
             self._offer(decisions)
+
+    def wanted_now(self) -> list[Decision]:
+        """The newest decision of every market that is still valid."""
+        if self.core is None:
+            return []
+        return self._remembering(self.core, self.core.newest_live(self.core.strategy.now_ms))
+
+    def _remembering(self, core: Core, decisions: list[Decision]) -> list[Decision]:
+        """The decisions with what the strategy remembers by now; without it, and told, where that is none."""
+        if not decisions:
+            return decisions
+        try:
+            memory, self.forgetting = core.remember(self._mark), ""
+        except UnusableMemoryError as error:
+            if not self.forgetting:
+                logger.error("nothing is remembered", error=str(error))
+            self.forgetting = str(error)
+            return decisions
+        self._remembered.append(memory)
+        return [msgspec.structs.replace(decision, memory=memory) for decision in decisions]
+
+    async def resume(self) -> None:
+        """Before this pod leads: go on with what the account's log remembers, if this strategy does not."""
+        if self.core is None or self._spec is None or self._view is None:
+            return
+        text = self._view.memory
+        if text in self._remembered or self._recollect(self.core, self._mark) is None:
+            return
+        logger.info("going on with what the strategy remembered")
+        try:
+            await asyncio.wait_for(self._replace(self._spec, self.generation), _RESUME_S)
+        except TimeoutError:
+            logger.error("what the strategy remembered is not taken over: there is no history to go with it")
+            self._remembered.append(text)
+
+    def _recollect(self, core: Core, mark: str) -> Memory | None:
+        """What the account's log remembers of this strategy."""
+        try:
+            return read_memory(self._view.memory, mark, core.strategy) if self._view else None
+        except UnusableMemoryError as error:
+            logger.warning("the strategy begins anew", error=str(error))
+            return None
 
     def on_view(self, view: AccountView) -> None:
         """The account as execution tells it, also before there is a strategy."""
@@ -145,7 +206,7 @@ class Session:
             return
         try:
             spec = TradingAccountSpec.model_validate(written)
-            if self.core is None or self._spec is None or _strategy_changed(self._spec, spec):
+            if self.core is None or mark_strategy(spec) != self._mark:
                 await self._replace(spec, generation)
         except (ConfigurationError, ValueError) as error:
             self.error = f"generation {generation} is not applied: {error}"
@@ -162,20 +223,39 @@ class Session:
         preload(spec.strategy, self._directory)
         with self._guard:
             strategy = build_strategy(spec, self._directory)
-        core = Core(self._identity, strategy_name(spec.strategy), strategy, generation)
-        await self._read_history(core, spec.strategy.warmup or strategy.warmup)
+        core, mark = (
+            Core(self._identity, strategy_name(spec.strategy), strategy, generation),
+            mark_strategy(spec),
+        )
+        text, memory = self._view.memory if self._view else "", self._recollect(core, mark)
+        if memory is not None:
+            core.resume(memory)
+        warmup = spec.strategy.warmup or strategy.warmup
+        await self._read_history(core, warmup, memory.opened if memory else {})
         if self.core:
             core.adopt(self.core)
         if self._view is not None:
             core.on_view(self._view)
-        self.core = core
+        self.core, self._mark = core, mark
+        self._remembered = deque([text], maxlen=_OWN_MEMORIES)
         self._ready(True, "")
         self._wanted()
 
     # --- history ----------------------------------------------------------------------------------------
 
-    async def _read_history(self, core: Core, count: int | None = None) -> None:
+    async def _read_history(
+        self, core: Core, count: int | None = None, since: Mapping[Series, int] = MappingProxyType({})
+    ) -> None:
+        """Warm the strategy up, with candles for that before what it has seen `since`, and all after it."""
         wanted = max(_LEAST_HISTORY, core.strategy.warmup if count is None else count)
+        candles = await self._history(core, wanted)
+        later = max([_later(candle, since) for candle in candles], default=0)
+        if later:
+            candles = await self._history(core, min(wanted + later, _MOST_HISTORY))
+        with self._guard:
+            core.fill(candles)
+
+    async def _history(self, core: Core, wanted: int) -> list[Candle]:
         candles: list[Candle] = []
         for market in core.strategy.markets:
             for timeframe in dict.fromkeys((core.strategy.timeframe, *core.strategy.timeframes)):
@@ -184,8 +264,7 @@ class Session:
                     return self._bus.history(market, timeframe, wanted)
 
                 candles += await self._until(f"the history of {market} {timeframe} is there", read)
-        with self._guard:
-            core.fill(candles)
+        return candles
 
     async def _until(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T:
         told = ""
@@ -201,10 +280,7 @@ class Session:
                 await asyncio.sleep(_RETRY_S)
 
 
-def _strategy_changed(old: TradingAccountSpec, new: TradingAccountSpec) -> bool:
-    def relevant(spec: TradingAccountSpec) -> tuple[Any, ...]:
-        markets = [market.symbol for market in spec.markets]
-        capital = spec.capital
-        return (spec.strategy, markets, capital.allocation, capital.per_market, spec.risk.price_collar)
-
-    return relevant(old) != relevant(new)
+def _later(candle: Candle, since: Mapping[Series, int]) -> int:
+    """How many candles of its series this one comes after the one that was seen; 0 where none was."""
+    seen = since.get((candle.market, candle.timeframe), candle.open_ms)
+    return (candle.open_ms - seen) // (candle.close_ms - candle.open_ms)

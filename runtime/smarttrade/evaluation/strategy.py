@@ -21,6 +21,7 @@ import msgspec
 
 from smarttrade.errors import ConfigurationError, SmartTradeError
 from smarttrade.evaluation.holding import FINEST, AccountSetup, Held, find_budget, settle_provisional
+from smarttrade.evaluation.memory import Remembered
 from smarttrade.evaluation.parameters import Parameter, read_parameters
 from smarttrade.messages import (
     AccountView,
@@ -45,6 +46,7 @@ __all__ = [
     "OrderStyle",
     "Parameter",
     "Quote",
+    "Remembered",
     "RestingOrder",
     "Side",
     "Strategy",
@@ -82,6 +84,7 @@ class Strategy:
     timers: Mapping[str, int] = MappingProxyType({})
     """Name -> seconds of event time between calls of `on_timer`, aligned to multiples since 1970. May be set
     in `start`."""
+    _held = Remembered(dict[str, Held])
 
     def __init__(self, setup: AccountSetup, parameters: Mapping[str, object] | None = None) -> None:
         self.__dict__.update(read_parameters(type(self), parameters or {}))
@@ -92,7 +95,6 @@ class Strategy:
         self._view: AccountView | None = None
         self._look: Callable[[], None] | None = None
         self._prices: dict[str, Decimal] = {}
-        self._held: dict[str, Held] = {}
         self._provisional: set[str] = set()
         self._validity_ms = SHORT_VALIDITY_MS
         self.validate()
@@ -264,6 +266,11 @@ class Strategy:
             changed[market] = (before.quantity, after.quantity)
         self._provisional.clear()
         return changed
+
+    def _recall(self, values: Mapping[str, Any]) -> None:
+        """Go on with what was remembered."""
+        self.__dict__.update(values)
+        self._provisional.difference_update(self._held)
 
     def _valid_until(self, valid_for_s: int | None) -> int:
         return self.now_ms + (self._validity_ms if valid_for_s is None else valid_for_s * 1000)

@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
+import msgspec
+
 from smarttrade.exchange.reports import OrderKind
 from smarttrade.execution import records
 from smarttrade.execution.equity import LossRecord, LossState, fold
@@ -50,6 +52,8 @@ class Book:
         self.ordered: records.HaltOrdered | None = None
         """The newest halt by hand that was read, lifted or not."""
         self.sent_ms: deque[int] = deque()
+        self.memory = ""
+        """What the strategy remembered at its newest decision."""
         self.restoring = False
         self.not_before_ms = 0
         self.last_ms = 0
@@ -130,6 +134,7 @@ class Book:
             ledger=self.ledger.state(),
             losses=self.losses,
             halt=self.halt,
+            memory=self.memory,
         )
 
     @classmethod
@@ -138,7 +143,7 @@ class Book:
         book.epoch, book.opened, book.allocation = snapshot.epoch, snapshot.opened, snapshot.allocation
         book.intents, book.fills, book.losses = snapshot.intents, snapshot.fills, snapshot.losses
         book.restoring, book.not_before_ms = snapshot.restoring, snapshot.not_before_ms
-        book.last_ms = snapshot.last_ms
+        book.last_ms, book.memory = snapshot.last_ms, snapshot.memory
         book.markets = {market.market: market for market in snapshot.markets}
         book.ledger = Ledger(snapshot.ledger)
         book.halt = book.ordered = snapshot.halt
@@ -167,6 +172,9 @@ class Book:
 
     def _decision_accepted(self, record: records.DecisionAccepted) -> None:
         decision = record.decision
+        if decision.memory:  # once for the account, not with every decision that is kept
+            self.memory = decision.memory
+            decision = msgspec.structs.replace(decision, memory="")
         market = self.market(decision.market)
         market.high_water[decision.strategy] = HighWater(
             event_time_ms=decision.event_time_ms,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from smarttrade.messages import Decision, Target
+from smarttrade.messages import MEMORY_LIMIT, Decision, Target
 
 OWN_STRATEGIES = "smarttrade/"
 _LEAST, _LARGEST = Decimal("1e-15"), Decimal("1e15")
@@ -29,6 +29,8 @@ def implausible(decision: Decision) -> str | None:
     for name, text in _texts(decision):
         if len(text) > _LONGEST_TEXT:
             return f"{name} has {len(text)} characters: use at most {_LONGEST_TEXT}"
+    if len(decision.memory) > MEMORY_LIMIT:
+        return f"memory has {len(decision.memory)} characters: use at most {MEMORY_LIMIT}"
     for name, integer in _integers(decision):
         if not 0 <= integer <= _LARGEST_INTEGER:
             return f"{name} is {integer}: use 0 to 2^53"

@@ -252,6 +252,7 @@ class Reporting:
             available=max(valuation.allocation + valuation.realized - used, Decimal(0)),
             positions=positions,
             time_ms=ctx.exchange_ms,
+            memory=ctx.book.memory,
         )
 
 

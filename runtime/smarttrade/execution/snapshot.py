@@ -91,6 +91,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     restoring: bool = False
     not_before_ms: int = 0
     last_ms: int = 0
+    memory: str = ""
 
 
 _encoder = msgspec.json.Encoder(decimal_format="string")

@@ -19,7 +19,7 @@ from __future__ import annotations
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
 from smarttrade.errors import ConfigurationError
-from smarttrade.evaluation.strategy import Parameter, Strategy, Wish
+from smarttrade.evaluation.strategy import Parameter, Remembered, Strategy, Wish
 from smarttrade.messages import RestingOrder, Side
 
 _FINEST = Decimal("1e-8")
@@ -50,6 +50,9 @@ class AvellanedaStoikov(Strategy):
         Decimal("0.002"), minimum=Decimal("0.0001"), maximum=Decimal("0.2"), description="between the quotes"
     )
 
+    mids = Remembered(dict[str, Decimal])
+    variances = Remembered(dict[str, Decimal])
+
     def validate(self) -> None:
         if self.order_size > self.fraction:
             raise ConfigurationError(
@@ -59,8 +62,6 @@ class AvellanedaStoikov(Strategy):
 
     def start(self) -> None:
         self.timers = {"quote": self.refresh}
-        self._mids: dict[str, Decimal] = {}
-        self._variances: dict[str, Decimal] = {}
 
     def on_timer(self, name: str, time_ms: int) -> list[Wish]:
         priced = [market for market in self.markets if self.has_price(market)]
@@ -83,12 +84,12 @@ class AvellanedaStoikov(Strategy):
 
     def _variance(self, market: str, mid: Decimal) -> Decimal:
         """Exponential mean of the squared relative change of the mid, per second."""
-        before = self._mids.get(market, mid)
-        self._mids[market] = mid
+        before = self.mids.get(market, mid)
+        self.mids[market] = mid
         square = (mid / before - 1) ** 2 / self.refresh
-        known = self._variances.get(market, square)
-        self._variances[market] = known + (square - known) / self.memory
-        return self._variances[market]
+        known = self.variances.get(market, square)
+        self.variances[market] = known + (square - known) / self.memory
+        return self.variances[market]
 
     def _buy(self, market: str, price: Decimal, size: Decimal) -> list[RestingOrder]:
         room = self.fraction_of_allocation(market, self.fraction) - self.position(market)

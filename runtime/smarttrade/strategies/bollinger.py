@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from smarttrade.evaluation.indicators import Bollinger
-from smarttrade.evaluation.strategy import Parameter, Strategy, Wish
+from smarttrade.evaluation.strategy import Parameter, Remembered, Strategy, Wish
 from smarttrade.messages import Candle
 
 
@@ -25,13 +25,14 @@ class BollingerReversion(Strategy):
         Decimal("0.95"), minimum=Decimal("0.01"), maximum=Decimal(1), description="share held while long"
     )
 
+    long = Remembered(dict[str, bool])
+
     @property
     def warmup(self) -> int:
         return self.period * 10  # the position, not the bands, remembers further back than the window
 
     def start(self) -> None:
         self._bands = {market: Bollinger(self.period, float(self.width)) for market in self.markets}
-        self._long = dict.fromkeys(self.markets, False)
 
     def on_candle(self, candle: Candle) -> Wish | None:
         if candle.timeframe != self.timeframe:
@@ -42,10 +43,10 @@ class BollingerReversion(Strategy):
             return None
         close = float(candle.close)
         if close < bands.lower:
-            self._long[candle.market] = True
+            self.long[candle.market] = True
         elif close > mean:
-            self._long[candle.market] = False
+            self.long[candle.market] = False
         reason = f"close {candle.close}, lower band {bands.lower:.8g}, mean {mean:.8g}"
         return self.hold(
-            candle.market, self.fraction if self._long[candle.market] else Decimal(0), reason=reason
+            candle.market, self.fraction if self.long.get(candle.market) else Decimal(0), reason=reason
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from smarttrade.evaluation.indicators import ATR, Donchian
-from smarttrade.evaluation.strategy import Parameter, Strategy, Wish
+from smarttrade.evaluation.strategy import Parameter, Remembered, Strategy, Wish
 from smarttrade.messages import Candle
 
 
@@ -18,8 +18,6 @@ class _Market:
     def __init__(self, period: int, atr_period: int) -> None:
         self.channel = Donchian(period)
         self.atr = ATR(atr_period)
-        self.highest: float | None = None
-        """Highest close since the entry; None while flat."""
 
 
 class DonchianBreakout(Strategy):
@@ -33,6 +31,9 @@ class DonchianBreakout(Strategy):
     fraction = Parameter(
         Decimal("0.95"), minimum=Decimal("0.01"), maximum=Decimal(1), description="share held while long"
     )
+
+    highest = Remembered(dict[str, float])
+    """Highest close since the entry, by market; none while flat."""
 
     @property
     def warmup(self) -> int:
@@ -50,11 +51,10 @@ class DonchianBreakout(Strategy):
         state.atr.update(candle.high, candle.low, candle.close)
         if upper is None or atr is None:
             return None
-        if state.highest is not None:
-            state.highest = max(state.highest, close)
-            if close < state.highest - float(self.stop) * atr:
-                state.highest = None
-        elif close > upper:
-            state.highest = close
-        fraction = Decimal(0) if state.highest is None else self.fraction
+        highest = self.highest.get(candle.market)
+        if highest is not None and close < max(highest, close) - float(self.stop) * atr:
+            del self.highest[candle.market]
+        elif highest is not None or close > upper:
+            self.highest[candle.market] = max(highest or close, close)
+        fraction = self.fraction if candle.market in self.highest else Decimal(0)
         return self.hold(candle.market, fraction, reason=f"channel {upper:.8g}, atr {atr:.8g}")

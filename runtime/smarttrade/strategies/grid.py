@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import ROUND_DOWN, Decimal
 
 from smarttrade.errors import ConfigurationError
-from smarttrade.evaluation.strategy import Parameter, Strategy, Wish
+from smarttrade.evaluation.strategy import Parameter, Remembered, Strategy, Wish
 from smarttrade.messages import Candle, RestingOrder, Side
 
 _FINEST = Decimal("1e-8")
@@ -27,14 +27,13 @@ class Grid(Strategy):
         Decimal("0.9"), minimum=Decimal("0.01"), maximum=Decimal(1), description="share in all buys"
     )
 
+    anchors = Remembered(dict[str, Decimal])
+
     def validate(self) -> None:
         if self.levels * self.step >= 1:
             raise ConfigurationError(
                 f"strategy.parameters: levels ({self.levels}) times step ({self.step}) must be below 1"
             )
-
-    def start(self) -> None:
-        self._anchors: dict[str, Decimal] = {}
 
     def on_candle(self, candle: Candle) -> Wish | None:
         if candle.timeframe != self.timeframe:
@@ -44,9 +43,9 @@ class Grid(Strategy):
         return self.rest(candle.market, orders, reason=f"anchor {anchor}")
 
     def _anchor(self, candle: Candle) -> Decimal:
-        anchor = self._anchors.setdefault(candle.market, candle.close)
+        anchor = self.anchors.setdefault(candle.market, candle.close)
         if abs(candle.close - anchor) > anchor * self.step * (self.levels + 1):
-            anchor = self._anchors[candle.market] = candle.close
+            anchor = self.anchors[candle.market] = candle.close
         return anchor
 
     def _buys(self, candle: Candle, anchor: Decimal) -> list[RestingOrder]:
@@ -56,7 +55,7 @@ class Grid(Strategy):
         orders: list[RestingOrder] = []
         for level in range(1, self.levels + 1):
             price = (anchor * (1 - self.step * level)).quantize(_FINEST)
-            affordable = held + budget * (len(orders) + 1) <= whole
+            affordable = held + whole * (len(orders) + 1) / self.levels <= whole
             if price < candle.close and affordable:
                 quantity = (budget / price).quantize(_FINEST, ROUND_DOWN)
                 orders.append(RestingOrder(key=f"buy-{level}", side=Side.BUY, price=price, quantity=quantity))

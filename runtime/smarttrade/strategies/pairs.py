@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from smarttrade.errors import ConfigurationError
 from smarttrade.evaluation.indicators import Bollinger
-from smarttrade.evaluation.strategy import Parameter, Strategy, Wish
+from smarttrade.evaluation.strategy import Parameter, Remembered, Strategy, Wish
 from smarttrade.messages import Candle
 
 _ZERO = Decimal(0)
@@ -34,6 +34,8 @@ class Pairs(Strategy):
         Decimal("0.95"), minimum=Decimal("0.01"), maximum=Decimal(1), description="share held while long"
     )
 
+    cheap = Remembered(str)
+
     @property
     def warmup(self) -> int:
         return self.period * 10  # what is held remembers further back than the window
@@ -51,7 +53,6 @@ class Pairs(Strategy):
     def start(self) -> None:
         self._ratio = Bollinger(self.period, 1.0)
         self._closes: dict[str, tuple[int, Decimal]] = {}
-        self._cheap = ""
 
     def on_candle(self, candle: Candle) -> list[Wish] | None:
         if candle.timeframe != self.timeframe:
@@ -63,7 +64,7 @@ class Pairs(Strategy):
         self._choose(score)
         reason = f"log ratio {score:+.4f} deviations from its mean"
         return [
-            self.hold(market, self.fraction if market == self._cheap else _ZERO, reason=reason)
+            self.hold(market, self.fraction if market == self.cheap else _ZERO, reason=reason)
             for market in self.markets
         ]
 
@@ -82,8 +83,8 @@ class Pairs(Strategy):
     def _choose(self, score: float) -> None:
         first, second = self.markets
         if score <= -self.entry:
-            self._cheap = first
+            self.cheap = first
         elif score >= self.entry:
-            self._cheap = second
+            self.cheap = second
         elif abs(score) <= self.leave:
-            self._cheap = ""
+            self.cheap = ""

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from smarttrade.errors import ConfigurationError
 from smarttrade.evaluation.indicators import RSI
-from smarttrade.evaluation.strategy import Parameter, Strategy, Wish
+from smarttrade.evaluation.strategy import Parameter, Remembered, Strategy, Wish
 from smarttrade.messages import Candle
 
 
@@ -25,6 +25,8 @@ class RsiReversion(Strategy):
         Decimal("0.95"), minimum=Decimal("0.01"), maximum=Decimal(1), description="share held while long"
     )
 
+    long = Remembered(dict[str, bool])
+
     @property
     def warmup(self) -> int:
         return self.period * 10
@@ -37,7 +39,6 @@ class RsiReversion(Strategy):
 
     def start(self) -> None:
         self._rsi = {market: RSI(self.period) for market in self.markets}
-        self._long = dict.fromkeys(self.markets, False)
 
     def on_candle(self, candle: Candle) -> Wish | None:
         if candle.timeframe != self.timeframe:
@@ -46,8 +47,8 @@ class RsiReversion(Strategy):
         if rsi is None:
             return None
         if rsi < self.oversold:
-            self._long[candle.market] = True
+            self.long[candle.market] = True
         elif rsi > self.recovered:
-            self._long[candle.market] = False
-        fraction = self.fraction if self._long[candle.market] else Decimal(0)
+            self.long[candle.market] = False
+        fraction = self.fraction if self.long.get(candle.market) else Decimal(0)
         return self.hold(candle.market, fraction, reason=f"rsi({self.period}) {rsi:.1f}")

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -15,6 +16,7 @@ from smarttrade.evaluation.service import EvaluationService
 from smarttrade.messages import (
     Candle,
     ControlChange,
+    Decision,
     DescribeReply,
     EvaluationStatus,
     HistoryReply,
@@ -96,9 +98,10 @@ class Replica:
     def __init__(self, bus: Bus, pod: str, directory: Path, strategies: Path) -> None:
         self.bus, self.pod, self.directory, self.strategies = bus, pod, directory, strategies
 
-    async def start(self, spec: dict[str, Any]) -> "Replica":
+    async def start(self, spec: dict[str, Any], log: list[Decision]) -> "Replica":
         self.feed = await Feed(await self.bus.connect("monitoring"), self.pod, spec).start()
-        self.execution = await Execution(await self.bus.connect("execution"), self.pod).start()
+        connection = await self.bus.connect("execution")
+        self.execution = await Execution(connection, self.pod, log).start()
         probes = Probes(0, "127.0.0.1")
         settings: Settings = self.bus.settings("evaluation", self.pod, self.directory)
         self.running = Running(EvaluationService(settings, probes, self.strategies), probes)
@@ -128,10 +131,13 @@ class Replica:
 async def make(bus: Bus, tmp_path: Path) -> AsyncIterator[Any]:
     made: list[Replica] = []
 
-    async def make(pod: str = "alice-0", spec: dict[str, Any] | None = None) -> Replica:
+    async def make(
+        pod: str = "alice-0", spec: dict[str, Any] | None = None, log: list[Decision] | None = None
+    ) -> Replica:
         replica = Replica(bus, pod, tmp_path, tmp_path)
         made.append(replica)
-        return await replica.start(spec or build_spec(timeframe="1m", parameters=SMA))
+        spec = spec or build_spec(timeframe="1m", parameters=SMA)
+        return await replica.start(spec, [] if log is None else log)
 
     yield make
     for replica in made:
@@ -177,6 +183,107 @@ async def test_taking_the_lead_sends_what_is_wanted_now(make: Any) -> None:
     await replica.said(lambda status: status.decisions == 2, "two decisions as a standby")
     await replica.lead()
     await replica.decided(401)
+
+
+GRID = build_spec(timeframe="1m", name="grid", parameters={"step": "0.1"})
+
+
+def priced(*minutes: int) -> list[Candle]:
+    return [candle(minute, 100 + minute % 7) for minute in minutes]
+
+
+async def gridded(make: Any, pod: str, until: int, log: list[Decision]) -> Replica:
+    """A replica with a grid that starts after minute `until`: by itself it takes another anchor."""
+    replica: Replica = await make(pod, GRID, log)
+    replica.feed.candles = priced(*range(until + 1))
+    await replica.running.ready()
+    return replica
+
+
+async def test_a_grid_keeps_its_anchor_over_a_restart_and_a_fail_over(make: Any) -> None:
+    log: list[Decision] = []
+    first = await gridded(make, "alice-0", 399, log)
+    await first.lead()
+    await first.feed.send(*priced(400))
+    await first.decided(399, 400)
+
+    standby = await gridded(make, "alice-1", 400, log)
+    first.execution.leading = False
+    await standby.lead()
+    for replica in (first, standby):
+        await replica.feed.send(*priced(401))
+    await standby.decided(401)
+
+    restarted = await gridded(make, "alice-2", 401, log)
+    standby.execution.leading = False
+    await restarted.lead()
+    for replica in (first, restarted):
+        await replica.feed.send(*priced(402))
+    await restarted.decided(402)
+
+    restarted.execution.leading = False
+    await first.said(lambda status: not status.leading and status.decisions == 3, "the first has stood by")
+    await first.lead()
+    await first.decided(399, 400, 402)
+    assert [decision.event_key for decision in log] == [f"1m:{minute * MINUTE}" for minute in range(399, 403)]
+    assert {decision.reason for decision in log} == {"anchor 106"}
+    assert encode(first.execution.decisions[-1]) == encode(log[-1])
+
+
+async def test_another_specifications_memory_is_not_gone_on_with(make: Any) -> None:
+    log: list[Decision] = []
+    first = await gridded(make, "alice-0", 399, log)
+    await first.lead()
+    await first.decided(399)
+    other = await make("alice-1", build_spec(timeframe="1m", name="grid", parameters={"step": "0.05"}), log)
+    await other.running.ready()
+    await other.lead()
+    await other.feed.send(candle(400, 103))
+    await other.decided(399, 400)
+    assert [decision.reason for decision in log] == ["anchor 106", "anchor 100"]
+
+
+async def test_what_cannot_be_remembered_costs_no_decision_and_is_told(make: Any, tmp_path: Path) -> None:
+    (tmp_path / "hoarding.py").write_text(
+        "from decimal import Decimal\n"
+        "from smarttrade import Remembered, Strategy\n"
+        "class Mine(Strategy):\n"
+        "    closes = Remembered(list[str])\n"
+        "    def on_candle(self, candle):\n"
+        "        self.closes.append('x' * int(candle.close))\n"
+        "        if candle.close == 1:\n"
+        "            self.closes.clear()\n"
+        "        return self.target(candle.market, Decimal(1))\n"
+    )
+    spec = build_spec(timeframe="1m")
+    spec["strategy"] = {
+        "source": {"configMapRef": {"name": "mine"}, "class": "hoarding.Mine"},
+        "timeframe": "1m",
+        "parameters": {},
+    }
+    replica = await make(spec=spec)
+    await replica.running.ready()
+    await replica.lead()
+    await replica.feed.send(candle(400, 20_000))
+    await replica.decided(399, 400)
+    await replica.said(lambda status: "keep at most 16384" in status.error, "what is wrong is told")
+    await replica.feed.send(candle(401, 1))
+    await replica.decided(399, 400, 401)
+    await replica.said(lambda status: not status.error, "and when it is right again")
+    assert [bool(decision.memory) for decision in replica.execution.decisions] == [True, False, True]
+
+
+async def test_a_memory_that_is_garbage_does_not_keep_a_pod_from_leading(make: Any) -> None:
+    log: list[Decision] = []
+    first = await gridded(make, "alice-0", 399, log)
+    await first.lead()
+    await first.decided(399)
+    log[-1] = msgspec.structs.replace(log[-1], memory='{"strategy":[')
+    second = await gridded(make, "alice-1", 399, log)
+    first.execution.leading = False
+    await second.lead()
+    await second.feed.send(*priced(400))
+    await second.decided(399, 400)
 
 
 async def test_an_unanswered_decision_is_asked_again_with_its_id(make: Any) -> None:

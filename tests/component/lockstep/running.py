@@ -33,8 +33,16 @@ _TICK, _SIZE = Decimal("0.01"), Decimal(1000)
 _ROLES = ("monitoring", "evaluation", "execution")
 
 
-def build_account() -> TradingAccount:
-    """Long while the mean of two seconds is above that of four."""
+CROSS = {
+    "name": "ma-cross",
+    "timeframe": "1s",
+    "parameters": {"fast": 2, "slow": 4, "kind": "sma", "fraction": "0.5"},
+}
+"""Long while the mean of two seconds is above that of four."""
+
+
+def build_account(strategy: dict[str, Any] = CROSS, replicas: int = 1) -> TradingAccount:
+    """One account on one market, Live on the simulated exchange."""
     return parse_account(
         {
             "apiVersion": "smarttrade.io/v1alpha1",
@@ -49,11 +57,7 @@ def build_account() -> TradingAccount:
                     "credentialsSecretRef": {"name": "alice-binance"},
                 },
                 "markets": [{"symbol": MARKET}],
-                "strategy": {
-                    "name": "ma-cross",
-                    "timeframe": "1s",
-                    "parameters": {"fast": 2, "slow": 4, "kind": "sma", "fraction": "0.5"},
-                },
+                "strategy": strategy,
                 "capital": {"currency": "USDT", "allocation": "10000"},
                 "risk": {
                     "maxOrderNotional": "9000",
@@ -62,7 +66,7 @@ def build_account() -> TradingAccount:
                     "maxDrawdown": "0.9",
                     "maxOrdersPerMinute": 600,
                 },
-                "replicas": 1,
+                "replicas": replicas,
             },
         }
     )
@@ -71,14 +75,14 @@ def build_account() -> TradingAccount:
 class Running:
     """Everything that one account needs, started and stopped by `run_account`."""
 
-    def __init__(self, bus: Bus, exchange: Simulator, directory: Path) -> None:
-        self.bus, self.exchange, self._directory = bus, exchange, directory
+    def __init__(self, bus: Bus, exchange: Simulator, directory: Path, account: TradingAccount) -> None:
+        self.bus, self.exchange, self._directory, self._account = bus, exchange, directory, account
         self.fills: list[Fill] = []
         self.outcomes: dict[str, DecisionOutcome] = {}
         self.decisions: list[Decision] = []
         self.journal: list[Trade | Quote | Candle] = []
         self.moved: list[tuple[int, Decimal]] = []
-        self.processes: list[asyncio.subprocess.Process] = []
+        self.processes: dict[tuple[str, str], asyncio.subprocess.Process] = {}
 
     async def start(self) -> None:
         listener = await self.bus.connect("evaluation")
@@ -86,14 +90,25 @@ class Running:
         await listener.subscribe(subjects.market(POD, "*"), cb=self._on_market)
         await listener.flush()
         beside = await self.bus.connect("execution")
-        await beside.subscribe(subjects.decide(POD), cb=self._on_decision)
+        await beside.subscribe("decide.>", cb=self._on_decision)
         await beside.flush()
-        spec = build_account().spec.model_dump(mode="json", by_alias=True)
+        spec = self._account.spec.model_dump(mode="json", by_alias=True)
         await self.bus.control(1, spec)
-        for role in _ROLES:
-            await self._spawn(role)
+        await self.start_pod(POD)
 
-    async def _spawn(self, role: str) -> None:
+    async def start_pod(self, pod: str) -> None:
+        for role in _ROLES:
+            await self.spawn(pod, role)
+
+    async def kill(self, pod: str, *roles: str) -> None:
+        """Without a farewell; all of the pod's containers if none is named."""
+        for role in roles or _ROLES:
+            process = self.processes.pop((pod, role))
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def spawn(self, pod: str, role: str) -> None:
         keys = self._directory / "keys"
         keys.mkdir(exist_ok=True)
         (keys / "apiKey").write_text("alice-key")
@@ -110,27 +125,26 @@ class Running:
             "SMARTTRADE_INSTALLATION": IDENTITY.installation,
             "SMARTTRADE_NAMESPACE": IDENTITY.namespace,
             "SMARTTRADE_ACCOUNT": IDENTITY.name,
-            "SMARTTRADE_POD": POD,
+            "SMARTTRADE_POD": pod,
             "SMARTTRADE_NATS_URL": self.bus.server.url,
             "SMARTTRADE_NATS_CREDENTIALS": str(credentials),
             "SMARTTRADE_ENDPOINT": json.dumps(endpoint),
             "SMARTTRADE_EXCHANGE_CREDENTIALS": str(keys),
             "SMARTTRADE_PORT": "0",
             "SMARTTRADE_HOST": "127.0.0.1",
-            "SMARTTRADE_REPLICAS": "1",
+            "SMARTTRADE_REPLICAS": str(self._account.spec.replicas),
         }
-        with (self._directory / f"{role}.log").open("ab") as sink:
-            self.processes.append(
-                await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", f"smarttrade.{role}", env=environment, stdout=sink, stderr=sink
-                )
+        with self.log(pod, role).open("ab") as sink:
+            self.processes[pod, role] = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", f"smarttrade.{role}", env=environment, stdout=sink, stderr=sink
             )
 
+    def log(self, pod: str, role: str) -> Path:
+        return self._directory / f"{pod}-{role}.log"
+
     async def stop(self) -> None:
-        for process in self.processes:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        for pod, role in list(self.processes):
+            await self.kill(pod, role)
 
     # --- the market ---
 
@@ -193,16 +207,18 @@ class Running:
 
     def _logs(self) -> str:
         return "\n".join(
-            f"--- {role}\n{(self._directory / f'{role}.log').read_text()[-2000:]}" for role in _ROLES
+            f"--- {path.name}\n{path.read_text()[-2000:]}" for path in sorted(self._directory.glob("*.log"))
         )
 
 
 @contextlib.asynccontextmanager
-async def run_account(bus: Bus, directory: Path, price: Decimal) -> AsyncIterator[Running]:
+async def run_account(
+    bus: Bus, directory: Path, price: Decimal, account: TradingAccount | None = None
+) -> AsyncIterator[Running]:
     """The account, from its processes' start to their end, on a market that stands at a price."""
     alice = build_test_user("alice", USDT="10000")
     async with Simulator(manual_config(alice, symbols=(MARKET,), seed=1)) as exchange:
-        running = Running(bus, exchange, directory)
+        running = Running(bus, exchange, directory, account or build_account())
         running.move(price)
         try:
             await running.start()

@@ -176,10 +176,13 @@ class Listener:
 
 
 class Execution:
-    """What evaluation sees of execution: a view of the account, and an answer to every decision."""
+    """What evaluation sees of execution: a view of the account, and an answer to every decision.
 
-    def __init__(self, nc: Connection, pod: str) -> None:
+    `log` holds the account's decisions, of which the newest one's memory is in the view."""
+
+    def __init__(self, nc: Connection, pod: str, log: list[Decision] | None = None) -> None:
         self._nc, self._pod = nc, pod
+        self.log: list[Decision] = [] if log is None else log
         self.decisions: list[Decision] = []
         self.leading = False
         self.silent = False
@@ -193,21 +196,29 @@ class Execution:
     async def _decide(self, message: Any) -> None:
         decision: Decision = decode(message.data, Decision)
         self.decisions.append(decision)
+        if all(decision.id != logged.id for logged in self.log):
+            self.log.append(decision)
         if not self.silent:
             await message.respond(encode(DecisionReply(id=decision.id, answer=Answer.ACCEPTED)))
 
     async def _tell_views(self) -> None:
         while True:
             with contextlib.suppress(NatsError):  # NATS may be gone: that is what a test is about
-                await self._nc.publish(subjects.position(self._pod), encode(build_view(self.leading)))
+                await self._nc.publish(
+                    subjects.position(self._pod), encode(build_view(self.leading, self._memory))
+                )
             await asyncio.sleep(0.1)
+
+    @property
+    def _memory(self) -> str:
+        return next((decision.memory for decision in reversed(self.log) if decision.memory), "")
 
     def stop(self) -> None:
         if self._task:
             self._task.cancel()
 
 
-def build_view(leading: bool) -> AccountView:
+def build_view(leading: bool, memory: str = "") -> AccountView:
     return AccountView(
         leading=leading,
         epoch=1,
@@ -217,4 +228,5 @@ def build_view(leading: bool) -> AccountView:
         available=Decimal(10_000),
         positions=[],
         time_ms=1,
+        memory=memory,
     )

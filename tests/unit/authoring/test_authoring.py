@@ -116,6 +116,17 @@ def test_chance_that_no_reading_finds_is_found_by_running(tmp_path: Path) -> Non
     assert "Chance" in codes(path)
 
 
+def test_what_cannot_be_remembered_is_found(tmp_path: Path) -> None:
+    body = (
+        "    seen = Remembered(list[object])\n"
+        "    def on_candle(self, candle):\n"
+        "        self.seen.append(object())\n"
+        "        return self.target(candle.market, Decimal(1))\n"
+    )
+    head = "from decimal import Decimal\nfrom smarttrade import Remembered\n" + HEAD
+    assert codes(write(tmp_path, body, head)) == ["Memory"]
+
+
 def test_a_warm_up_that_is_too_short_is_found(tmp_path: Path) -> None:
     body = (
         "    warmup = 5\n"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from smarttrade.messages import Check, EvaluationStatus
@@ -207,6 +208,17 @@ def test_the_fleet_shares_a_budget_that_verdicts_may_overdraw() -> None:
     assert budget.take(0, must=True)
     assert not budget.take(0.4)
     assert budget.take(1)
+
+
+def test_an_account_that_trades_in_spite_of_its_strategys_trouble_names_it() -> None:
+    [voice] = _voices().pods
+    assert voice.monitoring is not None
+    assert voice.monitoring.evaluation is not None
+    troubled = msgspec.structs.replace(voice.monitoring.evaluation, error="remembers 20000 characters")
+    report = msgspec.structs.replace(voice.monitoring, evaluation=troubled)
+    verdicts = judge(_findings(Voices((PodVoice("p1", voice.execution, report),), True)))
+    [ready] = [verdict for verdict in verdicts if verdict.type == "Ready"]
+    assert (ready.status, ready.message) == ("True", "pod p1 leads; remembers 20000 characters")
 
 
 def test_events_are_for_transitions_only() -> None:

@@ -99,6 +99,12 @@ def test_grid_never_sells_more_than_is_held_nor_spends_more_than_its_share() -> 
         subject._opened.clear()
 
 
+@pytest.mark.parametrize("levels", [1, 3, 6, 7, 13])
+def test_grid_rests_all_of_its_buys_whatever_its_share_divides_to(levels: int) -> None:
+    subject = made("grid", levels=levels, step="0.01", fraction="0.5")
+    assert len(grid_orders(subject, candle(0, "100"))) == levels
+
+
 def test_grid_moves_its_anchor_when_the_price_has_left_it() -> None:
     subject = made("grid", levels=1, step="0.01")
     assert grid_orders(subject, candle(0, "100")) == [("buy-1", "99")]
