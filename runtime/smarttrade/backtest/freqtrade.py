@@ -74,11 +74,10 @@ def _prepare(
     setup, spec = build_setup(account.spec), account.spec.capital
     strategy = cast("FreqtradeStrategy", strategy_class(setup, account.spec.strategy.parameters))
     strategy.inner.dp.runmode = RunMode.BACKTEST
-    slots = spec.max_open_positions or len(setup.markets)
     return strategy, Capital(
         stake=float(setup.per_market * STAKED),
         wallet=float(spec.allocation),
-        slots=slots,
+        slots=spec.max_open_positions,
         fee=float(assumptions.taker_fee),
         shrinks=float(STAKED),
     )

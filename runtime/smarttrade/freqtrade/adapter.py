@@ -99,6 +99,8 @@ class FreqtradeStrategy(Strategy):
         if self.view is None:
             return None
         due = [market for market in self.markets if self._is_due(market, candle.close_ms)]
+        if due and candle.close_ms > max(self._decided.values(), default=-1):
+            ask(self.inner.bot_loop_start, None, current_time=moment(candle.close_ms))
         for market in due:
             self._note_end(market, candle.close_ms)
         wishes = [self._decide(market, candle.close_ms) for market in due]

@@ -21,6 +21,12 @@ _CHANGES_TRADES = {
 }
 _SWITCHES = {"custom_roi": "use_custom_roi", "adjust_trade_position": "position_adjustment_enable"}
 """What freqtrade itself calls only where the class switches it on."""
+_UNHEEDED = {
+    "check_entry_timeout": "an order never rests longer than one candle",
+    "check_exit_timeout": "an order never rests longer than one candle",
+    "order_filled": "nobody calls it",
+    "ignore_buying_expired_candle_after": "an entry that comes later than its candle's end is not made",
+}
 
 
 def make_strategy(
@@ -58,6 +64,13 @@ def find_uncalled(strategy_class: type[IStrategy]) -> list[str]:
 
 def find_unheeded(strategy_class: type[IStrategy]) -> list[str]:
     """What a class declares without effect here, each with what happens instead."""
+    found = [
+        f"{name} has no effect: {instead}"
+        for name, instead in _UNHEEDED.items()
+        if hasattr(strategy_class, name)
+    ]
     if strategy_class.can_short:
-        return ["can_short has no effect: on spot only the long side is traded"]
-    return []
+        found.append("can_short has no effect: on spot only the long side is traded")
+    if strategy_class.max_open_trades != IStrategy.max_open_trades:
+        found.append("max_open_trades has no effect: capital.maxOpenPositions of the account is the limit")
+    return found

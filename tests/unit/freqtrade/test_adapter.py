@@ -15,6 +15,7 @@ from smarttrade.evaluation.core import Core
 from smarttrade.evaluation.loading import load_class
 from smarttrade.evaluation.strategy import AccountSetup, Candle
 from smarttrade.freqtrade.adapter import wrap
+from smarttrade.freqtrade.rules import moment
 from smarttrade.freqtrade.signals import analyse, read_signals
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountView, Decision, EffectiveState, Position, Target
@@ -119,6 +120,19 @@ def test_an_entry_brings_its_stop_and_profit_target() -> None:
     assert round(entry.want.stop_loss / price, 6) == Decimal("0.98")
     assert round(entry.want.take_profit / price, 6) == Decimal("1.022042")
     assert entry.reason == "up"
+
+
+def test_the_loop_starts_once_at_every_close_before_any_market_is_asked() -> None:
+    core = make("Crossing")
+    core.fill(events(core, 0, 1_600))
+    core.on_view(FLAT)
+    inner, seen = core.strategy.inner, []
+    inner.bot_loop_start = lambda current_time, **_: seen.append(current_time)
+    inner.populate_indicators = lambda frame, metadata: (seen.append(metadata["pair"]), frame)[1]
+    inner.populate_entry_trend = inner.populate_exit_trend = lambda frame, metadata: frame
+    run(core, 1_600, 1_602)
+    closes = [moment(FIRST_MS + number * 300_000) for number in (1_601, 1_602)]
+    assert seen == [closes[0], *PAIRS, closes[1], *PAIRS]
 
 
 def test_nothing_is_decided_before_the_account_is_known() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -16,14 +17,16 @@ from smarttrade.backtest.result import Recorded, build_document
 from smarttrade.backtest.run import Backtest
 from smarttrade.errors import ConfigurationError
 from smarttrade.messages import Side
-from tests.unit.freqtrade.made_up import rows
+from tests.unit.freqtrade.made_up import PAIRS, rows
 from tests.unit.freqtrade.test_replay import HERE
 
 MARKET, CANDLE_MS = "BTC/USDT", 300_000
 FREE = Assumptions(spread=Decimal(0), slippage=Decimal(0))
 
 
-def account(**strategy: Any) -> Any:
+def account(
+    markets: tuple[str, ...] = (MARKET,), capital: dict[str, Any] | None = None, **strategy: Any
+) -> Any:
     chosen = strategy or {"source": {"configMapRef": {"name": "x"}, "class": "crossing.Crossing"}}
     return parse_account(
         {
@@ -33,9 +36,9 @@ def account(**strategy: Any) -> Any:
             "spec": {
                 "mode": "Paper",
                 "exchange": {"name": "binance", "environment": "Simulator"},
-                "markets": [{"symbol": MARKET}],
+                "markets": [{"symbol": market} for market in markets],
                 "strategy": {"timeframe": "5m", **chosen},
-                "capital": {"currency": "USDT", "allocation": "10000"},
+                "capital": {"currency": "USDT", "allocation": "10000", **(capital or {})},
                 "risk": {
                     "maxOrderNotional": "10000",
                     "maxPositionNotional": "10000",
@@ -48,12 +51,17 @@ def account(**strategy: Any) -> Any:
     )
 
 
-def history(count: int) -> History:
-    made = (
-        build_row(MARKET, opened, tuple(Decimal(str(each)) for each in prices))
-        for opened, *prices in rows(MARKET, count)
+def history(count: int, markets: tuple[str, ...] = (MARKET,)) -> History:
+    made = {
+        market: [
+            build_row(market, opened, tuple(Decimal(str(each)) for each in prices))
+            for opened, *prices in rows(market, count)
+        ]
+        for market in markets
+    }
+    return join_histories(
+        {market: build_candles(market, "5m", CANDLE_MS, iter(each)) for market, each in made.items()}
     )
-    return join_histories({MARKET: build_candles(MARKET, "5m", CANDLE_MS, made)})
 
 
 def entries(recorded: Recorded, from_ms: int) -> list[int]:
@@ -69,6 +77,27 @@ def test_both_fill_models_enter_in_the_same_candles() -> None:
     since = entries(own, 0)[0] * CANDLE_MS
     assert entries(own, since) == entries(freqtrade, since)
     assert len(entries(own, since)) > 5
+
+
+def most_held(recorded: Recorded) -> int:
+    """In how many markets at once more than the dust of a fee was held, after all orders of a candle."""
+    held, most = dict.fromkeys(PAIRS, Decimal(0)), 0
+    for _, fills in groupby(recorded.fills, key=lambda fill: fill.time_ms // CANDLE_MS):
+        for fill in fills:
+            held[fill.market] += fill.quantity if fill.side is Side.BUY else -fill.quantity
+            price = fill.price
+        most = max(most, sum(quantity * price > 100 for quantity in held.values()))
+    return most
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_the_object_says_the_stake_and_the_number_of_trades(slots: int) -> None:
+    who = account(PAIRS, {"perMarket": "2000", "maxOpenPositions": slots})
+    recorded = run_as_freqtrade(who, history(1_250, PAIRS), FREE, source=HERE / "strategies")
+    assert most_held(recorded) == slots
+    stakes = [fill.price * fill.quantity for fill in recorded.fills if fill.side is Side.BUY]
+    assert len(stakes) > 20
+    assert all(1_899 < stake <= 1_900 for stake in stakes)
 
 
 def test_the_report_of_the_fill_model_adds_up() -> None:

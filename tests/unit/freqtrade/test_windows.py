@@ -9,7 +9,7 @@ import pytest
 from smarttrade.authoring.check import check_file
 from smarttrade.authoring.windows import check_windows
 from smarttrade.errors import ConfigurationError
-from smarttrade.freqtrade.loading import find_uncalled
+from smarttrade.freqtrade.loading import find_uncalled, find_unheeded
 from tests.unit.freqtrade.test_replay import HERE, load
 
 MARKETS = ("BTC/USDT",)
@@ -75,6 +75,19 @@ def test_a_callback_that_the_class_leaves_switched_off_is_no_matter() -> None:
             return 1.0
 
     assert find_uncalled(Off) == []
+
+
+def test_what_has_no_effect_is_told_with_what_happens_instead() -> None:
+    class Configured(load("Crossing")):  # type: ignore[misc]
+        max_open_trades = 3
+        can_short = True
+
+        def order_filled(self, **more: object) -> None: ...
+
+    told = find_unheeded(Configured)
+    assert [line.partition(" ")[0] for line in told] == ["order_filled", "can_short", "max_open_trades"]
+    assert "capital.maxOpenPositions" in told[-1]
+    assert find_unheeded(load("Crossing")) == []
 
 
 def test_a_protection_that_cannot_be_is_found(tmp_path: Path) -> None:
