@@ -23,7 +23,10 @@ from smarttrade.messages import (
     HistoryRequest,
     MarketBatch,
     MarketEvent,
+    Quote,
     ServiceRequest,
+    Side,
+    Trade,
     decode,
     encode,
 )
@@ -284,6 +287,56 @@ async def test_a_memory_that_is_garbage_does_not_keep_a_pod_from_leading(make: A
     await second.lead()
     await second.feed.send(*priced(400))
     await second.decided(399, 400)
+
+
+async def test_quotes_reach_the_strategy_in_their_order_between_trades_and_candles(
+    make: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "quoting.py").write_text(
+        "from decimal import Decimal\n"
+        "from smarttrade import Strategy\n"
+        "class Mine(Strategy):\n"
+        "    def start(self):\n"
+        "        self.seen = []\n"
+        "    def on_quote(self, quote):\n"
+        "        self.seen.append(f'{quote.bid}/{quote.ask}')\n"
+        "        if quote.bid == 100:\n"
+        "            return self.target(quote.market, Decimal(2), reason='cheap')\n"
+        "    def on_trade(self, trade):\n"
+        "        self.seen.append(f'traded {trade.id}')\n"
+        "    def on_candle(self, candle):\n"
+        "        seen, self.seen = self.seen, []\n"
+        "        reason = f'{\" \".join(seen)} at {self.price(candle.market)}'\n"
+        "        return self.target(candle.market, Decimal(1), reason=reason)\n"
+    )
+    source = {"configMapRef": {"name": "mine"}, "class": "quoting.Mine"}
+    spec = build_spec(timeframe="1m")
+    spec["strategy"] = {"source": source, "timeframe": "1m", "parameters": {}}
+    replica = await make(spec=spec)
+    await replica.running.ready()
+    await replica.lead()
+    await replica.decided(399)
+
+    def quote(update: int, bid: int) -> Quote:
+        sides = {"bid": Decimal(bid), "ask": Decimal(bid + 1)}
+        sizes = {"bid_quantity": Decimal(1), "ask_quantity": Decimal(1)}
+        return Quote(market=MARKET, time_ms=400 * MINUTE + update, update_id=update, **sides, **sizes)
+
+    trade = Trade(
+        market=MARKET,
+        id="7",
+        price=Decimal(100),
+        quantity=Decimal(1),
+        side=Side.BUY,
+        time_ms=400 * MINUTE + 2,
+    )
+    await replica.feed.send(quote(1, 98), trade, quote(3, 99))
+    await replica.feed.send(quote(4, 100))
+    await eventually(lambda: replica.decisions[1:] == ["4"], "a decision on the quote")
+    assert replica.execution.decisions[-1].reason == "cheap"
+    await replica.feed.send(candle(400, 100))
+    await eventually(lambda: len(replica.decisions) == 3, "a decision on the candle")
+    assert replica.execution.decisions[-1].reason == "98/99 traded 7 99/100 100/101 at 100"
 
 
 async def test_an_unanswered_decision_is_asked_again_with_its_id(make: Any) -> None:

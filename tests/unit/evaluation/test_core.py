@@ -8,7 +8,7 @@ import pytest
 from smarttrade.evaluation.core import MissingCandlesError, StrategyFailedError
 from smarttrade.evaluation.strategy import Strategy, Wants
 from smarttrade.identity import decision_id
-from smarttrade.messages import AccountView, Book, Candle, EffectiveState, Position, Target
+from smarttrade.messages import AccountView, Book, Candle, EffectiveState, Position, Quote, Target
 from tests.unit.evaluation.strategies import IDENTITY, MARKET, MINUTE, OTHER, candle, core, setup, trade
 
 
@@ -95,6 +95,53 @@ class Several(Strategy):
             self.target(OTHER, Decimal(2)),
             self.target(MARKET, Decimal(3)),
         ]
+
+
+class Quoter(Strategy):
+    """Wants what may be bought at the best ask, while the spread is small."""
+
+    def on_quote(self, quote: Quote) -> Wants:
+        if quote.ask - quote.bid > 1:
+            return None
+        return self.target(quote.market, quote.ask_quantity, reason=str(self.price(quote.market)))
+
+
+def quote(time_ms: int, update_id: int, ask: str = "101", market: str = MARKET) -> Quote:
+    return Quote(
+        market=market,
+        bid=Decimal(100),
+        bid_quantity=Decimal(3),
+        ask=Decimal(ask),
+        ask_quantity=Decimal(2),
+        time_ms=time_ms,
+        update_id=update_id,
+    )
+
+
+def test_a_quote_is_decided_on_at_its_mid_and_named_after_its_update() -> None:
+    subject = core(Quoter(setup()))
+    [decision] = subject.on_event(quote(1_000, 17))
+    assert (decision.event_key, decision.order_key) == ("17", (1_000, 17, 0))
+    assert decision.reason == "100.5"
+    assert isinstance(decision.want, Target)
+    assert (decision.want.quantity, decision.want.valid_until_ms) == (Decimal(2), 6_000)
+    assert subject.on_event(quote(1_001, 18, ask="102")) == []
+    assert subject.strategy.price(MARKET) == Decimal(101)
+
+
+def test_quotes_of_one_millisecond_are_told_apart_by_their_updates() -> None:
+    subject = core(Quoter(setup()))
+    keys = [subject.on_event(quote(1_000, update))[0].order_key for update in (17, 18)]
+    assert keys == [(1_000, 17, 0), (1_000, 18, 0)]
+    assert subject.on_event(quote(1_000, 16)) == []
+    assert subject.late == 1
+
+
+def test_quotes_without_an_update_id_are_named_after_their_time() -> None:
+    subject = core(Quoter(setup()))
+    first, second = (subject.on_event(quote(time_ms, 0))[0] for time_ms in (1_000, 1_001))
+    assert (first.event_key, second.event_key) == ("quote:1000", "quote:1001")
+    assert first.id != second.id
 
 
 def test_several_wants_of_one_event_are_numbered_by_market() -> None:
