@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
+from smarttrade.api.docstrings import describe
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -34,7 +36,9 @@ def immutable(field: str, advice: str) -> Rule:
     return Rule(f"self.{field} == oldSelf.{field}", f"cannot be changed: {advice}", field=field)
 
 
-def _add_rules(schema: dict[str, Any], model: type[Any]) -> None:
+def _complete(schema: dict[str, Any], model: type[Any]) -> None:
+    """Add what the model says besides its types: descriptions and rules."""
+    describe(schema, model)
     if model.rules:
         schema["x-kubernetes-validations"] = [rule.schema() for rule in model.rules]
 
@@ -45,9 +49,8 @@ class Model(BaseModel):
         populate_by_name=True,
         frozen=True,
         extra="ignore",
-        use_attribute_docstrings=True,
         defer_build=True,  # a container needs one of these models, not all of them, in its first second
-        json_schema_extra=_add_rules,
+        json_schema_extra=_complete,
     )
     rules: ClassVar[tuple[Rule, ...]] = ()
 
