@@ -58,9 +58,10 @@ async def test_near_the_limit_by_the_exchanges_own_count_only_cancels_leave(
     try:
         await venue.read_filters()
         assert venue._pacer.delay(Question.ORDER) == 0
-        for _ in range(3):
-            await venue.read_account(0)
-        assert venue._pacer.delay(Question.ORDER) > 0
+        # Once is enough, unless a minute of the exchange ends meanwhile and its count begins anew.
+        async with asyncio.timeout(90):
+            while venue._pacer.delay(Question.ORDER, Urgency.URGENT) == 0:
+                await venue.read_account(0)
         assert venue._pacer.delay(Question.CANCEL, Urgency.CANCEL) == 0
     finally:
         await venue.close()

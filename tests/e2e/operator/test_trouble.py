@@ -69,7 +69,8 @@ def test_an_unschedulable_pod_is_named(platform: Platform, account: MakeAccount)
 
 def test_a_container_out_of_memory_is_named(platform: Platform, account: MakeAccount) -> None:
     tiny = {"requests": {"memory": "32Mi"}, "limits": {"memory": "32Mi"}}
-    name = account("carol", resources={"execution": tiny})
+    # Its execution lives too seldom to settle anything, so its deletion takes all the time that it may.
+    name = account("carol", resources={"execution": tiny}, deletionTimeoutSeconds=5)
 
     def is_named() -> bool:
         reason = platform.users.condition(name, "PodsHealthy")["reason"]
