@@ -46,7 +46,7 @@ def test_a_history_is_the_same_every_time() -> None:
 
 
 def test_a_violating_plan_is_shrunk_and_still_violates() -> None:
-    name = "epoch-fence"
+    name = "hold-before-void"
     plan = build_plan(STORED[name]["seed"])
     small = shrink(plan, STORED[name]["invariant"], SWITCHED_OFF[name], tries=60)
     assert run(small, SWITCHED_OFF[name]()).invariant == STORED[name]["invariant"]
