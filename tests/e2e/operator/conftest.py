@@ -221,12 +221,12 @@ def _build_values(platform: Platform) -> Manifest:
 
 
 def _uninstall(platform: Platform) -> None:
-    """Accounts go first, while the operator is there to release them."""
+    """Accounts go first, while the operator is there to release them; nobody waits for the servers to end."""
     for name in platform.made:
         if platform.users.find("TradingAccount", name) is not None:
             platform.users.delete("TradingAccount", name)
     eventually(lambda: not platform.users.items("TradingAccount"), 180, "all accounts are gone")
-    platform.helm("uninstall", RELEASE, "--wait", "--ignore-not-found")
+    platform.helm("uninstall", RELEASE, "--ignore-not-found")
     for name in (platform.users.name, platform.system.name):
         platform.cluster("delete", "namespace", name, "--wait=false")
 
