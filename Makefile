@@ -11,10 +11,11 @@ BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 LOCKS  := requirements/bootstrap.txt requirements/dev.txt
 STAMP  := $(VENV)/.installed
-# Side by side, each one's output in one piece: end-to-end tests wait, and histories on virtual time do not mind
-# to have only what those leave.
+# Side by side, each one's output in one piece when it has ended.
 BESIDE := --no-print-directory -j3 --output-sync=target
 PYTEST := $(BIN)/pytest -q --durations=15
+# What computes on virtual time does not mind to have only what others leave.
+LEFT_OVER := nice -n 15
 # Component tests wait for processes as much as they compute; their conftest says which go first and together.
 PARALLEL := -n 4 --dist loadgroup --no-loadscope-reorder
 
@@ -44,8 +45,8 @@ fix: setup ## Apply what the linter and the formatter can
 
 test: setup ## Everything: check and every layer of tests
 	@$(MAKE) $(BESIDE) check test-unit
-	@$(MAKE) --no-print-directory test-component
-	@$(MAKE) $(BESIDE) test-attacks test-simulation
+	@echo "component tests, attacks and simulation, for minutes: each shows its output when it has ended"
+	@$(MAKE) $(BESIDE) test-component test-attacks test-simulation
 	@$(MAKE) --no-print-directory test-e2e
 
 test-unit: setup ## Pure code, no processes
@@ -66,7 +67,7 @@ attack-table: setup ## Write the attack matrix into the documentation
 	$(PY) -m tests.attacks
 
 test-simulation: setup ## Fault histories of the execution protocol on virtual time, a fixed set
-	$(PYTEST) -n 2 tests/simulation
+	$(LEFT_OVER) $(PYTEST) -n 2 tests/simulation
 
 test-e2e: setup ## The whole platform on a real cluster (made when absent)
 	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder tests/e2e
