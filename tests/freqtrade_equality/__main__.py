@@ -11,11 +11,9 @@ run; a NAME chooses strategies that contain it. Ends with 1 if a strategy's trad
 from __future__ import annotations
 
 import ast
-import json
 import logging
 import os
 import re
-import subprocess
 import sys
 import warnings
 from dataclasses import dataclass
@@ -29,28 +27,30 @@ from smarttrade.evaluation.loading import load_module
 from smarttrade.freqtrade.loading import find_unheeded, make_strategy
 from smarttrade.freqtrade.provider import RunMode
 from smarttrade.freqtrade.replay import Capital, replay
+from tests.freqtrade_equality.asking import FEE, ask_freqtrade, build_job
 from tests.freqtrade_equality.candles import prepare
 
 PAIRS = ["BTC/USDT", "ETH/USDT"]
-MARKETS = [*PAIRS, "ETH/BTC"]
-STAKE, WALLET, SLOTS, FEE = 1_000, 100_000, 2, 0.001
+STAKE, WALLET, SLOTS = 1_000, 100_000, 2
 _BOTH = ["recorded", "short"]
-_SETS = {"1m": ["recorded"], "5m": _BOTH, "15m": _BOTH, "30m": _BOTH, "1h": ["year"]}
+_SETS = {"1m": ["recorded"], "5m": _BOTH, "15m": _BOTH, "30m": _BOTH, "1h": ["recorded", "year"]}
 _DECLARED = re.compile(r"^    (?:timeframe|ticker_interval)(?:\s*:.*?)?\s*=\s*['\"](\w+)", re.MULTILINE)
+_PROTECTED = re.compile(r"^    (?:protections\b|def protections\b)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One strategy on one set of candles."""
+    """One strategy on one set of candles, with or without its own protections."""
 
     name: str
     file: Path
     timeframe: str
     candles: str
+    protected: bool
 
     @property
     def key(self) -> str:
-        return f"{self.name}/{self.candles}"
+        return f"{self.name}/{self.candles}" + ("/protected" if self.protected else "")
 
     @property
     def pairs(self) -> list[str]:
@@ -64,55 +64,20 @@ def find_jobs(folder: Path, names: list[str]) -> list[Job]:
         declared = _DECLARED.search(source)
         timeframe = declared[1] if declared else "5m"
         sets = _SETS.get(timeframe, ["long"])
+        ways = [False, True] if _PROTECTED.search(source) else [False]
         for node in ast.parse(source).body:
             bases = [ast.unparse(base) for base in node.bases] if isinstance(node, ast.ClassDef) else []
             if "IStrategy" in bases and (not names or any(each in node.name for each in names)):
-                jobs += [Job(node.name, file, "" if declared else timeframe, candles) for candles in sets]
+                told = "" if declared else timeframe
+                jobs += [Job(node.name, file, told, candles, way) for candles in sets for way in ways]
     return jobs
-
-
-def ask_freqtrade(jobs: list[Job], work: Path) -> dict[str, dict[str, Any]]:
-    """What freqtrade says of every job, from an earlier run where there is one."""
-    kept = work / "freqtrade.jsonl"
-    known = {told["key"]: told for told in map(json.loads, kept.open())} if kept.exists() else {}
-    missing = [job for job in jobs if job.key not in known]
-    if missing:
-        described = [
-            {
-                "key": job.key,
-                "strategy": job.name,
-                "path": str(job.file.parent),
-                "timeframe": job.timeframe,
-                "candles": str(work / "candles" / job.candles),
-                "pairs": job.pairs,
-                "markets": MARKETS,
-                "stake": STAKE,
-                "wallet": WALLET,
-                "slots": SLOTS,
-                "fee": FEE,
-            }
-            for job in missing
-        ]
-        (work / "jobs.json").write_text(json.dumps(described))
-        peer = Path(__file__).with_name("freqtrade_peer.py")
-        command = [
-            os.environ["FREQTRADE_PYTHON"],
-            str(peer),
-            str(work / "jobs.json"),
-            str(work / "new.jsonl"),
-        ]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        with kept.open("a") as out:
-            out.write((work / "new.jsonl").read_text())
-        known |= {told["key"]: told for told in map(json.loads, (work / "new.jsonl").open())}
-    return known
 
 
 def run_here(job: Job, candles: dict[tuple[str, str], pd.DataFrame]) -> tuple[list[list[Any]], list[str]]:
     inner = getattr(load_module(job.file.parent, job.file.stem), job.name)
     config = {"stake_currency": "USDT", "stake_amount": STAKE, "timeframe": job.timeframe}
     strategy = make_strategy(inner, tuple(job.pairs), config, RunMode.BACKTEST)
-    capital = Capital(stake=STAKE, wallet=WALLET, slots=SLOTS, fee=FEE, protected=False)
+    capital = Capital(stake=STAKE, wallet=WALLET, slots=SLOTS, fee=FEE, protected=job.protected)
     trades = replay(strategy, candles, job.pairs, capital)
     told = [
         [
@@ -165,7 +130,22 @@ def main(work: Path, names: list[str]) -> int:
     jobs = find_jobs(Path(os.environ["FREQTRADE_STRATEGIES"]), names)
     if not (work / "candles").exists():
         prepare(Path(os.environ["CANDLES"]), work / "candles")
-    told = ask_freqtrade(jobs, work)
+    described = [
+        build_job(
+            job.name,
+            job.file,
+            work / "candles" / job.candles,
+            job.pairs,
+            key=job.key,
+            timeframe=job.timeframe,
+            stake=STAKE,
+            wallet=WALLET,
+            slots=SLOTS,
+            protections=job.protected,
+        )
+        for job in jobs
+    ]
+    told = ask_freqtrade(described, work)
     sets = {name: read_candles(work / "candles" / name) for name in {job.candles for job in jobs}}
     verdicts: dict[str, list[str]] = {}
     trades: dict[str, int] = {}

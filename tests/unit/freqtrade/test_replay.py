@@ -1,6 +1,6 @@
 """Own strategies of the usual shapes, against the trades that freqtrade 2026.9 made of the same candles.
 
-`trades_of_freqtrade.json` was written with `tests/freqtrade_equality`; comparing needs nothing of freqtrade.
+`tests.freqtrade_equality.store` wrote `trades_of_freqtrade.json`; comparing needs nothing of freqtrade.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from smarttrade.freqtrade.replay import Capital, replay
 from tests.unit.freqtrade.made_up import PAIRS, candles
 
 HERE = Path(__file__).parent
-EXPECTED: dict[str, list[list[Any]]] = json.loads((HERE / "trades_of_freqtrade.json").read_text())
+STORED = HERE / "trades_of_freqtrade.json"
+EXPECTED: dict[str, list[list[Any]]] = json.loads(STORED.read_text())
+STAKE, WALLET = 1_000, 10_000
 FILES = {
     "Crossing": "crossing",
     "OldNames": "old_names",
@@ -29,8 +31,18 @@ FILES = {
     "OwnStop": "own_stop",
     "CandlesOnly": "candles_only",
     "LooksAhead": "looks_ahead",
+    "Unprotected": "protected",
+    "CooledDown": "protected",
+    "Guarded": "protected",
+    "GuardedByPair": "protected",
+    "NotTooDeep": "protected",
+    "NoLosers": "protected",
 }
-ONE_SLOT = ("Tuned", "CandlesOnly")
+PROTECTED = [name for name, module in FILES.items() if module == "protected" and name != "Unprotected"]
+
+
+def slots_of(name: str) -> int:
+    return 1 if name in ("Tuned", "CandlesOnly") else 2
 
 
 def load(name: str) -> Any:
@@ -41,10 +53,10 @@ def load(name: str) -> Any:
 
 @pytest.mark.parametrize("name", FILES)
 def test_trades_are_those_of_freqtrade(name: str) -> None:
-    config = {"stake_currency": "USDT", "stake_amount": 1000}
+    config = {"stake_currency": "USDT", "stake_amount": STAKE}
     strategy = make_strategy(load(name), PAIRS, config, RunMode.BACKTEST)
-    slots = 1 if name in ONE_SLOT else 2
-    trades = replay(strategy, candles(), PAIRS, Capital(stake=1000, wallet=10_000, slots=slots, fee=0.001))
+    capital = Capital(stake=STAKE, wallet=WALLET, slots=slots_of(name), fee=0.001)
+    trades = replay(strategy, candles(), PAIRS, capital)
     told = [
         [t.pair, t.open_ms, t.open_rate, t.close_ms, t.close_rate, t.exit_reason, t.enter_tag or "", t.amount]
         for t in trades
@@ -55,3 +67,9 @@ def test_trades_are_those_of_freqtrade(name: str) -> None:
 def test_every_way_out_is_among_them() -> None:
     reasons = {trade[5] for trades in EXPECTED.values() for trade in trades}
     assert reasons >= {"exit_signal", "roi", "stop_loss", "trailing_stop_loss", "force_exit", "down", "faded"}
+
+
+def test_every_protection_keeps_trades_from_being_made() -> None:
+    counts = {name: len(EXPECTED[name]) for name in PROTECTED}
+    assert all(10 < count < len(EXPECTED["Unprotected"]) for count in counts.values()), counts
+    assert len(set(counts.values())) == len(counts)
