@@ -56,9 +56,9 @@ test-component: setup ## Real nats-server, kube-apiserver and exchange protocol 
 	$(PY) -m cluster binaries nats-server etcd kube-apiserver kube-controller-manager kubectl helm >/dev/null
 	$(PYTEST) $(PARALLEL) tests/component
 
-test-attacks: setup ## The attack matrix on the bus; its part on the cluster is among the end-to-end tests
+test-attacks: setup ## The attack matrix on the bus and in the containers; its other parts are component and end-to-end tests
 	$(PY) -m cluster binaries nats-server >/dev/null
-	$(PYTEST) tests/attacks/bus
+	$(PYTEST) tests/attacks/bus tests/attacks/containers
 
 fuzz: setup ## A million malformed messages for every consumer; SEED=... repeats a run
 	$(PY) -m tests.attacks.fuzz $(if $(SEED),--seed $(SEED))

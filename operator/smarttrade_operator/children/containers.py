@@ -23,8 +23,11 @@ NATS_DIRECTORY = "/etc/smarttrade/nats"
 EXCHANGE_DIRECTORY = "/etc/smarttrade/exchange"
 STRATEGY_DIRECTORY = "/etc/smarttrade/strategy"
 
-# Written by the container's log and its own emptyDir together.
+# What the container's log may take of the node's disk; nothing else of it can be written.
 EPHEMERAL_STORAGE = "128Mi"
+# In memory, where a full one refuses the next write: one on disk is noticed by the kubelet only afterwards,
+# and ends the whole pod.
+TEMPORARY = {"medium": "Memory", "sizeLimit": "32Mi"}
 
 
 def trades_live(blueprint: Blueprint) -> bool:
@@ -53,7 +56,7 @@ def build_container(blueprint: Blueprint, role: str) -> Part:
 
 def build_volumes(blueprint: Blueprint) -> list[Part]:
     volumes = [_build_credentials_volume(blueprint, role) for role in ROLES]
-    volumes += [{"name": f"tmp-{role}", "emptyDir": {"sizeLimit": "32Mi"}} for role in ROLES]
+    volumes += [{"name": f"tmp-{role}", "emptyDir": dict(TEMPORARY)} for role in ROLES]
     if trades_live(blueprint):
         reference = blueprint.spec.exchange.credentials_secret_ref
         assert reference is not None

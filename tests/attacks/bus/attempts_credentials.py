@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
@@ -174,6 +175,26 @@ async def connections(scene: Scene) -> Outcome:
         if wire.errors:
             return said(wire)
     return Succeeded("40 connections")
+
+
+@MATRIX.attempt(
+    "reconnect-storm",
+    EXHAUSTION,
+    "connects 60 times at once, and again whenever it is thrown out, five times over",
+    guard="limits",
+    refusal="maximum account active connections exceeded",
+)
+async def reconnect_storm(scene: Scene) -> Outcome:
+    credentials, most, refused = scene.credentials("evaluation"), 0, None
+    for _ in range(5):
+        wires = await asyncio.gather(*(scene.enter("evaluation", credentials) for _ in range(60)))
+        inside = [wire for wire in wires if not wire.errors]
+        most = max(most, len(inside))
+        refused = next((wire for wire in wires if wire.errors), refused)
+        await scene.victim.goes_on()
+        await asyncio.gather(*(wire.close() for wire in wires))
+    allowed = LIMITS.strategy_connections
+    return said(refused) if refused and most <= allowed else Succeeded(f"{most} connections at a time")
 
 
 @MATRIX.attempt(

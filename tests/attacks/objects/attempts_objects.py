@@ -141,6 +141,10 @@ _CHANGES = (
         _strategy(name="{{ .Values.keys }}"),
     ),
     _Change(
+        "template-in-parameter", "passes template language as a parameter", "fast must be an integer",
+        _strategy(parameters={"fast": "{{ .Values.keys }}", "slow": 30}),
+    ),
+    _Change(
         "variable-in-reference", "names a ConfigMap by a variable of the container",
         "configMapRef.name in body should match", _source("$(SMARTTRADE_NATS_URL)"),
     ),

@@ -9,6 +9,7 @@ from tests.attacks.matrix import Attempt, Matrix, Outcome
 MATRIX = Matrix()
 POD = "pod: other containers"
 PRIVILEGE = "pod: processes and privileges"
+NODE = "pod: memory and disk of the node"
 NETWORK = "pod: network"
 FILTERED, DROPPED, ABSENT = "PermissionError", "TimeoutError", "FileNotFoundError"
 OWN, READ_ONLY, FORBIDDEN = "nothing but its own", "Read-only file system", "Operation not permitted"
@@ -18,6 +19,7 @@ FILTER, NAMESPACE, CONTEXT, POLICY = (
     "security context",
     "network policy",
 )
+FULL, MEMORY = "No space left on device", "memory limit"
 NOBODY = "no process of another container"
 
 _ROWS: tuple[tuple[str, str, str, str, str], ...] = (
@@ -46,6 +48,10 @@ _ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("replace-its-own-module", PRIVILEGE, "writes into the mounted ConfigMap", READ_ONLY, ""),
     ("change-how-cores-are-dumped", PRIVILEGE, "has cores of execution dumped to itself", "Error", ""),
     ("find-a-token-of-kubernetes", PRIVILEGE, "looks for a service account's token", ABSENT, "no token"),
+    ("fill-memory", NODE, "takes twice the memory that its container may have", "OOMKilled", MEMORY),
+    ("fill-shared-memory", NODE, "fills `/dev/shm`, which the pod's containers share", FULL, "its size"),
+    ("fill-the-temporary-folder", NODE, "fills its temporary folder", FULL, "folder in memory"),
+    ("fill-the-disk", NODE, "fills the node's disk by the container's own file system", READ_ONLY, CONTEXT),
     ("reach-the-kubernetes-api", NETWORK, "connects to the Kubernetes API's service", DROPPED, POLICY),
     ("reach-the-api-on-its-node", NETWORK, "connects to the API server's port of the node", DROPPED, POLICY),
     ("reach-the-kubelet", NETWORK, "connects to the kubelet", DROPPED, POLICY),

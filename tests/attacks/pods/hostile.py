@@ -29,6 +29,10 @@ MARK = "ATTEMPT "
 DROPPED_S = 3.0
 PATIENCE_S = 60.0
 ATTEMPTS = {}
+FILLINGS = {}
+MEBIBYTE = 1024 * 1024
+# Twice what the container may hold.
+FILLING_MIB = 600
 EXECUTION_PORT = 8083
 SECRETS = Path("/etc/smarttrade")
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -39,6 +43,11 @@ ATTACH, DETACH = 16, 17
 
 def attempt(function):
     ATTEMPTS[function.__name__.replace("_", "-")] = function
+    return function
+
+
+def filling(function):
+    FILLINGS[function.__name__.replace("_", "-")] = function
     return function
 
 
@@ -252,6 +261,43 @@ def find_a_token_of_kubernetes():
     return Path("/var/run/secrets/kubernetes.io/serviceaccount/token").read_text()[:20]
 
 
+# --- the node's memory and disk: in an account of its own, whose container does not survive it --------
+
+
+def _fill(folder):
+    """As much as twice the container's limit."""
+    path, block = Path(folder) / "filling", b"x" * MEBIBYTE
+    try:
+        with path.open("wb") as file:
+            for _ in range(FILLING_MIB):
+                file.write(block)
+                file.flush()
+    finally:
+        path.unlink(missing_ok=True)
+    return f"{FILLING_MIB} MiB in {folder}"
+
+
+@filling
+def fill_shared_memory():
+    return _fill(SHM)
+
+
+@filling
+def fill_the_temporary_folder():
+    return _fill("/tmp")
+
+
+@filling
+def fill_the_disk():
+    return _fill("/var/tmp")
+
+
+@filling
+def fill_memory():
+    held = [bytearray(os.urandom(1)) * MEBIBYTE for _ in range(FILLING_MIB)]
+    return f"{len(held)} MiB"
+
+
 # --- the network --------------------------------------------------------------------------------------
 
 
@@ -327,9 +373,9 @@ def _tell(row):
     os.write(1, f"\n{MARK}{json.dumps(row)}\n".encode())
 
 
-def _try(name):
+def _try(name, attempt):
     try:
-        outcome = {"prize": str(ATTEMPTS[name]())}
+        outcome = {"prize": str(attempt())}
     except BaseException as error:  # noqa: BLE001
         outcome = {"words": f"{type(error).__name__}: {error}"}
     _tell({"attempt": name, **outcome})
@@ -338,8 +384,14 @@ def _try(name):
 def run():
     """Everything at once; dropped packets cost seconds, and they are waited for together."""
     with ThreadPoolExecutor(len(ATTEMPTS)) as pool:
-        list(pool.map(_try, ATTEMPTS))
+        list(pool.map(_try, ATTEMPTS, ATTEMPTS.values()))
     _tell({"attempt": "end"})
+
+
+def fill():
+    """One after the other: the last one ends the container."""
+    for name, attempt in FILLINGS.items():
+        _try(name, attempt)
 
 
 class Hostile(Strategy):
@@ -350,5 +402,14 @@ class Hostile(Strategy):
         threading.Thread(target=run, daemon=True).start()
 
 
+class Filling(Strategy):
+    """Trades nothing either."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        threading.Thread(target=fill, daemon=True).start()
+
+
 if __name__ == "__main__":
+    fill()
     run()

@@ -62,7 +62,10 @@ def build_unguarded(image: str) -> list[Document]:
         {"name": "keys", "mountPath": "/etc/smarttrade/exchange"},
         {"name": "keys", "mountPath": "/etc/smarttrade/nats"},
     ]
+    shared = {"name": "shared", "mountPath": "/dev/shm"}
+    mounts.append(shared)
     execution = {"name": "execution", "image": image, "command": ["sh", "-c", _LEFT_BEHIND]}
+    execution["volumeMounts"] = [shared]
     execution |= {"securityContext": root, "env": [{"name": "API_SECRET", "value": "key"}]}
     attacker = {"name": "attacker", "image": image, "command": ["python", "/attack/hostile.py"]}
     attacker |= {"securityContext": root, "volumeMounts": mounts, "env": execution["env"]}
@@ -74,6 +77,7 @@ def build_unguarded(image: str) -> list[Document]:
         "volumes": [
             {"name": "attack", "configMap": {"name": "hostile"}},
             {"name": "keys", "secret": {"secretName": "keys"}},
+            {"name": "shared", "emptyDir": {"medium": "Memory"}},
         ],
     }
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "unguarded"}, "spec": spec}
@@ -93,15 +97,38 @@ class Logs:
         """Once all attempts have ended: name -> outcome."""
         return eventually(self._read, WITHIN_S, f"all attempts in {self.pod} have ended")
 
+    def fillings(self) -> dict[str, Outcome]:
+        """What a container told before it was killed for its memory, and that this is how it ended."""
+        return eventually(self._read_end, WITHIN_S, f"{self.pod} has filled what it can")
+
+    def _read_end(self) -> dict[str, Outcome]:
+        place = [f"--namespace={self.namespace}"]
+        pod = self.cluster.get("pod", self.pod, *place)
+        ended = {
+            s["name"]: s.get("lastState", {}).get("terminated") for s in pod["status"]["containerStatuses"]
+        }
+        killed = ended.pop(self.container)
+        assert killed, "it still runs"
+        strangers = {name: state for name, state in ended.items() if state}
+        assert not strangers, f"others ended with it: {strangers}"
+        told = self._rows(
+            self.cluster("logs", self.pod, *place, f"--container={self.container}", "--previous")
+        )
+        return {row["attempt"]: _outcome(row) for row in told} | {"fill-memory": Refused(killed["reason"])}
+
     def _read(self) -> dict[str, Outcome]:
         options = [f"--namespace={self.namespace}", f"--container={self.container}"]
         try:
-            lines = self.cluster("logs", self.pod, *options).splitlines()
+            log = self.cluster("logs", self.pod, *options)
         except ClusterError as error:
             raise AssertionError(f"no log yet: {error}") from error
-        told = [json.loads(line.removeprefix(MARK)) for line in lines if line.startswith(MARK)]
-        assert [row["attempt"] for row in told][-1:] == ["end"], lines[-5:]
+        told = self._rows(log)
+        assert [row["attempt"] for row in told][-1:] == ["end"], log[-500:]
         return {row["attempt"]: _outcome(row) for row in told[:-1]}
+
+    def _rows(self, log: str) -> list[dict[str, str]]:
+        lines = log.splitlines()
+        return [json.loads(line.removeprefix(MARK)) for line in lines if line.startswith(MARK)]
 
 
 def _outcome(row: dict[str, str]) -> Outcome:

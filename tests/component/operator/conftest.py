@@ -4,6 +4,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.server import LocalServer
 from smarttrade_operator.permissions import ACCOUNT_PERMISSIONS, OPERATOR_PERMISSIONS, Permission
 from tests.component.api.client import Client
-from tests.component.operator.harness import CATALOGUE, Namespace, OperatorProcess, eventually
+from tests.component.operator.harness import CATALOGUE, RUN, Namespace, OperatorProcess, eventually
 
 MakeOperator = Callable[..., OperatorProcess]
+RunShared = Callable[..., AbstractContextManager[OperatorProcess]]
 # The installation whose operator a module shares; the others are named like the test's namespace.
 SHARED = "shared"
 
@@ -171,25 +173,38 @@ def own_operator(make_operator: MakeOperator, nats: LocalServer) -> OperatorProc
 
 
 @pytest.fixture(scope="module")
-def shared_operator(
+def run_shared(
     control_plane: ControlPlane,
     client: Client,
     definition: None,
     keys: OperatorKeys,
     nats: LocalServer,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[OperatorProcess]:
-    """One operator for the tests of a module, with exactly the rights of the table, on all namespaces."""
-    folder, home = tmp_path_factory.mktemp("operator"), Namespace(client, f"{SHARED}-{uuid.uuid4().hex[:8]}")
-    _make_namespace(client, home.name)
-    rbac = "/apis/rbac.authorization.k8s.io/v1"
-    _grant(home, rbac, "ClusterRole", ACCOUNT_PERMISSIONS)
-    _grant(home, f"{rbac}/namespaces/{home.name}", "Role", OPERATOR_PERMISSIONS)
-    settings = _build_settings(folder, home.name, keys, _log_in(control_plane, home, folder))
-    settings |= {"SMARTTRADE_INSTALLATION": SHARED, "SMARTTRADE_NATS_URL": nats.url}
-    operator = OperatorProcess(settings, folder / "operator.log").start()
-    yield operator
-    assert operator.stop() == 0
+) -> RunShared:
+    """Runs operators with exactly the rights of the table, on all namespaces, for one installation each."""
+
+    @contextmanager
+    def run(installation: str, command: list[str] | None = None) -> Iterator[OperatorProcess]:
+        folder = tmp_path_factory.mktemp("operator")
+        home = Namespace(client, f"{installation}-{uuid.uuid4().hex[:8]}")
+        _make_namespace(client, home.name)
+        rbac = "/apis/rbac.authorization.k8s.io/v1"
+        _grant(home, rbac, "ClusterRole", ACCOUNT_PERMISSIONS)
+        _grant(home, f"{rbac}/namespaces/{home.name}", "Role", OPERATOR_PERMISSIONS)
+        settings = _build_settings(folder, home.name, keys, _log_in(control_plane, home, folder))
+        settings |= {"SMARTTRADE_INSTALLATION": installation, "SMARTTRADE_NATS_URL": nats.url}
+        operator = OperatorProcess(settings, folder / "operator.log", command=command or RUN)
+        yield operator.start()
+        assert operator.stop() == 0
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def shared_operator(run_shared: RunShared) -> Iterator[OperatorProcess]:
+    """One operator for the tests of a module."""
+    with run_shared(SHARED) as operator:
+        yield operator
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from smarttrade_operator.cache import INSTALLATION_LABEL
 from tests.component.api.client import Client
 
 T = TypeVar("T")
+RUN = ("-m", "smarttrade_operator.main", "run")
 Manifest = dict[str, Any]
 
 PATHS = {
@@ -196,13 +197,14 @@ class OperatorProcess:
 
     environment: dict[str, str]
     log_path: Path
+    command: Sequence[str] = RUN
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, wait: bool = True) -> OperatorProcess:
         environment = os.environ | self.environment | {"SMARTTRADE_PORT": str(self.port)}
         with self.log_path.open("ab") as log:
-            command = [sys.executable, "-m", "smarttrade_operator.main", "run"]
+            command = [sys.executable, *self.command]
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         if wait:
             eventually(self.is_leading, 60, "the operator leads and watches")

@@ -31,7 +31,7 @@ RELEASE = "smarttrade"
 # One for each test that trades: an account that is made anew under its name is paused, because the exchange
 # still shows its predecessor's orders.
 ACCOUNTS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "kim", "liam")
-ACCOUNTS += ("mallory", "norma", "trudy", "victim")
+ACCOUNTS += ("mallory", "norma", "oscar", "trudy", "victim")
 
 IN_AND_OUT = '''
 from decimal import Decimal

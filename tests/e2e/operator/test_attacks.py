@@ -23,6 +23,9 @@ from tests.component.operator.harness import eventually
 from tests.e2e.operator.conftest import Platform, build_own_strategy
 
 HOSTILE = {"source": {"configMapRef": {"name": "hostile"}, "class": "hostile.Hostile"}, "timeframe": "1s"}
+FILLING = {"source": {"configMapRef": {"name": "hostile"}, "class": "hostile.Filling"}, "timeframe": "1s"}
+# Half of what it then takes.
+SMALL = {"evaluation": {"limits": {"memory": "300Mi"}}}
 
 
 @dataclass
@@ -48,14 +51,16 @@ def raid(platform: Platform) -> Iterator[Raid]:
     modules = build_modules(_find_targets(platform))
     cluster.apply(modules, namespace=users)
     platform.apply("mallory", strategy=HOSTILE)
+    platform.apply("oscar", strategy=FILLING, resources=SMALL)
     free = make_namespace(cluster)
     cluster.apply(modules, *build_unguarded(image), namespace=free)
     pod = eventually(lambda: _name(platform.pods("mallory")[0]), 60, "the hostile pod is there")
     guarded = Logs(cluster, users, pod, "evaluation").outcomes()
+    guarded |= Logs(cluster, users, _name(platform.pods("oscar")[0]), "evaluation").fillings()
     unguarded = Logs(cluster, free, "unguarded", "attacker").outcomes()
     yield Raid(guarded, unguarded, platform, fills, leader)
     cluster("delete", "namespace", free, "--wait=false")
-    for name in ("mallory", "victim"):
+    for name in ("mallory", "oscar", "victim"):
         platform.remove(name)
 
 

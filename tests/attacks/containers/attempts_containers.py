@@ -1,0 +1,162 @@
+"""What a user mounts or sends, taken in by the containers' own code: modules, a Secret, decisions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from unittest.mock import patch
+
+from smarttrade import messages
+from smarttrade.errors import BusError, ConfigurationError
+from smarttrade.execution import effects as fx
+from smarttrade.execution import setup
+from tests.attacks.matrix import Matrix, Outcome, Refused, Succeeded
+from tests.unit.execution.desk import Desk
+
+MATRIX = Matrix()
+MOUNTED, WIRE = "containers: what is mounted", "containers: messages"
+NAMES, TEXT, HIGH_WATER = "module names", "key is one line", "high-water mark"
+_LOAD = """
+import sys
+from pathlib import Path
+from smarttrade.errors import ConfigurationError
+from smarttrade.evaluation import loading
+if sys.argv[2] == "off":
+    loading._is_taken = lambda name: False
+try:
+    loading.load_module(Path(sys.argv[1]), "json")
+except ConfigurationError as error:
+    sys.exit(str(error))
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder as the kubelet mounts one, and the guards that are switched off."""
+
+    folder: Path
+    off: str = ""
+
+
+@MATRIX.attempt(
+    "replace-a-module",
+    MOUNTED,
+    "calls the ConfigMap's module like one that the platform itself imports",
+    refusal="would replace a module that everything here uses",
+    guard=NAMES,
+)
+def replace_a_module(place: Place) -> Outcome:
+    (place.folder / "json.py").write_text("print('runs as json')\n")
+    switch = "off" if place.off == NAMES else "on"
+    command = [sys.executable, "-c", _LOAD, str(place.folder), switch]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    return Succeeded(ended.stdout) if ended.returncode == 0 else Refused(ended.stderr)
+
+
+@MATRIX.attempt(
+    "garbage-as-key",
+    MOUNTED,
+    "puts a second header behind the API key in the exchange Secret",
+    refusal="is not one line of plain characters",
+    guard=TEXT,
+)
+def garbage_as_key(place: Place) -> Outcome:
+    (place.folder / "apiKey").write_bytes(b"key\r\nX-Forwarded-For: 10.0.0.1")
+    (place.folder / "secret").write_bytes(b"secret")
+    try:
+        with _trusting(place.off == TEXT):
+            key = setup.read_credentials(place.folder).api_key
+    except ConfigurationError as error:
+        return Refused(str(error))
+    return Succeeded(f"goes into each request: {key!r}")
+
+
+@contextmanager
+def _trusting(trusts: bool) -> Iterator[None]:
+    """Takes the file's text for a key as it is."""
+    if not trusts:
+        yield
+        return
+    with patch.object(setup, "_read", lambda path, optional=False: _Unchecked(_read_any(path))):
+        yield
+
+
+class _Unchecked(str):
+    def isprintable(self) -> bool:
+        return True
+
+
+def _read_any(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+@MATRIX.attempt(
+    "replayed-decision",
+    WIRE,
+    "sends a recorded decision to buy again after a newer one has closed the position",
+    refusal="BelowHighWater",
+)
+def replayed_decision(place: Place) -> Outcome:
+    desk = Desk().lead()
+    bought = desk.decision(_target(desk, "1"))
+    _trade(desk, bought)
+    _trade(desk, desk.decision(_target(desk, "0")))
+    return _send(desk, bought)
+
+
+@MATRIX.attempt(
+    "withheld-decision",
+    WIRE,
+    "keeps a decision to buy back until a newer one has been acted on",
+    refusal="BelowHighWater",
+    guard=HIGH_WATER,
+)
+def withheld_decision(place: Place) -> Outcome:
+    desk = Desk().lead()
+    withheld = desk.decision(_target(desk, "2"))
+    _trade(desk, desk.decision(_target(desk, "1")))
+    if place.off == HIGH_WATER:
+        desk.core.ctx.book.market(withheld.market).high_water.clear()
+    return _send(desk, withheld)
+
+
+def _send(desk: Desk, decision: messages.Decision) -> Outcome:
+    desk.send(decision, token=2)
+    [reply] = [reply.reply for reply in desk.take(fx.Reply) if reply.token == 2]
+    if reply.answer is messages.Answer.ACCEPTED:
+        return Succeeded("it is traded on")
+    return Refused(f"{reply.code}: {reply.message}")
+
+
+def _trade(desk: Desk, decision: messages.Decision) -> None:
+    """Until it is filled."""
+    desk.send(decision)
+    [sent] = desk.sends()
+    desk.accept(sent.cid)
+    desk.fill(sent.cid)
+
+
+def _target(desk: Desk, quantity: str) -> messages.Target:
+    return messages.Target(quantity=Decimal(quantity), valid_until_ms=desk.exchange_ms() + 60_000)
+
+
+@MATRIX.attempt(
+    "deep-nesting",
+    WIRE,
+    "hides 100,000 nested lists in a field that nobody knows",
+    refusal="maximum recursion depth exceeded",
+)
+def deep_nesting(place: Place) -> Outcome:
+    desk = Desk().lead()
+    decision = messages.encode(desk.decision(_target(desk, "1")))
+    nested = b"[" * 100_000 + b"]" * 100_000
+    try:
+        messages.decode(decision[:-1] + b',"more":' + nested + b"}", messages.Decision)
+    except BusError as error:
+        return Refused(str(error))
+    return Succeeded("it is read")
