@@ -1,8 +1,8 @@
 """The one finalizer: an account is settled while its pods still run, and only then taken away.
 
-Order matters: execution must be able to cancel or sell, so pods go after it has reported, and the NATS
-accounts go after the pods. Nothing here may hold the object for ever: after `deletionTimeoutSeconds` it is
-released all the same, with an Event that says what was left.
+Order matters: execution must be able to cancel or sell, so pods go after it has reported; after the pods the
+NATS accounts are shut, their log is brought into the archive, and they go. Nothing here may hold the object
+for ever: after `deletionTimeoutSeconds` it is released all the same, with an Event that says what was left.
 """
 
 from __future__ import annotations
@@ -109,5 +109,13 @@ def build_finalizer_patch(account: Manifest, *, present: bool) -> Manifest:
 
 
 def deletion_age_s(account: Manifest, now: datetime) -> float:
-    since = datetime.fromisoformat(account["metadata"]["deletionTimestamp"].replace("Z", "+00:00"))
-    return (now.astimezone(UTC) - since).total_seconds()
+    return (now.astimezone(UTC) - _deleted_at(account)).total_seconds()
+
+
+def deleted_at_s(account: Manifest) -> int:
+    """Seconds since the epoch; tells this deletion from others of the name."""
+    return int(_deleted_at(account).timestamp())
+
+
+def _deleted_at(account: Manifest) -> datetime:
+    return datetime.fromisoformat(account["metadata"]["deletionTimestamp"].replace("Z", "+00:00"))

@@ -1,4 +1,4 @@
-"""`smarttrade-operator [run]`, `smarttrade-operator keys` and `smarttrade-operator release`.
+"""`smarttrade-operator [run]`, `smarttrade-operator keys`, `... release` and `... trail`.
 
 Exit codes: 0 stopped by a signal, 1 something failed or the lease was lost, 2 the configuration is wrong.
 """
@@ -18,7 +18,7 @@ import uvloop
 from smarttrade import __version__
 from smarttrade.errors import ConfigurationError, SmartTradeError
 from smarttrade.process.logs import configure_with
-from smarttrade_operator import keyjob, release
+from smarttrade_operator import keyjob, release, trail
 from smarttrade_operator.settings import Settings
 
 EXIT_FAILED = 1
@@ -38,6 +38,9 @@ def build_parser() -> argparse.ArgumentParser:
         commands.add_parser(
             "release", help="take our finalizer off all accounts, once the operator is uninstalled"
         )
+    )
+    trail.add_arguments(
+        commands.add_parser("trail", help="print what the archive has of an account that was deleted")
     )
     return parser
 
@@ -66,7 +69,11 @@ async def _release(parsed: argparse.Namespace) -> None:
     await release.run(release.from_arguments(parsed))
 
 
-_COMMANDS = {None: _serve, "run": _serve, "keys": _keys, "release": _release}
+async def _trail(parsed: argparse.Namespace) -> None:
+    await trail.run(trail.from_arguments(parsed))
+
+
+_COMMANDS = {None: _serve, "run": _serve, "keys": _keys, "release": _release, "trail": _trail}
 
 
 def _run(work: Coroutine[Any, Any, None]) -> int:

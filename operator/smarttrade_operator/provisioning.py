@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ import structlog
 from nats.errors import Error as NatsError
 
 from smarttrade.bus.accounts import (
+    ARCHIVE,
     PLATFORM,
     SYSTEM,
     AccountLimits,
@@ -27,6 +29,7 @@ from smarttrade.bus.accounts import (
     core_key,
     strategy_key,
 )
+from smarttrade.bus.assets import Retention
 from smarttrade.bus.gateway import build_gateway_key
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.marks import open_mark
@@ -55,11 +58,13 @@ class Provisioning:
     wall: Callable[[], float] = time.time
     is_killed: Callable[[], bool] = lambda: False
     authority: Path | None = None
+    retention: Retention = field(default_factory=Retention)
     _provisioner: Provisioner | None = None
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
     _provisioned: dict[Key, tuple[AccountLimits, int]] = field(default_factory=dict)
     _controls: dict[Key, AccountControl] = field(default_factory=dict)
     _written: set[Key] = field(default_factory=set)
+    _changing: defaultdict[Key, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     async def run(self) -> None:
         """Stay connected until cancelled. Being cut off is not fatal: the accounts trade on without us."""
@@ -102,7 +107,7 @@ class Provisioning:
             return False
         # Signed anew: a server does not revive a deleted account for the very token that it knew it by.
         pair = self.pair(identity, replicas, rotation)
-        async with self._turn():
+        async with self._turn_of(key):
             sent = await self._required.push(pair)
             await self._required.ensure_assets(identity, self.asset_replicas, limits=limits)
         self._provisioned[key] = limits, rotation.revoked_s
@@ -130,11 +135,34 @@ class Provisioning:
         """What was written last."""
         return self._controls.get(key)
 
-    async def remove(self, identity: AccountIdentity) -> None:
-        """Take both accounts and all they stored out of NATS."""
-        async with self._turn():
-            await self._required.delete(identity)
+    async def remove(self, identity: AccountIdentity, deleted_s: int, *, if_disabled: bool = False) -> bool:
+        """Shut both accounts, bring the log into the archive, and take them and all they stored out of NATS.
+
+        May be repeated from wherever it was cut off. With `if_disabled` nothing is done, and False returned,
+        unless the servers themselves say that the account was deleted at that time.
+        """
+        limits = AccountLimits(copies=self.asset_replicas)
+        async with self._turn_of(_key(identity)):
+            required = self._required
+            if if_disabled and not await self._is_disabled(identity, deleted_s):
+                return False
+            await required.disable(identity, deleted_s, limits)
+            await required.prepare_archive(self.retention, self.asset_replicas)
+            await required.copy_log(identity, deleted_s)
+            await required.delete(identity)
         self.drop(_key(identity))
+        return True
+
+    async def _is_disabled(self, identity: AccountIdentity, deleted_s: int) -> bool:
+        """Of what is left of the two nothing lives."""
+        found = [await self._required.deletion_of(public) for public in self._publics(identity)]
+        return set(filter(None, found)) == {(identity, deleted_s)}
+
+    async def disabled_among(self, publics: Iterable[str]) -> list[tuple[AccountIdentity, int]]:
+        """Those that were deleted and are still there, each once, with the time of their deletion."""
+        async with self._turn():
+            found = [await self._required.deletion_of(public) for public in sorted(publics)]
+        return sorted({each for each in found if each}, key=lambda each: (each[1], each[0].key))
 
     def read_authority(self) -> str:
         """The certificate that pods verify the servers by, as it is now; empty without TLS."""
@@ -150,12 +178,8 @@ class Provisioning:
 
     async def unknown_accounts(self, expected: Iterable[AccountIdentity]) -> frozenset[str]:
         """Public keys of what the servers have stored besides the expected accounts and our own."""
-        own = {self.keys.account(name).public for name in (PLATFORM, SYSTEM)}
-        known = own | {
-            public
-            for identity in expected
-            for public in (core_key(self.keys, identity).public, strategy_key(self.keys, identity).public)
-        }
+        own = {self.keys.account(name).public for name in (PLATFORM, SYSTEM, ARCHIVE)}
+        known = own | self.publics(expected)
         async with self._turn():
             return frozenset(await self._required.stored_accounts()) - known
 
@@ -178,6 +202,19 @@ class Provisioning:
             except NatsError as error:
                 raise BusError(f"NATS at {self.url}: {error or type(error).__name__}") from error
 
+    @asynccontextmanager
+    async def _turn_of(self, key: Key) -> AsyncIterator[None]:
+        """A turn in which nobody else makes or takes away this account."""
+        async with self._changing[key], self._turn():
+            yield
+
+    def publics(self, identities: Iterable[AccountIdentity]) -> frozenset[str]:
+        """The public keys of all their accounts."""
+        return frozenset(public for identity in identities for public in self._publics(identity))
+
+    def _publics(self, identity: AccountIdentity) -> tuple[str, str]:
+        return core_key(self.keys, identity).public, strategy_key(self.keys, identity).public
+
     @property
     def connected(self) -> bool:
         return self._provisioner is not None and self._provisioner.connected
@@ -197,10 +234,18 @@ class Provisioning:
             await provisioner.serve_reports(self.on_report)
             self._provisioner = provisioner
             _log.info("connected to NATS", url=self.url)
+            await self._prepare_archive(provisioner)
             await closed.wait()
         finally:
             self._provisioner = None
             await provisioner.close()
+
+    async def _prepare_archive(self, provisioner: Provisioner) -> None:
+        """So that a changed retention is that of what is kept already; a deletion prepares it again."""
+        try:
+            await provisioner.prepare_archive(self.retention, self.asset_replicas)
+        except BusError as error:
+            _log.warning("the archive of deleted accounts is not ready", error=str(error))
 
 
 def _setter(event: asyncio.Event) -> Callable[[], Awaitable[None]]:

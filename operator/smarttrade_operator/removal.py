@@ -24,6 +24,7 @@ from smarttrade_operator.finalizer import (
     Deletion,
     Stage,
     build_finalizer_patch,
+    deleted_at_s,
     deletion_age_s,
     has_finalizer,
 )
@@ -140,11 +141,11 @@ class Removal:
         self, account: Manifest, identity: AccountIdentity, deletion: Deletion
     ) -> None:
         try:
-            await self.provisioning.remove(identity)
+            await self.provisioning.remove(identity, deleted_at_s(account))
         except BusError as error:
             if not deletion.overdue:
                 raise
-            note = f"released although its NATS accounts could not be removed: {error}"
+            note = f"released although its NATS accounts could not be removed, which is tried again: {error}"
             await self.publisher.tell(account, "NatsAccountsLeft", note, kind="Warning")
 
     async def _remove_children(

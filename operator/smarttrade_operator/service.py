@@ -14,13 +14,11 @@ from collections import Counter as Tally
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import structlog
 
 from smarttrade.api.catalogue import Catalogue
-from smarttrade.bus.keys import OperatorKeys
 from smarttrade.errors import ConfigurationError, SmartTradeError
 from smarttrade.messages import Report
 from smarttrade_operator import health
@@ -44,22 +42,13 @@ from smarttrade_operator.reconcile import Reconciler
 from smarttrade_operator.removal import Removal
 from smarttrade_operator.reports import Reports
 from smarttrade_operator.resync import Resync
-from smarttrade_operator.settings import Settings
+from smarttrade_operator.settings import Settings, read_keys
 from smarttrade_operator.status import Budget
 from smarttrade_operator.sweep import Sweep
 from smarttrade_operator.watches import watch
 
 RECONCILE_LIMIT_S = 60.0
 _SPREAD_S = 2.0
-
-
-def read_keys(directory: Path) -> OperatorKeys:
-    """The keys as `smarttrade-operator keys` made them, from the mounted Secret."""
-    try:
-        files = {path.name: path.read_text() for path in directory.iterdir() if path.is_file()}
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the NATS keys in {directory}: {error.strerror}") from error
-    return OperatorKeys.from_files(files)
 
 
 @dataclass(slots=True)
@@ -144,6 +133,7 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
         on_report,
         wall,
         authority=tls / AUTHORITY if tls else None,
+        retention=settings.retention,
     )
     budget = Budget(settings.status_writes_per_s)
     place = (settings.installation, settings.nats_cluster)

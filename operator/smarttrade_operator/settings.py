@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from smarttrade.bus.assets import Retention
+from smarttrade.bus.keys import OperatorKeys
 from smarttrade.errors import ConfigurationError
 
 Labels = dict[str, str]
@@ -97,6 +99,7 @@ class Settings:
     audit_s: float = 60.0
     lease_s: float = 15.0
     status_writes_per_s: float = 20.0
+    retention: Retention = field(default_factory=Retention)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -124,7 +127,17 @@ class Settings:
             audit_s=read.number("AUDIT_SECONDS", 60),
             lease_s=read.number("LEASE_SECONDS", 15),
             status_writes_per_s=read.number("STATUS_WRITES_PER_SECOND", 20),
+            retention=_read_retention(read),
         )
+
+
+def read_keys(directory: Path) -> OperatorKeys:
+    """The keys as `smarttrade-operator keys` made them, from the mounted Secret."""
+    try:
+        files = {path.name: path.read_text() for path in directory.iterdir() if path.is_file()}
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the NATS keys in {directory}: {error.strerror}") from error
+    return OperatorKeys.from_files(files)
 
 
 def _read_runtime(read: _Reader) -> Runtime:
@@ -145,6 +158,14 @@ def _read_backtests(read: _Reader) -> Backtests:
         quota_pods=int(read.number("BACKTEST_QUOTA_PODS", defaults.quota_pods)),
         quota_cpu=read.text("BACKTEST_QUOTA_CPU", defaults.quota_cpu),
         quota_memory=read.text("BACKTEST_QUOTA_MEMORY", defaults.quota_memory),
+    )
+
+
+def _read_retention(read: _Reader) -> Retention:
+    defaults = Retention()
+    return Retention(
+        seconds=read.number("RETENTION_SECONDS", defaults.seconds),
+        max_bytes=int(read.number("RETENTION_BYTES", defaults.max_bytes)),
     )
 
 

@@ -57,5 +57,7 @@
 - {name: SMARTTRADE_RESYNC_SECONDS, value: {{ .Values.operator.resyncSeconds | quote }}}
 - {name: SMARTTRADE_AUDIT_SECONDS, value: {{ .Values.operator.auditSeconds | quote }}}
 - {name: SMARTTRADE_LEASE_SECONDS, value: {{ .Values.operator.leaseSeconds | quote }}}
+- {name: SMARTTRADE_RETENTION_SECONDS, value: {{ mul .Values.retention.days 86400 | quote }}}
+- {name: SMARTTRADE_RETENTION_BYTES, value: {{ mul .Values.retention.maxMebibytes 1048576 | quote }}}
 - {name: SMARTTRADE_STATUS_WRITES_PER_SECOND, value: {{ .Values.operator.statusWritesPerSecond | quote }}}
 {{- end }}

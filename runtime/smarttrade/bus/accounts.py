@@ -28,6 +28,9 @@ RENEWAL_S = LIFETIME_S * 2 // 3
 
 PLATFORM = "platform"
 SYSTEM = "system"
+ARCHIVE = "archive"
+
+_DELETED = "deleted-"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +109,73 @@ def build_accounts(
         renew_at=start + RENEWAL_S,
         mark_key=build_mark_key(keys.master, identity.key).hex(),
     )
+
+
+def build_disabled(
+    keys: OperatorKeys, identity: AccountIdentity, limits: AccountLimits, deleted_s: int
+) -> dict[str, str]:
+    """Public key to JWT of an account that was deleted at a time: what it has stored stays, its users are
+    refused, and the token says that it may be taken away."""
+    core = core_key(keys, identity).public
+    claims = {
+        "core": build_core_claims(keys, identity, limits),
+        "strategy": build_strategy_claims(core, limits),
+    }
+    return {
+        keys.account(kind, identity.key).public: _account_jwt(
+            keys,
+            kind,
+            identity,
+            # Whom the account's usual key has signed is nobody any more.
+            content | {"signing_keys": [_archivist(keys, identity).public]},
+            deleted_s,
+            f"{_DELETED}{deleted_s}",
+        )
+        for kind, content in claims.items()
+    }
+
+
+def read_deletion(keys: OperatorKeys, token: str) -> tuple[AccountIdentity, int] | None:
+    """Whose disabled token it is and when they were deleted; None for any other token."""
+    claims = jwt.decode(token)
+    marks = [tag for tag in claims["nats"].get("tags") or [] if tag.startswith(_DELETED)]
+    parts = claims["name"].split("/")
+    if not marks or len(parts) != 4:
+        return None
+    identity = AccountIdentity(*parts[:3])
+    ours = claims["sub"] == keys.account(parts[3], identity.key).public
+    return (identity, int(marks[0].removeprefix(_DELETED))) if ours else None
+
+
+def archivist_credentials(keys: OperatorKeys, identity: AccountIdentity) -> str:
+    """Ten minutes in a disabled core account: to read its log."""
+    readable = [f"$JS.API.STREAM.INFO.{subjects.STREAM}", f"$JS.API.DIRECT.GET.{subjects.STREAM}"]
+    claims = jwt.build_user_claims(core_key(keys, identity).public, readable, ["_INBOX.operator.>"])
+    issued, user = int(time.time()), keys.user("archivist", identity.key)
+    token = jwt.encode(
+        _archivist(keys, identity), user.public, "archivist", claims, issued - 60, issued + 600
+    )
+    return jwt.format_credentials(token, user.seed)
+
+
+def _archivist(keys: OperatorKeys, identity: AccountIdentity) -> NatsKey:
+    return keys.account_signing(ARCHIVE, identity.key)
+
+
+def build_archive_account(keys: OperatorKeys, max_bytes: int, copies: int = 1) -> tuple[str, str]:
+    """(public key, JWT) of the account that keeps what deleted accounts have logged."""
+    limits = _capacity(connections=-1, imports=0, exports=0) | {
+        "payload": 1024 * 1024,
+        "disk_storage": max_bytes * copies,
+        "disk_max_stream_bytes": max_bytes,
+        "streams": 1,
+        "consumer": 1,
+        "max_bytes_required": True,
+    }
+    whole = _account_claims(keys, (ARCHIVE,), {"limits": limits})
+    public = keys.account(ARCHIVE).public
+    tagged = whole | {"tags": [content_tag(whole)]}
+    return public, jwt.encode(keys.signing, public, f"smarttrade-{ARCHIVE}", tagged, int(time.time()))
 
 
 def operator_credentials(keys: OperatorKeys, identity: AccountIdentity, *, now: float | None = None) -> str:
@@ -231,7 +301,7 @@ def build_static_accounts(keys: OperatorKeys) -> dict[str, str]:
 
 
 def platform_credentials(keys: OperatorKeys, name: str) -> str:
-    """The operator itself in the system or the platform account.
+    """The operator itself in the system, the platform or the archive account.
 
     They do not expire: whoever could steal them from the operator's memory holds the seed as well.
     """
@@ -248,6 +318,16 @@ def platform_credentials(keys: OperatorKeys, name: str) -> str:
         ),
         # It answers nobody: a report's sender chooses where an answer would go.
         PLATFORM: ([], [subjects.platform_report("*", "*")]),
+        ARCHIVE: (
+            [
+                subjects.archived("*"),
+                *(
+                    f"$JS.API.STREAM.{verb}.{subjects.ARCHIVE_STREAM}"
+                    for verb in ("CREATE", "UPDATE", "INFO", "MSG.GET")
+                ),
+            ],
+            ["_INBOX.operator.>"],
+        ),
     }[name]
     claims = jwt.build_user_claims(keys.account(name).public, *allow)
     user = keys.user(name)
@@ -282,12 +362,12 @@ def _user_credentials(
 
 
 def _account_jwt(
-    keys: OperatorKeys, kind: str, identity: AccountIdentity, claims: jwt.Claims, issued: int
+    keys: OperatorKeys, kind: str, identity: AccountIdentity, claims: jwt.Claims, issued: int, *marks: str
 ) -> str:
     whole = _account_claims(keys, (kind, identity.key), claims)
     # A deleted account that comes back with the same bytes (made within the same second) stays deleted:
     # the server compares them with what it remembers. The second tag makes every token another.
-    tagged = whole | {"tags": [content_tag(whole), f"made-{os.urandom(8).hex()}"]}
+    tagged = whole | {"tags": [content_tag(whole), f"made-{os.urandom(8).hex()}", *marks]}
     return jwt.encode(
         keys.signing, keys.account(kind, identity.key).public, f"{identity.key}/{kind}", tagged, issued
     )

@@ -7,6 +7,7 @@ consumers. The lease is in memory: it is renewed several times a second and mean
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from smarttrade.bus import subjects
@@ -16,6 +17,14 @@ _SECOND = 1_000_000_000
 # A bound for what a dead holder leaves behind; how long a lease is valid is written in the lease itself.
 LEASE_MAX_AGE_S = 60
 LEASE_MAX_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long a deleted account's log is kept, and what all of them together may take of a server's disk."""
+
+    seconds: float = 30 * 86_400.0
+    max_bytes: int = 1024**3
 
 
 def build_stream_config(max_bytes: int, replicas: int = 1) -> dict[str, Any]:
@@ -66,4 +75,24 @@ def build_lease_config(replicas: int = 1) -> dict[str, Any]:
         "allow_direct": True,
         "deny_delete": True,
         "deny_purge": False,
+    }
+
+
+def build_archive_config(retention: Retention, replicas: int = 1) -> dict[str, Any]:
+    """Discard new: a full archive refuses, and the account that is being deleted keeps its log for now."""
+    return {
+        "name": subjects.ARCHIVE_STREAM,
+        "subjects": [subjects.archived("*")],
+        "retention": "limits",
+        "storage": "file",
+        "discard": "new",
+        "max_age": int(retention.seconds * _SECOND),
+        "max_bytes": retention.max_bytes,
+        "max_msgs": -1,
+        "max_consumers": -1,
+        "num_replicas": replicas,
+        "duplicate_window": min(120, int(retention.seconds)) * _SECOND,
+        "allow_direct": True,
+        "deny_delete": True,
+        "deny_purge": True,
     }

@@ -105,7 +105,7 @@ async def last(nc: Client, stream: str, subject: str) -> Stored | None:
         if error.code == NO_MESSAGE:
             return None
         raise
-    return _read_stored(answer["message"])
+    return read_stored(answer["message"])
 
 
 async def last_direct(nc: Client, stream: str, subject: str) -> Stored | None:
@@ -153,7 +153,8 @@ def _seconds(whole: str) -> int:
     return int(datetime.fromisoformat(f"{whole}+00:00").timestamp())
 
 
-def _read_stored(message: dict[str, Any]) -> Stored:
+def read_stored(message: dict[str, Any]) -> Stored:
+    """The message inside the answer to STREAM.MSG.GET."""
     raw = base64.b64decode(message.get("hdrs", "")).decode()
     pairs = (line.split(":", 1) for line in raw.splitlines()[1:] if ":" in line)
     headers = {name.strip(): value.strip() for name, value in pairs}

@@ -22,10 +22,12 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from smarttrade import messages
-from smarttrade.bus import accounts, assets, jetstream, jwt, subjects
+from smarttrade.bus import accounts, archive, assets, jetstream, jwt, subjects
 from smarttrade.bus.accounts import AccountLimits, AccountPair
+from smarttrade.bus.assets import Retention
 from smarttrade.bus.connection import Callback, Connection, connect
 from smarttrade.bus.keys import OperatorKeys
+from smarttrade.bus.log import AccountLog
 from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity
 
@@ -61,6 +63,7 @@ class Provisioner:
         self._timeout_s = timeout_s
         self._system: Connection | None = None
         self._platform: Connection | None = None
+        self._archive: Connection | None = None
         self._servers, self._counted_at = 1, -_COUNT_EVERY_S
 
     async def connect(self) -> None:
@@ -69,10 +72,10 @@ class Provisioner:
         self._platform = await self._connect_as(accounts.PLATFORM)
 
     async def close(self) -> None:
-        for connection in (self._system, self._platform):
+        for connection in (self._system, self._platform, self._archive):
             if connection:
                 await connection.close()
-        self._system = self._platform = None
+        self._system = self._platform = self._archive = None
 
     @property
     def connected(self) -> bool:
@@ -83,10 +86,48 @@ class Provisioner:
 
     async def push(self, pair: AccountPair) -> bool:
         """Make every server hold both accounts as they are in `pair`; False when nothing had to be sent."""
-        stored = await asyncio.gather(*(self.lookup(public) for public in pair.jwts))
-        stale = [
-            token for token, known in zip(pair.jwts.values(), stored, strict=True) if not _same(known, token)
-        ]
+        return await self._push(pair.jwts)
+
+    async def prepare_archive(self, retention: Retention, replicas: int = 1) -> None:
+        """Make the place for the logs of deleted accounts, or adapt it."""
+        public, token = accounts.build_archive_account(self._keys, retention.max_bytes, replicas)
+        await self._push({public: token})
+        if self._archive is None or self._archive.is_closed:
+            self._archive = await self._connect_as(accounts.ARCHIVE, _ignore)
+        await _ensure_stream(self._archive, assets.build_archive_config(retention, replicas))
+
+    async def deletion_of(self, public: str) -> tuple[AccountIdentity, int] | None:
+        """Whose account it is and when they were deleted, if it is disabled."""
+        token = await self.lookup(public)
+        return accounts.read_deletion(self._keys, token) if token else None
+
+    async def disable(
+        self, identity: AccountIdentity, deleted_s: int, limits: AccountLimits | None = None
+    ) -> None:
+        """Refuse all users of an account, whose connections drop; what it has stored stays. Idempotent."""
+        disabled = accounts.build_disabled(self._keys, identity, limits or AccountLimits(), deleted_s)
+        known = [public for public in disabled if await self.lookup(public)]
+        await self._push({public: disabled[public] for public in known})
+
+    async def copy_log(self, identity: AccountIdentity, deleted_s: int) -> None:
+        """Bring the log of a disabled account into the archive, as far as it is not there yet."""
+        if self._archive is None:
+            raise BusError("Provisioner.prepare_archive has not been called")
+        if await self.lookup(accounts.core_key(self._keys, identity).public) is None:
+            return
+        async with self._inside(accounts.archivist_credentials(self._keys, identity)) as nc:
+            try:
+                await jetstream.api(nc, f"STREAM.INFO.{subjects.STREAM}", timeout_s=5.0)
+            except jetstream.ApiError as error:
+                if error.code == jetstream.STREAM_NOT_FOUND:
+                    return
+                raise
+            subject = subjects.archived(identity.token, deleted_s)
+            await archive.copy_log(AccountLog(nc), self._archive, subject)
+
+    async def _push(self, jwts: dict[str, str]) -> bool:
+        stored = await asyncio.gather(*(self.lookup(public) for public in jwts))
+        stale = [token for token, known in zip(jwts.values(), stored, strict=True) if not _same(known, token)]
         for token in stale:
             await self._claims("UPDATE", token)
         return bool(stale)
@@ -129,13 +170,13 @@ class Provisioner:
     ) -> None:
         """Create or adapt the account's stream and lease bucket (`replicas` is NATS's); probes JetStream."""
         limits = limits or AccountLimits()
-        async with self._inside(identity) as nc:
+        async with self._inside(accounts.operator_credentials(self._keys, identity)) as nc:
             await _ensure_stream(nc, assets.build_stream_config(limits.log_bytes, replicas))
             await _ensure_stream(nc, assets.build_lease_config(replicas))
 
     async def write_control(self, identity: AccountIdentity, control: messages.AccountControl) -> None:
         """Replace the account's control value; returns when it is stored."""
-        async with self._inside(identity) as nc:
+        async with self._inside(accounts.operator_credentials(self._keys, identity)) as nc:
             await jetstream.publish(nc, subjects.CONTROL, messages.encode(control), {"Nats-Rollup": "sub"})
 
     async def serve_reports(self, callback: ReportCallback) -> None:
@@ -161,8 +202,7 @@ class Provisioner:
             raise BusError(f"cannot listen to reports: {error or type(error).__name__}") from error
 
     @asynccontextmanager
-    async def _inside(self, identity: AccountIdentity) -> AsyncIterator[Connection]:
-        credentials = accounts.operator_credentials(self._keys, identity)
+    async def _inside(self, credentials: str) -> AsyncIterator[Connection]:
         nc = await connect(
             self._url,
             name="operator",
@@ -177,14 +217,14 @@ class Provisioner:
         finally:
             await nc.close()
 
-    async def _connect_as(self, account: str) -> Connection:
+    async def _connect_as(self, account: str, on_closed: Callback | None = None) -> Connection:
         credentials = accounts.platform_credentials(self._keys, account)
         return await connect(
             self._url,
             name=f"operator-{account}",
             role="operator",
             credentials=credentials,
-            on_closed=self._on_closed,
+            on_closed=on_closed or self._on_closed,
             authority=self._authority,
         )
 

@@ -19,6 +19,8 @@ LEASE_BUCKET = "LEASE"
 LEASE_STREAM = f"KV_{LEASE_BUCKET}"
 LEASE_KEY = f"$KV.{LEASE_BUCKET}.leader"
 
+ARCHIVE_STREAM = "ARCHIVE"
+
 PEER_TRADES = "peer.trades"
 """Where the monitorings of one account ask one another; no strategy hears or speaks there."""
 
@@ -44,6 +46,11 @@ def market(pod: str, kind: str) -> str:
     if kind != "*" and kind not in MARKET_KINDS:
         raise ConfigurationError(f"unknown kind of market event {kind!r}: one of {', '.join(MARKET_KINDS)}")
     return f"market.{_token(pod)}.{kind}"
+
+
+def archived(token: str, deleted_s: int | None = None) -> str:
+    """Where a deleted account's log is kept: one subject a deletion, of all deletions where none is named."""
+    return f"archive.{token}.{'*' if deleted_s is None else deleted_s}"
 
 
 def history(pod: str) -> str:

@@ -39,16 +39,7 @@ class Pods:
     def names(self) -> list[str]:
         """Pods that run, by name; SmartTradeError where they cannot be listed."""
         selector = f"app.kubernetes.io/name=tradingaccount,smarttrade.io/account={self._name}"
-        try:
-            answer: Any = client.CoreV1Api(self._client()).list_namespaced_pod(
-                self._namespace, label_selector=selector, _request_timeout=10, _preload_content=False
-            )
-        except ApiException as error:
-            raise explain(error, f"the pods of {self._namespace}/{self._name}") from error
-        except HTTPError as error:
-            raise SmartTradeError(f"the API server does not answer: {error}") from error
-        pods: list[dict[str, Any]] = json.loads(answer.data)["items"]
-        return sorted(pod["metadata"]["name"] for pod in pods if _is_running(pod))
+        return running_pods(self._context, self._namespace, selector)
 
     def ask(self, pod: str, command: Command) -> Answer:
         """Give one pod's execution a command; SmartTradeError says why there is no answer."""
@@ -68,34 +59,56 @@ class Pods:
         raise SmartTradeError("; ".join(complaints) or "no pod of the account runs")
 
     def _exec(self, pod: str, command: list[str]) -> tuple[str, str, str]:
-        api = client.CoreV1Api(self._client())
-        try:
-            connection = stream(
-                api.connect_get_namespaced_pod_exec,
-                pod,
-                self._namespace,
-                container=_CONTAINER,
-                command=command,
-                stderr=True,
-                stdin=False,
-                stdout=True,
-                tty=False,
-                _preload_content=False,
-                _request_timeout=10,
-            )
-            connection.run_forever(timeout=_EXEC_S)
-            if connection.is_open():
-                connection.close()
-                raise SmartTradeError(f"pod {pod}: no answer within {_EXEC_S} s")
-            output, errors = connection.read_stdout(), connection.read_stderr()
-            return output, errors, _failure(connection.read_channel(_ERROR_CHANNEL))
-        except ApiException as error:
-            raise _explain_exec(error, f"{self._namespace}/{pod}") from error
-        except (HTTPError, WebSocketException, OSError) as error:
-            raise SmartTradeError(f"pod {pod} cannot be reached: {error}") from error
+        return execute(self._context, self._namespace, pod, _CONTAINER, command)
 
-    def _client(self) -> Any:
-        return config.new_client_from_config(context=self._context)  # type: ignore[no-untyped-call]
+
+def running_pods(context: str | None, namespace: str, selector: str) -> list[str]:
+    """Pods that run, by name; SmartTradeError where they cannot be listed."""
+    try:
+        answer: Any = client.CoreV1Api(_client(context)).list_namespaced_pod(
+            namespace, label_selector=selector, _request_timeout=10, _preload_content=False
+        )
+    except ApiException as error:
+        raise explain(error, f"the pods with {selector} in {namespace}") from error
+    except HTTPError as error:
+        raise SmartTradeError(f"the API server does not answer: {error}") from error
+    pods: list[dict[str, Any]] = json.loads(answer.data)["items"]
+    return sorted(pod["metadata"]["name"] for pod in pods if _is_running(pod))
+
+
+def execute(
+    context: str | None, namespace: str, pod: str, container: str, command: list[str]
+) -> tuple[str, str, str]:
+    """What a command in a pod wrote to its output and its errors, and why it failed; empty if it did not."""
+    api = client.CoreV1Api(_client(context))
+    try:
+        connection = stream(
+            api.connect_get_namespaced_pod_exec,
+            pod,
+            namespace,
+            container=container,
+            command=command,
+            stderr=True,
+            stdin=False,
+            stdout=True,
+            tty=False,
+            _preload_content=False,
+            _request_timeout=10,
+        )
+        connection.run_forever(timeout=_EXEC_S)
+        if connection.is_open():
+            connection.close()
+            raise SmartTradeError(f"pod {pod}: no answer within {_EXEC_S} s")
+        output, errors = connection.read_stdout(), connection.read_stderr()
+        return output, errors, _failure(connection.read_channel(_ERROR_CHANNEL))
+    except ApiException as error:
+        raise _explain_exec(error, f"{namespace}/{pod}") from error
+    except (HTTPError, WebSocketException, OSError) as error:
+        raise SmartTradeError(f"pod {pod} cannot be reached: {error}") from error
+
+
+def _client(context: str | None) -> Any:
+    return config.new_client_from_config(context=context)  # type: ignore[no-untyped-call]
 
 
 def _is_running(pod: dict[str, Any]) -> bool:

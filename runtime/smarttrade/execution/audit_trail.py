@@ -8,41 +8,28 @@ credentials. One JSON object a line, one line a record; at most LIMIT batches be
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
-
-import msgspec
 
 from smarttrade.bus.connection import connect
 from smarttrade.bus.log import AccountLog
 from smarttrade.errors import SmartTradeError
-from smarttrade.execution.records import decode_batch
+from smarttrade.execution.audit_rows import build_rows
 from smarttrade.process.settings import Settings
-
-_encoder = msgspec.json.Encoder(decimal_format="string")
 
 
 async def read_trail(log: AccountLog, first: int, limit: int) -> AsyncIterator[dict[str, Any]]:
-    """One row a record: where and when it was written, by which epoch, its kind and what it says."""
+    """The rows of so many batches beginning with a sequence."""
     batches = 0
     async for sequence, payload, time_ms in log.read(first):
         if batches == limit:
             return
         batches += 1
-        batch = decode_batch(payload)
-        for index, record in enumerate(batch.records):
-            content = msgspec.json.decode(_encoder.encode(record))
-            yield {
-                "sequence": sequence,
-                "index": index,
-                "time": datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(),
-                "epoch": batch.epoch,
-                "kind": content.pop("type"),
-                "record": content,
-            }
+        for row in build_rows(sequence, payload, time_ms):
+            yield row
 
 
 async def _ignore() -> None:
@@ -61,7 +48,7 @@ async def _print(environ: Mapping[str, str], first: int, limit: int) -> None:
     )
     try:
         async for row in read_trail(AccountLog(nc), first, limit):
-            sys.stdout.write(_encoder.encode(row).decode() + "\n")
+            sys.stdout.write(json.dumps(row, separators=(",", ":")) + "\n")
     finally:
         await nc.close()
 

@@ -27,6 +27,7 @@ TOGGLES: dict[str, dict[str, Any]] = {
         "nats.externalCidrs": ["192.0.2.0/24"],
         "keys.existingSecret": "our-keys",
     },
+    "kept for longer": {"retention.days": 400, "retention.maxMebibytes": 8192},
     "own keys": {"keys.existingSecret": "our-keys"},
     "no TLS": {"nats.tls.enabled": False},
     "an own certificate": {"nats.tls.existingSecret": "our-certificate"},
