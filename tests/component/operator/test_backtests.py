@@ -196,7 +196,7 @@ def test_a_backtest_runs_through_its_shards_to_a_verdict(
     quota = namespace.client.call("GET", f"/api/v1/namespaces/{namespace.name}/resourcequotas/{child}").body
     assert quota["spec"]["hard"]["pods"] == "7"
     eventually(lambda: _counted(namespace, child) == "2", 40, "the quota counts the shards and nothing else")
-    assert status_of(namespace, path)["progress"] == "0/2"
+    eventually(lambda: status_of(namespace, path)["progress"] == "0/2", 40, "the ended are counted")
 
     namespace.delete("NetworkPolicy", child)
     namespace.client.merge(path, {"metadata": {"annotations": {"look": "again"}}})
