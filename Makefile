@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 # Where this is set, each of the many processes would compile all that it loads, longer than it runs.
 unexport PYTHONDONTWRITEBYTECODE
+# What is known of unchanged modules outlives the checkout: most of them are the libraries'.
+export MYPY_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/smarttrade/mypy
 
 PYTHON ?= python3
 VENV   := .venv
@@ -17,7 +19,7 @@ PYTEST := $(BIN)/pytest -q --durations=15
 # What computes on virtual time does not mind to have only what others leave.
 LEFT_OVER := nice -n 15
 # Component tests wait for processes as much as they compute; their conftest says which go first and together.
-PARALLEL := -n 4 --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n 5 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help setup check fix test test-unit test-component test-attacks fuzz attack-table \
         test-simulation test-e2e simulate demo demo-down \
