@@ -9,6 +9,9 @@ from rich.table import Table
 
 from smarttrade.backtest.figures import FIGURES, render
 
+_DENIALS = 5
+"""How many kinds of denials are shown, the most frequent ones."""
+
 
 def build_table(document: dict[str, Any]) -> Table:
     """One row a figure."""
@@ -25,9 +28,9 @@ def build_table(document: dict[str, Any]) -> Table:
 def print_result(document: dict[str, Any], console: Console | None = None) -> None:
     console = console or Console()
     console.print(build_table(document))
-    if document["denials"]:
-        told = ", ".join(f"{code} {count}" for code, count in document["denials"].items())
-        console.print(f"denied or rejected: {told}")
+    for each in document["denied"][:_DENIALS]:
+        when = f"{each['count']} times in {each['market']}, {each['first']} to {each['last']}"
+        console.print(f"denied or rejected: {each['code']} {when}: {each['message']}", markup=False)
     assumed = document["assumptions"]
     console.print(
         f"fees {assumed['maker_fee']} maker, {assumed['taker_fee']} taker; spread {assumed['spread']}, "

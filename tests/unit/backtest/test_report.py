@@ -4,9 +4,11 @@ import re
 from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from smarttrade.backtest.curve import EquityCurve
 from smarttrade.backtest.history import History
@@ -20,6 +22,7 @@ from smarttrade.backtest.report.months import build_months
 from smarttrade.backtest.report.series import price_series
 from smarttrade.backtest.result import Recorded, build_document
 from smarttrade.backtest.run import Backtest
+from smarttrade.backtest.table import print_result
 from smarttrade.messages import Side
 from tests.unit.backtest.recordings import account, history, random_walk
 
@@ -89,6 +92,16 @@ def test_trades_and_denials_of_the_page_are_those_of_the_result(
     buys = re.search(r'<path d="([^"]*)" class="buy">', page)
     assert buys is not None
     assert buys.group(1).count("M") == sum(fill.side is Side.BUY for fill in recorded.fills)
+
+
+def test_the_terminal_says_what_risk_denied_and_why(run: tuple[Recorded, History, dict[str, Any]]) -> None:
+    document = run[2]
+    out = StringIO()
+    print_result(document, Console(file=out, width=400))
+    told = out.getvalue()
+    most = document["denied"][0]
+    assert f"denied or rejected: {most['code']} {most['count']} times in BTC/USDT, {most['first']} to" in told
+    assert most["message"] in told
 
 
 def test_what_people_wrote_is_escaped(run: tuple[Recorded, History, dict[str, Any]]) -> None:
