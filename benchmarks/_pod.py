@@ -119,16 +119,29 @@ class Pod:
                 while not await _says_ready(self._ports[role]):  # noqa: ASYNC110 - another process
                     await asyncio.sleep(_LOOK_S)
 
+    async def seen(self) -> int:
+        """Events that evaluation has handled, by its last heartbeat."""
+        for line in (await _get(self._ports["monitoring"], "/metrics")).decode().splitlines():
+            name, _, value = line.partition(" ")
+            if name == "smarttrade_evaluation_events":
+                return int(float(value))
+        return 0
+
 
 async def _says_ready(port: int) -> bool:
-    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+    return b" 200 " in (await _get(port, "/readyz")).partition(b"\r\n")[0]
+
+
+async def _get(port: int, path: str) -> bytes:
+    """The whole answer; nothing from one who is not there."""
+    with contextlib.suppress(OSError):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET /readyz HTTP/1.1\r\n\r\n")
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n\r\n".encode())
         try:
-            return b" 200 " in await reader.readuntil(b"\r\n")
+            return await reader.read()
         finally:
             writer.close()
-    return False
+    return b""
 
 
 def _free_port() -> int:

@@ -2,9 +2,11 @@
 
 A real nats-server, a simulated exchange that lists 3,000 markets, the containers as processes, a Live account
 whose built-in strategy trades. Trades come from a server of frames: first an hour's worth, as many as a busy
-market has; then on to a million, which must leave memory where it was. freqtrade's own process is measured
-after the import of what a bot consists of. A part by itself: `python -m benchmarks.memory PART`, with
-`hour`, `million` (which begins with the hour), `freqtrade-style` or `freqtrade`.
+market has; then on to a million, which must leave memory where it was. They come as fast as evaluation
+handles them: queues of a pod that is given more than that are another question, and so are trades that nobody
+saw. freqtrade's own process is measured after the import of what a bot consists of. A part by itself:
+`python -m benchmarks.memory PART`, with `hour`, `million` (which begins with the hour), `freqtrade-style` or
+`freqtrade`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from rich.console import Console
 
 from benchmarks.__main__ import build_table
 from benchmarks._account import load_note
-from benchmarks._pod import Pod
+from benchmarks._pod import PATIENCE_S, Pod
 from benchmarks._resident import resident, total
 from benchmarks._source import Source
 from benchmarks.backtest import OTHERS, prepare
@@ -35,10 +37,11 @@ LISTED = 3_000
 HOUR = 72_000
 MILLION = 1_000_000
 STEP = 100_000
-HOUR_RATE, RATE = 2_000.0, 10_000.0
+BURST, RATE = 10_000, 5_000.0
 TARGET_MIB, TARGET_FREQTRADE_STYLE_MIB, GROWTH = 180.0, 280.0, 0.03
 _STYLED_RATE = 1_000.0  # so that more than a minute passes, whose candle it decides on
 _SETTLE_S = 3.0
+_LOOK_S = 0.2
 FOR_FREQTRADE = Path(__file__).parents[1] / "tests" / "unit" / "freqtrade" / "strategies" / "trailing.py"
 BUILT_IN = {"name": "ma-cross", "timeframe": "1s", "parameters": {"fast": 3, "slow": 8}}
 STYLED = {
@@ -64,7 +67,7 @@ def _freqtrade_style() -> list[dict[str, Any]]:
 
 
 async def _measure(
-    spec: dict[str, Any], trades: int, target: float, what: str, rate: float = HOUR_RATE
+    spec: dict[str, Any], trades: int, target: float, what: str, rate: float = RATE
 ) -> list[dict[str, Any]]:
     others = [f"C{number}/USDT" for number in range(LISTED - 1)]
     user = build_test_user("alice", USDT="1000000", BTC="10")
@@ -78,18 +81,29 @@ async def _measure(
         (folder / "trailing.py").write_text(FOR_FREQTRADE.read_text().replace('"5m"', '"1m"'))
         pod = await stack.enter_async_context(Pod(folder, exchange, frames.url, spec))
         await pod.ready()
-        await frames.send(HOUR, rate)
-        await asyncio.sleep(_SETTLE_S)
+        await _feed(frames, pod, HOUR, rate)
         hour = {role: resident(pid) for role, pid in pod.pids.items()}
         pids = list(pod.pids.values())
         after = [total(pids, "Rss")]
         for _ in range(-(-(trades - HOUR) // STEP)):
-            await frames.send(STEP, RATE)
-            await asyncio.sleep(_SETTLE_S)
+            await _feed(frames, pod, STEP, rate)
             after.append(total(pids, "Rss"))
         orders = len(exchange.journal.entries("alice", kind="NEW"))
     rows = _after_an_hour(hour, orders, target, what)
     return [*rows, _flat(after)] if len(after) > 1 else rows
+
+
+async def _feed(frames: Source, pod: Pod, trades: int, rate: float) -> None:
+    """As fast as the pod takes them, so that what is measured is no queue."""
+    wanted = await pod.seen()
+    for _ in range(0, trades, BURST):
+        burst = min(BURST, trades)
+        trades, wanted = trades - burst, wanted + burst
+        await frames.send(burst, rate)
+        async with asyncio.timeout(PATIENCE_S):
+            while await pod.seen() < wanted:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(_LOOK_S)
+    await asyncio.sleep(_SETTLE_S)
 
 
 def _after_an_hour(
