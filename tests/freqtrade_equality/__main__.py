@@ -110,6 +110,8 @@ def judge(job: Job, told: dict[str, Any], candles: dict[tuple[str, str], pd.Data
     try:
         ours, unheeded = run_here(job, candles)
     except Exception as error:  # noqa: BLE001 - a failure is a result
+        if "there are no candles of" in str(error):
+            return "no candles", str(error)
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:150]
         both = " (freqtrade: " + told["error"][:110] + ")" if "error" in told else ""
         return "fails" if not both else "fails in both", reason + both
@@ -155,8 +157,9 @@ def main(work: Path, names: list[str]) -> int:
         count = len(told[job.key].get("trades", ()))
         trades[job.name] = trades.get(job.name, 0) + count
         print(f"{job.key:42} {count:6} {word:13} {why}", flush=True)
-    same = [name for name, words in verdicts.items() if set(words) == {"same"}]
-    runs = [name for name, words in verdicts.items() if not any(word.startswith("fails") for word in words)]
+    judged = {name: set(words) - {"no candles"} for name, words in verdicts.items()}
+    same = [name for name, words in judged.items() if words == {"same"}]
+    runs = [name for name, words in judged.items() if words and not words & {"fails", "fails in both"}]
     print(
         f"\n{len(verdicts)} strategies: {len(runs)} load and run, {len(same)} trade as in freqtrade "
         f"({sum(trades[name] > 0 for name in same)} of them with trades, "
