@@ -17,16 +17,21 @@ from demo.platform import NAMESPACE, RELEASE
 
 def trades(kubectl: Kubectl, user: str, namespace: str = NAMESPACE) -> list[dict[str, Any]]:
     """Every execution of one user, oldest first, as the journal keeps them."""
+    return [entry for entry in entries(kubectl, user, namespace) if entry["kind"] == "TRADE"]
+
+
+def entries(kubectl: Kubectl, user: str, namespace: str = NAMESPACE) -> list[dict[str, Any]]:
+    """All that happened to one user's orders, oldest first."""
     secret = kubectl.get("secret", f"{RELEASE}-simulator", "-n", namespace)
     token = base64.b64decode(secret["data"]["adminToken"]).decode()
     with _forwarded(kubectl, namespace) as port:
         request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/admin/v1/journal?user={user}&kind=TRADE",
+            f"http://127.0.0.1:{port}/admin/v1/journal?user={user}",
             headers={"Authorization": f"Bearer {token}"},
         )
         with urllib.request.urlopen(request, timeout=15) as reply:
-            entries: list[dict[str, Any]] = json.load(reply)
-    return entries
+            told: list[dict[str, Any]] = json.load(reply)
+    return told
 
 
 @contextmanager

@@ -123,6 +123,18 @@ class Platform:
         text = self.cluster("get", "--raw", path)
         return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(f"{name} "))
 
+    def audit(self, name: str) -> list[Manifest]:
+        """The account's whole log, a row a record, as `smarttrade audit export` reads it."""
+        module = "smarttrade.execution.audit_trail"
+        inside = [
+            "exec",
+            self.status(name)["leader"],
+            f"--namespace={self.users.name}",
+            "--container=execution",
+        ]
+        told = self.cluster(*inside, "--", "python", "-m", module, "1", "100000")
+        return [json.loads(line) for line in told.splitlines()]
+
     def helm(self, *arguments: str) -> str:
         """What helm printed."""
         helm = [str(binaries.ensure("helm")), *self.cluster.target.helm_options]

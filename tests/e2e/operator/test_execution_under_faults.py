@@ -76,12 +76,9 @@ class Trader:
         raise AssertionError(f"no process of {pod} runs on this machine")
 
     def judge_log(self) -> dict[str, int]:
-        """By the account's whole log, as `smarttrade audit export` reads it, against the journal."""
-        module = "smarttrade.execution.audit_trail"
-        inside = ["exec", self.leader, f"--namespace={self.platform.users.name}", "--container=execution"]
-        told = self.platform.cluster(*inside, "--", "python", "-m", module, "1", "100000")
-        rows = [json.loads(line) for line in told.splitlines()]
-        return judge_trail(rows, trades(self.platform.cluster, NAME, self.platform.system.name))
+        """By the account's whole log against the journal."""
+        happened = trades(self.platform.cluster, NAME, self.platform.system.name)
+        return judge_trail(self.platform.audit(NAME), happened)
 
     def judge(self) -> None:
         """By the exchange's journal: each client id is one order, and the position never left 0 to 0.01."""
