@@ -1,7 +1,8 @@
-"""How much memory a process keeps, by the kernel's account of it."""
+"""How much memory a process keeps, and how long it has computed, by the kernel's account of it."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _KIB_A_MIB = 1024
@@ -19,3 +20,8 @@ def resident(pid: int) -> dict[str, float]:
 
 def total(pids: list[int], kind: str) -> float:
     return sum(resident(pid)[kind] for pid in pids)
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

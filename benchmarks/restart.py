@@ -7,7 +7,6 @@ that reads 300 candles, then one for freqtrade that reads 1,000 of them. From th
 
 from __future__ import annotations
 
-import os
 import statistics
 import tempfile
 import time
@@ -19,6 +18,7 @@ import uvloop
 
 from benchmarks._account import load_note
 from benchmarks._pod import Pod
+from benchmarks._resident import cpu_s
 from benchmarks.memory import BUILT_IN, FOR_FREQTRADE, STYLED, build_spec
 from smarttrade.simulator.testing import Simulator, SimulatorConfig, build_test_user
 
@@ -50,13 +50,8 @@ async def _measure(strategy: dict[str, Any]) -> list[tuple[float, float]]:
             began = time.perf_counter()
             await pod.restart("evaluation")
             await pod.ready("evaluation")
-            took.append((time.perf_counter() - began, _cpu_s(pod.pids["evaluation"])))
+            took.append((time.perf_counter() - began, cpu_s(pod.pids["evaluation"])))
         return took
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _rows(what: str, took: list[tuple[float, float]], target_s: float) -> list[dict[str, Any]]:
