@@ -252,7 +252,7 @@ class Checks:
         intent = self._intents[resident.sent.cid]
         if trade is not None:
             self._not_beyond(resident, trade)
-        elif resident.status is VenueStatus.OPEN and not resident.filled:
+        elif resident.status is VenueStatus.OPEN and not resident.filled and not resident.amended:
             self._covered(resident)
             if intent.purpose is Purpose.PROTECTIVE:
                 return
@@ -479,6 +479,9 @@ class Checks:
         live = {each.sent.cid for each in self._live()}
         known = {order.cid for order in book.unsettled()}
         _require(live == known, "open orders agree", f"exchange {live}, log {known}")
+        sizes = {each.sent.cid: each.sent.quantity for each in self._live()}
+        logged = {cid: book.orders[cid].quantity for cid in live}
+        _require(sizes == logged, "open orders are as large as in the log", f"exchange {sizes}, log {logged}")
 
     def _last_words(self, book: Book) -> None:
         world = self._world

@@ -11,6 +11,7 @@ SHARES = {
     "resting order": 0.05,
     "cancel": 0.05,
     "cancel-replace": 0.05,
+    "amendment": 0.05,
     "protective order": 0.05,
     "protective fill": 0.05,
     "log loss": 0.05,

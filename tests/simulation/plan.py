@@ -71,6 +71,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Pods that run the version before this one."""
     forgets_after_ms: int = 0
     """For how long the exchange knows an order that ended without a fill; 0: for ever."""
+    amends: bool = True
 
 
 STEP_MS = 4_000
@@ -101,13 +102,13 @@ STRUCK = (
     "slow-request",
     "lose-log",
 )
-EFFECTS = ("Append", "Send", "Query", "Cancel", "ReadAccount", "SaveSnapshot")
+EFFECTS = ("Append", "Send", "Query", "Cancel", "Amend", "ReadAccount", "SaveSnapshot")
 
 
 def build_plan(seed: int) -> Plan:
     """The whole plan of a seed. The version before this one does not survive the loss of its log."""
     draw = random.Random(seed)
-    wishes = _wishes(draw)
+    wishes = _lowered(seed, _wishes(draw))
     faults = tuple(_fault(draw) for _ in range(draw.randint(4, 10)))
     faults += _stepped(seed)
     loses = any(fault.kind == "lose-log" for fault in faults)
@@ -131,12 +132,29 @@ def build_plan(seed: int) -> Plan:
         daily_loss=draw.choice(("4000", "4000", "2")),
         older=older,
         forgets_after_ms=random.Random(seed * 31 + 5).choice((0, 0, 1_000)),
+        amends=random.Random(seed * 31 + 7).random() < 0.8,
     )
 
 
 def _wishes(draw: random.Random) -> tuple[Wish, ...]:
     times = sorted(draw.randint(300, HORIZON_MS) for _ in range(draw.randint(24, 32)))
     return tuple(_wish(draw, at) for at in times)
+
+
+def _lowered(seed: int, wishes: tuple[Wish, ...]) -> tuple[Wish, ...]:
+    """Some resting sets are wanted smaller a moment later, at the same prices."""
+    draw = random.Random(seed * 31 + 11)
+    smaller = [
+        msgspec.structs.replace(
+            wish,
+            at_ms=min(wish.at_ms + draw.choice((200, 700, 1_400)), HORIZON_MS),
+            valid_ms=60_000,
+            keys=tuple((key, side, offset, 10) for key, side, offset, _ in wish.keys),
+        )
+        for wish in wishes
+        if wish.keys and draw.random() < 0.5
+    ]
+    return tuple(sorted((*wishes, *smaller), key=lambda wish: wish.at_ms))
 
 
 def _wish(draw: random.Random, at_ms: int) -> Wish:

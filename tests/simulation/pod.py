@@ -182,6 +182,8 @@ class Pod:
                 self._query(effect)
             case fx.Cancel():
                 self._cancel(effect)
+            case fx.Amend():
+                self._amend(effect)
             case fx.FetchTrades():
                 self._fetch_trades(effect)
             case fx.ReadAccount():
@@ -541,6 +543,19 @@ class Pod:
             lambda: self.world.cancel(effect.cid),
             answer,
             lambda: self.feed(fx.CancelFailed(cid=effect.cid, gone=False, reason="no answer")),
+        )
+
+    def _amend(self, effect: fx.Amend) -> None:
+        def answer(result: object) -> None:
+            if result is None:
+                self.feed(fx.AmendFailed(cid=effect.cid, reason="not open, or not lower"))
+            else:
+                self.feed(fx.OrderSeen(report=result))  # type: ignore[arg-type]
+
+        self._exchange(
+            lambda: self.world.amend(effect.cid, effect.quantity),
+            answer,
+            lambda: self.feed(fx.AmendFailed(cid=effect.cid, reason="no answer")),
         )
 
     def _fetch_trades(self, effect: fx.FetchTrades) -> None:

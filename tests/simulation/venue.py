@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import msgspec
+
 from smarttrade.exchange.reports import (
     Balance,
     MarketFilters,
@@ -71,6 +73,7 @@ class Resident:
     waiting: bool = False
     """A stop whose price was not reached yet."""
     ended_ms: float = 0.0
+    amended: bool = False
 
     @property
     def remaining(self) -> Decimal:
@@ -158,6 +161,16 @@ class Venue:
             if each is not None and each.status is VenueStatus.OPEN:
                 each.status = VenueStatus.CANCELED
                 self._tell(each, None)
+        return True
+
+    def amend(self, resident: Resident, quantity: Decimal) -> bool:
+        """Lower an order where it stands; False where it is not open, or not larger, or filled as far."""
+        if resident.status is not VenueStatus.OPEN:
+            return False
+        if not resident.filled < quantity < resident.sent.quantity:
+            return False
+        resident.sent, resident.amended = msgspec.structs.replace(resident.sent, quantity=quantity), True
+        self._tell(resident, None)
         return True
 
     def find(self, cid: str) -> Resident | None:

@@ -90,6 +90,7 @@ class World:
                 replicas=plan.pods,
                 stop_orders=plan.stops,
                 order_pairs=plan.pairs,
+                amends=plan.amends,
                 restores=True,
             )
         )
@@ -441,6 +442,13 @@ class World:
         if found is None or not self.venue.cancel(found):
             return None
         self.coverage["cancel"] += 1
+        return self.venue.report(found)
+
+    def amend(self, cid: str, quantity: Decimal) -> OrderReport | None:
+        found = self.venue.find(cid)
+        if found is None or not self.venue.amend(found, quantity):
+            return None
+        self.coverage["amendment"] += 1
         return self.venue.report(found)
 
     def account(self, since_ms: int) -> tuple[Any, ...]:

@@ -72,6 +72,7 @@ class Desk:
             fx.Send: lambda effect: self._after(self._latency(), lambda: self._place(effect)),
             fx.SendPair: lambda effect: self._after(self._latency(), lambda: self._place_pair(effect)),
             fx.Cancel: lambda effect: self._after(self._latency(), lambda: self._cancel(effect)),
+            fx.Amend: lambda effect: self._after(self._latency(), lambda: self._amend(effect)),
             fx.Query: self._query,
             fx.ReadAccount: lambda effect: self._read_account(),
             fx.MeasureClock: lambda effect: self._measure(),
@@ -203,6 +204,14 @@ class Desk:
             report = self._exchange.book.cancel(effect.cid)
         except NothingToCancelError as error:
             self.feed(fx.CancelFailed(cid=effect.cid, gone=True, reason=str(error)))
+        else:
+            self._seen(fx.OrderSeen(report=report))
+
+    def _amend(self, effect: fx.Amend) -> None:
+        try:
+            report = self._exchange.book.amend(effect.cid, effect.quantity)
+        except (NothingToCancelError, VenueRejectedError) as error:
+            self.feed(fx.AmendFailed(cid=effect.cid, reason=str(error)))
         else:
             self._seen(fx.OrderSeen(report=report))
 

@@ -87,6 +87,7 @@ class Capability:
     test_parameters: dict[str, Any] | None = None
     stop_orders: bool = False
     order_pairs: bool = False
+    amends: bool = False
     dead_mans_switch: bool = False
     pages_by: str = ""
     window_ms: int = 800
@@ -137,6 +138,7 @@ _BINANCE = Capability(
     test_parameters={"test": True},
     stop_orders=True,
     order_pairs=True,
+    amends=True,
     pages_by="orderId",
     weight_header="x-mbx-used-weight-1m",
     weight_limit=6_000,

@@ -177,6 +177,11 @@ class PaperVenue:
         await asyncio.sleep(self._latency_s)
         return self._book.cancel(client_order_id)
 
+    async def amend(self, client_order_id: str, market: str, order_id: str, quantity: Decimal) -> OrderReport:
+        await self._catch_up()
+        await asyncio.sleep(self._latency_s)
+        return self._book.amend(client_order_id, quantity)
+
     async def trades_of(self, market: str, order_id: str) -> tuple[TradeReport, ...]:
         await self._catch_up()
         return self._book.trades_of(order_id)

@@ -193,6 +193,18 @@ class PaperBook:
         self.engine.cancel(placed.order, self._now_ms())
         return self.take_reports().get(client_order_id) or self._report(client_order_id)
 
+    def amend(self, client_order_id: str, quantity: Decimal) -> OrderReport:
+        """Lower an open order to `quantity`; NothingToCancelError, VenueRejectedError."""
+        placed = self._placed.get(client_order_id)
+        if placed is None or not placed.order.is_open:
+            raise NothingToCancelError(f"no open order {client_order_id}")
+        try:
+            self.engine.reduce(placed.order, quantity - placed.filled_before, self._now_ms())
+        except OrderRejected as error:
+            raise self._refusal(error) from None
+        placed.quantity = quantity
+        return self.take_reports().get(client_order_id) or self._report(client_order_id)
+
     def read_account(self) -> tuple[tuple[OrderReport, ...], tuple[Balance, ...]]:
         """Open orders and wallet."""
         orders = tuple(self._report(order.client_order_id) for order in self._account.open_orders.values())

@@ -14,6 +14,7 @@ class Question(StrEnum):
 
     ORDER = "Order"
     CANCEL = "Cancel"
+    AMEND = "Amend"
     FIND_ORDER = "FindOrder"
     OPEN_ORDERS = "OpenOrders"
     ALL_ORDERS = "AllOrders"
@@ -29,6 +30,7 @@ class Question(StrEnum):
 
 
 BINANCE: dict[Question, int] = {
+    Question.AMEND: 4,
     Question.FIND_ORDER: 4,
     Question.OPEN_ORDERS: 6,
     Question.ALL_ORDERS: 20,

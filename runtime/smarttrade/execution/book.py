@@ -274,6 +274,8 @@ class Book:
             return
         before = order.ended
         order.move(record.state)
+        if record.quantity is not None:
+            order.quantity = record.quantity
         self._count_filled(order, record.filled)
         order.code = record.code or order.code
         if record.order_id and not order.order_id:

@@ -58,6 +58,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     preflight: bool = False
     stop_orders: bool = True
     order_pairs: bool = True
+    amends: bool = True
     switch_ms: int = 0
     restores: bool = False
     """Whether the exchange keeps a history that a new log can be compared with; paper's does not."""

@@ -21,6 +21,7 @@ from typing import Any
 from smarttrade.exchange.reports import OrderKind
 from smarttrade.execution import effects as fx
 from smarttrade.execution.accounting import Accounting
+from smarttrade.execution.amending import Amending
 from smarttrade.execution.book import DEADLINE_MISSED, Book
 from smarttrade.execution.cancelling import Cancelling
 from smarttrade.execution.commands import Commands
@@ -60,10 +61,11 @@ class Core:
         self.decisions = Decisions(ctx)
         self.resolution = Resolution(ctx, self.fills)
         self.cancelling = Cancelling(ctx, self.resolution)
+        self.amending = Amending(ctx)
         self.leading = Leading(ctx, self.resolution)
         self.restoring = Restoring(ctx, self.fills)
         self.reconciliation = Reconciliation(ctx, self.fills, self.leading, self.resolution, self.restoring)
-        self.resting = Resting(ctx, self.decisions, self.accounting, self.cancelling)
+        self.resting = Resting(ctx, self.decisions, self.accounting, self.cancelling, self.amending)
         self.guarding = Guarding(ctx, self.decisions, self.accounting, self.cancelling, self.resting)
         self.working = Working(
             ctx, self.decisions, self.accounting, self.cancelling, self.resting, self.guarding
@@ -99,6 +101,7 @@ class Core:
             fx.QueryAnswered: self._answered,
             fx.QueryFailed: lambda event: self.resolution.failed(event.cid),
             fx.CancelFailed: lambda event: self.cancelling.failed(event.cid, event.gone),
+            fx.AmendFailed: lambda event: self.amending.failed(event.cid),
             fx.OrderSeen: lambda event: self._absorb(event.report),
             fx.TradesSeen: self._trades,
             fx.AccountRead: self._account,
@@ -182,6 +185,7 @@ class Core:
         if ctx.now_ms >= self._second_ms and ctx.spec is not None and ctx.leading:
             self._second_ms = ctx.now_ms + _EVERY_SECOND_MS
             self.cancelling.forget_ended()
+            self.amending.forget_ended()
             self._forget_settled()
             self._follow()
             self.accounting.observe(ctx.spec)

@@ -165,8 +165,15 @@ class CancelFailed(_Input, frozen=True, kw_only=True):
     reason: str
 
 
+class AmendFailed(_Input, frozen=True, kw_only=True):
+    """The exchange refused to lower an order's quantity, or did not answer."""
+
+    cid: str
+    reason: str
+
+
 class OrderSeen(_Input, frozen=True, kw_only=True):
-    """An order report from the user stream, or the answer to a cancel."""
+    """An order report from the user stream, or the answer to a cancel or an amendment."""
 
     report: OrderReport
 
@@ -284,6 +291,7 @@ Input = (
     | QueryAnswered
     | QueryFailed
     | CancelFailed
+    | AmendFailed
     | OrderSeen
     | TradesSeen
     | AccountRead
@@ -373,6 +381,15 @@ class Cancel(_Effect, frozen=True, kw_only=True):
     cid: str
     market: str
     order_id: str
+
+
+class Amend(_Effect, frozen=True, kw_only=True):
+    """Lower one own order's quantity, the filled part included; it keeps its place and its client id."""
+
+    cid: str
+    market: str
+    order_id: str
+    quantity: Decimal
 
 
 class FetchTrades(_Effect, frozen=True, kw_only=True):
@@ -467,6 +484,7 @@ Effect = (
     | SendPair
     | Query
     | Cancel
+    | Amend
     | FetchTrades
     | ReadAccount
     | ReadHistory

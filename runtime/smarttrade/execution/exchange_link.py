@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Protocol
 
 import structlog
@@ -51,6 +52,10 @@ class Exchange(Protocol):
     async def query(self, client_order_id: str, market: str, since_ms: int = 0) -> OrderReport | None: ...
 
     async def cancel(self, client_order_id: str, market: str, order_id: str) -> OrderReport: ...
+
+    async def amend(
+        self, client_order_id: str, market: str, order_id: str, quantity: Decimal
+    ) -> OrderReport: ...
 
     async def trades_of(self, market: str, order_id: str) -> tuple[TradeReport, ...]: ...
 
@@ -141,6 +146,8 @@ class ExchangeLink:
                 self._spawn(self._query(effect))
             case fx.Cancel():
                 self._spawn(self._cancel(effect))
+            case fx.Amend():
+                self._spawn(self._amend(effect))
             case fx.FetchTrades():
                 self._spawn(self._fetch_trades(effect))
             case fx.ReadAccount():
@@ -223,6 +230,15 @@ class ExchangeLink:
         except SmartTradeError as error:
             self._logger.warning("cancel not confirmed", order=effect.cid, reason=str(error))
             self._feed(fx.CancelFailed(cid=effect.cid, gone=False, reason=str(error)))
+        else:
+            self._feed(fx.OrderSeen(report=report))
+
+    async def _amend(self, effect: fx.Amend) -> None:
+        try:
+            report = await self._exchange.amend(effect.cid, effect.market, effect.order_id, effect.quantity)
+        except SmartTradeError as error:
+            self._logger.warning("order not amended", order=effect.cid, reason=str(error))
+            self._feed(fx.AmendFailed(cid=effect.cid, reason=str(error)))
         else:
             self._feed(fx.OrderSeen(report=report))
 

@@ -55,8 +55,9 @@ class Fills:
         ):
             self._reappeared(order, report.order_id)
         state = state_from_venue(order, report.status, report.filled)
-        if state is not None and self._news(order, state, report):
-            self._move(order, state, report)
+        lowered = self._lowered(order, report)
+        if state is not None and (lowered is not None or self._news(order, state, report)):
+            self._move(order, state, report, lowered)
         self.take(report.trades)
         return order
 
@@ -122,10 +123,18 @@ class Fills:
             ctx.cancelling[order.cid] = ctx.now_ms + _AGAIN_MS
             ctx.emit(Cancel(cid=order.cid, market=order.market, order_id=order_id))
 
+    def _lowered(self, order: Order, report: OrderReport) -> Decimal | None:
+        """The quantity that a resting order was amended to; a late report of a higher one says nothing."""
+        if order.purpose is not Purpose.RESTING or not self._ctx.tuning.amends:
+            return None
+        return report.quantity if report.filled <= report.quantity < order.quantity else None
+
     def _news(self, order: Order, state: OrderState, report: OrderReport) -> bool:
         return state is not order.state or report.filled > order.filled or not order.order_id
 
-    def _move(self, order: Order, state: OrderState, report: OrderReport) -> None:
+    def _move(
+        self, order: Order, state: OrderState, report: OrderReport, lowered: Decimal | None = None
+    ) -> None:
         if order.state in (OrderState.VOID, OrderState.REJECTED):
             self._ctx.agreement.surface(order, self._ctx.now_ms)
         before = order.state
@@ -136,6 +145,7 @@ class Fills:
                 order_id=report.order_id,
                 filled=report.filled,
                 time_ms=report.time_ms,
+                quantity=lowered,
             )
         )
         self._switch.notice(order, before)

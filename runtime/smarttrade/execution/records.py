@@ -100,7 +100,8 @@ class OrderIntended(Record, frozen=True, kw_only=True, tag="intent"):
 
 
 class OrderMoved(Record, frozen=True, kw_only=True, tag="order"):
-    """The exchange's word on an order, or the proof that there is none (Void, Rejected)."""
+    """The exchange's word on an order, or the proof that there is none (Void, Rejected). `quantity`: what it
+    was lowered to; a reader that does not know the field counts more than there is, until the order ends."""
 
     cid: str
     state: OrderState
@@ -109,6 +110,7 @@ class OrderMoved(Record, frozen=True, kw_only=True, tag="order"):
     time_ms: int
     code: str = ""
     message: str = ""
+    quantity: Decimal | None = None
 
 
 class OrderAdopted(Record, frozen=True, kw_only=True, tag="adopted"):

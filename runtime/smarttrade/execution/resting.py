@@ -1,7 +1,8 @@
 """Keeps a set of resting orders as the strategy wants it, with as little churn as it allows.
 
 An order stays while its price is off by fewer than `requoteTicks` and its quantity by less than
-`requoteRatio`; one that must go has rested at least `minimumRest`. Its place is filled only when the
+`requoteRatio`; one that must go has rested at least `minimumRest`. One that is only too large is made smaller
+where it stands, if the exchange can. Its place is filled only when the
 exchange has said that it is gone, so a key never has two orders. What has filled is not placed again
 for the same set.
 """
@@ -13,6 +14,7 @@ from decimal import Decimal
 from smarttrade.api import TradingAccountSpec
 from smarttrade.exchange.reports import MarketFilters, OrderKind
 from smarttrade.execution.accounting import Accounting
+from smarttrade.execution.amending import Amending
 from smarttrade.execution.cancelling import Cancelling
 from smarttrade.execution.context import Context
 from smarttrade.execution.decisions import Decisions
@@ -29,12 +31,18 @@ class Resting:
     """One market's standing set."""
 
     def __init__(
-        self, ctx: Context, decisions: Decisions, accounting: Accounting, cancelling: Cancelling
+        self,
+        ctx: Context,
+        decisions: Decisions,
+        accounting: Accounting,
+        cancelling: Cancelling,
+        amending: Amending,
     ) -> None:
         self._ctx = ctx
         self._decisions = decisions
         self._accounting = accounting
         self._cancelling = cancelling
+        self._amending = amending
         self._refused: dict[str, tuple[str, set[str]]] = {}
         """By market: the set, and its keys that are not tried again."""
 
@@ -88,20 +96,26 @@ class Resting:
         rested_ms = self._ctx.exchange_ms - order.deadline_ms
         least_ms = spec.orders.minimum_rest.seconds * 1000
         if rested_ms >= least_ms:
-            self._cancelling.request(order)
+            if wanted is None or not self._lower(spec, order, wanted, filters):
+                self._cancelling.request(order)
         else:
             self._ctx.wake_at(self._ctx.now_ms + least_ms - rested_ms)
         return False
 
+    def _lower(
+        self, spec: TradingAccountSpec, order: Order, wanted: RestingOrder, filters: MarketFilters
+    ) -> bool:
+        """Whether all that is wrong is that it is too large, and it is being made smaller where it stands."""
+        quantity = floor_to(wanted.quantity, filters.lot)
+        return _is_in_place(spec, order, wanted, filters) and self._amending.lower(order, quantity, filters)
+
     def _fits(
         self, spec: TradingAccountSpec, order: Order, wanted: RestingOrder, filters: MarketFilters
     ) -> bool:
-        off = abs(order.price - _rounded(wanted, filters))
-        tolerance = max(filters.tick * spec.orders.requote_ticks, filters.tick)
         remaining = order.quantity - order.filled
         wanted_quantity = max(wanted.quantity - order.filled, filters.lot)
         share = abs(remaining - wanted_quantity) / wanted_quantity
-        return order.side is wanted.side and off < tolerance and share < spec.orders.requote_ratio
+        return _is_in_place(spec, order, wanted, filters) and share < spec.orders.requote_ratio
 
     def _done(self, decision: Decision, filters: MarketFilters) -> set[str]:
         """Keys that need no order any more: filled since the set stands, or but for less than an order."""
@@ -205,6 +219,15 @@ class Resting:
         current = self._ctx.book.market(decision.market).current
         if current is not None and current.id == decision.id:
             self._decisions.close(decision, outcome, code, message)
+
+
+def _is_in_place(
+    spec: TradingAccountSpec, order: Order, wanted: RestingOrder, filters: MarketFilters
+) -> bool:
+    """Whether side and price are as wanted, but for what is allowed to be off."""
+    off = abs(order.price - _rounded(wanted, filters))
+    tolerance = max(filters.tick * spec.orders.requote_ticks, filters.tick)
+    return order.side is wanted.side and off < tolerance
 
 
 def _rounded(order: RestingOrder, filters: MarketFilters) -> Decimal:

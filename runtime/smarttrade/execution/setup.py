@@ -48,6 +48,7 @@ def build_tuning(spec: TradingAccountSpec, row: Capability, replicas: int) -> Tu
         replicas=replicas,
         stop_orders=row.stop_orders,
         order_pairs=row.order_pairs,
+        amends=row.amends,
         switch_ms=SWITCH_MS if row.dead_mans_switch and not paper else 0,
         restores=not paper,
         preflight=not paper,

@@ -12,10 +12,11 @@ import pytest
 import pytest_asyncio
 
 from smarttrade.api.catalogue import Endpoint
+from smarttrade.errors import VenueError
 from smarttrade.exchange.capabilities import CAPABILITIES
 from smarttrade.exchange.errors import OrderWithheldError, VenueUncertainError
 from smarttrade.exchange.pacing import Urgency
-from smarttrade.exchange.reports import OrderKind
+from smarttrade.exchange.reports import OrderKind, VenueStatus
 from smarttrade.exchange.venue import Credentials, NewOrder, Venue
 from smarttrade.exchange.weights import Question
 from smarttrade.messages import Side
@@ -129,8 +130,25 @@ async def test_what_we_take_a_question_to_weigh_is_what_the_exchange_counts(
     await venue.quote(SYMBOL)
     await venue.read_filters()
     await venue.examine().read_fees(SYMBOL)
+    await venue.amend("sTweights", SYMBOL, placed.order_id, placed.quantity / 2)
     await venue.cancel("sTweights", SYMBOL, placed.order_id)
     assert told == counted
+
+
+async def test_an_order_is_lowered_where_it_stands_under_the_same_id(
+    exchange: Simulator, venue: Venue
+) -> None:
+    order = _resting(exchange)
+    placed = await venue.place(order, lambda: True)
+    half = order.quantity / 2
+    amended = await venue.amend(order.client_order_id, SYMBOL, placed.order_id, half)
+    assert (amended.client_order_id, amended.order_id) == (order.client_order_id, placed.order_id)
+    assert (amended.status, amended.quantity, amended.filled) == (VenueStatus.OPEN, half, 0)
+    found = await venue.query(order.client_order_id, SYMBOL)
+    assert found is not None
+    assert (found.order_id, found.quantity, found.status) == (placed.order_id, half, VenueStatus.OPEN)
+    with pytest.raises(VenueError):
+        await venue.amend(order.client_order_id, SYMBOL, placed.order_id, order.quantity)
 
 
 async def test_an_account_that_has_used_up_its_share_withholds_orders_itself_and_still_cancels(

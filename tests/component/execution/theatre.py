@@ -287,7 +287,20 @@ class Theatre:
     # --- evaluation ---
 
     async def target(self, quantity: str, market: str = BTC, *, ttl_ms: int = 120_000, **more: Any) -> str:
-        """Decide, and offer the decision to every pod until one has accepted it."""
+        """Decide on a target."""
+        until_ms = self.exchange.clock.now_ms() + ttl_ms
+        return await self._want(
+            messages.Target(quantity=Decimal(quantity), valid_until_ms=until_ms, **more), market
+        )
+
+    async def rest(self, key: str, side: messages.Side, price: str, quantity: str, market: str = BTC) -> str:
+        """Decide on a set of one resting order."""
+        order = messages.RestingOrder(key=key, side=side, price=Decimal(price), quantity=Decimal(quantity))
+        until_ms = self.exchange.clock.now_ms() + 120_000
+        return await self._want(messages.RestingOrders(orders=[order], valid_until_ms=until_ms), market)
+
+    async def _want(self, want: messages.Target | messages.RestingOrders, market: str) -> str:
+        """Offer a decision to every pod until one has accepted it."""
         self._event += 1
         key = f"1s:{self._event}"
         decision = messages.Decision(
@@ -299,11 +312,7 @@ class Theatre:
             event_ordinal=0,
             index=0,
             generation=self._generation,
-            want=messages.Target(
-                quantity=Decimal(quantity),
-                valid_until_ms=self.exchange.clock.now_ms() + ttl_ms,
-                **more,
-            ),
+            want=want,
         )
         await eventually(lambda: self._offer(decision), f"acceptance of {decision.id}; {self._logs()}")
         return decision.id

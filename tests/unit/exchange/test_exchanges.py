@@ -644,6 +644,7 @@ def _build_row(row: Capability) -> str:
         f"{row.hold_ms // 1000} s",
         "yes" if row.test_parameters is not None else "no",
         "yes" if row.stop_orders else "no",
+        "yes" if row.amends else "no",
         "yes" if row.dead_mans_switch else "no",
     ]
     return f"| {' | '.join(cells)} |"

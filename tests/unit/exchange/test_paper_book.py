@@ -5,7 +5,9 @@ from decimal import Decimal
 import pytest
 
 from smarttrade.exchange import paper_book
+from smarttrade.exchange.errors import NothingToCancelError, VenueRejectedError
 from smarttrade.exchange.paper_book import PaperBook
+from smarttrade.exchange.paper_terms import Standing
 from smarttrade.exchange.reports import MarketFilters, OrderKind, VenueStatus
 from smarttrade.exchange.venue import NewOrder
 from smarttrade.messages import Quote, Side
@@ -53,6 +55,32 @@ def book() -> PaperBook:
         )
     )
     return made
+
+
+def test_an_order_that_was_put_back_after_a_part_had_filled_is_lowered_as_a_whole(book: PaperBook) -> None:
+    standing = Standing(
+        client_order_id="rests",
+        order_id="7",
+        market=MARKET,
+        side=Side.BUY,
+        price=Decimal(40_000),
+        quantity=Decimal("0.003"),
+        filled=Decimal("0.001"),
+        since_ms=NOW_MS,
+    )
+    book.restore("USDT", Decimal(10_000), {MARKET: Decimal("0.001")}, (standing,))
+    amended = book.amend("rests", Decimal("0.002"))
+    assert (amended.quantity, amended.filled, amended.status) == (
+        Decimal("0.002"),
+        Decimal("0.001"),
+        VenueStatus.OPEN,
+    )
+    _, balances = book.read_account()
+    assert {each.asset: each.total - each.free for each in balances}["USDT"] == 40
+    with pytest.raises(VenueRejectedError):
+        book.amend("rests", Decimal("0.001"))
+    with pytest.raises(NothingToCancelError):
+        book.amend("unknown", Decimal("0.001"))
 
 
 def test_the_oldest_of_many_ended_orders_is_forgotten_and_an_open_one_never(

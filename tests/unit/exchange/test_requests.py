@@ -126,6 +126,26 @@ async def test_the_pinned_deadline_is_in_the_signed_request(name: str) -> None:
         assert str(T) in request.text + str(request.headers)
 
 
+async def test_an_amendment_keeps_the_client_id() -> None:
+    venue = Venue(CAPABILITIES["binance"], Endpoint(), Credentials("key", "c2VjcmV0"), ["BTC/USDT"])
+    caught: list[Caught] = []
+    venue._polling.set_markets([build_market()])
+
+    async def fetch(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+        caught.append(Caught(url, method, headers, body))
+        raise TimeoutError("caught")
+
+    venue._polling.fetch = fetch
+    with pytest.raises(VenueUncertainError):
+        await venue.amend(CID, "BTC/USDT", "77", Decimal("0.00100"))
+    await venue.close()
+    [request] = caught
+    assert request.method == "PUT"
+    assert "/api/v3/order/amend/keepPriority" in request.url
+    for part in ("symbol=BTCUSDT", "orderId=77", "newQty=0.00100", f"newClientOrderId={CID}"):
+        assert part in request.text
+
+
 def test_krakens_deadlines_are_as_far_ahead_as_it_takes_them() -> None:
     """From 2 to 60 s: one that is nearer is refused, whatever the order."""
     late_ms = 1_500  # the order's time-out, after which nobody waits for it
