@@ -377,9 +377,7 @@ class Checks:
         current = ctx.generation == self._world.control[0]
         ready = current and ctx.ready and ctx.knows_clock
         ready = ready and not ctx.book.restoring and ctx.book.losses.breach is None
-        held = self._world.venue.position
-        ready = ready and self._knows_open_orders(leader)
-        return ready and all(ctx.book.ledger.quantity(market) == held[market] for market in MARKETS)
+        return ready and self._knows_log(leader) and self._knows_orders(leader)
 
     def settled(self) -> bool:
         """Whether nothing is under way: decided, closed, answered, and somebody leads."""
@@ -390,16 +388,24 @@ class Checks:
         if leader is None or leader.core.ctx.generation != world.control[0]:
             return False
         unsettled = [order for order in leader.core.ctx.book.unsettled() if not order.resting]
-        heard = self._last_words_heard() and self._knows_open_orders(leader)
+        heard = self._last_words_heard() and self._knows_orders(leader)
         done = leader.core.ctx.outbox.idle and not unsettled and heard
         if world.plan.ending in ("Active", "Paused"):
             return done and not self._bare()
         return done and not self._live()
 
-    def _knows_open_orders(self, leader: Pod) -> bool:
-        """Whether its book has the exchange's open orders and no other: none ended that it still asks for."""
-        known = {order.cid for order in leader.core.ctx.book.unsettled()}
-        return known == {each.sent.cid for each in self._live()}
+    def _knows_orders(self, leader: Pod) -> bool:
+        """Whether its book has the exchange's open orders, none ended that it still asks for, and every fill;
+        what its stream has lost it learns by comparing."""
+        book, held = leader.core.ctx.book, self._world.venue.position
+        known = {order.cid for order in book.unsettled()}
+        counted = all(book.ledger.quantity(market) == held[market] for market in MARKETS)
+        return counted and known == {each.sent.cid for each in self._live()}
+
+    def _knows_log(self, leader: Pod) -> bool:
+        """Whether the log ends with what it wrote last: nothing was lost that nobody knows of yet."""
+        newest = self._world.journal.history[-1:]
+        return [batch.id for batch in newest] == [leader.core.ctx.outbox.batch_id]
 
     def at_rest(self) -> None:
         """Everything that a history promises in the end."""

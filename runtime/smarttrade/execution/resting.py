@@ -143,6 +143,8 @@ class Resting:
         working: list[Order],
         filters: MarketFilters,
     ) -> None:
+        if any(order.purpose is Purpose.ADOPTED for order in working):
+            return  # of which set, and which of its keys, nobody knows any more; it is being cancelled
         busy = {order.key for order in working} | self._done(decision, filters)
         busy |= self._refusals(decision)
         if self._ctx.lead.draining or self._ctx.now_ms < self._ctx.resume_ms.get(decision.market, 0.0):

@@ -163,6 +163,10 @@ class Desk:
 
     # --- decisions ---
 
+    def later(self) -> None:
+        """Decisions from here on follow from events of this moment."""
+        self._event = self.exchange_ms()
+
     def decide(
         self, quantity: str, market: str = BTC, *, token: int = 1, ttl_ms: int = 60_000, **more: Any
     ) -> str:

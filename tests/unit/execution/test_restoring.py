@@ -232,6 +232,26 @@ def test_no_decision_on_an_event_before_the_loss_is_executed(desk: Desk) -> None
     assert desk.sends() == []
 
 
+def test_a_set_waits_until_an_order_of_the_lost_log_whose_key_nobody_knows_is_gone(desk: Desk) -> None:
+    resting = order(desk, "d", VenueStatus.OPEN, price=Decimal(99))
+    tell(desk, (resting,))
+    desk.advance(HOLD_MS)
+    tell(desk, (resting,))
+    desk.reconcile(resting)
+    breach = desk.core.ctx.book.losses.breach
+    assert breach is not None
+    desk.control(acknowledgedBreach=breach.id)
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [resting.client_order_id]
+    desk.quote(BTC, "100", "100.02")
+    desk.later()
+    desk.rest(("bid", Side.BUY, "99", "1"))
+    assert desk.sends() == []
+    desk.feed(fx.OrderSeen(report=desk.report(resting.client_order_id, VenueStatus.CANCELED)))
+    desk.advance(300)
+    [send] = desk.sends()
+    assert send.price == 99
+
+
 def test_a_stop_of_the_lost_log_goes_on_protecting(desk: Desk) -> None:
     entry = order(desk)
     stop = order(
