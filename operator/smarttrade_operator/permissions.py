@@ -40,10 +40,11 @@ ACCOUNT_PERMISSIONS: tuple[Permission, ...] = (
     Permission("", "resourcequotas", ("create",)),
 )
 
-# In the operator's own namespace. The Secret is the one with the NATS servers' certificate.
+# In the operator's own namespace. The Secret is the one with the NATS servers' certificate; of ConfigMaps the
+# kill switch is read, and the list of withdrawn passwords is kept.
 OPERATOR_PERMISSIONS: tuple[Permission, ...] = (
     Permission("coordination.k8s.io", "leases", ("get", "create", "update")),
-    Permission("", "configmaps", ("get",)),
+    Permission("", "configmaps", ("get", "patch")),
     Permission("", "secrets", ("patch",)),
 )
 

@@ -97,6 +97,7 @@ def build_plan(
             pair.credentials,
             mark_key=pair.mark_key,
             renew_at_s=pair.renew_at,
+            issued_s=pair.issued,
             gateway_key=gateway_key,
             authority=authority,
         ),

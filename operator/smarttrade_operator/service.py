@@ -46,6 +46,7 @@ from smarttrade_operator.settings import Settings, read_keys
 from smarttrade_operator.status import Budget
 from smarttrade_operator.sweep import Sweep
 from smarttrade_operator.watches import watch
+from smarttrade_operator.withdrawal import Withdrawals
 
 RECONCILE_LIMIT_S = 60.0
 _SPREAD_S = 2.0
@@ -69,6 +70,7 @@ class Operator:
     kill_switch: KillSwitch
     aliases: KnownNames
     certificates: Certificates
+    withdrawals: Withdrawals
     reconcile_all: Callable[[], None]
     watching: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -89,6 +91,7 @@ class Operator:
             "resync": self.resync.run(),
             "audit": self.audit.run(self.settings.audit_s),
             "names": self.aliases.run(self.reconcile_all),
+            "withdrawn passwords": self.withdrawals.run(),
             "sweep": self.sweep.run(self.settings.resync_s),
         }
 
@@ -172,6 +175,14 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
         reconciler=reconciler,
         queue=queue,
         provisioning=provisioning,
+        withdrawals=Withdrawals(
+            kube,
+            cache,
+            settings.installation,
+            settings.namespace,
+            settings.network.gateway_withdrawn,
+            wall,
+        ),
         sweep=Sweep(settings.installation, provisioning, cache),
         audit=Audit(kube, cache, queue.add, settings.watch_namespaces),
         resync=Resync(settings.resync_s, cache.accounts, resync),

@@ -48,7 +48,8 @@ class Backtests:
 class Network:
     """What the account's pods may reach besides their exchange, and who may scrape them.
 
-    With `gateways` (`host:port` each) they reach their exchange through these alone, and no DNS.
+    With `gateways` (`host:port` each) they reach their exchange through these alone, and no DNS;
+    `gateway_withdrawn` is the ConfigMap in which these read whose passwords are withdrawn.
     `nats_tls` is the folder with the certificate (ca.crt) that the servers are verified by, and with theirs
     (tls.crt) where they are the installation's own.
     """
@@ -67,6 +68,7 @@ class Network:
     gateways: tuple[str, ...] = ()
     gateway_namespace: str = ""
     gateway_pod_labels: Labels = field(default_factory=dict)
+    gateway_withdrawn: str = ""
     metrics_namespace_labels: Labels = field(default_factory=dict)
 
 
@@ -184,6 +186,7 @@ def _read_network(read: _Reader) -> Network:
         cluster_cidrs=read.words("CLUSTER_CIDRS"),
         gateways=read.words("GATEWAYS"),
         gateway_namespace=read.text("OPERATOR_NAMESPACE", "smarttrade-system"),
+        gateway_withdrawn=read.text("GATEWAY_WITHDRAWN", ""),
         gateway_pod_labels=read.labels("GATEWAY_POD_LABELS", {"app.kubernetes.io/name": "egress-gateway"}),
         metrics_namespace_labels=read.labels("METRICS_NAMESPACE_LABELS", {}),
     )

@@ -48,6 +48,7 @@
 {{- $gateways = append $gateways (printf "%s-gateway-%d.%s.svc.%s:4750" (include "smarttrade.fullname" $) $index $.Release.Namespace $.Values.clusterDomain) }}
 {{- end }}
 - {name: SMARTTRADE_GATEWAYS, value: {{ join "," $gateways | quote }}}
+- {name: SMARTTRADE_GATEWAY_WITHDRAWN, value: {{ include "smarttrade.fullname" . }}-gateway-withdrawn}
 - {name: SMARTTRADE_GATEWAY_POD_LABELS, value: {{ include "smarttrade.pairs" (include "smarttrade.selector" (dict "root" . "name" "egress-gateway") | fromYaml) | quote }}}
 {{- end }}
 - {name: SMARTTRADE_METRICS_NAMESPACE_LABELS, value: {{ include "smarttrade.pairs" .Values.network.metricsNamespaceLabels | quote }}}

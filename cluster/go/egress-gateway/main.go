@@ -1,8 +1,9 @@
 // Command egress-gateway is the accounts' only way out: smokescreen, a forward proxy that refuses private
 // addresses, with the platform's own idea of who asks and of where they may go.
 //
-// An account's user is `exchange.environment.namespace.name`, its password the HMAC of that with the gateway's key,
-// so that no gateway keeps a list of accounts: all that it reads is the key and the catalogue's hosts. What bites:
+// An account's user is `exchange.environment.issued.namespace.name`, its password the HMAC of that with the gateway's
+// key, so that no gateway keeps a list of accounts: all that it reads is the key, the catalogue's hosts and, of accounts
+// whose password leaked, until when what was issued is refused (see withdrawal.go). What bites:
 // smokescreen would also forward plain HTTP, whose requests it could read; only CONNECT is let through to it.
 package main
 
@@ -43,6 +44,7 @@ func main() {
 	listen := flag.String("listen", ":4750", "address to serve")
 	keyFile := flag.String("key", "/etc/smarttrade/gateway/key", "file with the key of the accounts' passwords")
 	hostsFile := flag.String("hosts", "/etc/smarttrade/hosts/hosts.json", "file with the catalogue's hosts")
+	withdrawnFile := flag.String("withdrawn", "", "file with the accounts whose passwords are withdrawn, and until when")
 	private := flag.String("allow-private", "", "private networks that hold catalogued hosts, separated by commas")
 	flag.Parse()
 
@@ -62,18 +64,24 @@ func main() {
 		stopIf(config.SetAllowRanges(strings.Split(*private, ",")))
 	}
 
-	config.RoleFromRequest = func(request *http.Request) (string, error) { return identify(key, request) }
+	admitted := newAdmission()
+	if *withdrawnFile != "" {
+		go admitted.follow(*withdrawnFile)
+	}
+	config.RoleFromRequest = func(request *http.Request) (string, error) { return identify(key, admitted, request) }
 	config.EgressACL = catalogued
 	config.IdleTimeout = idle
 	config.ConnTracker = conntrack.NewTracker(idle, config.MetricsClient, config.Log, config.ShuttingDown, nil)
 	config.ShuttingDown.Store(false)
 	listener, err := net.Listen("tcp", *listen)
 	stopIf(err)
-	serve(listener, onlyConnect(smokescreen.BuildProxy(config)))
+	serve(told{listener, admitted}, onlyConnect(smokescreen.BuildProxy(config)))
 }
 
 func serve(listener net.Listener, handler http.Handler) {
-	server := http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: idle}
+	server := http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: idle, ConnContext: withConnection,
+	}
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGTERM, syscall.SIGINT)
 	go func() {
@@ -106,20 +114,20 @@ func onlyConnect(proxy http.Handler) http.Handler {
 }
 
 // identify gives the role of the account whose credentials the request carries.
-func identify(key []byte, request *http.Request) (string, error) {
+func identify(key []byte, admitted *admission, request *http.Request) (string, error) {
 	given := http.Request{Header: http.Header{"Authorization": request.Header["Proxy-Authorization"]}}
-	user, password, ok := given.BasicAuth()
+	name, password, ok := given.BasicAuth()
 	if !ok {
 		return "", smokescreen.MissingRoleError("no credentials")
 	}
 	sum := hmac.New(sha256.New, key)
-	sum.Write([]byte(user))
+	sum.Write([]byte(name))
 	expected := base64.RawURLEncoding.EncodeToString(sum.Sum(nil))
-	parts := strings.SplitN(user, ".", 3)
-	if !hmac.Equal([]byte(expected), []byte(password)) || len(parts) != 3 {
+	who, err := parseUser(name)
+	if !hmac.Equal([]byte(expected), []byte(password)) || err != nil {
 		return "", errors.New("wrong credentials")
 	}
-	return parts[0] + "." + parts[1], nil
+	return who.role, admitted.admit(who, connectionOf(request))
 }
 
 // Decide admits exactly the hosts and ports of the account's exchange.

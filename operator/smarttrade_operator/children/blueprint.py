@@ -38,10 +38,9 @@ class Blueprint:
         straight = self.endpoint.pods is not None
         return () if straight else in_order(self.identity, self.network.gateways)
 
-    @property
-    def gateway_user(self) -> str:
+    def gateway_user(self, issued_s: int) -> str:
         exchange = self.spec.exchange
-        return build_user(self.identity, exchange.name, exchange.environment)
+        return build_user(self.identity, exchange.name, exchange.environment, issued_s)
 
     @property
     def secret_name(self) -> str:

@@ -107,8 +107,7 @@ def _build_environment(blueprint: Blueprint, role: str) -> list[Part]:
         )
     if role != "evaluation" and blueprint.gateways:
         variables["SMARTTRADE_GATEWAYS"] = ",".join(blueprint.gateways)
-        variables["SMARTTRADE_GATEWAY_USER"] = blueprint.gateway_user
-        variables["SMARTTRADE_GATEWAY_PASSWORD"] = f"{NATS_DIRECTORY}/{GATEWAY}"
+        variables["SMARTTRADE_GATEWAY_CREDENTIALS"] = f"{NATS_DIRECTORY}/{GATEWAY}"
     if role == "execution" and trades_live(blueprint):
         variables["SMARTTRADE_EXCHANGE_CREDENTIALS"] = EXCHANGE_DIRECTORY
     source = blueprint.spec.strategy.source

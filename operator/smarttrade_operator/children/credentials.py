@@ -15,7 +15,7 @@ from smarttrade_operator.kinds import SECRET, Manifest
 
 RENEW_AT = "smarttrade.io/renew-at"
 FINGERPRINT = "fingerprint.key"
-GATEWAY = "gateway.password"
+GATEWAY = "gateway.credentials"
 AUTHORITY = "ca.crt"
 
 
@@ -25,16 +25,18 @@ def build_credentials_secret(
     *,
     mark_key: str,
     renew_at_s: int,
+    issued_s: int = 0,
     gateway_key: str = "",
     authority: str = "",
 ) -> Manifest:
     """`credentials` is role -> text of the .creds file; `renew_at_s`, in seconds since the epoch, is
-    when they change next. `mark_key` is the account's own, see `smarttrade.bus.marks`;
-    `gateway_key` is the one from which its password for the egress gateways follows. `authority` is the
-    certificate that the NATS servers are verified by, empty without TLS."""
+    when they change next, `issued_s` when they were issued. `mark_key` is the account's own, see
+    `smarttrade.bus.marks`; `gateway_key` is the one from which its password for the egress gateways follows.
+    `authority` is the certificate that the NATS servers are verified by, empty without TLS."""
     files = {f"{role}.creds": text for role, text in credentials.items()} | {FINGERPRINT: mark_key}
     if blueprint.gateways:
-        files[GATEWAY] = build_password(gateway_key, blueprint.gateway_user)
+        user = blueprint.gateway_user(issued_s)
+        files[GATEWAY] = f"{user}:{build_password(gateway_key, user)}"
     if authority:
         files[AUTHORITY] = authority
     secret = build_child(

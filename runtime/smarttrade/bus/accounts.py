@@ -56,7 +56,8 @@ class AccountLimits:
 
 @dataclass(frozen=True)
 class AccountPair:
-    """The two signed accounts; `credentials` maps a role to the text of its .creds file."""
+    """The two signed accounts; `credentials` maps a role to the text of its .creds file,
+    `issued` and `renew_at` are when they were issued and when they change (seconds)."""
 
     identity: AccountIdentity
     core_jwt: str
@@ -65,6 +66,7 @@ class AccountPair:
     strategy_public: str
     credentials: dict[str, str]
     renew_at: int
+    issued: int = 0
     mark_key: str = ""
 
     @property
@@ -107,6 +109,7 @@ def build_accounts(
             role: _user_credentials(keys, identity, role, start, rotation) for role in subjects.ROLES
         },
         renew_at=start + RENEWAL_S,
+        issued=rotation.issue(start)[0],
         mark_key=build_mark_key(keys.master, identity.key).hex(),
     )
 

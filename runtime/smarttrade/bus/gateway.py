@@ -1,7 +1,8 @@
 """What opens the egress gateways: derived, so that neither they nor the operator keep a list of accounts.
 
 The gateway has a key of its own, made from the master seed; an account's password is the HMAC of its user
-name under that key. `cluster/go/egress-gateway` checks exactly this.
+name under that key. The user name says when it was issued, so that it ends with its period, and so that what
+was issued until some time can be withdrawn. `cluster/go/egress-gateway` checks exactly this.
 """
 
 from __future__ import annotations
@@ -20,9 +21,14 @@ def build_gateway_key(master: bytes) -> str:
     return derive(master, "egress-gateway").hex()
 
 
-def build_user(identity: AccountIdentity, exchange: str, environment: str) -> str:
-    """Names exchange and environment, so that they cannot be another's with the same password."""
-    return f"{exchange}.{environment}.{identity.namespace}.{identity.name}"
+def build_user(identity: AccountIdentity, exchange: str, environment: str, issued_s: int) -> str:
+    """Names exchange, environment and time, so that they cannot be others with the same password."""
+    return f"{exchange}.{environment}.{issued_s}.{account_name(identity)}"
+
+
+def account_name(identity: AccountIdentity) -> str:
+    """The account among those of which something is withdrawn."""
+    return f"{identity.namespace}.{identity.name}"
 
 
 def build_password(gateway_key: str, user: str) -> str:

@@ -34,7 +34,7 @@ def rotate_credentials(
     while time.monotonic() < until:
         status = accounts.read(name, namespace).get("status") or {}
         if status.get("credentialsRevokedUntil", "") >= asked:
-            say("done: everything issued before is refused")
+            say("done: everything issued before is refused; the egress gateways follow within two minutes")
             return 0
         time.sleep(look_s)
     say(f"the old ones are not known to be refused within {patience_s:.0f} s: see `smarttrade status {name}`")

@@ -18,6 +18,7 @@ from functools import cached_property
 import structlog
 
 from smarttrade.api.catalogue import Endpoint
+from smarttrade.errors import ConfigurationError
 
 _LOOK_EVERY_S = 2.0
 _ANSWERS_WITHIN_S = 1.0
@@ -50,11 +51,20 @@ Change = Callable[[Gateway | None], None]
 
 
 class Route:
-    """How connections to one endpoint are made; without gateways straight."""
+    """How connections to one endpoint are made; without gateways straight.
 
-    def __init__(self, endpoint: Endpoint, gateways: Sequence[Gateway] = ()) -> None:
+    `renew` gives the gateways with the credentials of the moment.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        gateways: Sequence[Gateway] = (),
+        renew: Callable[[], Sequence[Gateway]] | None = None,
+    ) -> None:
         self._authority = endpoint.certificate_authority
         self._gateways = tuple(gateways)
+        self._renew = renew
         self._changes: list[Change] = []
         self._watching: asyncio.Task[None] | None = None
         self.gateway = self._gateways[0] if self._gateways else None
@@ -66,9 +76,9 @@ class Route:
 
     def follow(self, change: Change) -> None:
         """Call with the gateway to use, now and whenever it is another one. Needs the running loop where
-        there is a choice."""
+        there is a choice or something to renew."""
         change(self.gateway)
-        if len(self._gateways) > 1:
+        if len(self._gateways) > 1 or self._renew:
             self._changes.append(change)
             if self._watching is None or self._watching.done():
                 self._watching = asyncio.get_running_loop().create_task(self._watch())
@@ -82,13 +92,26 @@ class Route:
 
     async def _watch(self) -> None:
         while True:
+            self._read_again()
             found = await self._first_that_answers()
-            if found and found is not self.gateway:
-                _log.warning("the way to the exchange has changed", before=self.gateway, now=found)
+            if found and found != self.gateway:
+                if self.gateway is None or found.port != self.gateway.port or found.host != self.gateway.host:
+                    _log.warning("the way to the exchange has changed", before=self.gateway, now=found)
+                else:
+                    _log.info("other credentials for the way to the exchange", gateway=found)
                 self.gateway = found
                 for change in list(self._changes):
                     change(found)
             await asyncio.sleep(_LOOK_EVERY_S)
+
+    def _read_again(self) -> None:
+        """Gateways with other credentials, when these were renewed."""
+        if self._renew is None:
+            return
+        try:
+            self._gateways = tuple(self._renew())
+        except ConfigurationError as error:
+            _log.warning("the credentials for the way to the exchange stay as they were", error=str(error))
 
     async def _first_that_answers(self) -> Gateway | None:
         for gateway in self._gateways:

@@ -38,8 +38,7 @@ class Settings:
     replicas: int
     log_level: str
     gateways: tuple[str, ...] = ()
-    gateway_user: str = ""
-    gateway_password: Path = Path("/etc/smarttrade/nats/gateway.password")
+    gateway_credentials: Path = Path("/etc/smarttrade/nats/gateway.credentials")
     nats_authority: Path | None = None
     strategy_source: Path = Path("/etc/smarttrade/strategy")
     strategy_config_map: str = ""
@@ -69,9 +68,8 @@ class Settings:
                 read.text("SMARTTRADE_EXCHANGE_CREDENTIALS", "/etc/smarttrade/exchange")
             ),
             gateways=read.words("SMARTTRADE_GATEWAYS"),
-            gateway_user=read.text("SMARTTRADE_GATEWAY_USER", ""),
-            gateway_password=Path(
-                read.text("SMARTTRADE_GATEWAY_PASSWORD", "/etc/smarttrade/nats/gateway.password")
+            gateway_credentials=Path(
+                read.text("SMARTTRADE_GATEWAY_CREDENTIALS", "/etc/smarttrade/nats/gateway.credentials")
             ),
             strategy_source=Path(read.text("SMARTTRADE_STRATEGY_SOURCE", "/etc/smarttrade/strategy")),
             strategy_config_map=read.text("SMARTTRADE_STRATEGY_CONFIG_MAP", ""),

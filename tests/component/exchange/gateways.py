@@ -7,6 +7,7 @@ import contextlib
 import json
 import ssl
 import subprocess
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ from smarttrade.exchange.route import Gateway
 from tests.component.operator.harness import free_port
 
 KEY = "0123456789abcdef" * 4
-USER = "binance.Private.alice.alice"
+ISSUED = int(time.time()) - 60
+USER = f"binance.Private.{ISSUED}.alice.alice"
 LOOPBACK = "127.0.0.0/8"
 
 
@@ -28,17 +30,24 @@ class RunningGateway:
 
     process: subprocess.Popen[bytes]
     port: int
+    place: Path
 
     def opened_by(self, user: str = USER, password: str = "") -> Gateway:
         return Gateway("127.0.0.1", self.port, user, password or build_password(KEY, user))
+
+    def withdraw(self, accounts: dict[str, int]) -> None:
+        """As the operator writes it and the kubelet brings it: in one step."""
+        written = self.place / "written"
+        written.write_text(json.dumps(accounts))
+        written.replace(self.place / "withdrawn.json")
 
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
 
 
-def _start(words: list[str], port: int) -> RunningGateway:
-    return RunningGateway(subprocess.Popen([binaries.ensure("egress-gateway"), *words]), port)
+def _start(words: list[str], port: int, place: Path) -> RunningGateway:
+    return RunningGateway(subprocess.Popen([binaries.ensure("egress-gateway"), *words]), port, place)
 
 
 async def start_gateway(folder: Path, hosts: dict[str, list[str]], private: str = LOOPBACK) -> RunningGateway:
@@ -49,8 +58,9 @@ async def start_gateway(folder: Path, hosts: dict[str, list[str]], private: str 
     (place / "key").write_text(f"{KEY}\n")
     (place / "hosts.json").write_text(json.dumps(hosts))
     words = [f"--listen=127.0.0.1:{port}", f"--key={place / 'key'}", f"--hosts={place / 'hosts.json'}"]
+    words.append(f"--withdrawn={place / 'withdrawn.json'}")
     words += [f"--allow-private={private}"] if private else []
-    gateway = _start(words, port)
+    gateway = _start(words, port, place)
     async with asyncio.timeout(10):
         while True:
             with contextlib.suppress(OSError):

@@ -22,7 +22,8 @@ from smarttrade.exchange.route import Gateway, Route
 from smarttrade.exchange.venue import Credentials, NewOrder, Venue
 from smarttrade.messages import Side
 from smarttrade.simulator.testing import Simulator, build_test_user, manual_config
-from tests.component.exchange.gateways import USER, RunningGateway, ask, behind_tls, start_gateway
+from tests.attacks.gateway.attempts_gateway import build_request
+from tests.component.exchange.gateways import ISSUED, RunningGateway, ask, behind_tls, start_gateway
 
 SYMBOL = "BTC/USDT"
 
@@ -137,47 +138,52 @@ async def test_when_its_gateway_fails_an_account_goes_on_over_the_next_and_comes
         route.forget(ways.put_nowait)
 
 
-def _connect(host: str, gateway: Gateway | None, more: str = "") -> str:
-    opened = f"Proxy-Authorization: {gateway.authorization}\r\n" if gateway else ""
-    return f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n{opened}{more}\r\n"
-
-
-async def test_what_is_not_an_accounts_own_way_to_its_exchange_is_refused(place: Place) -> None:
-    gateway, host = place.gateways[0], place.host
-    own = gateway.opened_by()
-    other = gateway.opened_by("binance.Other.alice.alice")
-    refusals = {
-        "without credentials": (_connect(host, None), "407"),
-        "with a guessed password": (_connect(host, gateway.opened_by(password="guess")), "407"),
-        "as another account": (_connect(host, gateway.opened_by(USER + "x", own.password)), "407"),
-        "of another environment": (_connect(host, other), "not a catalogued host"),
-        "to a host outside the catalogue": (_connect("evil.example:443", own), "not a catalogued host"),
-        "to another port": (_connect("localhost:22", own), "not a catalogued host"),
-        "to the address instead of the name": (
-            _connect(host.replace("localhost", "127.0.0.1"), own),
-            "not a catalogued host",
-        ),
-        "to the cloud's metadata": (_connect("169.254.169.254:80", own), "not a catalogued host"),
-        "in plain text": (
-            f"GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
-            f"Proxy-Authorization: {own.authorization}\r\n\r\n",
-            "405",
-        ),
-    }
-    for name, (request, words) in refusals.items():
-        answer = await ask(gateway, request)
-        assert words in answer, (name, answer)
-        assert not answer.startswith("HTTP/1.1 2"), name
-    onward = "X-Upstream-Https-Proxy: http://evil.example:8080\r\n"
-    assert "200" in (await ask(gateway, _connect(host, own, onward))).splitlines()[0]
-
-
-async def test_a_catalogued_name_that_leads_to_a_private_address_is_refused(
-    place: Place, tmp_path: Path
+async def test_the_account_goes_on_with_credentials_that_replaced_withdrawn_ones(
+    place: Place,
 ) -> None:
-    gateway = await start_gateway(tmp_path, {"binance.Private": [place.host]}, private="")
+    gateway = place.gateways[0]
+    credentials = [gateway.opened_by()]
+    route = Route(place.endpoint, credentials, lambda: credentials)
+    venue = BinanceVenue("binance", place.endpoint, route)
     try:
-        answer = await ask(gateway, _connect(place.host, gateway.opened_by()))
-        assert "407" in answer.splitlines()[0]
+        await venue.load_markets([SYMBOL])
+        feed = venue.open_feed(SYMBOL, lambda: 0)
+        watching = asyncio.ensure_future(feed.watch_trades())
+        await feed.heard(watching)
+        credentials = [gateway.opened_by(f"binance.Private.{ISSUED + 1}.alice.alice")]
+        async with asyncio.timeout(20):
+            while route.gateway != credentials[0]:  # noqa: ASYNC110 - it looks for itself
+                await asyncio.sleep(0.02)
+        gateway.withdraw({"alice.alice": ISSUED})
+        with pytest.raises(VenueError):
+            await asyncio.wait_for(watching, 20)
+        await feed.close()
+        await venue.load_markets([SYMBOL])
+        feed = venue.open_feed(SYMBOL, lambda: 0)
+        again = asyncio.ensure_future(feed.watch_trades())
+        await feed.heard(again)
+        place.exchange.trade(SYMBOL, "60010", "0.5", buyer_is_maker=False)
+        assert await asyncio.wait_for(again, 20)
+        await feed.close()
     finally:
-        gateway.stop()
+        await venue.close()
+
+
+async def test_what_another_account_withdrew_or_nobody_can_read_changes_nothing(place: Place) -> None:
+    gateway = place.gateways[0]
+    request = build_request(place.host, gateway.opened_by())
+    gateway.withdraw({"alice.alicia": ISSUED, "bob.alice": ISSUED})
+    other = gateway.opened_by(f"binance.Private.{ISSUED}.bob.alice")
+    async with asyncio.timeout(30):
+        while " 200 " in await ask(gateway, build_request(place.host, other)):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert " 200 " in await ask(gateway, request)
+    (gateway.place / "withdrawn.json").write_text("{")
+    assert " 200 " in await ask(gateway, request)
+    assert " 200 " not in await ask(gateway, build_request(place.host, other))
+
+
+async def test_another_proxy_that_the_account_names_is_not_asked(place: Place) -> None:
+    onward = "X-Upstream-Https-Proxy: http://evil.example:8080\r\n"
+    gateway = place.gateways[0]
+    assert " 200 " in await ask(gateway, build_request(place.host, gateway.opened_by(), onward))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import time
 from base64 import b64decode
 from collections.abc import AsyncIterator
@@ -35,7 +36,7 @@ from smarttrade_operator.service import Operator, build_operator
 from smarttrade_operator.settings import Settings
 from smarttrade_operator.steps import StepsFailed
 from tests.component.operator.conftest import MakeOperator
-from tests.component.operator.harness import Manifest, Namespace, build_account
+from tests.component.operator.harness import Manifest, Namespace, build_account, eventually
 
 
 class Clock:
@@ -300,3 +301,27 @@ async def test_another_authority_of_the_servers_reaches_the_pods_without_waiting
         renewal.verify_by(authority)
         await renewal.reconcile()
         assert b64decode(renewal.secret["data"]["ca.crt"]) == text.encode()
+
+
+async def test_withdrawn_passwords_are_told_to_the_gateways(
+    make_operator: MakeOperator, nats: LocalServer, namespace: Namespace
+) -> None:
+    client, path = namespace.client, f"/api/v1/namespaces/{namespace.name}/configmaps"
+    earlier = json.dumps({"users.gone": int(time.time()) - 60})
+    written = {"metadata": {"name": "withdrawn"}, "data": {"withdrawn.json": earlier}}
+    assert client.call("POST", path, written).status == 201
+    operator = make_operator(nats, GATEWAY_WITHDRAWN="withdrawn")
+    await asyncio.to_thread(operator.start)
+    namespace.create("TradingAccount", build_account("alice"))
+    until = datetime.now(UTC).replace(microsecond=0)
+    revoked = {"status": {"credentialsRevokedUntil": until.isoformat()}}
+    namespace.patch("TradingAccount", "alice", revoked, status=True)
+
+    def told() -> dict[str, int]:
+        found = client.call("GET", f"{path}/withdrawn").body["data"]["withdrawn.json"]
+        listed: dict[str, int] = json.loads(found)
+        assert listed[f"{namespace.name}.alice"] == int(until.timestamp())
+        return listed
+
+    listed = await asyncio.to_thread(eventually, told)
+    assert listed["users.gone"] == json.loads(earlier)["users.gone"], "an account that is gone stays in it"

@@ -30,8 +30,8 @@ def straight():
 def tunnel(host, own):
     opened = ""
     if own:
-        with open(os.environ["SMARTTRADE_GATEWAY_PASSWORD"]) as file:
-            both = os.environ["SMARTTRADE_GATEWAY_USER"] + ":" + file.read()
+        with open(os.environ["SMARTTRADE_GATEWAY_CREDENTIALS"]) as file:
+            both = file.read()
         opened = "Proxy-Authorization: Basic " + base64.b64encode(both.encode()).decode() + "\\r\\n"
     with socket.create_connection((places["gateway"], 4750), timeout=5) as wire:
         wire.sendall(f"CONNECT {host} HTTP/1.1\\r\\nHost: {host}\\r\\n{opened}\\r\\n".encode())

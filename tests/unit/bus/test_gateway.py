@@ -11,17 +11,18 @@ ALICE = AccountIdentity("smarttrade", "alice", "alice")
 GATEWAYS = [f"gateway-{number}:4750" for number in range(4)]
 
 
-def test_a_password_is_worth_nothing_for_another_account_exchange_or_installation() -> None:
+def test_a_password_is_worth_nothing_for_another_account_exchange_time_or_installation() -> None:
     key = build_gateway_key(b"m" * 32)
     users = {
-        build_user(ALICE, "binance", "Production"),
-        build_user(ALICE, "binance", "Testnet"),
-        build_user(ALICE, "okx", "Production"),
-        build_user(AccountIdentity("smarttrade", "alice", "bob"), "binance", "Production"),
-        build_user(AccountIdentity("smarttrade", "bob", "alice"), "binance", "Production"),
+        build_user(ALICE, "binance", "Production", 1),
+        build_user(ALICE, "binance", "Production", 2),
+        build_user(ALICE, "binance", "Testnet", 1),
+        build_user(ALICE, "okx", "Production", 1),
+        build_user(AccountIdentity("smarttrade", "alice", "bob"), "binance", "Production", 1),
+        build_user(AccountIdentity("smarttrade", "bob", "alice"), "binance", "Production", 1),
     }
     passwords = {build_password(key, user) for user in users}
-    assert len(passwords) == len(users) == 5
+    assert len(passwords) == len(users) == 6
     assert build_password(build_gateway_key(b"n" * 32), min(users)) not in passwords
 
 

@@ -1,0 +1,179 @@
+"""Ways out through the egress gateway that are not the account's own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from smarttrade.bus.accounts import LIFETIME_S
+from smarttrade.exchange.route import Gateway
+from tests.attacks.matrix import Matrix, Outcome, Refused, Succeeded
+from tests.component.exchange.gateways import (
+    ISSUED,
+    LOOPBACK,
+    USER,
+    RunningGateway,
+    ask,
+    start_gateway,
+)
+
+MATRIX = Matrix()
+CHANNEL = "egress gateway"
+UNKNOWN, ELSEWHERE = "role cannot be determined", "not a catalogued host"
+CATALOGUE, RANGES, WITHDRAWAL = "catalogue", "private ranges", "list of withdrawn passwords"
+OLD_USER = f"binance.Private.{int(time.time()) - LIFETIME_S - 60}.alice.alice"
+OTHER_USER = f"binance.Other.{ISSUED}.alice.alice"
+
+
+@dataclass(frozen=True)
+class Way:
+    """`host` is the account's own exchange, `elsewhere` a server of the attacker's; both answer. `off` is the
+    guard that the gateway is started without."""
+
+    folder: Path
+    host: str
+    elsewhere: str
+    off: str = ""
+
+    async def gateway(self, private: str = LOOPBACK) -> RunningGateway:
+        admitted = [self.host, *([self.elsewhere] if self.off == CATALOGUE else [])]
+        hosts = {"binance.Private": admitted, "binance.Other": ["other.example:443"]}
+        return await start_gateway(self.folder, hosts, private)
+
+
+def build_request(host: str, gateway: Gateway | None, more: str = "") -> str:
+    """A CONNECT with the gateway's credentials, without any where there is none."""
+    opened = f"Proxy-Authorization: {gateway.authorization}\r\n" if gateway else ""
+    return f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n{opened}{more}\r\n"
+
+
+def _tell(answer: str) -> Outcome:
+    return Succeeded("a tunnel") if " 200 " in answer.splitlines()[0] else Refused(answer)
+
+
+def _declare(
+    name: str, tries: str, refusal: str, make: Callable[[Way, RunningGateway], str], guard: str = ""
+) -> None:
+    @MATRIX.attempt(name, CHANNEL, tries, refusal=refusal, guard=guard)
+    async def attempt(way: Way) -> Outcome:
+        gateway = await way.gateway()
+        try:
+            return _tell(await ask(gateway, make(way, gateway)))
+        finally:
+            gateway.stop()
+
+
+_declare(
+    "leave-without-password",
+    "opens a tunnel without credentials, as a strategy has to",
+    UNKNOWN,
+    lambda way, gateway: build_request(way.host, None),
+)
+_declare(
+    "guess-the-password",
+    "opens a tunnel with a guessed password",
+    UNKNOWN,
+    lambda way, gateway: build_request(way.host, gateway.opened_by(password="guess")),
+)
+_declare(
+    "leave-as-another",
+    "opens a tunnel as another account with its own password",
+    UNKNOWN,
+    lambda way, gateway: build_request(way.host, gateway.opened_by(USER + "x", gateway.opened_by().password)),
+)
+_declare(
+    "old-password",
+    "opens a tunnel with a password of a former period",
+    UNKNOWN,
+    lambda way, gateway: build_request(way.host, gateway.opened_by(OLD_USER)),
+)
+_declare(
+    "stretch-the-password",
+    "says in its user name that a password of a former period was issued just now",
+    UNKNOWN,
+    lambda way, gateway: build_request(
+        way.host, gateway.opened_by(USER, gateway.opened_by(OLD_USER).password)
+    ),
+)
+_declare(
+    "leave-for-elsewhere",
+    "opens a tunnel to a server of its own",
+    ELSEWHERE,
+    lambda way, gateway: build_request(way.elsewhere, gateway.opened_by()),
+    CATALOGUE,
+)
+_declare(
+    "leave-by-another-environment",
+    "opens a tunnel with credentials of another exchange environment",
+    ELSEWHERE,
+    lambda way, gateway: build_request(way.host, gateway.opened_by(OTHER_USER)),
+)
+_declare(
+    "leave-by-another-port",
+    "opens a tunnel to another port of its exchange",
+    ELSEWHERE,
+    lambda way, gateway: build_request("localhost:22", gateway.opened_by()),
+)
+_declare(
+    "leave-by-address",
+    "names its exchange by address, past the check of names",
+    ELSEWHERE,
+    lambda way, gateway: build_request(way.host.replace("localhost", "127.0.0.1"), gateway.opened_by()),
+)
+_declare(
+    "metadata-through-the-gateway",
+    "opens a tunnel to the cloud's metadata address",
+    ELSEWHERE,
+    lambda way, gateway: build_request("169.254.169.254:80", gateway.opened_by()),
+)
+_declare(
+    "leave-in-plain-text",
+    "has the gateway fetch a page for it",
+    "405",
+    lambda way, gateway: (
+        f"GET http://{way.host}/ HTTP/1.1\r\nHost: {way.host}\r\nConnection: close\r\n"
+        f"Proxy-Authorization: {gateway.opened_by().authorization}\r\n\r\n"
+    ),
+)
+
+
+@MATRIX.attempt(
+    "lead-a-name-inside",
+    CHANNEL,
+    "lets a catalogued name lead to an address inside the cluster",
+    refusal="407",
+    guard=RANGES,
+)
+async def lead_a_name_inside(way: Way) -> Outcome:
+    gateway = await way.gateway(private=LOOPBACK if way.off == RANGES else "")
+    try:
+        return _tell(await ask(gateway, build_request(way.host, gateway.opened_by())))
+    finally:
+        gateway.stop()
+
+
+@MATRIX.attempt(
+    "leaked-gateway-password",
+    CHANNEL,
+    "stays and comes back with a leaked password of this period after it was withdrawn",
+    refusal=UNKNOWN,
+    guard=WITHDRAWAL,
+)
+async def leaked_gateway_password(way: Way) -> Outcome:
+    gateway = await way.gateway()
+    leaked = build_request(way.host, gateway.opened_by())
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(leaked.encode())
+        await reader.readuntil(b" 200 ")
+        if way.off != WITHDRAWAL:
+            gateway.withdraw({"alice.alice": ISSUED})
+            async with asyncio.timeout(30):
+                await reader.read()  # until the tunnel ends
+        writer.close()
+        return _tell(await ask(gateway, leaked))
+    finally:
+        gateway.stop()
