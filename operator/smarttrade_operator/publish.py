@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import structlog
+from prometheus_client import Counter
 
+from smarttrade.rates import Buckets
 from smarttrade_operator.cache import Cache
 from smarttrade_operator.conditions import Condition, Findings
 from smarttrade_operator.events import build_event
@@ -20,6 +22,14 @@ from smarttrade_operator.status import Budget, Status, build_status, is_urgent, 
 _BAD_WHEN_TRUE = ("Drifted",)
 _BUDGET_RETRY_S = 1.0
 _SAME_EVENT_S = 60.0
+# Of one account, as Kubernetes' own components do it: 25 at once, then one in five minutes.
+_EVENTS = 25.0
+_EVENT_EVERY_S = 300.0
+
+
+events_dropped_total = Counter(
+    "smarttrade_operator_events_dropped_total", "Events of accounts that have had more than their share."
+)
 
 
 class Transition(NamedTuple):
@@ -42,6 +52,7 @@ class Publisher:
     place: tuple[str, str]
     clock: Callable[[], float]
     _told: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    _events: Buckets[str] = field(default_factory=lambda: Buckets(1 / _EVENT_EVERY_S, _EVENTS))
 
     async def publish(
         self, account: Manifest, findings: Findings, written_s: float
@@ -71,9 +82,13 @@ class Publisher:
         return True
 
     async def tell(self, account: Manifest, reason: str, note: str, *, kind: str = "Normal") -> None:
-        """Post an event; one that cannot be posted is logged instead."""
+        """Post an event; one that cannot be posted is logged instead. An account that has had more than its
+        share is counted: its conditions show the same."""
         metadata = account["metadata"]
         name = f"{metadata['namespace']}/{metadata['name']}"
+        if not self._events.of(metadata["uid"], self.clock()).take(self.clock()):
+            events_dropped_total.inc()
+            return
         _log.info("event", account=name, kind=kind, reason=reason, note=note)
         event = build_event(
             account,

@@ -1,7 +1,8 @@
 """The work queue: each key at most once, at most `concurrency` at a time, failures later and later.
 
 `Schedule` is the whole logic and knows no clock but the time it is given; `WorkQueue` runs it on asyncio.
-A key that is added while it is being worked on is worked on again afterwards, never twice at once.
+A key that is added while it is being worked on is worked on again afterwards, never twice at once. However
+often it is added, by whoever writes objects or reports, it comes no more often than its rate allows.
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ from typing import Generic, TypeVar
 import structlog
 
 from smarttrade.errors import SmartTradeError
+from smarttrade.rates import Buckets
 
 K = TypeVar("K", bound=Hashable)
 
 BACKOFF_FIRST_S = 0.2
 BACKOFF_LIMIT_S = 60.0
+# Of one key: what a life's busiest moments need, and what an endless stream of changes gets.
+BURST = 40
+RATE_PER_S = 1.0
 
 
 @dataclass(slots=True)
@@ -33,18 +38,24 @@ class Schedule(Generic[K]):
     capacity: int = 20_000
     jitter: Callable[[], float] = random.random
     rejected: int = 0
+    burst: float = BURST
+    rate_per_s: float = RATE_PER_S
+    _rates: Buckets[K] = field(init=False)
     _due: dict[K, float] = field(default_factory=dict)
     _order: list[tuple[float, int, K]] = field(default_factory=list)
     _count: Iterator[int] = field(default_factory=itertools.count)
     _busy: set[K] = field(default_factory=set)
     _failures: dict[K, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._rates = Buckets(self.rate_per_s, self.burst)
+
     def add(self, key: K, now_s: float, delay_s: float = 0.0) -> bool:
         """Make the key due after the delay, or earlier if it already was. False when the queue is full."""
         if key not in self._due and len(self._due) >= self.capacity:
             self.rejected += 1
             return False
-        due = now_s + delay_s
+        due = now_s + max(delay_s, self._rates.of(key, now_s).wait_s(now_s))
         if due < self._due.get(key, math.inf):
             self._due[key] = due
             self._enter(key)
@@ -58,6 +69,7 @@ class Schedule(Generic[K]):
         key = heapq.heappop(self._order)[2]
         del self._due[key]
         self._busy.add(key)
+        self._rates.of(key, now_s).spend(now_s)
         return key
 
     def succeeded(self, key: K) -> None:

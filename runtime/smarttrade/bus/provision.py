@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,11 +31,15 @@ from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.log import AccountLog
 from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity
+from smarttrade.rates import Buckets
 
 logger = logging.getLogger(__name__)
 
 OLDEST_SERVER = (2, 14)
 _COUNT_EVERY_S = 1.0
+# Of one kind of container of an account: it reports every five seconds, and at once when something changes.
+_REPORTS_PER_S = 20.0
+_REPORTS = 100.0
 
 ReportCallback = Callable[[str, str, messages.Report], Awaitable[None]]
 """Called with the account's token, the role and the report."""
@@ -183,12 +188,23 @@ class Provisioner:
         """Hand every account's reports to the callback until `close`; malformed ones are logged.
 
         No report is answered: its sender chooses where an answer goes, its account's control value included.
+        What one sends beyond its rate is dropped unread, and counted now and then: it is told by the next.
         """
         if self._platform is None:
             raise BusError("Provisioner.connect has not been called")
 
+        rates: Buckets[tuple[str, str]] = Buckets(_REPORTS_PER_S, _REPORTS)
+        dropped: Counter[tuple[str, str]] = Counter()
+
         async def received(message: Msg) -> None:
             _, token, role = message.subject.split(".")
+            if not rates.of((token, role), time.monotonic()).take(time.monotonic()):
+                dropped[token, role] += 1
+                return
+            if many := dropped.pop((token, role), 0):
+                logger.warning(
+                    "%d reports of %s/%s dropped: more than %s a second", many, token, role, _REPORTS_PER_S
+                )
             try:
                 report: messages.Report = messages.decode(message.data, messages.Report)
                 await callback(token, role, report)

@@ -7,22 +7,32 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from smarttrade.process.output import Bounded
 from smarttrade.process.settings import Settings
 
 
 def configure(settings: Settings, role: str, stream: TextIO | None = None) -> None:
-    """Every line from now on: time, level, event, account, component, pod, and what is bound."""
-    always = {
+    """Every line from now on: time, level, event, account, component, pod, and what is bound.
+
+    So many a second at most.
+    """
+    always = describe(settings, role)
+    bounded = cast(TextIO, Bounded(stream or sys.stdout, always))
+    configure_with(always, settings.log_level, bounded)
+
+
+def describe(settings: Settings, role: str) -> dict[str, Any]:
+    """What every line of a container says."""
+    return {
         "account": f"{settings.identity.namespace}/{settings.identity.name}",
         "component": role,
         "pod": settings.pod,
     }
-    configure_with(always, settings.log_level, stream)
 
 
 def configure_with(always: dict[str, Any], level: str = "info", stream: TextIO | None = None) -> None:

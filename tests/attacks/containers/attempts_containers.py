@@ -21,6 +21,15 @@ from tests.unit.execution.desk import Desk
 MATRIX = Matrix()
 MOUNTED, WIRE = "containers: what is mounted", "containers: messages"
 NAMES, TEXT, HIGH_WATER = "module names", "key is one line", "high-water mark"
+FLOOD, PRINTS = 100_000, "bounded output"
+_FLOOD = """
+import sys
+from smarttrade.process import output
+if sys.argv[1] == "on":
+    output.bound_prints({})
+for number in range(int(sys.argv[2])):
+    print("strategy says", number)
+"""
 _LOAD = """
 import sys
 from pathlib import Path
@@ -93,6 +102,21 @@ class _Unchecked(str):
 
 def _read_any(path: Path) -> str:
     return path.read_text() if path.exists() else ""
+
+
+@MATRIX.attempt(
+    "flood-the-log",
+    MOUNTED,
+    "prints 100,000 lines, to fill the node's disk and whatever collects logs",
+    refusal="what is written now is dropped",
+    guard=PRINTS,
+)
+def flood_the_log(place: Place) -> Outcome:
+    switch = "off" if place.off == PRINTS else "on"
+    command = [sys.executable, "-c", _FLOOD, switch, str(FLOOD)]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    told = next((line for line in lines if "strategy says" not in line), "")
+    return Succeeded(f"{len(lines)} lines") if len(lines) > FLOOD // 10 else Refused(told)
 
 
 @MATRIX.attempt(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 
 import pytest
 from nats.errors import TimeoutError as NatsTimeout
@@ -224,6 +225,24 @@ async def test_a_malformed_report_does_not_end_the_service(tenants: Tenants):
     await monitoring.publish(subjects.report("monitoring"), b"{")
     await monitoring.publish(subjects.report("monitoring"), messages.encode(REPORT))
     await eventually(lambda: reports == [REPORT], "heard")
+
+
+async def test_a_flood_of_reports_is_cut_down_and_nobody_elses_waits_for_it(tenants: Tenants):
+    counts: Counter[str] = Counter()
+
+    async def received(token: str, role: str, report: messages.Report) -> None:
+        counts[token] += 1
+
+    await tenants.provisioner.serve_reports(received)
+    alice, bob = await tenants.create("alice"), await tenants.create("bob")
+    flooding = await tenants.connect(alice, "monitoring")
+    for number in range(5_000):
+        await flooding.publish(subjects.report("monitoring"), messages.encode(REPORT) if number % 2 else b"{")
+    await flooding.flush()
+    honest = await tenants.connect(bob, "monitoring")
+    await honest.publish(subjects.report("monitoring"), messages.encode(REPORT))
+    await eventually(lambda: counts[bob.identity.token] == 1, "the other's report is heard")
+    assert 40 <= counts[alice.identity.token] < 1_000
 
 
 async def test_no_report_is_answered_so_that_none_forges_the_control_value(tenants: Tenants):

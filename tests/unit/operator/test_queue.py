@@ -101,6 +101,22 @@ def test_age_is_that_of_the_longest_waiting_key() -> None:
     assert schedule.age_s(7) == 0
 
 
+def test_a_key_that_is_added_without_end_comes_at_its_rate_and_no_other_waits_for_it() -> None:
+    schedule = _schedule(burst=5, rate_per_s=2)
+    worked: list[tuple[str, float]] = []
+    for step in range(1, 1001):
+        now_s = step / 100
+        schedule.add("noisy", now_s)
+        if step == 500:
+            schedule.add("quiet", now_s)
+        while (key := schedule.take(now_s)) is not None:
+            worked.append((key, now_s))
+            schedule.succeeded(key)
+    noisy = [at_s for key, at_s in worked if key == "noisy"]
+    assert 5 + 18 <= len(noisy) <= 5 + 20
+    assert [at_s for key, at_s in worked if key == "quiet"] == [5.0]
+
+
 def test_ten_thousand_keys_are_worked_off() -> None:
     schedule = _schedule()
     for number in range(10_000):
