@@ -1,8 +1,9 @@
 """A thousand accounts brought into NATS and taken out again, as the operator does it, beside the bare calls.
 
 Ours is `Provisioner`: it derives the keys, signs, looks at what the servers hold, pushes, waits for every
-server, makes log and lease bucket, and at the end purges and deletes. The reference makes the same requests
-with tokens that were signed beforehand and looks at nothing. As many at once as the operator has at work.
+server, makes log and lease bucket, and at the end disables, looks for a log to keep, purges and deletes. The
+reference makes the same requests with tokens that were signed beforehand and looks at nothing. As many at
+once as the operator has at work.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from nats.aio.client import Client
 
 from benchmarks._account import load_note
 from cluster import binaries
-from smarttrade.bus import accounts, assets, jwt
-from smarttrade.bus.accounts import AccountLimits, AccountPair, build_accounts
+from smarttrade.bus import accounts, assets, jwt, subjects
+from smarttrade.bus.accounts import AccountLimits, AccountPair, build_accounts, build_disabled
 from smarttrade.bus.connection import connect
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.provision import Provisioner
@@ -33,6 +34,7 @@ AT_ONCE = 16
 WORST = 2.0
 # The sum of what they may store is what a server counts, so it is kept small.
 LIMITS = AccountLimits(log_bytes=16 * 1024 * 1024)
+DELETED_S = 1_800_000_000
 
 Work = Callable[[AccountIdentity], Awaitable[None]]
 
@@ -75,8 +77,14 @@ async def _measure_ours(server: LocalServer, keys: OperatorKeys) -> dict[str, fl
         await provisioner.push(build_accounts(keys, identity, LIMITS))
         await provisioner.ensure_assets(identity, limits=LIMITS)
 
+    async def delete(identity: AccountIdentity) -> None:
+        await provisioner.disable(identity, DELETED_S, LIMITS)
+        await provisioner.copy_log(identity, DELETED_S)
+        await provisioner.delete(identity)
+
+    await provisioner.prepare_archive(assets.Retention())
     try:
-        return {"provision": await _time(provision), "delete": await _time(provisioner.delete)}
+        return {"provision": await _time(provision), "delete": await _time(delete)}
     finally:
         await provisioner.close()
 
@@ -98,6 +106,9 @@ class _Bare:
         self._pairs: dict[AccountIdentity, AccountPair] = {
             identity: build_accounts(keys, identity, LIMITS) for identity in _identities()
         }
+        self._disabled = {
+            identity: build_disabled(keys, identity, LIMITS, DELETED_S) for identity in _identities()
+        }
 
     async def connect(self) -> None:
         self.system = await self._enter(accounts.platform_credentials(self._keys, accounts.SYSTEM))
@@ -114,6 +125,13 @@ class _Bare:
 
     async def delete(self, identity: AccountIdentity) -> None:
         pair = self._pairs[identity]
+        for token in self._disabled[identity].values():
+            await self.system.request("$SYS.REQ.CLAIMS.UPDATE", token.encode(), timeout=30)
+        nc = await self._enter(accounts.archivist_credentials(self._keys, identity))
+        await nc.request(f"$JS.API.STREAM.INFO.{subjects.STREAM}", timeout=30)
+        body = {"seq": 1, "batch": 1000, "next_by_subj": subjects.LOG}
+        await nc.request(f"$JS.API.DIRECT.GET.{subjects.STREAM}", json.dumps(body).encode(), timeout=30)
+        await nc.close()
         await self.system.request(f"$JS.API.ACCOUNT.PURGE.{pair.core_public}", timeout=30)
         signing = self._keys.signing
         claims = jwt.build_delete_claims(list(pair.jwts))
