@@ -19,7 +19,7 @@ import structlog
 import uvloop
 
 from smarttrade.errors import BusError, ConfigurationError, SmartTradeError
-from smarttrade.process import logs, memory, output
+from smarttrade.process import logs, memory, output, secrecy
 from smarttrade.process.probes import Probes
 from smarttrade.process.settings import Settings
 
@@ -63,6 +63,7 @@ def main(role: str, service_factory: ServiceFactory, *, exposes: bool = True) ->
         logs.configure_with({"component": role})
         structlog.get_logger().critical(str(error))
         sys.exit(error.exit_code)
+    secrecy.leave_no_core()
     logs.configure(settings, role)
     output.bound_prints(logs.describe(settings, role))
     sys.exit(uvloop.run(_supervise(settings, service_factory, exposes)))

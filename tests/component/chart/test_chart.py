@@ -68,6 +68,13 @@ def test_every_container_is_hardened_and_bounded(values: dict[str, Any]) -> None
             assert container["resources"]["requests"]["cpu"], name
 
 
+def test_what_is_scraped_of_an_account_is_bounded() -> None:
+    monitors = helm.template({"metrics.podMonitor.enabled": True}).kind("PodMonitor")
+    [accounts] = [each for each in monitors if each["metadata"]["name"].endswith("-accounts")]
+    assert {"sampleLimit", "labelLimit", "bodySizeLimit"} <= accounts["spec"].keys()
+    assert "evaluation" not in {endpoint["port"] for endpoint in accounts["spec"]["podMetricsEndpoints"]}
+
+
 def test_only_who_calls_the_api_server_has_a_token() -> None:
     templates = helm.pod_templates(helm.template(SIMULATOR))
     with_token = {name for name, each in templates.items() if each["spec"].get("serviceAccountName")}
