@@ -134,25 +134,23 @@ class Desk:
         self._inputs.append(event)
         if self._feeding:
             return
-        self._feeding = True
+        self._feeding, inputs, acts = True, self._inputs, self._acts
         try:
-            while self._inputs:
-                for effect in self.core.handle(self._inputs.popleft(), self.now_ms):
-                    self._perform(effect)
+            while inputs:
+                for effect in self.core.handle(inputs.popleft(), self.now_ms):
+                    act = acts.get(type(effect))
+                    if act is not None:
+                        act(effect)
         finally:
             self._feeding = False
-
-    def _perform(self, effect: fx.Effect) -> None:
-        act = self._acts.get(type(effect))
-        if act is not None:
-            act(effect)
 
     def _append(self, effect: fx.Append) -> None:
         self._sequence += 1
         self.feed(fx.Appended(sequence=self._sequence))
 
     def _set_timer(self, effect: fx.SetTimer) -> None:
-        self.timer_ms = min(self.timer_ms, max(effect.at_ms, self.now_ms + 1))
+        if effect.at_ms < self.timer_ms:
+            self.timer_ms = min(self.timer_ms, max(effect.at_ms, self.now_ms + 1))
 
     def _reply(self, effect: fx.Reply) -> None:
         if effect.reply.answer is Answer.DENIED:

@@ -19,6 +19,7 @@ from smarttrade.matching.units import to_units
 from smarttrade.messages import Candle, Quote, Trade
 
 _PLENTY = Decimal(10**12)
+_PLENTY_UNITS = to_units(_PLENTY)
 _NOTHING = Decimal(0)
 FILL_MODEL = (
     "candles; a marketable order fills at the open of the candle in which it arrives, half the spread and "
@@ -88,7 +89,8 @@ class CandleExchange:
             return [] if ended is None else self._apply(ended)
         if ended is not None:
             self.book.engine.markets[market].last_price = to_units(ended.close)
-        return self.book.on_market(self._open(candle))
+        bid, ask = self._met[market].around(to_units(candle.open))
+        return self.book.show(market, (bid, _PLENTY_UNITS), (ask, _PLENTY_UNITS))
 
     def quote(self, candle: Moved) -> Quote | None:
         """What the account sees at the end of a candle."""
@@ -104,9 +106,6 @@ class CandleExchange:
     def shown_bids(self, market: str, closes: Iterable[int]) -> list[int]:
         """The bids of `quote` at closes, all in units."""
         return self._shown[market].bids(closes)
-
-    def _open(self, candle: Candle) -> Quote:
-        return self._met[candle.market].quote(candle.market, candle.open, self._clock())
 
 
 class TradeExchange:
@@ -180,15 +179,19 @@ class Spread:
         found = [price * below // steps * tick for price in prices]
         return found if min(found, default=tick) >= tick else [max(tick, bid) for bid in found]
 
+    def around(self, price: int) -> tuple[int, int]:
+        """Bid and ask in units, as the price."""
+        tick, steps = self._tick_units, self._whole * self._tick_units
+        bid = max(price * self._below // steps, 1)
+        return bid * tick, max(bid + 1, -(-price * self._above // steps)) * tick
+
     def quote(self, market: str, price: Decimal, time_ms: int) -> Quote:
-        units, tick = to_units(price), self._tick_units
-        bid = self.bids((units,))[0] // tick
-        ask = max(bid + 1, -(-units * self._above // (self._whole * tick)))
+        bid, ask = self.around(to_units(price))
         return Quote(
             market=market,
-            bid=bid * self._tick,
+            bid=bid // self._tick_units * self._tick,
             bid_quantity=_PLENTY,
-            ask=ask * self._tick,
+            ask=ask // self._tick_units * self._tick,
             ask_quantity=_PLENTY,
             time_ms=time_ms,
         )

@@ -126,11 +126,10 @@ def _exactly(value: Decimal, places: int) -> int | None:
 def _rounded(numbers: Sequence[int], factor: int, offset: int, divisor: int) -> list[int]:
     """(number * factor + offset) / divisor of each, to the nearest, halves to even."""
     half = divisor // 2
-    begin = offset + half
-    wholes = [(number * factor + begin) // divisor for number in numbers]
-    if (offset - half) % gcd(divisor, factor):
-        return wholes  # none of them is a half
+    if (offset - half) % gcd(divisor, factor):  # none of them is a half
+        begin = offset + half
+        return [(number * factor + begin) // divisor for number in numbers]
     return [
-        whole - (whole & 1 and whole * divisor == number * factor + begin)
-        for whole, number in zip(wholes, numbers, strict=True)
+        ((exact := number * factor + offset) + half - 1 + (exact // divisor & 1)) // divisor
+        for number in numbers
     ]

@@ -18,6 +18,8 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -184,12 +186,11 @@ class Core:
         return [self.decide(draft) for draft in self.newest.values() if draft.want.valid_until_ms > now_ms]
 
     def _on_candle(self, candle: Candle) -> list[Draft]:
-        series, open_ms = (candle.market, candle.timeframe), candle.open_ms
-        last = self._opened.get(series, -1)
+        open_ms, last = candle.open_ms, self._opened.get((candle.market, candle.timeframe), -1)
         if not candle.final or open_ms <= last:
             return []
         if last >= 0 and open_ms > last + (candle.close_ms - open_ms):
-            raise MissingCandlesError(*series, last, open_ms)
+            raise MissingCandlesError(candle.market, candle.timeframe, last, open_ms)
         return self._candle(candle)
 
     def _is_new(self, candle: Candle) -> bool:
@@ -207,7 +208,7 @@ class Core:
 
     def _run(
         self,
-        handler: Callable[..., Wants],
+        handler: Callable[[Any], Wants],
         event: object,
         key: str,
         time_ms: int,
@@ -217,20 +218,20 @@ class Core:
     ) -> list[Draft]:
         drafts: list[Draft] = []
         for name, due_ms in self._timers.due(time_ms) if self._is_timed else ():
-            wishes = self._call(self.strategy.on_timer, due_ms, SHORT_VALIDITY_MS, name, due_ms)
+            wishes = self._call(partial(self.strategy.on_timer, name), due_ms, due_ms, SHORT_VALIDITY_MS)
             self._draft(wishes, f"timer:{name}:{due_ms}", due_ms, 0, -1, drafts)
-        wishes = self._call(handler, time_ms, validity_ms, event)
+        wishes = self._call(handler, event, time_ms, validity_ms)
         if wishes:
             self._draft(wishes, key, time_ms, ordinal, opened_ms, drafts)
         return drafts if self._memory is None else []
 
     def _call(
-        self, handler: Callable[..., Wants], time_ms: int, validity_ms: int, *arguments: object
+        self, handler: Callable[[Any], Wants], event: object, time_ms: int, validity_ms: int
     ) -> Iterable[Wish]:
         strategy = self.strategy
         strategy.now_ms, strategy._validity_ms = time_ms, validity_ms
         try:
-            wants = handler(*arguments)
+            wants = handler(event)
             return () if wants is None else (wants,) if isinstance(wants, Wish) else list(wants)
         except Exception as error:  # whatever a stranger's code raises
             lines = traceback.format_exception(error)[-_LAST_LINES:]

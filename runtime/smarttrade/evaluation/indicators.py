@@ -39,11 +39,12 @@ class EMA:
         self.value: float | None = None
 
     def update(self, value: Number) -> float | None:
-        if self.value is None:
-            self.value = self._seed.update(value)
+        mean = self.value
+        if mean is None:
+            self.value = mean = self._seed.update(value)
         else:
-            self.value += self._weight * (float(value) - self.value)
-        return self.value
+            self.value = mean = mean + self._weight * (float(value) - mean)
+        return mean
 
 
 class WilderMean:

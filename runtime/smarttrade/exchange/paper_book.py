@@ -223,11 +223,15 @@ class PaperBook:
         if not isinstance(event, Quote | Trade) or event.market not in self.engine.markets:
             return []
         if isinstance(event, Quote):
-            bids = {to_units(event.bid): to_units(event.bid_quantity)}
-            asks = {to_units(event.ask): to_units(event.ask_quantity)}
-            liquidity.set_depth(self.engine, event.market, bids, asks, self._now_ms())
-        else:
-            self._trade_happened(event, self._now_ms())
+            bid = to_units(event.bid), to_units(event.bid_quantity)
+            ask = to_units(event.ask), to_units(event.ask_quantity)
+            return self.show(event.market, bid, ask)
+        self._trade_happened(event, self._now_ms())
+        return list(self.take_reports().values())
+
+    def show(self, market: str, bid: tuple[int, int], ask: tuple[int, int]) -> list[OrderReport]:
+        """Let the market show these best prices, each with its size, in units; the orders that it changed."""
+        liquidity.set_depth(self.engine, market, dict([bid]), dict([ask]), self._now_ms())
         return list(self.take_reports().values())
 
     def _trade_happened(self, trade: Trade, at_ms: int) -> None:
