@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from smarttrade.api import TradingAccountSpec
@@ -41,7 +42,8 @@ Part = dict[str, Any]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
     """One Backtest as its children are built from it. `account` is the specification that is tested, None
-    when it is frozen and gone; `source` is the ConfigMap with the strategy's own code, if it has any."""
+    when it is frozen and gone; `source` is the ConfigMap with the strategy's own code, if it has any; `ends`
+    is when its time is over."""
 
     name: str
     namespace: str
@@ -51,6 +53,7 @@ class Outline:
     source: str | None
     runtime: Runtime
     settings: Backtests
+    ends: datetime
 
     @property
     def child_name(self) -> str:
@@ -196,7 +199,7 @@ def _build_pod(outline: Outline, arguments: list[str]) -> Part:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": 5,
+        "terminationGracePeriodSeconds": 30,
         "securityContext": {
             "runAsNonRoot": True,
             "fsGroup": USER,
@@ -224,6 +227,7 @@ def _build_container(outline: Outline, arguments: list[str]) -> Part:
         "SMARTTRADE_BACKTEST_DATA": f"{_DATA}/{data}".rstrip("/"),
         "SMARTTRADE_BACKTEST_RESULTS": _RESULTS,
         "SMARTTRADE_BACKTEST_RUN": outline.child_name,
+        "SMARTTRADE_BACKTEST_ENDS": str(int(outline.ends.timestamp())),
         "SMARTTRADE_STRATEGY_SOURCE": STRATEGY_DIRECTORY,
     }
     return {

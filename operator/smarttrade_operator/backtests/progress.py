@@ -7,8 +7,9 @@ something false of its own backtest only.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from smarttrade.api.backtest import BacktestPhase, BacktestSpec, BacktestStatus
@@ -54,14 +55,18 @@ def build_status(
     return _with_conditions(backtest, status | {"message": problem.message[:_MESSAGE]}, now, problem.reason)
 
 
+def ends_at(backtest: Manifest, now: datetime) -> datetime:
+    """When the time is over that all jobs have together; it runs from now before the first one."""
+    begun = _value(backtest, "status", "startTime")
+    since = datetime.fromisoformat(begun.replace("Z", "+00:00")) if begun else now
+    return since + timedelta(seconds=BacktestSpec.model_validate(backtest["spec"]).timeout_seconds)
+
+
 def seconds_left(backtest: Manifest, now: datetime) -> int | None:
     """Of the time that all jobs have together; None before the first one."""
-    begun = _value(backtest, "status", "startTime")
-    if not begun:
+    if not _value(backtest, "status", "startTime"):
         return None
-    since = datetime.fromisoformat(begun.replace("Z", "+00:00"))
-    limit = BacktestSpec.model_validate(backtest["spec"]).timeout_seconds
-    return limit - int((now - since).total_seconds())
+    return math.ceil((ends_at(backtest, now) - now).total_seconds())
 
 
 def round_of(backtest: Manifest) -> int:

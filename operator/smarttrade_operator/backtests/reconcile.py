@@ -29,6 +29,7 @@ from smarttrade_operator.backtests.progress import (
     build_pending,
     build_refused,
     build_status,
+    ends_at,
     has_condition,
     is_over,
     round_of,
@@ -152,6 +153,7 @@ class BacktestReconciler:
             source=source_of(begun) if begun else _source(account),
             runtime=self.settings.runtime,
             settings=self.settings.backtests,
+            ends=ends_at(backtest, self.now()),
         )
 
     async def _account(self, namespace: str, name: str) -> TradingAccountSpec | None:

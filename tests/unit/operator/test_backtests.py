@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -28,6 +28,7 @@ from smarttrade_operator.backtests.progress import (
     LOST,
     build_pending,
     build_status,
+    ends_at,
     is_over,
     round_of,
     seconds_left,
@@ -61,6 +62,7 @@ def outline(account: dict[str, Any] | None = None, **spec: Any) -> Outline:
         source=tested.strategy.source.config_map_ref.name if tested.strategy.source else None,
         runtime=RUNTIME,
         settings=Backtests(priority_class="low", quota_pods=5, quota_cpu="2", quota_memory="4Gi"),
+        ends=NOW,
     )
 
 
@@ -275,6 +277,10 @@ def test_all_jobs_share_the_time_that_the_object_has() -> None:
     assert seconds_left(backtest(), NOW) is None
     left = seconds_left(backtest(startTime="2026-01-02T03:00:00Z"), NOW)
     assert left == 3600 - 245
+    assert ends_at(backtest(), NOW) - NOW == timedelta(hours=1)
+    assert ends_at(backtest(startTime="2026-01-02T03:00:00Z"), NOW) - NOW == timedelta(seconds=left)
+    variables = pod_of(build_shard_job(outline()))["containers"][0]["env"]
+    assert {"name": "SMARTTRADE_BACKTEST_ENDS", "value": str(int(NOW.timestamp()))} in variables
     assert build_shard_job(outline(), 0, left)["spec"]["activeDeadlineSeconds"] == left
     assert build_collect_job(outline(), -5)["spec"]["activeDeadlineSeconds"] == 1
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -186,6 +188,23 @@ def test_the_parts_of_a_run_that_failed_for_good_go(
     anothers = run_shard(replace(folders, run="another"), 0, 0)
     assert entry.main(["collect", "sweep"]) == 2
     assert list(folders.results.iterdir()) == [anothers]
+
+
+@pytest.mark.parametrize(("ends_in_s", "stays"), [(-1, 0), (5, 0), (3600, 1)])
+def test_the_parts_of_a_run_whose_time_is_over_go_and_those_of_an_evicted_pods_run_stay(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch, ends_in_s: int, stays: int
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    run_shard(folders, 0, 1)
+    monkeypatch.setattr(entry, "_FOLDERS", folders)
+    monkeypatch.setattr(entry, "_ENDS_S", time.time() + ends_in_s)
+    monkeypatch.setattr(entry, "run_shard", lambda *_: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "0")
+    try:
+        assert entry.main(["shard", "0"]) == 143
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert len(list(folders.results.iterdir())) == stays
 
 
 def test_a_verdict_fits_into_a_termination_message() -> None:
