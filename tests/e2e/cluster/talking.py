@@ -57,6 +57,8 @@ class Caller:
         self._session = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def close(self) -> None:
+        """End kubectl at once: asked politely, it may take a minute. Its program ends with the pod."""
+        self._session.kill()
         self._session.communicate()
 
     def reaches(self, host: str, port: int = TCP_PORT, timeout_s: float = 3) -> bool:
