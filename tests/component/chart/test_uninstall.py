@@ -147,7 +147,7 @@ def test_nothing_is_released_while_the_operator_is_installed(cluster: Cluster, t
         assert _finalizers(cluster, "first", "alice") == [FINALIZER, OTHERS]
         _delete_account(cluster, "first", "alice")
     finally:
-        cluster.kubectl("delete", "-f", "-", manifests=wanted)
+        cluster.kubectl("delete", "-f", "-", manifests=[*wanted, *definition])
 
 
 def test_definitions_that_are_not_kept_go_with_their_accounts(cluster: Cluster, tmp_path: Path) -> None:

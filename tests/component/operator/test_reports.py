@@ -214,7 +214,7 @@ async def test_a_restarted_operator_does_not_doubt_an_account_that_trades(
 
 
 async def test_numbers_are_written_seldom_and_after_a_fill_soon(
-    operator: OperatorProcess, namespace: Namespace, nats: LocalServer
+    own_operator: OperatorProcess, namespace: Namespace, nats: LocalServer
 ) -> None:
     namespace.create("TradingAccount", build_account("alice"))
 
@@ -224,16 +224,16 @@ async def test_numbers_are_written_seldom_and_after_a_fill_soon(
     async with Pod(namespace, "alice", nats.url) as pod:
         await pod.report(1, equity=Decimal(1))
         await _wait(namespace, "Ready", "Trading")
-        await asyncio.to_thread(operator.await_calm)
-        before = operator.writes()
+        await asyncio.to_thread(own_operator.await_calm)
+        before = own_operator.writes()
         for value in range(2, 30):
             await pod.report(1, equity=Decimal(value))
             await asyncio.sleep(0.1)
-        assert operator.writes() == before
+        assert own_operator.writes() == before
         assert equity() == "1"
         await pod.report(1, equity=Decimal(30), fills=1)
         await _eventually(lambda: equity() == "30", 30)
-        assert operator.writes() == before + 1
+        assert own_operator.writes() == before + 1
 
 
 async def test_nobody_reports_for_another_account(
