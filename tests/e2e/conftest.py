@@ -25,7 +25,7 @@ os.environ.setdefault("CLUSTER_NAME", "smarttrade-test")
 
 # A file is one process's. Those that take longest begin, the one that takes the platform away ends.
 FIRST = ("test_demo", "test_attacks", "test_recordings", "test_life", "test_trouble")
-FIRST += ("test_execution_under_faults", "test_backtest", "test_lifecycle")
+FIRST += ("test_execution_under_faults", "test_own_strategy", "test_backtest", "test_lifecycle")
 LAST = "test_uninstall"
 
 

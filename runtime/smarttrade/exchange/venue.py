@@ -173,8 +173,8 @@ class Venue:
             return parse_quote(market, told, round(time.time() * 1000))
 
     async def close(self) -> None:
-        for exchange in (self._orders, self._polling, self._stream):
-            await exchange.close()
+        """All at once: ccxt waits a quarter of a second in each."""
+        await asyncio.gather(*(each.close() for each in (self._orders, self._polling, self._stream)))
 
     async def place(self, order: NewOrder, may_leave: Callable[[], bool]) -> OrderReport:
         """Send one order, once.

@@ -1,0 +1,12 @@
+"""Exchanges of which no connection is ever open."""
+
+from __future__ import annotations
+
+import pytest
+from ccxt.async_support.base.exchange import Exchange
+
+
+@pytest.fixture(autouse=True)
+def nothing_to_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ccxt waits for its connections to close, which takes no time where there are none."""
+    monkeypatch.setattr(Exchange, "timeout_on_exit", 0)
