@@ -124,6 +124,12 @@ def _read_journal(
 
 def _changed(venue: Shown, checks: Checks, entry: JournalEntry) -> None:
     resident: Resident = venue.by_id[str(entry.order_id)]
+    if entry.kind == "REPLACED":
+        quantity = Decimal(entry.quantity)
+        smaller = resident.filled < quantity < resident.sent.quantity
+        require(smaller, "an order is only ever made smaller", f"{entry.client_order_id}: {quantity}")
+        resident.lower(quantity)
+        return
     if entry.kind != "TRADE":
         resident.status = _ENDED[entry.status]
         checks.order_changed(resident, None)

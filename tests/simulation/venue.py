@@ -75,6 +75,9 @@ class Resident:
     ended_ms: float = 0.0
     amended: bool = False
 
+    def lower(self, quantity: Decimal) -> None:
+        self.sent, self.amended = msgspec.structs.replace(self.sent, quantity=quantity), True
+
     @property
     def remaining(self) -> Decimal:
         return self.sent.quantity - self.filled if self.status is VenueStatus.OPEN else ZERO
@@ -169,7 +172,7 @@ class Venue:
             return False
         if not resident.filled < quantity < resident.sent.quantity:
             return False
-        resident.sent, resident.amended = msgspec.structs.replace(resident.sent, quantity=quantity), True
+        resident.lower(quantity)
         self._tell(resident, None)
         return True
 

@@ -19,7 +19,8 @@ KEPT = 1_000_000
 
 
 class JournalEntry(msgspec.Struct, frozen=True):
-    """`kind` as `matching.Kind`: NEW, TRADE, CANCELED. Prices and quantities are decimal text, times ms."""
+    """`kind` as `matching.Kind`: NEW, TRADE, CANCELED, REPLACED. Prices and quantities are decimal text,
+    times ms."""
 
     sequence: int
     time_ms: int

@@ -181,6 +181,30 @@ def executed_beyond_its_target(run: Run) -> None:
     run.journal += [again[0], msgspec.structs.replace(again[1], trade_id=7)]
 
 
+def amend(run: Run, quantity: str) -> None:
+    """The first order was amended to this before it filled."""
+    run.journal.insert(1, msgspec.structs.replace(run.journal[0], kind="REPLACED", quantity=quantity))
+
+
+def made_larger(run: Run) -> None:
+    amend(run, "3")
+
+
+def open_and_smaller_than_logged(run: Run) -> None:
+    """An open order of which the log does not know that it was amended."""
+    intent = msgspec.structs.replace(
+        build_intent(7, MARKETS[0], ""),
+        side=Side.SELL,
+        kind=OrderKind.LIMIT,
+        price=Decimal(110),
+        purpose=Purpose.PROTECTIVE,
+    )
+    moved = records.OrderMoved(cid="cid7", state=OrderState.NEW, order_id="7", filled=Decimal(0), time_ms=NOW)
+    run.log(intent, moved)
+    new = msgspec.structs.replace(build_entry(7, MARKETS[0], "cid7"), side="SELL", price="110")
+    run.journal += [new, msgspec.structs.replace(new, kind="REPLACED", quantity="1")]
+
+
 def stale_writer(run: Run) -> None:
     run.batches.insert(1, records.Batch(epoch=0, records=()))
 
@@ -201,6 +225,8 @@ def test_an_honest_run_passes() -> None:
         (answered_and_lost, "what was answered Accepted is in the log"),
         (left_open, "every decision ends in one outcome"),
         (two_outcomes, "every decision ends in one outcome"),
+        (made_larger, "an order is only ever made smaller"),
+        (open_and_smaller_than_logged, "open orders are as large as in the log"),
         (executed_beyond_its_target, "a position is never beyond its target"),
         (stale_writer, "one leader writes"),
     ],
