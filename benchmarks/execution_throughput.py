@@ -17,6 +17,7 @@ from typing import Any
 import uvloop
 
 from benchmarks._account import PRICE, Account, load_note, opened
+from benchmarks._rows import alone
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.exchange.endpoints import create_exchange, load_own_markets
 from smarttrade.simulator.testing import Simulator, ccxt_config
@@ -40,16 +41,13 @@ def run() -> list[dict[str, Any]]:
             "target": f">= {LEAST_PER_S}/s",
             "met": ours >= LEAST_PER_S,
         },
-        {
-            "metric": f"of {DECISIONS} decisions without an outcome, and markets off their target",
-            "unit": "",
-            "ours": lost,
-            "reference": None,
-            "reference_name": "",
-            "ratio": None,
-            "target": "0",
-            "met": lost == 0,
-        },
+        alone(
+            f"of {DECISIONS} decisions without an outcome, and markets off their target",
+            "",
+            lost,
+            "0",
+            lost == 0,
+        ),
     ]
 
 

@@ -22,6 +22,7 @@ import uvloop
 
 from benchmarks._account import load_note, percentile
 from benchmarks._pod import PATIENCE_S, Pod
+from benchmarks._rows import alone
 from benchmarks._source import Source
 from smarttrade.simulator.testing import Simulator, manual_config
 
@@ -89,16 +90,7 @@ async def _measure() -> list[dict[str, Any]]:
             "target": "reported",
             "met": None,
         },
-        {
-            "metric": f"lost of {len(flood['lags']) + len(rated['lags'])} trades",
-            "unit": "trades",
-            "ours": lost,
-            "reference": None,
-            "reference_name": "",
-            "ratio": None,
-            "target": "0",
-            "met": lost == 0,
-        },
+        alone(f"lost of {len(flood['lags']) + len(rated['lags'])} trades", "trades", lost, "0", lost == 0),
     ]
 
 

@@ -27,6 +27,7 @@ from benchmarks.__main__ import build_table
 from benchmarks._account import load_note
 from benchmarks._pod import PATIENCE_S, Pod
 from benchmarks._resident import resident, total
+from benchmarks._rows import alone
 from benchmarks._source import Source
 from benchmarks.backtest import OTHERS, prepare
 from smarttrade.api import RISK_ACKNOWLEDGEMENT
@@ -133,16 +134,7 @@ def _freqtrade() -> list[dict[str, Any]]:
 
 
 def _row(metric: str, mib: float, target: str, met: bool | None, unit: str = "MiB") -> dict[str, Any]:
-    return {
-        "metric": metric,
-        "unit": unit,
-        "ours": mib,
-        "reference": None,
-        "reference_name": "",
-        "ratio": None,
-        "target": target,
-        "met": met,
-    }
+    return alone(metric, unit, mib, target, met)
 
 
 def build_spec(strategy: dict[str, Any]) -> dict[str, Any]:

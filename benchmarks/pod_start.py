@@ -20,6 +20,7 @@ from typing import Any
 
 from benchmarks._account import load_note
 from benchmarks._resident import cpu_s
+from benchmarks._rows import alone
 from cluster import clusters
 from cluster.kubectl import Kubectl
 from cluster.target import target
@@ -48,24 +49,11 @@ def run() -> list[dict[str, Any]]:
     running, ready, computed = (statistics.median(each) for each in zip(*took, strict=True))
     note = f"median of {REPEATS}, {load_note()}"
     return [
-        _row(f"pod created to Ready ({note})", ready, f"<= {TARGET_S:.0f}", ready <= TARGET_S),
-        _row("of that until all containers run", running, "reported", None),
-        _row("slowest of them", max(ready for _, ready, _ in took), "reported", None),
-        _row("CPU time of its containers until then", computed, "reported", None),
+        alone(f"pod created to Ready ({note})", "s", ready, f"<= {TARGET_S:.0f}", ready <= TARGET_S),
+        alone("of that until all containers run", "s", running, "reported", None),
+        alone("slowest of them", "s", max(ready for _, ready, _ in took), "reported", None),
+        alone("CPU time of its containers until then", "s", computed, "reported", None),
     ]
-
-
-def _row(metric: str, seconds: float, target: str, met: bool | None) -> dict[str, Any]:
-    return {
-        "metric": metric,
-        "unit": "s",
-        "ours": seconds,
-        "reference": None,
-        "reference_name": "",
-        "ratio": None,
-        "target": target,
-        "met": met,
-    }
 
 
 def _replace(kubectl: Kubectl, events: Iterator[Event]) -> tuple[float, float, float]:

@@ -19,6 +19,7 @@ import uvloop
 from benchmarks._account import load_note
 from benchmarks._pod import Pod
 from benchmarks._resident import cpu_s
+from benchmarks._rows import alone
 from benchmarks.memory import BUILT_IN, FOR_FREQTRADE, STYLED, build_spec
 from smarttrade.simulator.testing import Simulator, SimulatorConfig, build_test_user
 
@@ -61,16 +62,4 @@ def _rows(what: str, took: list[tuple[float, float]], target_s: float) -> list[d
         (f"evaluation ready again, {what} ({note})", wall, f"<= {target_s:.0f}", wall <= target_s),
         (f"CPU time of that, {what}", cpu, "reported", None),
     ]
-    return [
-        {
-            "metric": metric,
-            "unit": "s",
-            "ours": seconds,
-            "reference": None,
-            "reference_name": "",
-            "ratio": None,
-            "target": target,
-            "met": met,
-        }
-        for metric, seconds, target, met in rows
-    ]
+    return [alone(metric, "s", seconds, target, met) for metric, seconds, target, met in rows]

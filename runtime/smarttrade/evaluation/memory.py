@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar, overl
 import msgspec
 
 from smarttrade.errors import SmartTradeError
+from smarttrade.evaluation.declarations import Declared, find_declared
 from smarttrade.messages import MALFORMED, MEMORY_LIMIT
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class UnusableMemoryError(SmartTradeError):
     """A memory cannot be written, or not be read by this strategy."""
 
 
-class Remembered(Generic[T]):
+class Remembered(Declared, Generic[T]):
     """Declared in the class body: `anchors = Remembered(dict[str, Decimal])`; on an instance it is the value,
     which begins as an empty one of that type.
 
@@ -43,10 +44,6 @@ class Remembered(Generic[T]):
 
     def __init__(self, kind: type[T]) -> None:
         self.kind = kind
-        self.name = ""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -81,10 +78,7 @@ _decoder = msgspec.json.Decoder(_Written)
 
 def declared(strategy_class: type) -> dict[str, Remembered[Any]]:
     """What a strategy class remembers, inherited ones included."""
-    found: dict[str, Remembered[Any]] = {}
-    for base in reversed(strategy_class.__mro__):
-        found |= {name: value for name, value in vars(base).items() if isinstance(value, Remembered)}
-    return found
+    return find_declared(strategy_class, Remembered)
 
 
 def write_memory(strategy: object, mark: str, opened: Mapping[Series, int]) -> str:

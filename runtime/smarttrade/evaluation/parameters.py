@@ -12,13 +12,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from smarttrade.errors import ConfigurationError
+from smarttrade.evaluation.declarations import Declared, find_declared
 
 T = TypeVar("T")
 
 _KINDS = {bool: "true or false", int: "an integer", Decimal: "a decimal number in quotes", str: "a string"}
 
 
-class Parameter(Generic[T]):
+class Parameter(Declared, Generic[T]):
     """Declared in the class body: `fast = Parameter(10, minimum=2, maximum=500, description="...")`.
 
     The type is that of the default: int, Decimal, str or bool. On an instance it is the value.
@@ -42,10 +43,6 @@ class Parameter(Generic[T]):
         self.maximum = maximum
         self.choices = tuple(choices)
         self.description = description
-        self.name = ""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -101,10 +98,7 @@ class Parameter(Generic[T]):
 
 def declared_parameters(strategy_class: type) -> dict[str, Parameter[Any]]:
     """Every parameter of a strategy class, inherited ones included, in order of declaration."""
-    found: dict[str, Parameter[Any]] = {}
-    for base in reversed(strategy_class.__mro__):
-        found |= {name: value for name, value in vars(base).items() if isinstance(value, Parameter)}
-    return found
+    return find_declared(strategy_class, Parameter)
 
 
 def read_parameters(strategy_class: type, given: Mapping[str, object]) -> dict[str, Any]:

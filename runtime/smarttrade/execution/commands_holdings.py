@@ -61,21 +61,17 @@ class Holdings:
         least = order.filled if order.ended else order.recorded
         if (command.filled or order.recorded) < least:
             return f"the exchange has told of {least:f} filled: give at least that with --filled"
-        if command.price is not None and command.price <= 0:
-            return f"--price {command.price:f} must be above 0"
-        return ""
+        return _price_refusal(command)
 
     def _agree(self, command: wire.ResolveOrder, order: Order, told: Decimal) -> Line:
         """Bring what the ledger has of an order to the sum that the exchange tells."""
         more = told - order.recorded
         bought = more if order.side is Side.BUY else -more
         held = self._ctx.position(order.market)
-        refusal = ""
+        refusal = _price_refusal(command)
         if command.filled != told:
             refusal = f"the exchange tells of {told:f} filled: give that with --filled"
-        elif command.price is not None and command.price <= 0:
-            refusal = f"--price {command.price:f} must be above 0"
-        elif held + bought < 0:
+        elif not refusal and held + bought < 0:
             refusal = f"the ledger holds {held:f} only, {-bought:f} would go: `smarttrade adopt` first"
         if refusal:
             return Line(subject=order.cid, result=Result.REFUSED, message=refusal)
@@ -169,3 +165,9 @@ class Holdings:
             time_ms=ctx.exchange_ms,
         )
         ctx.record(FillRecorded(fill=fill, fee_value=Decimal(0)), Publish(message=fill))
+
+
+def _price_refusal(command: wire.ResolveOrder) -> str:
+    if command.price is not None and command.price <= 0:
+        return f"--price {command.price:f} must be above 0"
+    return ""

@@ -297,11 +297,17 @@ def test_an_order_whose_fills_the_exchange_counts_and_does_not_tell_is_resolved_
     assert desk.position() == Decimal("0.6")
 
 
-def test_an_exchange_that_contradicts_a_resolution_is_told_and_not_counted(desk: Desk) -> None:
+def resolved(desk: Desk, filled: str) -> str:
+    """An order of unknown fate, of which a person has said how far it was filled."""
     cid = unknown(desk)
     desk.sleep(HOLD_MS)
     desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
-    command(desk, wire.ResolveOrder(order=cid, filled=Decimal("0.4"), price=Decimal(100)))
+    command(desk, wire.ResolveOrder(order=cid, filled=Decimal(filled), price=Decimal(100)))
+    return cid
+
+
+def test_an_exchange_that_contradicts_a_resolution_is_told_and_not_counted(desk: Desk) -> None:
+    cid = resolved(desk, "0.4")
     desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.FILLED, "1")))
     assert desk.position() == Decimal("0.4")
     assert desk.reconciled() == (False, "ResolvedOrderDiffers")
@@ -311,10 +317,7 @@ def test_an_exchange_that_contradicts_a_resolution_is_told_and_not_counted(desk:
 def test_nothing_new_is_bought_until_the_ledger_agrees_with_what_the_exchange_tells_of_a_resolved_order(
     desk: Desk, said: str, told: str
 ) -> None:
-    cid = unknown(desk)
-    desk.sleep(HOLD_MS)
-    desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
-    command(desk, wire.ResolveOrder(order=cid, filled=Decimal(said), price=Decimal(100)))
+    cid = resolved(desk, said)
     desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.CANCELED, told)))
     denied = desk.decide("2", BTC)
     assert desk.outcomes()[denied] == (Outcome.DENIED, "ResolvedOrderDiffers")
@@ -332,10 +335,7 @@ def test_nothing_new_is_bought_until_the_ledger_agrees_with_what_the_exchange_te
 
 
 def test_what_is_agreed_about_survives_a_snapshot(desk: Desk) -> None:
-    cid = unknown(desk)
-    desk.sleep(HOLD_MS)
-    desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
-    command(desk, wire.ResolveOrder(order=cid, filled=Decimal("0.8"), price=Decimal(100)))
+    cid = resolved(desk, "0.8")
     desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.CANCELED, "0.5")))
     command(desk, wire.ResolveOrder(order=cid, filled=Decimal("0.5")))
     again = Book.restore(decode_snapshot(encode_snapshot(desk.core.ctx.book.snapshot(1))))
@@ -344,10 +344,7 @@ def test_what_is_agreed_about_survives_a_snapshot(desk: Desk) -> None:
 
 
 def test_an_order_that_was_resolved_and_is_open_is_cancelled(desk: Desk) -> None:
-    cid = unknown(desk)
-    desk.sleep(HOLD_MS)
-    desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
-    command(desk, wire.ResolveOrder(order=cid, filled=Decimal("0.4"), price=Decimal(100)))
+    cid = resolved(desk, "0.4")
     desk.reconcile(desk.report(cid, filled="0.4"))
     assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [cid]
     assert desk.reconciled() == (False, "ResolvedOrderDiffers")

@@ -63,8 +63,7 @@ def test_a_foreign_order_is_never_touched(desk: Desk, cid: str) -> None:
 
 def test_an_order_of_another_account_of_the_platform_is_reported(desk: Desk) -> None:
     desk.reconcile(stray(client_order_id(AccountIdentity("tests", "bob", "bob"), "d", 1, 1)))
-    [check] = [c for c in desk.report_now().checks if c.type == "Reconciled"]
-    assert (check.ok, check.reason) == (False, "SharedExchangeAccount")
+    assert desk.reconciled() == (False, "SharedExchangeAccount")
 
 
 def test_an_open_order_that_the_exchange_does_not_list_is_asked_for(desk: Desk) -> None:
@@ -121,8 +120,9 @@ def test_a_cancel_that_finds_nothing_of_an_order_that_nobody_knows_comes_to_an_e
     assert desk.take(fx.Query) == []
 
 
-def test_a_forgotten_order_that_is_open_after_all_is_cancelled_told_and_its_fills_count(desk: Desk) -> None:
-    desk.decide("1", style=OrderStyle.PASSIVE)
+def forgotten(desk: Desk, ttl_ms: int) -> str:
+    """An accepted order that the exchange neither lists nor finds, for as long as it takes."""
+    desk.decide("1", style=OrderStyle.PASSIVE, ttl_ms=ttl_ms)
     [send] = desk.sends()
     desk.accept(send.cid)
     desk.reconcile()
@@ -130,22 +130,20 @@ def test_a_forgotten_order_that_is_open_after_all_is_cancelled_told_and_its_fill
         desk.advance(500)
         desk.answer_queries(None)
     desk.take(fx.Cancel)
-    desk.feed(fx.OrderSeen(report=desk.report(send.cid, filled="0.3")))
-    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [send.cid]
+    return send.cid
+
+
+def test_a_forgotten_order_that_is_open_after_all_is_cancelled_told_and_its_fills_count(desk: Desk) -> None:
+    cid = forgotten(desk, 60_000)
+    desk.feed(fx.OrderSeen(report=desk.report(cid, filled="0.3")))
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [cid]
     assert desk.position() == Decimal("0.3")
     assert desk.reconciled() == (False, "ForgottenOrderAppeared")
 
 
 def test_new_exposure_waits_until_an_order_that_appeared_is_not_open_any_more(desk: Desk) -> None:
-    desk.decide("1", style=OrderStyle.PASSIVE, ttl_ms=10_000)
-    [send] = desk.sends()
-    desk.accept(send.cid)
-    desk.reconcile()
-    for _ in range(60):
-        desk.advance(500)
-        desk.answer_queries(None)
-    desk.take(fx.Cancel)
-    desk.feed(fx.OrderSeen(report=desk.report(send.cid)))
+    cid = forgotten(desk, 10_000)
+    desk.feed(fx.OrderSeen(report=desk.report(cid)))
     desk.take(fx.ReadAccount)
     desk.quote(BTC, "100", "100.02")
     desk.decide("3")
@@ -153,7 +151,7 @@ def test_new_exposure_waits_until_an_order_that_appeared_is_not_open_any_more(de
     for _ in range(3):
         desk.advance(1_000)
         assert desk.take(fx.ReadAccount)
-        desk.reconcile(desk.report(send.cid))
+        desk.reconcile(desk.report(cid))
     assert desk.sends() == []
     desk.advance(1_000)
     desk.reconcile()
@@ -178,8 +176,7 @@ def test_a_wallet_below_the_ledger_ends_new_exposure_and_is_told(desk: Desk) -> 
     outcome, code = desk.outcomes()[decision]
     assert outcome is Outcome.DENIED
     assert code == "BalanceShortfall"
-    [check] = [c for c in desk.report_now().checks if c.type == "Reconciled"]
-    assert (check.ok, check.reason) == (False, "BalanceShortfall")
+    assert desk.reconciled() == (False, "BalanceShortfall")
 
 
 def test_a_deposit_changes_nothing(desk: Desk) -> None:
