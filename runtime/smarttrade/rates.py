@@ -39,10 +39,10 @@ class Bucket:
         self._fill(now_s)
         return self._left
 
-    def wait_s(self, now_s: float) -> float:
-        """Seconds until one can be taken."""
+    def wait_s(self, now_s: float, amount: float = 1.0) -> float:
+        """Seconds until the amount can be taken."""
         self._fill(now_s)
-        return max(0.0, (1.0 - self._left) / self.rate)
+        return max(0.0, (amount - self._left) / self.rate)
 
     def is_full(self, now_s: float) -> bool:
         self._fill(now_s)

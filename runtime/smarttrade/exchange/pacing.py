@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any
 
 from smarttrade.exchange.weights import Question
+from smarttrade.rates import Bucket
 
 NEARLY_USED = 0.9
 ALMOST_ALL_USED = 0.97
@@ -61,23 +62,17 @@ class TokenBucket:
     def __init__(
         self, rate: float, capacity: float, reserve: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._rate = rate
-        self._capacity = capacity
+        self._bucket = Bucket(rate, capacity)
         self._reserve = reserve
         self._clock = clock
-        self._tokens = capacity
-        self._at = clock()
 
     def wait_s(self, cost: float = 1.0, urgency: Urgency = Urgency.ORDINARY) -> float:
         """Seconds until there is enough. What costs more than all there can be leaves a debt."""
-        now = self._clock()
-        self._tokens = min(self._capacity, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        floor = min(cost + self._reserve * urgency.value, self._capacity)
-        return 0.0 if self._tokens >= floor else (floor - self._tokens) / self._rate
+        floor = min(cost + self._reserve * urgency.value, self._bucket.burst)
+        return self._bucket.wait_s(self._clock(), floor)
 
     def spend(self, cost: float = 1.0) -> None:
-        self._tokens -= cost
+        self._bucket.spend(self._clock(), cost)
 
 
 def build_share(weight_a_minute: float, clock: Callable[[], float] = time.monotonic) -> TokenBucket:
