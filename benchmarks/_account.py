@@ -55,6 +55,7 @@ class Account(Theatre):
         self.exchange = Simulator(manual_config(user, symbols=tuple(symbols), seed=1))
         self.ways: dict[str, Proxy] = {}
         self._proxied = proxied
+        self.strategy: messages.StrategyVersion | None = None
         self._seq = 0
         self._ended: dict[str, asyncio.Future[messages.DecisionOutcome]] = {}
 
@@ -134,7 +135,11 @@ class Account(Theatre):
             answer: Any = messages.HistoryReply(candles=[])
             if isinstance(request, messages.DescribeRequest):
                 answer = messages.DescribeReply(
-                    generation=self._generation, spec=self.spec, feed=_FEED, seq=self._seq
+                    generation=self._generation,
+                    spec=self.spec,
+                    feed=_FEED,
+                    seq=self._seq,
+                    strategy=self.strategy,
                 )
             await message.respond(messages.encode(answer))
 

@@ -18,8 +18,9 @@ from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
 from smarttrade.identity import AccountIdentity
-from smarttrade.messages import AccountControl
+from smarttrade.messages import AccountControl, StrategyVersion
 from smarttrade.simulator.testing import Simulator
+from smarttrade.source import pack, read_folder
 
 ROLES = ("monitoring", "evaluation", "execution")
 PATIENCE_S = 240
@@ -55,7 +56,12 @@ class Pod:
         pair = build_accounts(keys, _IDENTITY, AccountLimits(pods=1))
         await provisioner.push(pair)
         await provisioner.ensure_assets(_IDENTITY)
-        control = AccountControl(generation=1, spec=self._spec, written_ms=int(time.time() * 1000))
+        control = AccountControl(
+            generation=1,
+            spec=self._spec,
+            written_ms=int(time.time() * 1000),
+            strategy=self._pack_strategy(),
+        )
         await provisioner.write_control(_IDENTITY, control)
         self._bus, self._credentials = server.url, pair.credentials
         self._stack.push_async_callback(self._end)
@@ -101,9 +107,12 @@ class Pod:
             SMARTTRADE_PORT=str(self._ports[role]),
             SMARTTRADE_HOST="127.0.0.1",
             SMARTTRADE_LOG_LEVEL="warning",
-            SMARTTRADE_STRATEGY_SOURCE=str(self._folder),
         )
         self.pids[role], self._processes[role] = process.pid, process
+
+    def _pack_strategy(self) -> StrategyVersion | None:
+        source = self._spec["strategy"].get("source")
+        return pack(source["configMapRef"]["name"], read_folder(self._folder)) if source else None
 
     def _exchange_key(self) -> Path:
         folder = self._folder / "exchange"

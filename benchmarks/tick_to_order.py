@@ -29,6 +29,7 @@ from smarttrade.bus.accounts import build_accounts
 from smarttrade.bus.connection import Connection, connect
 from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity
+from smarttrade.source import pack, read_folder
 from tests.component.execution.theatre import eventually
 
 TICKS, WARM_UP = 1_000, 100
@@ -218,6 +219,7 @@ async def _evaluation(account: Account, folder: Path) -> AsyncIterator[None]:
     sources.mkdir()
     (sources / "every_trade.py").write_text(_STRATEGY)
     source = {"configMapRef": {"name": "bench"}, "class": "every_trade.EveryTrade"}
+    account.strategy = pack("bench", read_folder(sources))
     await account.open(strategy={"source": source, "timeframe": "1m"})
     await account.serve_history(POD)
     await account.start(POD)
@@ -232,7 +234,6 @@ async def _evaluation(account: Account, folder: Path) -> AsyncIterator[None]:
             **os.environ,
             **account.pod_environment(POD),
             "SMARTTRADE_NATS_CREDENTIALS": str(credentials),
-            "SMARTTRADE_STRATEGY_SOURCE": str(sources),
         },
         stdout=(folder / "evaluation.log").open("wb"),
         stderr=asyncio.subprocess.STDOUT,

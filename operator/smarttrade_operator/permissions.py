@@ -36,7 +36,7 @@ ACCOUNT_PERMISSIONS: tuple[Permission, ...] = (
     Permission("smarttrade.io", "backtests", WATCH),
     Permission("smarttrade.io", "backtests/status", ("patch",)),
     Permission("batch", "jobs", (*WATCH, "create")),
-    Permission("", "configmaps", ("create",)),
+    Permission("", "configmaps", ("get", "create")),
     Permission("", "resourcequotas", ("create",)),
 )
 

@@ -19,7 +19,7 @@ from smarttrade.api.catalogue import Catalogue
 from smarttrade.bus.rotation import NEVER, Rotation
 from smarttrade.errors import ConfigurationError
 from smarttrade.identity import AccountIdentity
-from smarttrade.messages import AccountControl
+from smarttrade.messages import AccountControl, StrategyVersion
 from smarttrade_operator.aliases import KnownNames
 from smarttrade_operator.apply import Applier
 from smarttrade_operator.cache import Cache, Observed
@@ -41,6 +41,7 @@ from smarttrade_operator.secrets import write_secret
 from smarttrade_operator.settings import Settings
 from smarttrade_operator.sharing import Claim, build_claims, judge_sharing, read_claims
 from smarttrade_operator.steps import Steps, reason_of
+from smarttrade_operator.strategy import take_up
 
 _STUCK_RECHECK_S = 5.0
 _ROLLOUT_RECHECK_S = 2.0
@@ -68,6 +69,7 @@ class Memory:
     warnings: dict[str, Problem] = field(default_factory=dict)
     warnings_read_s: float = float("-inf")
     claims: tuple[Claim, ...] | None = None
+    strategy: StrategyVersion | None = None
 
 
 @dataclass(slots=True)
@@ -189,7 +191,7 @@ class Reconciler:
         running = [child for child in plan.children if child["kind"] == DEPLOYMENT.kind]
         waits: list[float | None] = [plan.pair.renew_at - self.wall()]
         in_nats, has_secret, *_ = await asyncio.gather(
-            steps.attempt("NATS accounts", self._provision(key, plan, memory)),
+            steps.attempt("NATS accounts", self._provision(key, plan, memory, steps)),
             steps.attempt("credentials Secret", self._write_secret(plan, memory)),
             *(steps.attempt(_name(child), self._ensure(key, child, memory, waits)) for child in confined),
         )
@@ -199,12 +201,21 @@ class Reconciler:
         await steps.attempt("prune", self._prune(key, plan))
         return waits
 
-    async def _provision(self, key: Key, plan: Plan, memory: Memory) -> None:
+    async def _provision(self, key: Key, plan: Plan, memory: Memory, steps: Steps) -> None:
         if self._silent(key, memory):
             self.provisioning.forget(key)
         if await self.provisioning.provision(plan.identity, plan.replicas, plan.rotation):
             memory.provisioned_s = self.clock()
+        # State and risk reach the pods whatever becomes of the strategy.
+        await steps.attempt("strategy", self._take_up_strategy(plan, memory))
         await self.provisioning.write_control(plan.identity, self._control(key, plan, memory))
+
+    async def _take_up_strategy(self, plan: Plan, memory: Memory) -> None:
+        known, memory.strategy = memory.strategy, None
+        if known is None and plan.account.spec.strategy.source is not None:
+            stored = await self.provisioning.recall_control(plan.identity)
+            known = stored.strategy if stored else None
+        memory.strategy = await take_up(self.kube, plan.account, known)
 
     def _control(self, key: Key, plan: Plan, memory: Memory) -> AccountControl:
         """With the word on whether the account's exchange account is its alone.
@@ -217,7 +228,9 @@ class Reconciler:
         )
         kept = {claim.mark for claim in read_claims(self.cache.get(key).account or {})}
         cleared = tuple(mark for mark in verdict.cleared if mark in kept)
-        return msgspec.structs.replace(plan.control, cleared=cleared, shared=verdict.shared)
+        return msgspec.structs.replace(
+            plan.control, cleared=cleared, shared=verdict.shared, strategy=memory.strategy
+        )
 
     def _claim_marks(self, key: Key, memory: Memory) -> tuple[Claim, ...]:
         if memory.claims is None:

@@ -26,7 +26,9 @@ NUMBERS_S = 60.0
 # A verdict that flaps must not turn into a stream of writes.
 AT_ONCE_S = 0.2
 REVOKED = "credentialsRevokedUntil"
-_KEPT = ("asOf", "effectiveState", "breach", REVOKED)
+VERSION = "strategyVersion"
+_VERSION_LENGTH = 256
+_KEPT = ("asOf", "effectiveState", "breach", REVOKED, VERSION)
 _NUMBERS = ("equity", "realizedPnl", "unrealizedPnl", "openOrders", "unknownOrders", "fills", "positions")
 
 
@@ -75,7 +77,9 @@ def _keep_reported(conditions: list[Condition], previous: list[Condition]) -> li
 def _build_leader(findings: Findings, previous: Status) -> Status:
     leader = findings.voices.leader
     if leader is not None:
-        return {"leader": leader.pod}
+        evaluation = leader.monitoring.evaluation if leader.monitoring else None
+        version = evaluation.version[:_VERSION_LENGTH] if evaluation else previous.get(VERSION)
+        return {"leader": leader.pod, VERSION: version or None}
     known = previous.get("leader")
     return {"leader": known} if known and not findings.voices.settled else {}
 
@@ -193,6 +197,7 @@ def _urgent(status: Status) -> Status:
         "natsCluster",
         "installation",
         REVOKED,
+        VERSION,
     )
     verdicts = [(c["type"], c["status"], c["reason"]) for c in status.get("conditions") or []]
     return {name: status.get(name) for name in names} | {

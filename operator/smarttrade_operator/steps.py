@@ -11,6 +11,7 @@ from smarttrade_operator.diagnose import Problem
 from smarttrade_operator.kube import Conflict, Refused, Unavailable
 from smarttrade_operator.plan import InvalidSpec, UnknownEnvironment
 from smarttrade_operator.rollout import RolloutStopped
+from smarttrade_operator.strategy import StrategyMissing
 
 _REASONS: tuple[tuple[type[SmartTradeError], str], ...] = (
     (InvalidSpec, "InvalidSpec"),
@@ -21,6 +22,7 @@ _REASONS: tuple[tuple[type[SmartTradeError], str], ...] = (
     (Refused, "ApplyRefused"),
     (Conflict, "Conflict"),
     (RolloutStopped, "RolloutStopped"),
+    (StrategyMissing, "StrategyMissing"),
 )
 
 

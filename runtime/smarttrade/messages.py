@@ -116,11 +116,27 @@ class StreamStatus(msgspec.Struct, frozen=True, kw_only=True, tag="status"):
     reason: str = ""
 
 
+class StrategyVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """The modules of a user's own strategy, as one generation took them out of a ConfigMap. `digest` is that
+    of what is packed; see `smarttrade.source`."""
+
+    config_map: str
+    digest: str
+    packed: bytes
+
+    @property
+    def name(self) -> str:
+        """What decisions carry and the status shows."""
+        return f"{self.config_map[:200]}@{self.digest[:12]}"
+
+
 class ControlChange(msgspec.Struct, frozen=True, kw_only=True, tag="control"):
-    """The account's specification as of `generation`, placed into the event stream at one point."""
+    """The account's specification as of `generation`, placed into the event stream at one point; `strategy`
+    as in AccountControl."""
 
     generation: int
     spec: dict[str, Any]
+    strategy: StrategyVersion | None = None
 
 
 MarketEvent = Trade | Quote | Book | Candle | StreamStatus | ControlChange
@@ -187,6 +203,8 @@ class Decision(Message, frozen=True, kw_only=True, tag="decision"):
 
     `memory` is what the strategy remembers by then, at most MEMORY_LIMIT characters that only the account's
     evaluations read; the account's log keeps the newest. Empty: nothing is said about it.
+
+    `version` names the StrategyVersion that decided; empty for a built-in strategy.
     """
 
     id: str
@@ -200,6 +218,7 @@ class Decision(Message, frozen=True, kw_only=True, tag="decision"):
     want: Target | RestingOrders
     reason: str = ""
     memory: str = ""
+    version: str = ""
 
     @property
     def order_key(self) -> tuple[int, int, int]:
@@ -319,7 +338,10 @@ class DescribeRequest(Message, frozen=True, kw_only=True, tag="describe"):
 
 class EvaluationStatus(Message, frozen=True, kw_only=True, tag="evaluation_status"):
     """Evaluation's heartbeat, once a second: monitoring exports and reports it on its behalf, and watches
-    the order book to `book_levels` on each side, 0 for not at all."""
+    the order book to `book_levels` on each side, 0 for not at all.
+
+    `version` is the StrategyVersion that runs; `refused` is a generation that cannot be run, 0 for none: then
+    `generation` is the one that runs on, and `error` says why."""
 
     pod: str
     generation: int
@@ -334,6 +356,8 @@ class EvaluationStatus(Message, frozen=True, kw_only=True, tag="evaluation_statu
     denied: int = 0
     unanswered: int = 0
     gaps: int = 0
+    version: str = ""
+    refused: int = 0
 
 
 ServiceRequest = HistoryRequest | DescribeRequest | EvaluationStatus
@@ -369,6 +393,7 @@ class DescribeReply(Message, frozen=True, kw_only=True, tag="describe_reply"):
     spec: dict[str, Any]
     feed: str
     seq: int
+    strategy: StrategyVersion | None = None
 
 
 # --- Control: operator -> monitoring, execution ---------------------------------------------------------
@@ -379,6 +404,7 @@ class AccountControl(Message, frozen=True, kw_only=True, tag="account_control"):
 
     `cleared` are fingerprints of exchange accounts that the operator found with no other TradingAccount;
     `shared` names, for the user, the earlier one that uses the same; see `ExecutionReport.fingerprints`.
+    `strategy` are the modules of a strategy of the user's own; None while its ConfigMap cannot be read.
     """
 
     generation: int
@@ -388,6 +414,7 @@ class AccountControl(Message, frozen=True, kw_only=True, tag="account_control"):
     written_ms: int = 0
     cleared: tuple[str, ...] = ()
     shared: str = ""
+    strategy: StrategyVersion | None = None
 
 
 # --- Reports: monitoring, execution -> operator ---------------------------------------------------------

@@ -41,7 +41,7 @@
   verbs: [get, list, watch, create]
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [create]
+  verbs: [get, create]
 - apiGroups: [""]
   resources: [resourcequotas]
   verbs: [create]

@@ -16,7 +16,6 @@ from smarttrade.api import TradingAccountSpec
 from smarttrade.api.account import API_VERSION
 from smarttrade.api.account import KIND as ACCOUNT_KIND
 from smarttrade.api.backtest import BacktestSpec
-from smarttrade_operator.children.containers import STRATEGY_DIRECTORY
 from smarttrade_operator.kinds import (
     BACKTEST,
     CONFIG_MAP,
@@ -33,6 +32,7 @@ SELECTOR = f"app.kubernetes.io/managed-by=smarttrade-operator,{LABEL}"
 USER = 10041
 
 _SETTINGS, _DATA, _RESULTS = "/etc/smarttrade/backtest", "/data", "/results"
+_STRATEGY = "/etc/smarttrade/strategy"
 _MISTAKE = 2
 _ATTEMPTS = 3
 _KEPT_ROUND_S = 600  # pods of a round that others have followed; up to 125 rounds would otherwise pile up
@@ -228,7 +228,7 @@ def _build_container(outline: Outline, arguments: list[str]) -> Part:
         "SMARTTRADE_BACKTEST_RESULTS": _RESULTS,
         "SMARTTRADE_BACKTEST_RUN": outline.child_name,
         "SMARTTRADE_BACKTEST_ENDS": str(int(outline.ends.timestamp())),
-        "SMARTTRADE_STRATEGY_SOURCE": STRATEGY_DIRECTORY,
+        "SMARTTRADE_STRATEGY_SOURCE": _STRATEGY,
     }
     return {
         "name": "backtest",
@@ -263,7 +263,7 @@ def _build_mounts(outline: Outline) -> list[Part]:
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own emptyDir
     ]
     if outline.source is not None:
-        mounts.append({"name": "strategy", "mountPath": STRATEGY_DIRECTORY, "readOnly": True})
+        mounts.append({"name": "strategy", "mountPath": _STRATEGY, "readOnly": True})
     return mounts
 
 

@@ -1,8 +1,8 @@
 """The three containers of an account's pod: who they run as, what they see, how they are probed.
 
 Each container has its own user and sees only its own NATS credentials; the exchange's key is in execution
-alone, the user's own strategy in evaluation alone. The files come from volumes, not by subPath, because only
-those follow a renewed Secret.
+alone. A strategy of the user's own comes with the control value, so that another one needs no new pod. The
+files come from volumes, not by subPath, because only those follow a renewed Secret.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ USERS = {"monitoring": 10011, "evaluation": 10012, "execution": 10013}
 
 NATS_DIRECTORY = "/etc/smarttrade/nats"
 EXCHANGE_DIRECTORY = "/etc/smarttrade/exchange"
-STRATEGY_DIRECTORY = "/etc/smarttrade/strategy"
 
 # What the container's log may take of the node's disk; nothing else of it can be written.
 EPHEMERAL_STORAGE = "128Mi"
@@ -61,10 +60,6 @@ def build_volumes(blueprint: Blueprint) -> list[Part]:
         reference = blueprint.spec.exchange.credentials_secret_ref
         assert reference is not None
         volumes.append({"name": "exchange", "secret": {"secretName": reference.name, "defaultMode": 0o444}})
-    source = blueprint.spec.strategy.source
-    if source is not None:
-        modules = {"name": source.config_map_ref.name, "defaultMode": 0o444}
-        volumes.append({"name": "strategy", "configMap": modules})
     return volumes
 
 
@@ -110,10 +105,6 @@ def _build_environment(blueprint: Blueprint, role: str) -> list[Part]:
         variables["SMARTTRADE_GATEWAY_CREDENTIALS"] = f"{NATS_DIRECTORY}/{GATEWAY}"
     if role == "execution" and trades_live(blueprint):
         variables["SMARTTRADE_EXCHANGE_CREDENTIALS"] = EXCHANGE_DIRECTORY
-    source = blueprint.spec.strategy.source
-    if role == "evaluation" and source is not None:
-        variables["SMARTTRADE_STRATEGY_SOURCE"] = STRATEGY_DIRECTORY
-        variables["SMARTTRADE_STRATEGY_CONFIG_MAP"] = source.config_map_ref.name
     pod = {"name": "SMARTTRADE_POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
     return [pod, *({"name": name, "value": value} for name, value in variables.items())]
 
@@ -146,8 +137,6 @@ def _build_mounts(blueprint: Blueprint, role: str) -> list[Part]:
     ]
     if role == "execution" and trades_live(blueprint):
         mounts.append({"name": "exchange", "mountPath": EXCHANGE_DIRECTORY, "readOnly": True})
-    if role == "evaluation" and blueprint.spec.strategy.source is not None:
-        mounts.append({"name": "strategy", "mountPath": STRATEGY_DIRECTORY, "readOnly": True})
     return mounts
 
 

@@ -98,6 +98,8 @@ class TradingAccountStatus(Model):
     """The loss limit that is broken, if any."""
     leader: str | None = None
     """The pod that trades."""
+    strategy_version: Annotated[str, Field(max_length=256)] | None = None
+    """What the leader runs of strategy.source: ConfigMap and digest of what it held. Absent: built in."""
     ready_replicas: int | None = None
     """Pods that are ready."""
     installation: Annotated[str, Field(max_length=253)] | None = None

@@ -57,8 +57,8 @@ class StrategySource(Model):
     """A strategy of the user's own."""
 
     config_map_ref: ConfigMapReference
-    """ConfigMap whose keys are Python modules, such as mine.py. Pods read it when they start: give a changed
-    strategy a new name, and it is rolled out."""
+    """ConfigMap whose keys are Python modules, such as mine.py. It is read once, when the object first names
+    it: give a changed strategy another name. It takes over between two events, in the running pods."""
     class_name: ClassName = Field(alias="class")
     """The strategy's class, as module.ClassName or ClassName."""
 

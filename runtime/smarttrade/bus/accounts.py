@@ -182,12 +182,13 @@ def build_archive_account(keys: OperatorKeys, max_bytes: int, copies: int = 1) -
 
 
 def operator_credentials(keys: OperatorKeys, identity: AccountIdentity, *, now: float | None = None) -> str:
-    """Five minutes in the core account: to create the two assets and to write control."""
+    """Five minutes in the core account: to create the two assets, to write control and to read it."""
     core = core_key(keys, identity)
     claims = jwt.build_user_claims(
         core.public,
         [
             subjects.CONTROL,
+            f"$JS.API.DIRECT.GET.{subjects.STREAM}.{subjects.CONTROL}",
             "$JS.API.INFO",
             *(f"$JS.API.STREAM.{verb}.*" for verb in ("CREATE", "UPDATE", "INFO")),
         ],

@@ -59,14 +59,12 @@ class Provisioner:
         *,
         authority: Path | None = None,
         on_closed: Callback = _ignore,
-        on_reconnect: Callback = _ignore,
         timeout_s: float = 3.0,
     ) -> None:
         self._url = url
         self._keys = keys
         self._authority = authority
         self._on_closed = on_closed
-        self._on_reconnect = on_reconnect
         self._timeout_s = timeout_s
         self._system: Connection | None = None
         self._platform: Connection | None = None
@@ -77,8 +75,6 @@ class Provisioner:
         self._system = await self._connect_as(accounts.SYSTEM)
         _refuse_old(self._system.connected_server_version)
         self._platform = await self._connect_as(accounts.PLATFORM)
-        for connection in (self._system, self._platform):
-            connection.on_reconnect.append(self._on_reconnect)
 
     async def close(self) -> None:
         for connection in (self._system, self._platform, self._archive):
@@ -187,6 +183,16 @@ class Provisioner:
         """Replace the account's control value; returns when it is stored."""
         async with self._inside(accounts.operator_credentials(self._keys, identity)) as nc:
             await jetstream.publish(nc, subjects.CONTROL, messages.encode(control), {"Nats-Rollup": "sub"})
+
+    async def read_control(self, identity: AccountIdentity) -> messages.AccountControl | None:
+        """The account's control value; None if there is none, or none that this version reads."""
+        async with self._inside(accounts.operator_credentials(self._keys, identity)) as nc:
+            stored = await jetstream.last_direct(nc, subjects.STREAM, subjects.CONTROL)
+        try:
+            return messages.decode(stored.payload, messages.AccountControl) if stored else None
+        except BusError as error:
+            logger.warning("the control value of %s is not read: %s", identity.key, error)
+            return None
 
     async def serve_reports(self, callback: ReportCallback) -> None:
         """Hand every account's reports to the callback until `close`; malformed ones are logged.

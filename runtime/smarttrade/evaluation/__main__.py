@@ -13,7 +13,7 @@ from smarttrade.process.settings import Settings
 def _launch(settings: Settings, probes: Probes) -> EvaluationService:
     """Called once the probes listen; no strategy has been imported yet."""
     confine()
-    return EvaluationService(settings, probes, settings.strategy_source)
+    return EvaluationService(settings, probes)
 
 
 def main() -> None:

@@ -72,11 +72,14 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
 class Core:
     """One strategy instance and what it has decided."""
 
-    def __init__(self, identity: AccountIdentity, name: str, strategy: Strategy, generation: int) -> None:
+    def __init__(
+        self, identity: AccountIdentity, name: str, strategy: Strategy, generation: int, version: str = ""
+    ) -> None:
         self.identity = identity
         self.name = name
         self.strategy = strategy
         self.generation = generation
+        self.version = version
         self.newest: dict[str, Draft] = {}
         self.late = 0
         self._opened: dict[Series, int] = {}
@@ -179,6 +182,7 @@ class Core:
             generation=self.generation,
             want=draft.want,
             reason=draft.reason,
+            version=self.version,
         )
 
     def newest_live(self, now_ms: int) -> list[Decision]:

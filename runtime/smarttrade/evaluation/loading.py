@@ -1,6 +1,6 @@
 """From the object's `strategy` to a strategy instance.
 
-A user's own modules are mounted into the container; they are imported from there and nowhere else. A file
+A user's own modules are in one folder; they are imported from there and nowhere else. A file
 that imports freqtrade is given the names of `smarttrade.freqtrade`, which nothing else here needs: it is
 loaded then.
 """
@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import sys
 import sysconfig
+import traceback
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -24,9 +25,11 @@ from smarttrade.api import TradingAccountSpec
 from smarttrade.errors import ConfigurationError
 from smarttrade.evaluation.foreign import imports_freqtrade, is_for_freqtrade
 from smarttrade.evaluation.strategy import AccountSetup, Strategy
-from smarttrade.messages import BOOK_LEVELS
+from smarttrade.messages import BOOK_LEVELS, StrategyVersion
 
 SOURCE_DIRECTORY = Path("/etc/smarttrade/strategy")
+"""Where a backtest in the cluster has the ConfigMap."""
+_LAST_FRAMES = 3
 
 
 def build_setup(spec: TradingAccountSpec) -> AccountSetup:
@@ -50,10 +53,11 @@ def strategy_name(spec: StrategySpec) -> str:
 
 
 def mark_strategy(spec: TradingAccountSpec) -> str:
-    """The same for the same strategy: all of the specification that one is built from. What a later version
-    adds, with a default, does not change it."""
+    """The same for the same strategy in any of its versions: all of the specification that one is built from,
+    but for where its modules come from. What a later release adds, with a default, does not change it."""
     setup = build_setup(spec)
-    stated = spec.strategy.model_dump(mode="json", exclude_defaults=True)
+    unsaid = {"source": {"config_map_ref"}}
+    stated = spec.strategy.model_dump(mode="json", exclude_defaults=True, exclude=unsaid)
     relevant = (stated, setup.markets, setup.allocation, setup.per_market, setup.price_collar)
     written = msgspec.json.encode(relevant, order="sorted")
     return hashlib.sha256(written).hexdigest()[:16]
@@ -73,7 +77,7 @@ def build_strategy(spec: TradingAccountSpec, directory: Path = SOURCE_DIRECTORY)
         raise
     except Exception as error:
         raise ConfigurationError(
-            f"strategy {strategy_class.__name__} cannot start: {type(error).__name__}: {error}"
+            f"strategy {strategy_class.__name__} cannot start: {_describe(error, directory)}"
         ) from error
 
 
@@ -87,17 +91,14 @@ def preload(spec: StrategySpec, directory: Path = SOURCE_DIRECTORY) -> None:
         importlib.import_module("talib.abstract")
 
 
-def check_mounted(spec: StrategySpec, config_map: str) -> None:
-    """ConfigurationError when the strategy's ConfigMap is not the one that this pod has (empty: unknown).
-
-    A pod has the same one all its life. While pods with another are rolled out, the old ones must not run old
-    modules under the new specification's number.
-    """
-    if spec.source and config_map and spec.source.config_map_ref.name != config_map:
-        raise ConfigurationError(
-            f"this pod has the strategy of ConfigMap {config_map}: one with "
-            f"{spec.source.config_map_ref.name} replaces it"
-        )
+def choose_version(spec: StrategySpec, given: StrategyVersion | None) -> StrategyVersion | None:
+    """The version to load, None for a built-in strategy; ConfigurationError while it was not given."""
+    if spec.source is None:
+        return None
+    name = spec.source.config_map_ref.name
+    if given is None or given.config_map != name:
+        raise ConfigurationError(f"strategy.source: ConfigMap {name} has not been read yet: is it there?")
+    return given
 
 
 def load_class(spec: StrategySpec, directory: Path = SOURCE_DIRECTORY) -> type[Strategy]:
@@ -163,6 +164,13 @@ def load_module(directory: Path, name: str) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         raise ConfigurationError(
-            f"strategy.source: {name}.py cannot be imported: {type(error).__name__}: {error}"
+            f"strategy.source: {name}.py cannot be imported: {_describe(error, directory)}"
         ) from error
     return module
+
+
+def _describe(error: Exception, directory: Path) -> str:
+    """What went wrong, and the last lines of the way there; where the modules lie says nothing."""
+    frames = traceback.extract_tb(error.__traceback__)[-_LAST_FRAMES:]
+    lines = f"{type(error).__name__}: {error}\n{''.join(traceback.format_list(frames))}"
+    return lines.replace(f"{directory}/", "").rstrip()

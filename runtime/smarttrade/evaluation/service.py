@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -21,7 +20,6 @@ from smarttrade.errors import BusError
 from smarttrade.evaluation.bus import PodBus
 from smarttrade.evaluation.core import StrategyFailedError
 from smarttrade.evaluation.divergence import Divergence
-from smarttrade.evaluation.loading import SOURCE_DIRECTORY
 from smarttrade.evaluation.outbox import Outbox
 from smarttrade.evaluation.session import Session
 from smarttrade.evaluation.tally import Tally
@@ -50,10 +48,9 @@ _SETTLE_S = 2.0
 class EvaluationService:
     """One strategy of one pod."""
 
-    def __init__(self, settings: Settings, probes: Probes, directory: Path = SOURCE_DIRECTORY) -> None:
+    def __init__(self, settings: Settings, probes: Probes) -> None:
         self._settings = settings
         self._probes = probes
-        self._directory = directory
         self._tally = Tally()
         self._queue: asyncio.Queue[tuple[Any, bytes]] = asyncio.Queue(_QUEUE)
         self._divergence = Divergence()
@@ -78,8 +75,6 @@ class EvaluationService:
         self._session = Session(
             self._settings.identity,
             self._bus,
-            self._directory,
-            config_map=self._settings.strategy_config_map,
             offer=self._offer,
             wanted=self._resend,
             ready=self._ready,
@@ -100,6 +95,7 @@ class EvaluationService:
             self._watchdog.stop()
             reporting.cancel()
             self._outbox.close()
+            self._session.close()
             await nc.close()
 
     async def drain(self) -> None:
@@ -217,4 +213,6 @@ class EvaluationService:
             denied=self._tally.denied,
             unanswered=self._tally.unanswered,
             gaps=self._session.gaps,
+            version=self._session.version,
+            refused=self._session.refused,
         )

@@ -12,7 +12,6 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -22,16 +21,17 @@ import structlog
 from smarttrade.api import TradingAccountSpec
 from smarttrade.errors import BusError, ConfigurationError
 from smarttrade.evaluation.bus import PodBus
-from smarttrade.evaluation.core import Core, MissingCandlesError
+from smarttrade.evaluation.core import Core, MissingCandlesError, StrategyFailedError
 from smarttrade.evaluation.intake import Intake, Verdict
 from smarttrade.evaluation.loading import (
     build_strategy,
-    check_mounted,
+    choose_version,
     mark_strategy,
     preload,
     strategy_name,
 )
 from smarttrade.evaluation.memory import Memory, Series, UnusableMemoryError, read_memory
+from smarttrade.evaluation.versions import Versions
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import (
     AccountView,
@@ -44,6 +44,7 @@ from smarttrade.messages import (
     MarketBatch,
     MarketEvent,
     Quote,
+    StrategyVersion,
     StreamStatus,
     Trade,
 )
@@ -71,9 +72,7 @@ class Session:
         self,
         identity: AccountIdentity,
         bus: PodBus,
-        directory: Path,
         *,
-        config_map: str = "",
         offer: Callable[[list[Decision]], None],
         wanted: Callable[[], None],
         ready: Tell,
@@ -81,20 +80,22 @@ class Session:
     ) -> None:
         self._identity = identity
         self._bus = bus
-        self._directory = directory
-        self._config_map = config_map
         self._offer = offer
         self._wanted = wanted
         self._ready = ready
         self._guard = guard
         self._intake = Intake()
+        self._versions = Versions()
         self._spec: TradingAccountSpec | None = None
+        self._strategy: StrategyVersion | None = None
         self._view: AccountView | None = None
         self._mark = ""
         """Of the specification that the strategy was built from."""
         self._remembered: deque[str] = deque(maxlen=_OWN_MEMORIES)
         self.core: Core | None = None
         self.generation = 0
+        self.refused = 0
+        """The generation that `error` is about."""
         self.error = ""
         self.forgetting = ""
         """Why the newest decision went without the strategy's memory."""
@@ -102,6 +103,14 @@ class Session:
     @property
     def gaps(self) -> int:
         return self._intake.gaps
+
+    @property
+    def version(self) -> str:
+        """Of the strategy that runs, if it is one of the user's own."""
+        return self.core.version if self.core else ""
+
+    def close(self) -> None:
+        self._versions.close()
 
     async def batch(self, batch: MarketBatch) -> None:
         """The next events of the feed; a gap is closed before anything later is seen."""
@@ -121,7 +130,7 @@ class Session:
         described = await self._until("monitoring has the specification", self._described)
         self._intake.start(described)
         before = self.core
-        await self._apply(described.generation, described.spec)
+        await self._apply(described.generation, described.spec, described.strategy)
         if self.core and self.core is before:
             await self._read_history(self.core)
             self._wanted()
@@ -134,7 +143,7 @@ class Session:
 
     async def _event(self, event: MarketEvent) -> None:
         if isinstance(event, ControlChange):
-            await self._apply(event.generation, event.spec)
+            await self._apply(event.generation, event.spec, event.strategy)
         elif self.core and not isinstance(event, StreamStatus):
             try:
                 self.event(event)
@@ -179,7 +188,7 @@ class Session:
             return
         logger.info("going on with what the strategy remembered")
         try:
-            await asyncio.wait_for(self._replace(self._spec, self.generation), _RESUME_S)
+            await asyncio.wait_for(self._replace(self._spec, self.generation, self._strategy), _RESUME_S)
         except TimeoutError:
             logger.error("what the strategy remembered is not taken over: there is no history to go with it")
             self._remembered.append(text)
@@ -200,38 +209,55 @@ class Session:
 
     # --- the specification ------------------------------------------------------------------------------
 
-    async def _apply(self, generation: int, written: dict[str, Any]) -> None:
+    async def _apply(self, generation: int, written: dict[str, Any], given: StrategyVersion | None) -> None:
         """Take over a generation, at this point of the event stream; a changed strategy is warmed up."""
-        if generation == self.generation:
+        if generation == self.generation and given == self._strategy:
             return
         try:
             spec = TradingAccountSpec.model_validate(written)
-            if self.core is None or mark_strategy(spec) != self._mark:
-                await self._replace(spec, generation)
+            chosen = choose_version(spec.strategy, given)
+            if self.core is None or chosen != self._strategy or mark_strategy(spec) != self._mark:
+                await self._replace(spec, generation, chosen)
         except (ConfigurationError, ValueError) as error:
-            self.error = f"generation {generation} is not applied: {error}"
-            logger.error(self.error)
-            self._ready(self.core is not None, self.error)
+            self._refuse(generation, error)
             return
-        self._spec, self.generation, self.error = spec, generation, ""
+        except StrategyFailedError as failure:
+            if self.core is None:
+                raise
+            self._refuse(generation, failure)
+            return
+        self._spec, self._strategy, self.generation = spec, chosen, generation
+        self.error, self.refused = "", 0
         if self.core:
             self.core.generation = generation
-        logger.info("specification applied", generation=generation)
+        logger.info("specification applied", generation=generation, version=self.version)
 
-    async def _replace(self, spec: TradingAccountSpec, generation: int) -> None:
-        check_mounted(spec.strategy, self._config_map)
-        preload(spec.strategy, self._directory)
-        with self._guard:
-            strategy = build_strategy(spec, self._directory)
-        core, mark = (
-            Core(self._identity, strategy_name(spec.strategy), strategy, generation),
-            mark_strategy(spec),
+    def _refuse(self, generation: int, error: Exception) -> None:
+        """What ran before runs on."""
+        runs = f", generation {self.generation} runs on" if self.core else ""
+        version = f" ({self.version})" if self.version else ""
+        self.refused, self.error = (
+            generation,
+            f"generation {generation} is not applied{runs}{version}: {error}",
         )
-        text, memory = self._view.memory if self._view else "", self._recollect(core, mark)
-        if memory is not None:
-            core.resume(memory)
-        warmup = spec.strategy.warmup or strategy.warmup
-        await self._read_history(core, warmup, memory.opened if memory else {})
+        logger.error(self.error)
+        self._ready(self.core is not None, self.error)
+
+    async def _replace(
+        self, spec: TradingAccountSpec, generation: int, version: StrategyVersion | None
+    ) -> None:
+        """Nothing of the strategy before runs until the new one has seen its history, or has failed."""
+        with self._versions.change(version) as directory:
+            preload(spec.strategy, directory)
+            with self._guard:
+                strategy = build_strategy(spec, directory)
+            name, mark = strategy_name(spec.strategy), mark_strategy(spec)
+            core = Core(self._identity, name, strategy, generation, version.name if version else "")
+            text, memory = self._view.memory if self._view else "", self._recollect(core, mark)
+            if memory is not None:
+                core.resume(memory)
+            warmup = spec.strategy.warmup or strategy.warmup
+            await self._read_history(core, warmup, memory.opened if memory else {})
         if self.core:
             core.adopt(self.core)
         if self._view is not None:

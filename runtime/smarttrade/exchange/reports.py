@@ -66,8 +66,7 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class MarketFilters(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The steps, minima and maxima that the exchange enforces; 0 where it has none. `maximum_orders`: of one
-    account that may be open in the market at once, whatever their kind."""
+    """The steps and minima that the exchange enforces; 0 where it has none."""
 
     market: str
     base: str
@@ -76,7 +75,6 @@ class MarketFilters(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     lot: Decimal
     minimum_quantity: Decimal
     minimum_notional: Decimal
-    maximum_orders: int = 0
     active: bool = True
 
 

@@ -43,7 +43,7 @@ def implausible(decision: Decision) -> str | None:
 
 
 def _texts(decision: Decision) -> Iterator[tuple[str, str]]:
-    for name in ("id", "strategy", "market", "event_key", "reason"):
+    for name in ("id", "strategy", "version", "market", "event_key", "reason"):
         yield name, getattr(decision, name)
     if not isinstance(decision.want, Target):
         for order in decision.want.orders:

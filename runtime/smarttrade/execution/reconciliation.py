@@ -35,6 +35,7 @@ class Reconciliation:
         self._leading = leading
         self._restoring = restoring
         self._next_ms = 0.0
+        self.foreign = 0
         self.differences = 0
 
     def advance(self) -> None:
@@ -88,7 +89,7 @@ class Reconciliation:
             self.soon()
 
     def _orders(self, reports: Iterable[OrderReport]) -> None:
-        self._ctx.foreign.clear()
+        self.foreign = 0
         stranger = ""
         for report in reports:
             if self._fills.absorb(report) is not None:
@@ -97,7 +98,7 @@ class Reconciliation:
                 self.differences += 1
                 self._restoring.surfaced(report)
             else:
-                self._ctx.foreign[report.market] += 1
+                self.foreign += 1
                 stranger = report.client_order_id if is_tagged(report.client_order_id) else stranger
         if stranger:
             self._ctx.problems["SharedExchangeAccount"] = (

@@ -34,6 +34,13 @@ def build_data_check(judgements: Mapping[str, Mapping[str, Judgement]], problem:
     return Check(type="DataFresh", ok=True, reason="StreamsFresh")
 
 
+def build_strategy_checks(evaluation: EvaluationStatus, generation: int) -> list[Check]:
+    """The condition ConfigApplied where evaluation cannot run the strategy of the newest generation."""
+    if evaluation.refused != generation:
+        return []
+    return [Check(type="ConfigApplied", ok=False, reason="StrategyFailed", message=evaluation.error)]
+
+
 def build_report(
     pod: str, generation: int, checks: list[Check], evaluation: EvaluationStatus | None, as_of_ms: int
 ) -> MonitoringReport:

@@ -32,6 +32,7 @@ from smarttrade.messages import (
     HistoryRequest,
     MarketEvent,
     ServiceRequest,
+    StrategyVersion,
     StreamStatus,
     Verdict,
     decode,
@@ -40,7 +41,7 @@ from smarttrade.messages import (
 from smarttrade.monitoring.metrics import Metrics
 from smarttrade.monitoring.peers import Peers
 from smarttrade.monitoring.publisher import Publisher, kind_of
-from smarttrade.monitoring.reports import build_data_check, build_report
+from smarttrade.monitoring.reports import build_data_check, build_report, build_strategy_checks
 from smarttrade.monitoring.watchers import Watchers
 from smarttrade.process.gateways import build_route
 from smarttrade.process.probes import Probes
@@ -77,6 +78,7 @@ class MonitoringService:
         self._controls: asyncio.Queue[AccountControl] = asyncio.Queue()
         self._generation = 0
         self._spec: dict[str, Any] = {}
+        self._strategy: StrategyVersion | None = None
         self._refused = ""
         self._evaluation: EvaluationStatus | None = None
         self._evaluation_at = 0.0
@@ -140,8 +142,12 @@ class MonitoringService:
             control = await self._controls.get()
             while not self._controls.empty():
                 control = self._controls.get_nowait()
-            if control.generation != self._generation or control.spec != self._spec:
+            if not self._is_known(control):
                 await self._apply(control)
+
+    def _is_known(self, control: AccountControl) -> bool:
+        known = (self._generation, self._spec, self._strategy)
+        return known == (control.generation, control.spec, control.strategy)
 
     async def _apply(self, control: AccountControl) -> None:
         try:
@@ -157,12 +163,14 @@ class MonitoringService:
         self._accept(control)
 
     def _accept(self, control: AccountControl) -> None:
-        if self._generation == control.generation and self._spec == control.spec:
+        if self._is_known(control):
             return
-        self._generation, self._spec, self._refused = control.generation, control.spec, ""
+        self._generation, self._spec, self._strategy = control.generation, control.spec, control.strategy
+        self._refused = ""
         self._probes.ready("control", ok=True)
         self._metrics.generation.set(control.generation)
-        self._put(ControlChange(generation=control.generation, spec=control.spec))
+        change = ControlChange(generation=control.generation, spec=control.spec, strategy=control.strategy)
+        self._put(change)
         logger.info("specification applied", generation=control.generation)
 
     # --- questions --------------------------------------------------------------------------------------
@@ -204,6 +212,7 @@ class MonitoringService:
             spec=self._spec,
             feed=self._publisher.feed,
             seq=self._publisher.seq,
+            strategy=self._strategy,
         )
 
     def _heard_of_evaluation(self, status: EvaluationStatus) -> None:
@@ -260,6 +269,8 @@ class MonitoringService:
             checks.append(
                 Check(type="ConfigApplied", ok=False, reason="SpecificationRefused", message=self._refused)
             )
+        elif evaluation := self._evaluation_now():
+            checks += build_strategy_checks(evaluation, self._generation)
         return checks
 
     def _evaluation_now(self) -> EvaluationStatus | None:

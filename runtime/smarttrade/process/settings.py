@@ -40,8 +40,6 @@ class Settings:
     gateways: tuple[str, ...] = ()
     gateway_credentials: Path = Path("/etc/smarttrade/nats/gateway.credentials")
     nats_authority: Path | None = None
-    strategy_source: Path = Path("/etc/smarttrade/strategy")
-    strategy_config_map: str = ""
     command_socket: Path = Path("/tmp/execution.sock")  # noqa: S108 - the container's own emptyDir
 
     @classmethod
@@ -71,8 +69,6 @@ class Settings:
             gateway_credentials=Path(
                 read.text("SMARTTRADE_GATEWAY_CREDENTIALS", "/etc/smarttrade/nats/gateway.credentials")
             ),
-            strategy_source=Path(read.text("SMARTTRADE_STRATEGY_SOURCE", "/etc/smarttrade/strategy")),
-            strategy_config_map=read.text("SMARTTRADE_STRATEGY_CONFIG_MAP", ""),
             command_socket=Path(read.text("SMARTTRADE_COMMAND_SOCKET", "/tmp/execution.sock")),  # noqa: S108
             port=read.integer("SMARTTRADE_PORT", DEFAULT_PORTS[role], 0, 65535),
             host=environment.get("SMARTTRADE_HOST") or None,

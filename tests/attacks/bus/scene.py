@@ -28,8 +28,6 @@ LIMITS = AccountLimits(log_bytes=1024 * 1024)
 ROOMY = AccountLimits(log_bytes=8 * 1024 * 1024)
 VICTIM = AccountIdentity("attacks", "victim", "victim")
 FOREVER = -1
-# Guards that keep everybody out of the platform's own accounts.
-_PLATFORMS = {"system account": (accounts.SYSTEM,), "platform account": (accounts.PLATFORM,)}
 
 
 @dataclass
@@ -80,7 +78,6 @@ class Scene:
             await self.victim.goes_on()
             return
         await self._prey.publish(subjects.fill("prey-0"), b"fill 1")
-        await self._prey.publish(subjects.report("execution"), b"report 1")
         await self._prey.flush()
 
     async def records(self) -> list[bytes]:
@@ -172,11 +169,12 @@ class Scene:
             publish = [*publish, "$JS.API.>", "$JS.ACK.>"]
         if "allow-lists" in self.off:
             publish, subscribe = [">"], [">"]
-        home = next((words for guard, words in _PLATFORMS.items() if guard in self.off), (kind, owner.key))
+        if "system allow-list" in self.off:
+            publish = [*publish, "$SYS.>"]
         claims = jwt.build_user_claims(
-            self.keys.account(*home).public, publish, subscribe, replies=role != "evaluation"
+            self.keys.account(kind, owner.key).public, publish, subscribe, replies=role != "evaluation"
         )
-        signer = self.keys.account_signing(*home)
+        signer = self.keys.account_signing(kind, owner.key)
         return jwt.format_credentials(jwt.encode(signer, public, role, claims, self.keys.created - 60), seed)
 
     def _unlimited(self, pair: AccountPair) -> AccountPair:

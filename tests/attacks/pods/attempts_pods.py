@@ -45,7 +45,6 @@ _ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("mount-something", PRIVILEGE, "mounts a file system", FORBIDDEN, CONTEXT),
     ("leave-by-a-namespace", PRIVILEGE, "leaves for a namespace of its own", FORBIDDEN, CONTEXT),
     ("replace-the-platforms-code", PRIVILEGE, "writes into the platform's own packages", READ_ONLY, CONTEXT),
-    ("replace-its-own-module", PRIVILEGE, "writes into the mounted ConfigMap", READ_ONLY, ""),
     ("change-how-cores-are-dumped", PRIVILEGE, "has cores of execution dumped to itself", "Error", ""),
     ("find-a-token-of-kubernetes", PRIVILEGE, "looks for a service account's token", ABSENT, "no token"),
     ("fill-memory", NODE, "takes twice the memory that its container may have", "OOMKilled", MEMORY),

@@ -237,13 +237,6 @@ def replace_the_platforms_code():
 
 
 @attempt
-def replace_its_own_module():
-    path = Path(TARGETS.get("module", __file__)).with_name("other.py")
-    path.write_text("")
-    return f"wrote {path}"
-
-
-@attempt
 def change_how_cores_are_dumped():
     path = Path("/proc/sys/kernel/core_pattern")
     path.write_text(path.read_text())

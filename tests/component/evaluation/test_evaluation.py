@@ -26,12 +26,14 @@ from smarttrade.messages import (
     Quote,
     ServiceRequest,
     Side,
+    StrategyVersion,
     Trade,
     decode,
     encode,
 )
 from smarttrade.process.probes import Probes
 from smarttrade.process.settings import Settings
+from smarttrade.source import pack
 from tests.component.monitoring.pod import Bus, Execution, Running, build_spec, eventually
 
 MARKET = "BTC/USDT"
@@ -61,6 +63,7 @@ class Feed:
     def __init__(self, nc: Any, pod: str, spec: dict[str, Any]) -> None:
         self._nc, self._pod = nc, pod
         self.generation, self.spec = 1, spec
+        self.strategy: StrategyVersion | None = None
         self.name, self.seq = "first", 0
         self.candles = [candle(minute) for minute in range(400)]
         self.statuses: list[EvaluationStatus] = []
@@ -80,8 +83,23 @@ class Feed:
             before = [c for c in self.candles if not request.before_ms or c.open_ms < request.before_ms]
             await message.respond(encode(HistoryReply(candles=before[-request.count :])))
         else:
-            reply = DescribeReply(generation=self.generation, spec=self.spec, feed=self.name, seq=self.seq)
+            reply = DescribeReply(
+                generation=self.generation,
+                spec=self.spec,
+                feed=self.name,
+                seq=self.seq,
+                strategy=self.strategy,
+            )
             await message.respond(encode(reply))
+
+    async def change(self, spec: dict[str, Any], strategy: StrategyVersion | None = None) -> None:
+        """The next generation, at this point of the feed."""
+        self.generation, self.spec, self.strategy = self.generation + 1, spec, strategy
+        await self.control()
+
+    async def control(self) -> None:
+        """What holds now, as a change in the feed."""
+        await self.send(ControlChange(generation=self.generation, spec=self.spec, strategy=self.strategy))
 
     async def send(self, *events: MarketEvent) -> None:
         self.candles += [event for event in events if isinstance(event, Candle)]
@@ -98,16 +116,19 @@ class Feed:
 class Replica:
     """One pod: scripted monitoring and execution, the real evaluation between them."""
 
-    def __init__(self, bus: Bus, pod: str, directory: Path, strategies: Path) -> None:
-        self.bus, self.pod, self.directory, self.strategies = bus, pod, directory, strategies
+    def __init__(self, bus: Bus, pod: str, directory: Path) -> None:
+        self.bus, self.pod, self.directory = bus, pod, directory
 
-    async def start(self, spec: dict[str, Any], log: list[Decision]) -> "Replica":
+    async def start(
+        self, spec: dict[str, Any], log: list[Decision], strategy: StrategyVersion | None
+    ) -> "Replica":
         self.feed = await Feed(await self.bus.connect("monitoring"), self.pod, spec).start()
+        self.feed.strategy = strategy
         connection = await self.bus.connect("execution")
         self.execution = await Execution(connection, self.pod, log).start()
         probes = Probes(0, "127.0.0.1")
         settings: Settings = self.bus.settings("evaluation", self.pod, self.directory)
-        self.running = Running(EvaluationService(settings, probes, self.strategies), probes)
+        self.running = Running(EvaluationService(settings, probes), probes)
         return self
 
     @property
@@ -135,16 +156,27 @@ async def make(bus: Bus, tmp_path: Path) -> AsyncIterator[Any]:
     made: list[Replica] = []
 
     async def make(
-        pod: str = "alice-0", spec: dict[str, Any] | None = None, log: list[Decision] | None = None
+        pod: str = "alice-0",
+        spec: dict[str, Any] | None = None,
+        log: list[Decision] | None = None,
+        strategy: StrategyVersion | None = None,
     ) -> Replica:
-        replica = Replica(bus, pod, tmp_path, tmp_path)
+        replica = Replica(bus, pod, tmp_path)
         made.append(replica)
         spec = spec or build_spec(timeframe="1m", parameters=SMA)
-        return await replica.start(spec, [] if log is None else log)
+        return await replica.start(spec, [] if log is None else log, strategy)
 
     yield make
     for replica in made:
         await replica.stop()
+
+
+def own(config_map: str, text: str) -> tuple[dict[str, Any], StrategyVersion]:
+    """A specification with a strategy of the user's own, and its modules."""
+    spec = build_spec(timeframe="1m")
+    source = {"configMapRef": {"name": config_map}, "class": "mine.Mine"}
+    spec["strategy"] = {"source": source, "timeframe": "1m", "parameters": {}}
+    return spec, pack(config_map, {"mine.py": text})
 
 
 async def test_the_leader_decides_on_every_candle_from_the_first_after_its_history(make: Any) -> None:
@@ -246,8 +278,9 @@ async def test_another_specifications_memory_is_not_gone_on_with(make: Any) -> N
     assert [decision.reason for decision in log] == ["anchor 106", "anchor 100"]
 
 
-async def test_what_cannot_be_remembered_costs_no_decision_and_is_told(make: Any, tmp_path: Path) -> None:
-    (tmp_path / "hoarding.py").write_text(
+async def test_what_cannot_be_remembered_costs_no_decision_and_is_told(make: Any) -> None:
+    spec, strategy = own(
+        "mine",
         "from decimal import Decimal\n"
         "from smarttrade import Remembered, Strategy\n"
         "class Mine(Strategy):\n"
@@ -256,15 +289,9 @@ async def test_what_cannot_be_remembered_costs_no_decision_and_is_told(make: Any
         "        self.closes.append('x' * int(candle.close))\n"
         "        if candle.close == 1:\n"
         "            self.closes.clear()\n"
-        "        return self.target(candle.market, Decimal(1))\n"
+        "        return self.target(candle.market, Decimal(1))\n",
     )
-    spec = build_spec(timeframe="1m")
-    spec["strategy"] = {
-        "source": {"configMapRef": {"name": "mine"}, "class": "hoarding.Mine"},
-        "timeframe": "1m",
-        "parameters": {},
-    }
-    replica = await make(spec=spec)
+    replica = await make(spec=spec, strategy=strategy)
     await replica.running.ready()
     await replica.lead()
     await replica.feed.send(candle(400, 20_000))
@@ -290,9 +317,10 @@ async def test_a_memory_that_is_garbage_does_not_keep_a_pod_from_leading(make: A
 
 
 async def test_quotes_reach_the_strategy_in_their_order_between_trades_and_candles(
-    make: Any, tmp_path: Path
+    make: Any,
 ) -> None:
-    (tmp_path / "quoting.py").write_text(
+    spec, strategy = own(
+        "mine",
         "from decimal import Decimal\n"
         "from smarttrade import Strategy\n"
         "class Mine(Strategy):\n"
@@ -307,12 +335,9 @@ async def test_quotes_reach_the_strategy_in_their_order_between_trades_and_candl
         "    def on_candle(self, candle):\n"
         "        seen, self.seen = self.seen, []\n"
         "        reason = f'{\" \".join(seen)} at {self.price(candle.market)}'\n"
-        "        return self.target(candle.market, Decimal(1), reason=reason)\n"
+        "        return self.target(candle.market, Decimal(1), reason=reason)\n",
     )
-    source = {"configMapRef": {"name": "mine"}, "class": "quoting.Mine"}
-    spec = build_spec(timeframe="1m")
-    spec["strategy"] = {"source": source, "timeframe": "1m", "parameters": {}}
-    replica = await make(spec=spec)
+    replica = await make(spec=spec, strategy=strategy)
     await replica.running.ready()
     await replica.lead()
     await replica.decided(399)
@@ -383,8 +408,7 @@ async def test_parameters_change_between_two_events_without_a_restart(make: Any)
     await replica.decided(399)
     await replica.feed.send(candle(400))
     changed = build_spec(timeframe="1m", parameters=SMA | {"slow": 5})
-    replica.feed.generation, replica.feed.spec = 2, changed
-    await replica.feed.send(ControlChange(generation=2, spec=changed))
+    await replica.feed.change(changed)
     await replica.feed.send(candle(401, 105))
     await eventually(lambda: replica.decisions[-1:] == [f"1m:{401 * MINUTE}"], "the candle after the change")
     generations = {decision.event_key: decision.generation for decision in replica.execution.decisions}
@@ -403,8 +427,7 @@ async def test_leader_and_standby_change_at_the_same_event(make: Any) -> None:
         await replica.decided(399)
         await replica.feed.send(candle(400, 99))
         await replica.decided(399, 400)
-        replica.feed.generation, replica.feed.spec = 2, changed
-        await replica.feed.send(ControlChange(generation=2, spec=changed))
+        await replica.feed.change(changed)
         await replica.said(lambda status: status.generation == 2, "the change is told")
         for minute, close in ((401, 105), (402, 104)):
             await replica.feed.send(candle(minute, close))
@@ -418,18 +441,16 @@ async def test_leader_and_standby_change_at_the_same_event(make: Any) -> None:
     assert [one[key].reason for key in sorted(one)][1:3] == ["sma(1) below sma(3)", "sma(1) above sma(5)"]
 
 
-async def test_a_flood_of_decisions_reaches_execution_as_the_newest_one(make: Any, tmp_path: Path) -> None:
-    (tmp_path / "flooding.py").write_text(
+async def test_a_flood_of_decisions_reaches_execution_as_the_newest_one(make: Any) -> None:
+    spec, strategy = own(
+        "mine",
         "from decimal import Decimal\n"
         "from smarttrade import Strategy\n"
         "class Mine(Strategy):\n"
         "    def on_candle(self, candle):\n"
-        "        return [self.target(candle.market, Decimal(n) / 10_000) for n in range(5_000)]\n"
+        "        return [self.target(candle.market, Decimal(n) / 10_000) for n in range(5_000)]\n",
     )
-    source = {"configMapRef": {"name": "mine"}, "class": "flooding.Mine"}
-    spec = build_spec(timeframe="1m")
-    spec["strategy"] = {"source": source, "timeframe": "1m", "parameters": {}}
-    flooding, neighbour = await make("alice-0", spec), await make("alice-1")
+    flooding, neighbour = await make("alice-0", spec, strategy=strategy), await make("alice-1")
     for replica in (flooding, neighbour):
         await replica.running.ready()
         await replica.lead()
@@ -449,8 +470,7 @@ async def test_parameters_that_are_wrong_leave_the_old_ones_running_and_are_told
     await replica.lead()
     await replica.decided(399)
     wrong = build_spec(timeframe="1m", parameters={"fast": "quick"})
-    replica.feed.generation, replica.feed.spec = 2, wrong
-    await replica.feed.send(ControlChange(generation=2, spec=wrong))
+    await replica.feed.change(wrong)
     await replica.said(lambda status: "fast: 'quick' is not an integer" in status.error, "the error is told")
     await replica.feed.send(candle(400))
     await replica.decided(399, 400)
@@ -462,8 +482,7 @@ async def test_wrong_parameters_at_the_start_wait_for_right_ones(make: Any) -> N
     await replica.said(lambda status: "must be smaller" in status.error, "the error is told")
     assert not replica.running.probes.is_ready
     right = build_spec(timeframe="1m", parameters=SMA)
-    replica.feed.generation, replica.feed.spec = 2, right
-    await replica.feed.send(ControlChange(generation=2, spec=right))
+    await replica.feed.change(right)
     await replica.running.ready()
 
 
@@ -479,21 +498,129 @@ async def test_execution_that_fell_silent_is_not_led_by(make: Any) -> None:
     assert replica.decisions == [f"1m:{399 * MINUTE}"]
 
 
-async def test_a_strategy_that_raises_ends_the_process_loudly(make: Any, tmp_path: Path) -> None:
-    (tmp_path / "raising.py").write_text(
+async def test_a_strategy_that_raises_ends_the_process_loudly(make: Any) -> None:
+    spec, strategy = own(
+        "mine",
         "from smarttrade import Strategy\n"
         "class Mine(Strategy):\n"
         "    def on_candle(self, candle):\n"
         "        if candle.close > 100:\n"
-        "            raise RuntimeError('too high')\n"
+        "            raise RuntimeError('too high')\n",
     )
-    source = {"configMapRef": {"name": "mine"}, "class": "raising.Mine"}
-    spec = build_spec(timeframe="1m")
-    spec["strategy"] = {"source": source, "timeframe": "1m", "parameters": {}}
-    replica = await make(spec=spec)
+    replica = await make(spec=spec, strategy=strategy)
     await replica.running.ready()
     await replica.feed.send(candle(400, 101))
     with pytest.raises(StrategyFailedError, match="RuntimeError: too high"):
         await asyncio.wait_for(asyncio.shield(replica.running.task), 20)
     assert "RuntimeError: too high" in replica.feed.statuses[-1].error
     replica.running.stop = replica.running.probes.stop
+
+
+SAYING = """
+from decimal import Decimal
+
+from smarttrade import Remembered, Strategy
+from word import WORD
+
+
+class Mine(Strategy):
+    counted = Remembered(int)
+
+    def start(self):
+        self.seen = -1
+
+    def on_candle(self, candle):
+        before, self.seen = self.seen, candle.open_ms // 60_000
+        if self.is_live():
+            self.counted += 1
+        return self.target(candle.market, Decimal(1), reason=f"{WORD} {before} {self.counted}")
+
+    def is_live(self):
+        return self.seen >= 400
+"""
+
+
+def saying(word: str, **changed: str) -> tuple[dict[str, Any], StrategyVersion]:
+    """Says its word, the candle before, and how many it has decided on since minute 400."""
+    text = SAYING
+    for before, after in changed.items():
+        assert before in text
+        text = text.replace(before, after)
+    spec, _ = own(f"mine-{word}", text)
+    return spec, pack(f"mine-{word}", {"mine.py": text, "word.py": f"WORD = {word!r}\n"})
+
+
+async def said_by(replica: Replica, *minutes: int) -> list[str]:
+    await replica.decided(*minutes)
+    return [decision.reason for decision in replica.execution.decisions]
+
+
+async def test_another_version_takes_over_between_two_events_and_remembers(make: Any) -> None:
+    spec, first = saying("one")
+    replica = await make(spec=spec, strategy=first)
+    await replica.running.ready()
+    await replica.lead()
+    for minute in (400, 401):
+        await replica.feed.send(candle(minute))
+        await replica.decided(*range(399, minute + 1))
+    await eventually(lambda: len(replica.execution.log) == 3, "the log has them")
+    changed, second = saying("two")
+    replica.feed.generation, replica.feed.spec, replica.feed.strategy = 2, changed, second
+    change = ControlChange(generation=2, spec=changed, strategy=second)
+    await replica.feed.send(change, candle(402))
+    await eventually(lambda: replica.decisions[-1:] == [f"1m:{402 * MINUTE}"], "the candle after the change")
+    await replica.feed.send(candle(403))
+    await eventually(lambda: replica.decisions[-1:] == [f"1m:{403 * MINUTE}"], "the one after that")
+    made = {decision.event_key: decision for decision in replica.execution.decisions}
+    last = [made[f"1m:{minute * MINUTE}"] for minute in (401, 402, 403)]
+    assert [decision.reason for decision in last][1:] == ["two 401 3", "two 402 4"]
+    assert [decision.generation for decision in last] == [1, 2, 2]
+    assert [decision.version for decision in last] == [first.name, second.name, second.name]
+    await replica.said(lambda status: status.version == second.name, "which version runs is told")
+
+
+BROKEN = {
+    "a module that it lacks": {"from word import": "from words import"},
+    "no such class": {"class Mine(Strategy)": "class Other(Strategy)"},
+    "a constructor": {"self.seen = -1": "1 / 0"},
+    "a handler in the warm-up": {"before, self.seen": "raise RuntimeError('no'); before, self.seen"},
+}
+
+
+@pytest.mark.parametrize("flaw", BROKEN)
+async def test_a_broken_version_leaves_the_one_before_running_and_is_told(make: Any, flaw: str) -> None:
+    spec, first = saying("one")
+    replica = await make(spec=spec, strategy=first)
+    await replica.running.ready()
+    await replica.lead()
+    await replica.decided(399)
+    await replica.feed.change(*saying("two", **BROKEN[flaw]))
+    await replica.said(lambda status: status.refused == 2, "the refusal is told")
+    status = replica.feed.statuses[-1]
+    assert f"generation 2 is not applied, generation 1 runs on ({first.name}): " in status.error
+    assert (status.generation, status.version, status.ready) == (1, first.name, True)
+    await replica.feed.send(candle(400))
+    assert await said_by(replica, 399, 400) == ["one 398 0", "one 399 1"]
+
+    await replica.feed.change(*saying("three"))
+    await replica.said(
+        lambda status: (status.generation, status.refused, status.error) == (3, 0, ""), "mended"
+    )
+    await replica.feed.send(candle(401))
+    await eventually(
+        lambda: replica.execution.decisions[-1].reason == "three 400 2", "the mended one decides"
+    )
+
+
+async def test_modules_that_come_later_than_their_generation_are_waited_for(make: Any) -> None:
+    spec, strategy = saying("one")
+    replica = await make(spec=spec)
+    await replica.said(
+        lambda status: "ConfigMap mine-one has not been read yet" in status.error, "it is told"
+    )
+    assert not replica.running.probes.is_ready
+    replica.feed.strategy = strategy
+    await replica.feed.control()
+    await replica.running.ready()
+    await replica.lead()
+    assert await said_by(replica, 399) == ["one 398 0"]

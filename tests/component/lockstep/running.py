@@ -21,7 +21,17 @@ from smarttrade.api.load import parse_account
 from smarttrade.backtest.agreement import Done, build_done
 from smarttrade.bus import subjects
 from smarttrade.identity import decision_id
-from smarttrade.messages import Candle, Decision, DecisionOutcome, Fill, MarketBatch, Quote, Trade, decode
+from smarttrade.messages import (
+    Candle,
+    Decision,
+    DecisionOutcome,
+    Fill,
+    MarketBatch,
+    Quote,
+    StrategyVersion,
+    Trade,
+    decode,
+)
 from smarttrade.simulator.recorded import RecordedQuote, RecordedTrade, Recording
 from smarttrade.simulator.testing import Simulator, build_test_user, manual_config
 from tests.component.monitoring.pod import IDENTITY, Bus
@@ -75,8 +85,16 @@ def build_account(strategy: dict[str, Any] = CROSS, replicas: int = 1) -> Tradin
 class Running:
     """Everything that one account needs, started and stopped by `run_account`."""
 
-    def __init__(self, bus: Bus, exchange: Simulator, directory: Path, account: TradingAccount) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        exchange: Simulator,
+        directory: Path,
+        account: TradingAccount,
+        strategy: StrategyVersion | None = None,
+    ) -> None:
         self.bus, self.exchange, self._directory, self._account = bus, exchange, directory, account
+        self._strategy = strategy
         self.fills: list[Fill] = []
         self.outcomes: dict[str, DecisionOutcome] = {}
         self.decisions: list[Decision] = []
@@ -92,9 +110,14 @@ class Running:
         beside = await self.bus.connect("execution")
         await beside.subscribe("decide.>", cb=self._on_decision)
         await beside.flush()
-        spec = self._account.spec.model_dump(mode="json", by_alias=True)
-        await self.bus.control(1, spec)
+        await self.control(1, self._strategy)
         await self.start_pod(POD)
+
+    async def control(self, generation: int, strategy: StrategyVersion | None = None) -> None:
+        spec = self._account.spec.model_dump(mode="json", by_alias=True)
+        if strategy:
+            spec["strategy"]["source"]["configMapRef"]["name"] = strategy.config_map
+        await self.bus.control(generation, spec, strategy)
 
     async def start_pod(self, pod: str) -> None:
         for role in _ROLES:
@@ -213,12 +236,16 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def run_account(
-    bus: Bus, directory: Path, price: Decimal, account: TradingAccount | None = None
+    bus: Bus,
+    directory: Path,
+    price: Decimal,
+    account: TradingAccount | None = None,
+    strategy: StrategyVersion | None = None,
 ) -> AsyncIterator[Running]:
     """The account, from its processes' start to their end, on a market that stands at a price."""
     alice = build_test_user("alice", USDT="10000")
     async with Simulator(manual_config(alice, symbols=(MARKET,), seed=1)) as exchange:
-        running = Running(bus, exchange, directory, account or build_account())
+        running = Running(bus, exchange, directory, account or build_account(), strategy)
         running.move(price)
         try:
             await running.start()

@@ -27,6 +27,7 @@ from smarttrade.messages import (
     EffectiveState,
     MarketBatch,
     MarketEvent,
+    StrategyVersion,
     decode,
     encode,
 )
@@ -78,8 +79,11 @@ class Bus:
         await self.provisioner.push(self.pair)
         await self.provisioner.ensure_assets(IDENTITY)
 
-    async def control(self, generation: int, spec: dict[str, Any]) -> None:
-        await self.provisioner.write_control(IDENTITY, AccountControl(generation=generation, spec=spec))
+    async def control(
+        self, generation: int, spec: dict[str, Any], strategy: StrategyVersion | None = None
+    ) -> None:
+        control = AccountControl(generation=generation, spec=spec, strategy=strategy)
+        await self.provisioner.write_control(IDENTITY, control)
 
     async def connect(self, role: str) -> Connection:
         connection = await connect(

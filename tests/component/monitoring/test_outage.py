@@ -21,9 +21,7 @@ async def test_the_pair_goes_on_after_nats_was_gone(bus: Bus, tmp_path: Path) ->
             MonitoringService, bus.settings("monitoring", POD, tmp_path, endpoint_of(exchange))
         )
         probes = Probes(0, "127.0.0.1")
-        evaluation = Running(
-            EvaluationService(bus.settings("evaluation", POD, tmp_path), probes, tmp_path), probes
-        )
+        evaluation = Running(EvaluationService(bus.settings("evaluation", POD, tmp_path), probes), probes)
         try:
             await evaluation.ready()
             await eventually(lambda: len(execution.decisions) >= 3, "three decisions")

@@ -11,6 +11,7 @@ import pytest
 
 from smarttrade.bus.server import LocalServer
 from smarttrade.messages import AccountControl, decode
+from smarttrade.source import unpack
 from smarttrade_operator.rollout import AT_ONCE
 from tests.component.operator.conftest import MakeOperator
 from tests.component.operator.harness import Manifest, Namespace, OperatorProcess, build_account, eventually
@@ -152,6 +153,56 @@ def test_a_new_runtime_image_reaches_a_few_accounts_at_a_time(
     second.await_calm(3)
     # No pod starts here, so none of them completes and the others must wait.
     assert len(rolled()) == AT_ONCE
+
+
+async def test_a_strategy_comes_from_its_config_map_once_for_every_name(
+    own_operator: OperatorProcess, namespace: Namespace, nats: LocalServer
+) -> None:
+    """What runs changes through the object alone: not by an edit, and not by a restart of the operator."""
+    path = f"/api/v1/namespaces/{namespace.name}/configmaps"
+
+    def provide(name: str, text: str) -> None:
+        body = {"metadata": {"name": name}, "data": {"mine.py": text}}
+        assert namespace.client.call("POST", path, body).status == 201
+
+    def own(name: str) -> Manifest:
+        return {"name": None, "source": {"configMapRef": {"name": name}, "class": "mine.Mine"}}
+
+    async def told(generation: int, text: str | None) -> None:
+        async def holds() -> bool:
+            control = await pod.control()
+            assert control is not None
+            files = unpack(control.strategy) if control.strategy else {}
+            return (control.generation, files.get("mine.py")) == (generation, text)
+
+        async with asyncio.timeout(30):
+            while not await holds():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+    source = {"configMapRef": {"name": "mine-1"}, "class": "mine.Mine"}
+    namespace.create("TradingAccount", build_account("alice", strategy={"source": source, "timeframe": "1m"}))
+    async with Pod(namespace, "alice", nats.url) as pod:
+        shown = await asyncio.to_thread(namespace.wait_condition, "alice", "ConfigApplied", "StrategyMissing")
+        assert 'configmap "mine-1" not found' in shown["message"]
+        namespace.patch("TradingAccount", "alice", {"spec": {"state": "Paused"}})
+        await told(2, None)
+        provide("mine-1", "first")
+        await told(2, "first")
+
+        before = namespace.get("Deployment", "alice")["spec"]["template"]
+        edited = {"metadata": {"name": "mine-1"}, "data": {"mine.py": "edited"}}
+        assert namespace.client.call("PUT", f"{path}/mine-1", edited).status == 200
+        own_operator.stop()
+        await asyncio.to_thread(own_operator.start)
+        namespace.patch("TradingAccount", "alice", {"spec": {"state": "Active"}})
+        await told(3, "first")
+
+        provide("mine-2", "second")
+        namespace.patch("TradingAccount", "alice", {"spec": {"strategy": own("mine-2")}})
+        await told(4, "second")
+        namespace.patch("TradingAccount", "alice", {"spec": {"strategy": own("mine-1")}})
+        await told(5, "edited")
+        assert namespace.get("Deployment", "alice")["spec"]["template"] == before
 
 
 def _image(namespace: Namespace, name: str) -> str:

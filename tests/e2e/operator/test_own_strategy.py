@@ -66,7 +66,7 @@ def judy(platform: Platform) -> Iterator[str]:
 
 
 def test_a_strategy_from_a_config_map_trades_once_that_is_there(platform: Platform, judy: str) -> None:
-    condition = platform.users.wait_condition(judy, "PodsHealthy", "FailedMount", 120)
+    condition = platform.users.wait_condition(judy, "ConfigApplied", "StrategyMissing", 120)
     assert 'configmap "sized-1" not found' in condition["message"]
     platform.provide_strategy("sized-1", SIZED)
     platform.wait_fills(judy, 2)
@@ -100,21 +100,32 @@ def test_every_change_of_the_object_takes_effect_at_one_event_and_loses_none(
         change(risk={"maxOrderNotional": "10000"}, state="ReduceOnly"): "StateReduceOnly",
     }
     smaller = change(state="Active", strategy={"parameters": {"size": "0.03"}})
-    in_place = _decisions(platform.audit(judy))
-    late_ms = {generation: _lateness_ms(in_place, generation, at) for generation, at in written.items()}
-    print("last event of an older generation, after the change was written:", late_ms, "ms")
-    assert min(late_ms.values()) < SECOND_MS
-
-    leader = platform.status(judy)["leader"]
+    pods = _started(platform, judy)
     second = platform.provide_strategy("sized-2", SIZED.replace("one {", "two {"))
+    began = time.monotonic()
     version = write(strategy={**second, "parameters": {"size": "0.03"}})
-    eventually(lambda: platform.status(judy)["leader"] not in (None, leader), 120, "a new pod leads")
-    fills = platform.status(judy)["fills"]
-    platform.wait_fills(judy, fills + 2)
+    eventually(lambda: platform.status(judy)["strategyVersion"].startswith("sized-2@"), 60, "it is shown")
+    print(f"another version is shown as running after {time.monotonic() - began:.2f} s")
+    eventually(lambda: _decisions(platform.audit(judy))[-1]["generation"] == version, 60, "it decides")
+
+    broken = platform.provide_strategy("sized-3", "from nowhere import nothing\n")
+    written.pop(write(strategy=broken))
+    condition = platform.users.wait_condition(judy, "ConfigApplied", "StrategyFailed", 60)
+    assert f"generation {version} runs on (sized-2@" in condition["message"]
+    assert "ModuleNotFoundError: No module named 'nowhere'" in condition["message"]
+    platform.wait_fills(judy, int(platform.status(judy)["fills"]) + 2)
+    mended = change(strategy=second)
+    assert _started(platform, judy) == pods, "no pod was replaced, and no container"
+
     rows = platform.audit(judy)
     decided = _decisions(rows)
-    first_new = next(d for d in decided if d["generation"] == version)
-    print("first event of the new version:", first_new["event_time_ms"] - written[version], "ms")
+    late_ms = {generation: _lateness_ms(decided, generation, at) for generation, at in written.items()}
+    print("last event of an older generation, after the change was written:", late_ms, "ms")
+    names = {d["version"].partition("@")[0]: set() for d in decided}
+    for d in decided:
+        names[d["version"].partition("@")[0]].add(d["generation"])
+    assert names["sized-2"] == {version, mended}
+    assert names["sized-1"] == {d["generation"] for d in decided} - {version, mended}
 
     told = [(d["generation"], *d["reason"].split()) for d in decided]
     sizes = {generation: {size for by, _, size, _ in told if by == generation} for generation in written}
@@ -131,6 +142,17 @@ def test_every_change_of_the_object_takes_effect_at_one_event_and_loses_none(
     assert events == sorted(set(events)), "an event was decided twice"
     for (*_, before), event_ms in zip(told, events, strict=True):
         assert int(before) == event_ms - 2 * SECOND_MS, f"a candle before {event_ms} was not seen"
+
+
+def _started(platform: Platform, name: str) -> dict[str, list[str]]:
+    """Every container of every pod, by what it is and when it began."""
+    return {
+        pod["metadata"]["name"]: sorted(
+            f"{status['name']} {status['state']['running']['startedAt']}"
+            for status in pod["status"]["containerStatuses"]
+        )
+        for pod in platform.pods(name)
+    }
 
 
 def _decisions(rows: list[Manifest]) -> list[Manifest]:

@@ -25,6 +25,7 @@ from smarttrade.messages import (
     Quote,
     Side,
 )
+from smarttrade.source import unpack
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 ALICE = load_account(EXAMPLES / "alice.yaml")
@@ -70,9 +71,8 @@ def fill(trade_id: str) -> Fill:
 # --- plan ---------------------------------------------------------------------------------------------------
 
 
-def containers(source: Path | None = None, **environment: str) -> dict[str, plan.Container]:
+def containers(**environment: str) -> dict[str, plan.Container]:
     world = plan.World(
-        source=source,
         nats_url="nats://127.0.0.1:1",
         endpoint=plan.build_simulator_endpoint("http://127.0.0.1:2", "ws://127.0.0.1:2"),
         credentials=Path("/c"),
@@ -98,16 +98,6 @@ def test_only_execution_is_told_where_the_exchange_key_is_and_evaluation_nothing
         json.loads(told["alice-0/execution"].environment["SMARTTRADE_ENDPOINT"])["rest"]
         == "http://127.0.0.1:2"
     )
-
-
-def test_only_evaluation_is_told_where_the_users_own_strategy_is():
-    told = containers(source=Path("/mine"))
-    with_source = {
-        name: c.environment["SMARTTRADE_STRATEGY_SOURCE"]
-        for name, c in told.items()
-        if "SMARTTRADE_STRATEGY_SOURCE" in c.environment
-    }
-    assert with_source == {"alice-0/evaluation": "/mine", "alice-1/evaluation": "/mine"}
 
 
 def test_secrets_of_the_users_shell_stay_there():
@@ -193,6 +183,24 @@ def test_a_mistake_is_told_once_and_the_old_account_stays(tmp_path: Path):
         manifest.changed()
     assert manifest.changed() is None
     assert manifest.account.spec.state == "Active"
+
+
+def test_saving_a_module_of_the_strategy_is_another_version(tmp_path: Path):
+    path, module = tmp_path / "a.yaml", tmp_path / "mine.py"
+    own = "source: {configMapRef: {name: m}, class: mine.S}"
+    path.write_text((EXAMPLES / "alice.yaml").read_text().replace("name: ma-cross", own))
+    module.write_text("first = 1\n")
+    manifest = ManifestFile(path, tmp_path)
+    first = manifest.strategy
+    assert first is not None
+    assert unpack(first) == {"mine.py": "first = 1\n"}
+    (tmp_path / "notes.txt").write_text("nothing of the strategy")
+    assert manifest.changed() is None
+    module.write_text("second = 22\n")
+    assert manifest.changed() == manifest.account
+    assert manifest.strategy is not None
+    assert manifest.strategy.name != first.name
+    assert manifest.changed() is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,14 @@ import pytest
 
 from smarttrade.api import TradingAccountSpec
 from smarttrade.errors import ConfigurationError
-from smarttrade.evaluation.loading import build_strategy, check_mounted, load_module, strategy_name
+from smarttrade.evaluation.loading import (
+    build_strategy,
+    choose_version,
+    load_module,
+    mark_strategy,
+    strategy_name,
+)
+from smarttrade.source import pack
 from smarttrade.strategies.ma_cross import MovingAverageCross
 
 
@@ -52,7 +59,7 @@ def test_a_depth_that_no_exchange_has_is_refused(tmp_path: Path) -> None:
         build_strategy(spec(source), tmp_path)
 
 
-def test_a_users_own_class_is_loaded_from_the_mounted_directory(tmp_path: Path) -> None:
+def test_a_users_own_class_is_loaded_from_its_folder(tmp_path: Path) -> None:
     source = write(tmp_path, "loaded_one", "from smarttrade import Strategy\nclass Mine(Strategy): pass\n")
     written = spec(source)
     assert type(build_strategy(written, tmp_path)).__name__ == "Mine"
@@ -86,15 +93,31 @@ def test_a_missing_module_is_named(tmp_path: Path) -> None:
         build_strategy(spec(source), tmp_path)
 
 
-def test_a_pod_does_not_run_its_old_modules_under_a_new_config_map(tmp_path: Path) -> None:
-    written = spec(
-        write(tmp_path, "mounted", "from smarttrade import Strategy\nclass Mine(Strategy): pass\n")
-    )
-    check_mounted(written.strategy, "mine")
-    check_mounted(written.strategy, "")
-    check_mounted(spec({"name": "ma-cross"}).strategy, "mine")
-    with pytest.raises(ConfigurationError, match="ConfigMap mine-1: one with mine replaces it"):
-        check_mounted(written.strategy, "mine-1")
+def test_a_specification_is_run_with_the_modules_that_it_names_only() -> None:
+    named = spec({"source": {"configMapRef": {"name": "mine-2"}, "class": "mine.Mine"}}).strategy
+    other, own = pack("mine-1", {}), pack("mine-2", {})
+    assert choose_version(named, own) is own
+    assert choose_version(spec({"name": "ma-cross"}).strategy, own) is None
+    for given in (None, other):
+        with pytest.raises(ConfigurationError, match="ConfigMap mine-2 has not been read yet"):
+            choose_version(named, given)
+
+
+def test_another_version_of_a_class_is_the_same_strategy_and_another_class_or_parameter_is_not() -> None:
+    def mark(config_map: str, name: str = "mine.Mine", **parameters: int) -> str:
+        source = {"configMapRef": {"name": config_map}, "class": name}
+        return mark_strategy(spec({"source": source, "parameters": parameters}))
+
+    assert mark("mine-1") == mark("mine-2")
+    assert len({mark("mine-1"), mark("mine-1", "mine.Other"), mark("mine-1", period=3)}) == 3
+
+
+def test_what_went_wrong_is_told_with_its_place_and_without_the_folder(tmp_path: Path) -> None:
+    source = write(tmp_path, "broken_four", "size = 3\nnumbers = {}\nnumbers[size]\n")
+    message = r'(?s)KeyError: 3\n.*File "broken_four.py", line 3'
+    with pytest.raises(ConfigurationError, match=message) as told:
+        build_strategy(spec(source), tmp_path)
+    assert str(tmp_path) not in str(told.value)
 
 
 @pytest.mark.parametrize("name", ["json", "types", "asyncio", "smarttrade", "msgspec", "numpy"])

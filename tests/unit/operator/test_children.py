@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import yaml
 
-from smarttrade.evaluation.loading import SOURCE_DIRECTORY
 from smarttrade_operator.children import (
     build_children,
     build_credentials_secret,
@@ -140,40 +139,15 @@ def test_an_exchange_in_the_cluster_is_reached_straight_and_without_dns() -> Non
     assert ports == [4222, 8080]
 
 
-def _own_strategy(config_map: str) -> dict[str, Any]:
-    return {"source": {"configMapRef": {"name": config_map}, "class": "mine.Mine"}, "timeframe": "1m"}
-
-
-def test_only_evaluation_sees_the_users_own_strategy() -> None:
-    pod = build_deployment(build_blueprint(build_live(strategy=_own_strategy("mine"))))["spec"]["template"][
-        "spec"
+def test_pods_are_the_same_whichever_strategy_they_run() -> None:
+    strategies = [{"name": "ma-cross"}] + [
+        {"source": {"configMapRef": {"name": name}, "class": "mine.Mine"}} for name in ("mine", "mine-2")
     ]
-    mounts = {c["name"]: {m["name"]: m for m in c["volumeMounts"]} for c in pod["containers"]}
-    assert [name for name, mounted in mounts.items() if "strategy" in mounted] == ["evaluation"]
-    mount = mounts["evaluation"]["strategy"]
-    assert (Path(mount["mountPath"]), mount["readOnly"]) == (SOURCE_DIRECTORY, True)
-    volumes = {volume["name"]: volume for volume in pod["volumes"]}
-    assert volumes["strategy"]["configMap"]["name"] == "mine"
-    told = {c["name"]: {e["name"]: e.get("value") for e in c["env"]} for c in pod["containers"]}
-    name = "SMARTTRADE_STRATEGY_CONFIG_MAP"
-    assert {role: env.get(name) for role, env in told.items()} == {
-        "monitoring": None,
-        "evaluation": "mine",
-        "execution": None,
-    }
-
-
-def test_another_config_map_rolls_the_pods_and_another_class_does_not() -> None:
-    before, same, other = (
-        build_deployment(build_blueprint(build_manifest(strategy=strategy)))
-        for strategy in (
-            _own_strategy("mine"),
-            _own_strategy("mine") | {"parameters": {"fast": 1}},
-            _own_strategy("mine-2"),
-        )
+    one, *others = (
+        build_deployment(build_blueprint(build_manifest(strategy={**strategy, "timeframe": "1m"})))
+        for strategy in strategies
     )
-    assert same == before
-    assert other["spec"]["template"] != before["spec"]["template"]
+    assert others == [one, one]
 
 
 def test_each_container_sees_its_own_nats_credentials_only() -> None:

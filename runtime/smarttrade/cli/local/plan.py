@@ -60,7 +60,6 @@ class World:
     endpoint: Endpoint
     credentials: Path
     exchange_credentials: Path
-    source: Path | None = None
 
 
 def identify(account: TradingAccount) -> AccountIdentity:
@@ -191,8 +190,6 @@ def _settings(account: TradingAccount, world: World, pod: str, role: str, port: 
     }
     if role != "evaluation":
         settings["SMARTTRADE_ENDPOINT"] = world.endpoint.model_dump_json(by_alias=True)
-    elif world.source:
-        settings["SMARTTRADE_STRATEGY_SOURCE"] = str(world.source.resolve())
     if role == "execution":
         settings["SMARTTRADE_EXCHANGE_CREDENTIALS"] = str(world.exchange_credentials)
         settings["SMARTTRADE_COMMAND_SOCKET"] = str(world.credentials / f"{pod}.sock")

@@ -47,7 +47,7 @@ _SIMULATOR_START_S = 60.0
 
 async def run_account(options: Options) -> int:
     """Run until interrupted, timed out or full of fills; the exit code."""
-    manifest = ManifestFile(options.file)
+    manifest = ManifestFile(options.file, options.source)
     plan.check_options(manifest.account.spec, options)
     identity = plan.identify(manifest.account)
     simulated = plan.is_simulated(manifest.account.spec, options)
@@ -151,6 +151,7 @@ class Session:
             generation=self._picture.generation,
             spec=account.spec.model_dump(mode="json", by_alias=True),
             written_ms=time.time_ns() // 1_000_000,
+            strategy=self._manifest.strategy,
         )
         await provisioner.write_control(self._identity, control)
 
@@ -216,7 +217,6 @@ class Session:
             endpoint=endpoint,
             credentials=self._state.credentials,
             exchange_credentials=(self._options.credentials or self._state.exchange_credentials).resolve(),
-            source=self._options.source,
         )
         containers = []
         for container in plan.build_containers(account, world, self._ports):

@@ -1,0 +1,91 @@
+"""The modules of the user's own strategy, version after version in one process.
+
+No process can be started for a new version (see `confinement`), and a restart would miss events. So each is
+written into a folder of its own, and what Python keeps of the modules before gives way to it; that comes back
+if the new version cannot be loaded.
+
+What bites: what a version has done to others, such as a patched library or a thread, outlives it, and its
+objects go on with its functions as long as somebody holds them. A folder can be written to by the strategy;
+each load begins with one that nobody has had.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from smarttrade.errors import ConfigurationError
+from smarttrade.messages import StrategyVersion
+from smarttrade.source import unpack
+
+_NOWHERE = Path(os.devnull)
+
+
+class Versions:
+    """At most one version's modules at a time."""
+
+    def __init__(self) -> None:
+        self._folder = _NOWHERE
+
+    @contextmanager
+    def change(self, version: StrategyVersion | None) -> Iterator[Path]:
+        """The folder with the version's modules, for a block that loads them; if it fails, the modules that
+        were there before are there again. ConfigurationError for what cannot be unpacked."""
+        folder = _write(version) if version else _NOWHERE
+        before, search = _modules_in(self._folder), list(sys.path)
+        _drop(before)
+        sys.path[:] = [place for place in sys.path if place != str(self._folder)]
+        importlib.invalidate_caches()
+        try:
+            yield folder
+        except BaseException:
+            _drop(_modules_in(folder))
+            sys.modules.update(before)
+            sys.path[:] = search
+            _remove(folder)
+            raise
+        _remove(self._folder)
+        self._folder = folder
+
+    def close(self) -> None:
+        """Leave nothing behind, on the disk or in what Python knows."""
+        with self.change(None):
+            pass
+
+
+def _write(version: StrategyVersion) -> Path:
+    files = unpack(version)
+    folder = Path(tempfile.mkdtemp(prefix="strategy-"))
+    try:
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        _remove(folder)
+        raise ConfigurationError(f"strategy {version.name} cannot be written: {error}") from error
+    return folder
+
+
+def _remove(folder: Path) -> None:
+    if folder != _NOWHERE:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _modules_in(folder: Path) -> dict[str, ModuleType]:
+    inside = f"{folder}{os.sep}"
+    return {
+        name: module
+        for name, module in list(sys.modules.items())
+        if str(getattr(module, "__dict__", {}).get("__file__", "")).startswith(inside)
+    }
+
+
+def _drop(modules: dict[str, ModuleType]) -> None:
+    for name in modules:
+        sys.modules.pop(name, None)

@@ -1,0 +1,68 @@
+"""One version's modules give way to the next one's, and come back if that cannot be loaded."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from smarttrade.errors import ConfigurationError
+from smarttrade.evaluation.loading import load_module
+from smarttrade.evaluation.versions import Versions
+from smarttrade.source import pack
+
+MAIN = "import versioned_part\ndef told():\n    import versioned_part as part\n    return part.WORD\n"
+
+
+def version(word: str, main: str = MAIN):
+    return pack("mine", {"versioned_main.py": main, "versioned_part.py": f"WORD = {word!r}\n"})
+
+
+@pytest.fixture
+def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Versions]:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    made = Versions()
+    yield made
+    made.close()
+    for name in ("versioned_main", "versioned_part"):
+        sys.modules.pop(name, None)
+
+
+def load(versions: Versions, word: str, main: str = MAIN):
+    with versions.change(version(word, main)) as folder:
+        return load_module(folder, "versioned_main")
+
+
+def test_a_new_version_brings_all_of_its_own_modules(versions: Versions, tmp_path: Path) -> None:
+    first = load(versions, "one")
+    assert first.told() == "one"
+    assert load(versions, "two").told() == "two"
+    [folder] = tmp_path.iterdir()
+    assert [place for place in sys.path if place.startswith(str(tmp_path))] == [str(folder)]
+
+
+def test_one_that_cannot_be_loaded_leaves_the_one_before_whole(versions: Versions, tmp_path: Path) -> None:
+    first = load(versions, "one")
+    search = list(sys.path)
+    with pytest.raises(ConfigurationError, match="cannot be imported"):
+        load(versions, "two", "import versioned_part\n1 / 0\n")
+    assert first.told() == "one"
+    assert importlib.import_module("versioned_main") is first
+    assert sys.path == search
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_a_strategy_does_to_its_files_is_not_what_it_runs_next(versions: Versions) -> None:
+    first = load(versions, "one")
+    assert first.__file__ is not None
+    Path(first.__file__).with_name("versioned_part.py").write_text("WORD = 'forged'\n")
+    assert load(versions, "one").told() == "one"
+
+
+def test_a_built_in_strategy_has_no_modules(versions: Versions, tmp_path: Path) -> None:
+    load(versions, "one")
+    with versions.change(None):
+        pass
+    assert "versioned_part" not in sys.modules
+    assert list(tmp_path.iterdir()) == []
