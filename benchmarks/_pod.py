@@ -128,11 +128,11 @@ class Pod:
                 while not await _says_ready(self._ports[role]):  # noqa: ASYNC110 - another process
                     await asyncio.sleep(_LOOK_S)
 
-    async def seen(self) -> int:
-        """Events that evaluation has handled, by its last heartbeat."""
+    async def counted(self, what: str) -> int:
+        """Events or decisions of evaluation, by its last heartbeat."""
         for line in (await _get(self._ports["monitoring"], "/metrics")).decode().splitlines():
             name, _, value = line.partition(" ")
-            if name == "smarttrade_evaluation_events":
+            if name == f"smarttrade_evaluation_{what}":
                 return int(float(value))
         return 0
 

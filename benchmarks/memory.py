@@ -4,19 +4,21 @@ A real nats-server, a simulated exchange that lists 3,000 markets, the container
 whose built-in strategy trades. Trades come from a server of frames: first an hour's worth, as many as a busy
 market has; then on to a million, which must leave memory where it was. They come as fast as evaluation
 handles them: queues of a pod that is given more than that are another question, and so are trades that nobody
-saw. freqtrade's own process is measured after the import of what a bot consists of. A part by itself:
-`python -m benchmarks.memory PART`, with `hour`, `million` (which begins with the hour), `freqtrade-style` or
-`freqtrade`.
+saw. The strategy for freqtrade has a full window of candles, and fails if it has not. freqtrade's own process
+is measured after the import of what a bot consists of. A part by itself: `python -m benchmarks.memory PART`,
+with `hour`, `million` (which begins with the hour), `freqtrade-style` or `freqtrade`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,7 @@ MILLION = 1_000_000
 STEP = 100_000
 BURST, RATE = 10_000, 5_000.0
 TARGET_MIB, TARGET_FREQTRADE_STYLE_MIB, GROWTH = 180.0, 280.0, 0.03
+WINDOW = 1_000
 _STYLED_RATE = 1_000.0  # so that more than a minute passes, whose candle it decides on
 _SETTLE_S = 3.0
 _LOOK_S = 0.2
@@ -63,8 +66,30 @@ def _native(trades: int) -> list[dict[str, Any]]:
 
 
 def _freqtrade_style() -> list[dict[str, Any]]:
-    what = "three containers, a strategy for freqtrade"
+    what = f"three containers, a strategy for freqtrade on {WINDOW} candles"
     return uvloop.run(_measure(build_spec(STYLED), HOUR, TARGET_FREQTRADE_STYLE_MIB, what, _STYLED_RATE))
+
+
+def _build_styled() -> str:
+    """The strategy on minutes, which enters at once, and ends with an error where its window is not full."""
+    text = FOR_FREQTRADE.read_text()
+    begin, condition = "        bands = ", 'dataframe["close"] < dataframe["lower"]'
+    check = f"        assert len(dataframe) == {WINDOW}, len(dataframe)\n"
+    for before, after in (('"5m"', '"1m"'), (begin, check + begin), (condition, 'dataframe["close"] > 0')):
+        assert before in text, before
+        text = text.replace(before, after)
+    return text
+
+
+def _live_through(exchange: Simulator, minutes: int) -> None:
+    """A trade a minute until now, so that there are candles of a past."""
+    data, draw, price = exchange.venue.by_symbol[MARKET], random.Random(1), 60_000.0
+    begin_ms = exchange.clock.now_ms() - minutes * 60_000
+    for minute in range(minutes):
+        price *= 1 + draw.gauss(0, 0.001)
+        units = data.market.round_price(Decimal(f"{price:.2f}"))
+        data.candles.add_trade(begin_ms + minute * 60_000, units, data.market.step_units, False, minute)
+    data.candles.take_closed()
 
 
 async def _measure(
@@ -77,9 +102,10 @@ async def _measure(
         exchange = await stack.enter_async_context(
             Simulator(manual_config(user, symbols=(MARKET, *others), seed=1))
         )
+        _live_through(exchange, WINDOW + 100)
         exchange.set_price(MARKET, "60000", size="90000")
         frames = await stack.enter_async_context(Source([MARKET.replace("/", "")], quotes=True))
-        (folder / "trailing.py").write_text(FOR_FREQTRADE.read_text().replace('"5m"', '"1m"'))
+        (folder / "trailing.py").write_text(_build_styled())
         pod = await stack.enter_async_context(Pod(folder, exchange, frames.url, spec))
         await pod.ready()
         await _feed(frames, pod, HOUR, rate)
@@ -90,29 +116,30 @@ async def _measure(
             await _feed(frames, pod, STEP, rate)
             after.append(total(pids, "Rss"))
         orders = len(exchange.journal.entries("alice", kind="NEW"))
-    rows = _after_an_hour(hour, orders, target, what)
+        done = f"{orders} orders, {await pod.counted('decisions')} decisions in all"
+    rows = _after_an_hour(hour, done, target, what)
     return [*rows, _flat(after)] if len(after) > 1 else rows
 
 
 async def _feed(frames: Source, pod: Pod, trades: int, rate: float) -> None:
     """As fast as the pod takes them, so that what is measured is no queue."""
-    wanted = await pod.seen()
+    wanted = await pod.counted("events")
     for _ in range(0, trades, BURST):
         burst = min(BURST, trades)
         trades, wanted = trades - burst, wanted + burst
         await frames.send(burst, rate)
         async with asyncio.timeout(PATIENCE_S):
-            while await pod.seen() < wanted:  # noqa: ASYNC110 - another process
+            while await pod.counted("events") < wanted:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(_LOOK_S)
     await asyncio.sleep(_SETTLE_S)
 
 
 def _after_an_hour(
-    sizes: dict[str, dict[str, float]], orders: int, target: float, what: str
+    sizes: dict[str, dict[str, float]], done: str, target: float, what: str
 ) -> list[dict[str, Any]]:
     rss, pss = (sum(each[kind] for each in sizes.values()) for kind in ("Rss", "Pss"))
     each = ", ".join(f"{role} {size['Rss']:.0f}" for role, size in sizes.items())
-    told = f"{what} after {HOUR} trades: {each} ({orders} orders in all, {load_note()})"
+    told = f"{what} after {HOUR} trades: {each} ({done}, {load_note()})"
     return [
         _row(told, rss, f"<= {target:.0f}", rss <= target),
         _row("the same, shared pages shared out (PSS)", pss, "reported", None),
