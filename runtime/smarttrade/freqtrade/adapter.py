@@ -37,6 +37,7 @@ from smarttrade.freqtrade.parameters import (
 from smarttrade.freqtrade.protections import read_protections
 from smarttrade.freqtrade.provider import LONGEST, RunMode, build_frame
 from smarttrade.freqtrade.rules import ask, moment
+from smarttrade.freqtrade.saved import apply_saved
 from smarttrade.freqtrade.signals import Signal, analyse, read_signals
 from smarttrade.freqtrade.terms import read_terms
 from smarttrade.messages import Fill, Position
@@ -218,6 +219,7 @@ class FreqtradeStrategy(Strategy):
 
 def wrap(inner_class: type[IStrategy]) -> type[FreqtradeStrategy]:
     """The class as one of ours, its parameters declared with their ranges."""
+    apply_saved(inner_class)
     declared = {
         name: _declare(parameter, value_of(inner_class, name, parameter))
         for name, parameter in find_parameters(inner_class).items()

@@ -1,8 +1,9 @@
 """freqtrade's classes of parameters: a range to search, a default, and a value.
 
-The value is, first found: what the account's specification says (`strategy.parameters`), what the class
-says in its `buy_params`, `sell_params` and the like, the default. What bites: freqtrade looks a value up in
-the table of the parameter's own space only, so a value in another space's table has no effect.
+The value is, first found: what the account's specification says (`strategy.parameters`), what lies saved
+beside the class (see `saved`), what the class says in its `buy_params`, `sell_params` and the like, the
+default. What bites: freqtrade looks a value up in the table of the parameter's own space only, so a value in
+another space's table has no effect.
 """
 
 from __future__ import annotations
