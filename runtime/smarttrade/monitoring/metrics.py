@@ -27,6 +27,11 @@ class Metrics:
         self.withheld = Counter(
             "smarttrade_ticks_withheld", "Impossible trades and quotes", stream, registry=registry
         )
+        self.unanswered = Counter(
+            "smarttrade_questions_unanswered",
+            "Answers to evaluation that the bus did not take",
+            registry=registry,
+        )
         self.reconnects = Counter("smarttrade_feed_reconnects", "Feeds replaced", market, registry=registry)
         self.gaps = Counter("smarttrade_trade_gaps", "Gaps in trade ids", market, registry=registry)
         self.filled = Counter(

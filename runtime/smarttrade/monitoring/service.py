@@ -195,7 +195,15 @@ class MonitoringService:
         else:
             reply = encode(self._describe())
         if message.reply:
-            await self._nc.publish(message.reply, reply)
+            await self._respond(message.reply, reply)
+
+    async def _respond(self, subject: str, reply: bytes) -> None:
+        """Who asks hears nothing where the answer cannot be sent, and asks again."""
+        try:
+            await self._nc.publish(subject, reply)
+        except (NatsError, OSError) as error:
+            self._metrics.unanswered.inc()
+            logger.debug("an answer was not sent", error=str(error) or type(error).__name__)
 
     async def _history(self, request: HistoryRequest) -> HistoryReply:
         if self._histories >= _HISTORIES_AT_ONCE:

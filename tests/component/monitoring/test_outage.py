@@ -1,8 +1,10 @@
 """Monitoring and evaluation together through an outage of NATS: no candle is missed, deciding goes on."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 from smarttrade.evaluation.service import EvaluationService
+from smarttrade.messages import DescribeRequest, encode
 from smarttrade.monitoring.service import MonitoringService
 from smarttrade.process.probes import Probes
 from smarttrade.simulator.config import SimulatorConfig
@@ -31,6 +33,9 @@ async def test_the_pair_goes_on_after_nats_was_gone(bus: Bus, tmp_path: Path) ->
                 lambda: monitoring.metric("smarttrade_candles_total", **_candles("flag")) >= made + 3,
                 "monitoring goes on while NATS is gone",
             )
+            question = SimpleNamespace(reply="_INBOX.evaluation.1", data=encode(DescribeRequest()))
+            await monitoring.service._answer(question)  # asked just before
+            assert monitoring.metric("smarttrade_questions_unanswered_total") > 0
             await bus.server.start()
             before = len(execution.decisions)
             await eventually(lambda: len(execution.decisions) >= before + 3, "decisions after the outage")
