@@ -17,7 +17,8 @@ _FINEST = Decimal("1e-8")
 
 
 class Grid(Strategy):
-    """`levels` on each side, `step` apart as a share of the anchor; together the buys cost `fraction`."""
+    """`levels` on each side, `step` apart as a share of the anchor; at the grid's upper end all that the buys
+    bring is worth `fraction`."""
 
     levels = Parameter(5, minimum=1, maximum=20, description="orders on each side")
     step = Parameter(
@@ -49,28 +50,30 @@ class Grid(Strategy):
         return anchor
 
     def _buys(self, candle: Candle, anchor: Decimal) -> list[RestingOrder]:
-        whole = self.budget(self.fraction)
-        budget = whole / self.levels
-        held = self.position(candle.market) * candle.close
+        held, quantity = self.position(candle.market), self._quantity(anchor)
         orders: list[RestingOrder] = []
         for level in range(1, self.levels + 1):
             price = (anchor * (1 - self.step * level)).quantize(_FINEST)
-            affordable = held + whole * (len(orders) + 1) / self.levels <= whole
+            affordable = held + quantity * (len(orders) + 1) <= quantity * self.levels
             if price < candle.close and affordable:
-                quantity = (budget / price).quantize(_FINEST, ROUND_DOWN)
                 orders.append(RestingOrder(key=f"buy-{level}", side=Side.BUY, price=price, quantity=quantity))
         return orders
 
     def _sells(self, candle: Candle, anchor: Decimal) -> list[RestingOrder]:
         left = self.position(candle.market)
-        budget = self.budget(self.fraction) / self.levels
         orders = []
         for level in range(1, self.levels + 1):
             price = (anchor * (1 + self.step * level)).quantize(_FINEST)
-            quantity = min(left, (budget / price).quantize(_FINEST, ROUND_DOWN))
+            quantity = min(left, self._quantity(anchor))
             if price > candle.close and quantity > 0:
                 left -= quantity
                 orders.append(
                     RestingOrder(key=f"sell-{level}", side=Side.SELL, price=price, quantity=quantity)
                 )
         return orders
+
+    def _quantity(self, anchor: Decimal) -> Decimal:
+        """Of each order: at no price within the grid are all of the buys worth more than the share, since a
+        limit of the account that is as large would deny them."""
+        top = anchor * (1 + self.step * (self.levels + 1))
+        return (self.budget(self.fraction) / self.levels / top).quantize(_FINEST, ROUND_DOWN)

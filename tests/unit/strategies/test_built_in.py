@@ -81,8 +81,10 @@ def grid_orders(subject: Core, event: Candle) -> list[tuple[str, str]]:
 def test_grid_rests_buys_below_and_sells_of_what_is_held_above() -> None:
     subject = made("grid", levels=2, step="0.01", fraction="1")
     assert grid_orders(subject, candle(0, "100")) == [("buy-1", "99"), ("buy-2", "98")]
+    subject.on_view(view("0", "24"))  # of 2 * 24.27
+    assert grid_orders(subject, candle(1, "100")) == [("buy-1", "99"), ("sell-1", "101")]
     subject.on_view(view("0", "25"))
-    assert grid_orders(subject, candle(1, "100")) == [("buy-1", "99"), ("sell-1", "101"), ("sell-2", "102")]
+    assert grid_orders(subject, candle(2, "100")) == [("sell-1", "101"), ("sell-2", "102")]
 
 
 def test_grid_never_sells_more_than_is_held_nor_spends_more_than_its_share() -> None:
@@ -97,6 +99,16 @@ def test_grid_never_sells_more_than_is_held_nor_spends_more_than_its_share() -> 
         assert sold <= Decimal(quantity)
         assert not spent or spent + Decimal(quantity) * 100 <= 4_500
         subject._opened.clear()
+
+
+def test_all_that_a_grid_may_come_to_hold_is_never_worth_more_than_its_share_within_it() -> None:
+    """Execution values it at the price now, not at those that it waits for."""
+    subject = made("grid", levels=5, step="0.01", fraction="0.9")
+    for number, close in enumerate(("100", "94.5", "105.9")):
+        [decision] = subject.on_event(candle(number, close))
+        assert isinstance(decision.want, RestingOrders)
+        buys = sum(order.quantity for order in decision.want.orders if order.side is Side.BUY)
+        assert buys * Decimal(close) <= 4_500
 
 
 @pytest.mark.parametrize("levels", [1, 3, 6, 7, 13])
