@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import yaml
@@ -54,16 +56,21 @@ def apply(kubectl: Kubectl, keys: Mapping[str, ExchangeKey]) -> None:
 
 
 def delete(kubectl: Kubectl, names: Sequence[str] = NAMES) -> None:
-    """The accounts first, so that each is settled by the operator, then the namespaces that the demo made."""
-    for name in names:
-        if kubectl.find("namespace", name):
-            account = read_manifest(name)
-            secret = account["spec"]["exchange"]["credentialsSecretRef"]["name"]
-            if kubectl.find("ta", name, "-n", name):
-                kubectl("annotate", "ta", name, "-n", name, f"{ALLOW_DELETION}=true", "--overwrite")
-            kubectl("delete", "ta", name, "-n", name, "--ignore-not-found", "--timeout=90s")
-            if not delete_namespace(kubectl, name, MAKER):
-                kubectl("delete", "secret", secret, "-n", name, "--ignore-not-found")
+    """The account, which the operator settles, then its namespace if the demo made it; all side by side."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(partial(_delete, kubectl), names))
+
+
+def _delete(kubectl: Kubectl, name: str) -> None:
+    if not kubectl.find("namespace", name):
+        return
+    account = read_manifest(name)
+    secret = account["spec"]["exchange"]["credentialsSecretRef"]["name"]
+    if kubectl.find("ta", name, "-n", name):
+        kubectl("annotate", "ta", name, "-n", name, f"{ALLOW_DELETION}=true", "--overwrite")
+    kubectl("delete", "ta", name, "-n", name, "--ignore-not-found", "--timeout=90s")
+    if not delete_namespace(kubectl, name, MAKER):
+        kubectl("delete", "secret", secret, "-n", name, "--ignore-not-found")
 
 
 def look(kubectl: Kubectl, name: str) -> Seen:

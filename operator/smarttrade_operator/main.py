@@ -5,6 +5,9 @@ Exit codes: 0 stopped by a signal, 1 something failed or the lease was lost, 2 t
 
 from __future__ import annotations
 
+import smarttrade_operator.lean  # noqa: F401 - before anything else
+
+# isort: split
 import argparse
 import logging
 import os

@@ -41,7 +41,6 @@ from smarttrade.messages import AccountControl, Report
 from smarttrade_operator.names import Key
 
 _RETRY_S = 2.0
-_FOLLOW_S = 0.5
 _AT_ONCE = 16
 
 OnReport = Callable[[str, str, Report], Awaitable[None]]
@@ -60,6 +59,7 @@ class Provisioning:
     authority: Path | None = None
     retention: Retention = field(default_factory=Retention)
     _provisioner: Provisioner | None = None
+    _reached: asyncio.Event = field(default_factory=asyncio.Event)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
     _provisioned: dict[Key, tuple[AccountLimits, int]] = field(default_factory=dict)
     _controls: dict[Key, AccountControl] = field(default_factory=dict)
@@ -77,13 +77,10 @@ class Provisioning:
 
     async def follow(self, on_connected: Callable[[], None]) -> None:
         """Call whenever the servers are reached again: they may have lost everything meanwhile."""
-        before = False
         while True:
-            now = self.connected
-            if now and not before:
-                on_connected()
-            before = now
-            await asyncio.sleep(_FOLLOW_S)
+            await self._reached.wait()
+            self._reached.clear()
+            on_connected()
 
     def pair(self, identity: AccountIdentity, replicas: int, rotation: Rotation = NEVER) -> AccountPair:
         """The accounts and credentials as they should be now; the credentials are equal all period long,
@@ -238,11 +235,19 @@ class Provisioning:
     async def _serve(self) -> None:
         """One connection, until it closes."""
         closed = asyncio.Event()
-        provisioner = Provisioner(self.url, self.keys, authority=self.authority, on_closed=_setter(closed))
+
+        async def again() -> None:
+            if provisioner.connected:
+                self._reached.set()
+
+        provisioner = Provisioner(
+            self.url, self.keys, authority=self.authority, on_closed=_setter(closed), on_reconnect=again
+        )
         try:
             await provisioner.connect()
             await provisioner.serve_reports(self.on_report)
             self._provisioner = provisioner
+            self._reached.set()
             _log.info("connected to NATS", url=self.url)
             await self._prepare_archive(provisioner)
             await closed.wait()

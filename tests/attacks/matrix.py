@@ -18,9 +18,9 @@ DOCUMENT = "docs/reference/attacks.md"
 _INTRODUCTION = """# The attack matrix
 
 Generated from `tests/attacks` by `make attack-table`. Every attempt is made against the real enforcing parts
-while another account works; it must be refused in exactly these words, and the other account must lose and
-hear nothing. Where the last column names guards, a control makes the same attempt with them switched off, and
-it succeeds.
+while, on the bus and in pods, another account works; it must be refused in exactly these words, and the other
+account must lose and hear nothing and be as quick as before. Where the last column names guards, a control
+makes the same attempt with them switched off, and it succeeds.
 
 """
 

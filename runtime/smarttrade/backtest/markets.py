@@ -24,4 +24,5 @@ def _filters(symbol: str, price: Decimal) -> MarketFilters:
         lot=market.step_size,
         minimum_quantity=market.min_quantity,
         minimum_notional=market.min_notional,
+        maximum_orders=market.max_open_orders,
     )

@@ -2,7 +2,8 @@
 
 Live changes come by subscription; the stored value is read at the start and after every reconnect, because
 what was published meanwhile is not delivered again. The subscription begins before the stored value is
-read, so the newest value always comes last.
+read, so none is missed. A server hands a value to its listeners before it has stored it, so what is read may
+be older than what was heard a moment before: it is read again until it is not.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 ControlCallback = Callable[[messages.AccountControl], Awaitable[None]]
 _RETRY_S = 0.5
+_READS = 5
 
 
 class ControlReader:
@@ -65,7 +67,7 @@ class ControlReader:
         async def read_again() -> None:
             while not self._nc.is_closed:
                 try:
-                    control = await self.current()
+                    control = await self._settled()
                 except BusError as error:
                     logger.warning("control not read, trying again: %s", error)
                     await asyncio.sleep(_RETRY_S)
@@ -77,6 +79,18 @@ class ControlReader:
         await self._nc.subscribe(subjects.CONTROL, cb=received)
         await self._nc.flush()
         self._nc.on_reconnect.append(read_again)
-        control = await self.current()
+        control = await self._settled()
         if control:
             await deliver(control)
+
+    async def _settled(self) -> messages.AccountControl | None:
+        """The stored value, once it is no older than the last one heard.
+
+        One that stays older is the newest all the same: the clock of the operator that wrote it is behind.
+        """
+        for _ in range(_READS):
+            control = await self.current()
+            if control is None or self._last is None or control.written_ms >= self._last.written_ms:
+                break
+            await asyncio.sleep(_RETRY_S)
+        return control

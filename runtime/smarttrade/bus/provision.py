@@ -59,12 +59,14 @@ class Provisioner:
         *,
         authority: Path | None = None,
         on_closed: Callback = _ignore,
+        on_reconnect: Callback = _ignore,
         timeout_s: float = 3.0,
     ) -> None:
         self._url = url
         self._keys = keys
         self._authority = authority
         self._on_closed = on_closed
+        self._on_reconnect = on_reconnect
         self._timeout_s = timeout_s
         self._system: Connection | None = None
         self._platform: Connection | None = None
@@ -75,6 +77,8 @@ class Provisioner:
         self._system = await self._connect_as(accounts.SYSTEM)
         _refuse_old(self._system.connected_server_version)
         self._platform = await self._connect_as(accounts.PLATFORM)
+        for connection in (self._system, self._platform):
+            connection.on_reconnect.append(self._on_reconnect)
 
     async def close(self) -> None:
         for connection in (self._system, self._platform, self._archive):

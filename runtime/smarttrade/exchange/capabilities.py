@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from smarttrade.errors import ConfigurationError
-from smarttrade.exchange.weights import BINANCE, Question
+from smarttrade.exchange.weights import BINANCE, BINANCE_ORDERS, OrderLimit, Question
 
 DEADLINE_MISSED = "DeadlineMissed"
 WOULD_MATCH = "WouldMatch"
@@ -67,6 +67,8 @@ class Capability:
     the signature's time is the deadline's base too. `identifier_prefix` stands before our ids there.
     `test_parameters` make an order a trial; None where the exchange has none. `weight_header` tells how much
     of `weight_limit` was used this minute, `weights` what a question weighs; without them each counts one.
+    `order_limits`: how many new orders an account may send; `market_orders`: how many it may have open in a
+    market, where the market itself does not tell.
     """
 
     exchange: str
@@ -98,6 +100,8 @@ class Capability:
     weight_header: str = ""
     weight_limit: int = 0
     weights: dict[Question, int] = field(default_factory=dict)
+    order_limits: tuple[OrderLimit, ...] = ()
+    market_orders: int = 0
     evidence: Evidence = Evidence.DOCUMENTED
 
 
@@ -143,6 +147,7 @@ _BINANCE = Capability(
     weight_header="x-mbx-used-weight-1m",
     weight_limit=6_000,
     weights=BINANCE,
+    order_limits=BINANCE_ORDERS,
     evidence=Evidence.VERIFIED,
 )
 
@@ -185,12 +190,14 @@ CAPABILITIES: dict[str, Capability] = {
                 "51020": "FilterFailure",
                 "51121": "BadPrecision",
                 "51001": "BadSymbol",
+                "51174": "TooManyOrders",
                 "51016": "",
             },
             unknown_order_codes=frozenset({"51603", "51400"}),
             ended_orders=("fetch_closed_orders", "fetch_canceled_orders"),
             credential_codes=frozenset({"50111", "50113", "50119"}),
             dead_mans_switch=True,
+            market_orders=500,
         ),
         Capability(
             exchange="kraken",
@@ -206,6 +213,7 @@ CAPABILITIES: dict[str, Capability] = {
                 "EOrder:Cost minimum not met": "FilterFailure",
                 "EOrder:Tick size check failed": "BadPrecision",
                 "EOrder:Post only order": WOULD_MATCH,
+                "EOrder:Orders limit exceeded": "TooManyOrders",
                 "EQuery:Unknown asset pair": "BadSymbol",
                 "EGeneral:Invalid arguments": "BadParameter",
             },
@@ -215,6 +223,7 @@ CAPABILITIES: dict[str, Capability] = {
             ),
             test_parameters={"validate": True},
             dead_mans_switch=True,
+            market_orders=80,  # of a verified account; one with high limits may have 225
         ),
         Capability(
             exchange="gate",
@@ -310,4 +319,10 @@ def find_capability(exchange: str, environment: str) -> Capability:
         )
     if environment != SIMULATOR:
         return row
-    return replace(row, hold_ms=_SIMULATOR_HOLD_MS, requests_per_s=_SIMULATOR_RATE, burst=_SIMULATOR_RATE)
+    return replace(
+        row,
+        hold_ms=_SIMULATOR_HOLD_MS,
+        requests_per_s=_SIMULATOR_RATE,
+        burst=_SIMULATOR_RATE,
+        order_limits=(),
+    )

@@ -8,36 +8,49 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from smarttrade.exchange.weights import Question
+from smarttrade.exchange.weights import NEW_ORDERS, OrderLimit, Question
 from smarttrade.rates import Bucket
 
 NEARLY_USED = 0.9
 ALMOST_ALL_USED = 0.97
 _MINUTE_S = 60.0
+_KEPT_ORDERS = 0.2
+"""Of a limit on new orders, for exits and protection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """What an answer's headers say: the share of the minute's allowance that is used, when the next begins,
-    and how long nothing may be asked."""
+    how long nothing may be asked, and how many new orders count towards each limit and until when."""
 
     used: float = 0.0
     renewed_in_s: float = 0.0
     silent_s: float = 0.0
+    orders: tuple[tuple[OrderLimit, float, float], ...] = ()
 
 
 def read_allowance(
-    headers: Mapping[str, Any], weight_header: str, weight_limit: int, now_s: Callable[[], float] = time.time
+    headers: Mapping[str, Any],
+    weight_header: str,
+    weight_limit: int,
+    orders: Sequence[OrderLimit] = (),
+    now_s: Callable[[], float] = time.time,
 ) -> Allowance:
     """Header names in any case; what is absent or no number limits nothing."""
-    told = {str(name).lower(): value for name, value in headers.items()}
+    told, now = {str(name).lower(): value for name, value in headers.items()}, now_s()
     used = _number(told.get(weight_header)) / weight_limit if weight_limit else 0.0
-    return Allowance(used, _MINUTE_S - now_s() % _MINUTE_S, _number(told.get("retry-after")))
+    counts = tuple(
+        (each, _number(told[each.header]), each.interval_s - now % each.interval_s)
+        for each in orders
+        if each.header in told
+    )
+    return Allowance(used, _MINUTE_S - now % _MINUTE_S, _number(told.get("retry-after")), counts)
 
 
 def _number(value: Any) -> float:
@@ -82,33 +95,73 @@ def build_share(weight_a_minute: float, clock: Callable[[], float] = time.monoto
     return TokenBucket((weight_a_minute - capacity) / 60, capacity, capacity / 4, clock)
 
 
+class OrderCount:
+    """How many new orders have left: never more than the limit in any interval, wherever it begins, and the
+    last of them only exits and protection. Those of others for the same account are known from the exchange.
+    """
+
+    def __init__(self, limit: OrderLimit, clock: Callable[[], float]) -> None:
+        self._limit = limit
+        self._ordinary = round(limit.limit * (1 - _KEPT_ORDERS))
+        self._clock = clock
+        self._left: deque[float] = deque()
+        self._told, self._told_until = 0.0, clock()
+
+    def wait_s(self, orders: int, urgency: Urgency) -> float:
+        """Seconds until so many may leave."""
+        now, most = self._clock(), self._ordinary if urgency is Urgency.ORDINARY else self._limit.limit
+        while self._left and self._left[0] <= now - self._limit.interval_s:
+            self._left.popleft()
+        told_s = self._told_until - now if self._told + orders > most else 0.0
+        over = len(self._left) + orders - most
+        own_s = self._left[min(over, len(self._left)) - 1] + self._limit.interval_s - now if over > 0 else 0.0
+        return max(told_s, own_s, 0.0)
+
+    def add(self, orders: int) -> None:
+        self._left.extend([self._clock()] * orders)
+
+    def filled(self) -> None:
+        """One of them traded, so it counts no longer."""
+        if self._left:
+            self._left.pop()
+
+    def heed(self, told: float, renewed_in_s: float) -> None:
+        self._told, self._told_until = told, self._clock() + renewed_in_s
+
+
 class Pacer:
     """When the next question may leave: by the rate of requests, by the account's share of what the exchange
-    allows an address where it has one, and by the exchange's own word."""
+    allows an address where it has one, by its limits on new orders, and by its own word."""
 
     def __init__(
         self,
         requests: TokenBucket,
         share: TokenBucket | None = None,
         weights: Mapping[Question, int] | None = None,
+        orders: Sequence[OrderLimit] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._requests = requests
         self._share = share
         self._weights = weights or {}
+        self._orders = {limit: OrderCount(limit, clock) for limit in orders}
         self._clock = clock
         self._silent_until = self._urgent_until = self._cancels_until = clock()
 
     def delay(self, question: Question, urgency: Urgency = Urgency.ORDINARY) -> float:
         """Seconds to wait before the question; at 0 it is counted."""
-        cost = float(self._weights.get(question, 1))
+        cost, orders = float(self._weights.get(question, 1)), NEW_ORDERS.get(question, 0)
         wait_s = max(self._ordered_s(urgency), self._requests.wait_s(1.0, urgency))
         if self._share:
             wait_s = max(wait_s, self._share.wait_s(cost, urgency))
+        if orders:
+            wait_s = max(wait_s, *(count.wait_s(orders, urgency) for count in self._orders.values()), 0.0)
         if wait_s == 0:
             self._requests.spend()
             if self._share:
                 self._share.spend(cost)
+            for count in self._orders.values():
+                count.add(orders)
         return wait_s
 
     def _ordered_s(self, urgency: Urgency) -> float:
@@ -128,6 +181,14 @@ class Pacer:
             self._urgent_until = max(self._urgent_until, now + allowance.renewed_in_s)
         if allowance.used >= ALMOST_ALL_USED:
             self._cancels_until = max(self._cancels_until, now + allowance.renewed_in_s)
+        for limit, told, until_s in allowance.orders:
+            if limit in self._orders:
+                self._orders[limit].heed(told, until_s)
+
+    def filled(self) -> None:
+        """An order traded at once: the exchange does not count it towards its limits on new ones."""
+        for count in self._orders.values():
+            count.filled()
 
     async def take(self, question: Question, urgency: Urgency = Urgency.ORDINARY) -> None:
         while (wait_s := self.delay(question, urgency)) > 0:  # noqa: ASYNC110 - time alone fills it

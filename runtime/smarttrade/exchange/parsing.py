@@ -86,7 +86,8 @@ def own_id(value: Any) -> str:
     return str(value or "").removeprefix("t-")
 
 
-def parse_filters(market: Mapping[str, Any]) -> MarketFilters:
+def parse_filters(market: Mapping[str, Any], market_orders: int = 0) -> MarketFilters:
+    """`market_orders`: how many may be open in a market whose own word is missing."""
     limits, precision = market["limits"], market["precision"]
     return MarketFilters(
         market=str(market["symbol"]),
@@ -96,8 +97,16 @@ def parse_filters(market: Mapping[str, Any]) -> MarketFilters:
         lot=number(precision.get("amount")),
         minimum_quantity=number(limits["amount"].get("min")),
         minimum_notional=number(limits["cost"].get("min")),
+        maximum_orders=_maximum_orders(market.get("info") or {}) or market_orders,
         active=market.get("active") is not False,
     )
+
+
+def _maximum_orders(told: Mapping[str, Any]) -> int:
+    """ccxt keeps no limit of this kind: it is read where an exchange tells it as Binance does."""
+    filters = told.get("filters")
+    limits = filters if isinstance(filters, list) else []
+    return next((int(each["maxNumOrders"]) for each in limits if "maxNumOrders" in each), 0)
 
 
 def parse_quote(market: str, book: Mapping[str, Any], time_ms: int) -> Quote:

@@ -66,7 +66,8 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class MarketFilters(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The steps and minima that the exchange enforces; 0 where it has none."""
+    """The steps, minima and maxima that the exchange enforces; 0 where it has none. `maximum_orders`: of one
+    account that may be open in the market at once, whatever their kind."""
 
     market: str
     base: str
@@ -75,6 +76,7 @@ class MarketFilters(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     lot: Decimal
     minimum_quantity: Decimal
     minimum_notional: Decimal
+    maximum_orders: int = 0
     active: bool = True
 
 

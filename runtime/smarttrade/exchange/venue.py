@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,7 +23,7 @@ from smarttrade.exchange import errors
 from smarttrade.exchange.capabilities import Capability, Lookup
 from smarttrade.exchange.endpoints import create_exchange, load_own_markets
 from smarttrade.exchange.examination import Examination
-from smarttrade.exchange.pacing import Pacer, TokenBucket, Urgency, build_share, read_allowance
+from smarttrade.exchange.pacing import Allowance, Pacer, TokenBucket, Urgency, build_share, read_allowance
 from smarttrade.exchange.parsing import (
     own_id,
     parse_balances,
@@ -137,6 +137,7 @@ class Venue:
             TokenBucket(row.requests_per_s, row.burst, _RESERVE),
             build_share(share) if share else None,
             row.weights,
+            row.order_limits,
         )
         self._lock = asyncio.Lock()
         self._markets_known = asyncio.Event()
@@ -149,7 +150,7 @@ class Venue:
         for exchange in (self._orders, self._stream):
             exchange.set_markets(list(markets.values()))
         self._markets_known.set()
-        return tuple(parse_filters(market) for market in markets.values())
+        return tuple(parse_filters(market, self._row.market_orders) for market in markets.values())
 
     def examine(self) -> Examination:
         """The questions before the first order."""
@@ -211,13 +212,16 @@ class Venue:
                     format(order.price, "f"),
                     parameters,
                 )
-                return parse_order(answer, order.client_order_id)
+                report = parse_order(answer, order.client_order_id)
+        if report.filled:
+            self._pacer.filled()
+        return report
 
     async def place_pair(
         self, group: str, limit: NewOrder, stop: NewOrder, may_leave: Callable[[], bool]
     ) -> tuple[OrderReport, ...]:
         """Send two orders of which one cancels the other, in one request, once; errors as `place`."""
-        await self._pacer.take(Question.ORDER, Urgency.URGENT)
+        await self._pacer.take(Question.ORDER_PAIR, Urgency.URGENT)
         async with pinned(self._orders, self._lock, self._row, limit.deadline_ms, limit.window_ms):
             if not may_leave():
                 raise errors.OrderWithheldError(f"orders {group} did not leave")
@@ -421,7 +425,9 @@ class Venue:
         self, client_order_id: str, market: str, parameters: dict[str, Any]
     ) -> OrderReport | None:
         """Open orders, then ended ones: for exchanges that have no look-up by client id."""
-        for name in ("fetch_open_orders", *self._row.ended_orders):
+        for number, name in enumerate(("fetch_open_orders", *self._row.ended_orders)):
+            if number:
+                await self._pacer.take(Question.FIND_ORDER, Urgency.URGENT)
             for order in await getattr(self._polling, name)(market, None, None, parameters):
                 if order.get("clientOrderId") == client_order_id:
                     return parse_order(order, client_order_id)
@@ -468,4 +474,8 @@ class Venue:
             headers = exchange.last_response_headers
             if headers is not None and headers is not self._heard.get(exchange):
                 self._heard[exchange] = headers
-                self._pacer.heed(read_allowance(headers, self._row.weight_header, self._row.weight_limit))
+                self._pacer.heed(self._read_allowance(headers))
+
+    def _read_allowance(self, headers: Mapping[str, Any]) -> Allowance:
+        row = self._row
+        return read_allowance(headers, row.weight_header, row.weight_limit, row.order_limits)

@@ -5,6 +5,7 @@ Binance's documentation, section by section; the most that a question of ours ca
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +14,7 @@ class Question(StrEnum):
     """What is asked, by what it costs."""
 
     ORDER = "Order"
+    ORDER_PAIR = "OrderPair"
     CANCEL = "Cancel"
     AMEND = "Amend"
     FIND_ORDER = "FindOrder"
@@ -29,6 +31,21 @@ class Question(StrEnum):
     TIME = "Time"
 
 
+@dataclass(frozen=True, slots=True)
+class OrderLimit:
+    """So many new orders of an account within each interval of the exchange's clock; the header that tells
+    how many count. One that fills does not."""
+
+    limit: int
+    interval_s: float
+    header: str
+
+
+NEW_ORDERS = {Question.ORDER: 1, Question.ORDER_PAIR: 2}
+BINANCE_ORDERS = (
+    OrderLimit(100, 10, "x-mbx-order-count-10s"),
+    OrderLimit(200_000, 86_400, "x-mbx-order-count-1d"),
+)
 BINANCE: dict[Question, int] = {
     Question.AMEND: 4,
     Question.FIND_ORDER: 4,

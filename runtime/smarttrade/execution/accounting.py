@@ -132,7 +132,8 @@ class Accounting:
     def view(self, spec: TradingAccountSpec, market: str, *, unguarded: bool = False) -> View:
         """Everything that the checks look at; `unguarded` as in `exposure`."""
         ctx, exposure = self._ctx, self.exposure(market) if unguarded else self.exposure()
-        balance = ctx.balances.get(spec.capital.currency)
+        balance, filters = ctx.balances.get(spec.capital.currency), ctx.filters.get(market)
+        unsettled = ctx.book.unsettled()
         losses = {m.market: m.last_loss_ms for m in ctx.book.markets.values() if m.last_loss_ms}
         return View(
             spec=spec,
@@ -146,7 +147,9 @@ class Accounting:
             costs={m: max(ctx.book.ledger.holding(m).cost, ZERO) for m in ctx.book.ledger.held()},
             last_losses_ms=losses,
             sent_ms=tuple(ctx.book.sent_ms),
-            resting=sum(_rests(o) for o in ctx.book.unsettled()),
+            resting=sum(_rests(order) for order in unsettled),
+            listed=sum(order.market == market for order in unsettled) + ctx.foreign[market],
+            listable=filters.maximum_orders if filters else 0,
             free_balance=balance.free if balance else None,
             holds=tuple(self.holds()),
             first=ctx.tuning.preflight and not (ctx.book.intents or ctx.book.fills or ctx.book.orders),

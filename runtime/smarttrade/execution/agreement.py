@@ -2,15 +2,14 @@
 
 An order that the log had ended and that shows after all is disagreed about until a comparison made since
 then finds it ended there too, or open here too: new exposure waits, which is a moment. A sum of fills that
-differs from the ledger's is set right by a person only, who may know why: new exposure is denied until then.
-Both are this process's knowledge: another leader learns of them when the exchange tells it again.
+differs from the ledger's is set right by a person only, who may know why: new exposure is denied until then,
+by every leader, for the log has it. What appeared is this process's knowledge: the next one compares first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from smarttrade.execution.book import Book
 from smarttrade.execution.orders import FORGOTTEN, Order, OrderState
@@ -19,12 +18,10 @@ from smarttrade.execution.view import Hold
 
 @dataclass(slots=True)
 class Agreement:
-    """`appeared`: orders that show after all, with the reason's name and since when on our clock. `sums`:
-    what the exchange tells of orders whose fills the ledger has otherwise. `seen`: the newest order that
-    appeared for each reason."""
+    """`appeared`: orders that show after all, with the reason's name and since when on our clock. `seen`: the
+    newest order that appeared for each reason."""
 
     appeared: dict[str, tuple[str, float]] = field(default_factory=dict)
-    sums: dict[str, Decimal] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
 
     def surface(self, order: Order, now_ms: float) -> None:
@@ -49,18 +46,11 @@ class Agreement:
             if since_ms > asked_ms or _is_open_there_only(book.orders.get(cid), listed)
         }
 
-    def differing(self, book: Book) -> Iterator[tuple[Order, Decimal]]:
-        """Orders of which the ledger has another sum than the exchange tells, with that sum."""
-        for cid, told in self.sums.items():
-            order = book.orders.get(cid)
-            if order is not None and order.recorded != told:
-                yield order, told
-
     def holds(self, book: Book) -> Iterator[Hold]:
         """What keeps the account from new exposure."""
         for reason in dict.fromkeys(reason for reason, _ in self.appeared.values()):
             yield Hold(reason, self.seen[reason], waits=True)
-        for order, told in self.differing(book):
+        for order, told in book.differing():
             reason = "ResolvedOrderDiffers" if order.told_by_hand else "ForgottenTrade"
             text = (
                 f"the exchange tells of {told:f} filled by order {order.cid} of {order.market}, the ledger "

@@ -61,6 +61,7 @@ class Book:
         self._by_order_id: dict[tuple[str, str], str] = {}
         self._unsettled: dict[str, Order] = {}
         self._groups: dict[str, set[str]] = {}
+        self._told: dict[str, Order] = {}
         self._fold: dict[type, Callable[..., None]] = {
             records.EpochStarted: self._epoch_started,
             records.LedgerOpened: self._ledger_opened,
@@ -110,6 +111,12 @@ class Book:
     def by_order_id(self, market: str, order_id: str) -> Order | None:
         cid = self._by_order_id.get((market, order_id))
         return self.orders.get(cid) if cid else None
+
+    def differing(self) -> Iterator[tuple[Order, Decimal]]:
+        """Orders of which the ledger has another sum than the exchange tells, with that sum."""
+        for order in self._told.values():
+            if order.told is not None and order.told != order.recorded:
+                yield order, order.told
 
     def open_decisions(self) -> Iterator[Decision]:
         return (book.current for book in self.markets.values() if book.current is not None)
@@ -272,6 +279,10 @@ class Book:
         order = self.orders.get(record.cid)
         if order is None:
             return
+        if record.told is not None:
+            order.told = record.told
+            self._told[order.cid] = order
+            return
         before = order.ended
         order.move(record.state)
         if record.quantity is not None:
@@ -385,6 +396,8 @@ class Book:
 
     def _keep(self, order: Order) -> None:
         self.orders[order.cid] = order
+        if order.told is not None:
+            self._told[order.cid] = order
         if order.group:
             self._groups.setdefault(order.group, set()).add(order.cid)
         if order.order_id:
@@ -406,8 +419,13 @@ class Book:
             del self._groups[order.group]
 
     def _forget_ended(self) -> None:
-        """Those that a person resolved stay: only so are their trades known to be counted. They are few."""
-        ended = [order for order in self.orders.values() if order.settled and not order.told_by_hand]
+        """Those that a person resolved stay: only so are their trades known to be counted; and those of which
+        the exchange tells another sum. They are few."""
+        ended = [
+            order
+            for order in self.orders.values()
+            if order.settled and not order.told_by_hand and order.told is None
+        ]
         for order in ended[:-KEPT_ENDED]:
             del self.orders[order.cid]
             if order.group:

@@ -31,7 +31,7 @@ class Holdings:
     def resolve(self, command: wire.ResolveOrder) -> Line:
         """End an order on somebody's word, where the exchange does not tell what became of it."""
         order = self._ctx.book.orders.get(command.order)
-        differing = {each.cid: told for each, told in self._ctx.agreement.differing(self._ctx.book)}
+        differing = {each.cid: told for each, told in self._ctx.book.differing()}
         if order is not None and order.cid in differing:
             return self._agree(command, order, differing[order.cid])
         refusal = self._resolve_refusal(command, order)

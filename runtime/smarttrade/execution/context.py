@@ -6,6 +6,7 @@ that must survive a crash belongs here.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -136,6 +137,8 @@ class Context:
     streams: dict[str, tuple[bool, Milliseconds]] = field(default_factory=dict)
     filters: dict[str, MarketFilters] = field(default_factory=dict)
     balances: dict[str, Balance] = field(default_factory=dict)
+    foreign: Counter[str] = field(default_factory=Counter)
+    """Open orders that are not this account's on the same exchange account, by market."""
     probes: dict[str, Probe] = field(default_factory=dict)
     cancelling: dict[str, Milliseconds] = field(default_factory=dict)
     resume_ms: dict[str, Milliseconds] = field(default_factory=dict)

@@ -88,7 +88,7 @@ class Fills:
     def _compare(self, order: Order | None, told: Decimal) -> None:
         """Trades that were taken for counted, because they are old, must be within what was."""
         if order is not None and told > order.recorded:
-            self._ctx.agreement.sums[order.cid] = told
+            self._tell(order, told)
 
     def chase(self) -> None:
         """Ask for trades that the exchange counted and nobody delivered."""
@@ -110,9 +110,23 @@ class Fills:
         it. Its id there is kept, so that they are not taken for somebody else's; open, it must go."""
         if report.order_id and not order.order_id:
             self._move(order, order.state, msgspec.structs.replace(report, filled=order.filled))
-        self._ctx.agreement.sums[order.cid] = report.filled
+        self._tell(order, report.filled)
         if report.status is VenueStatus.OPEN:
             self._reappeared(order, report.order_id)
+
+    def _tell(self, order: Order, told: Decimal) -> None:
+        """Write down the exchange's sum of a settled order, where it is news."""
+        if told != (order.recorded if order.told is None else order.told):
+            self._ctx.record(
+                OrderMoved(
+                    cid=order.cid,
+                    state=order.state,
+                    order_id=order.order_id,
+                    filled=order.filled,
+                    time_ms=self._ctx.exchange_ms,
+                    told=told,
+                )
+            )
 
     def _reappeared(self, order: Order, order_id: str) -> None:
         """It ended in the log because the exchange had not known it, or had refused it; open after all, it

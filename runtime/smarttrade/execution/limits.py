@@ -14,6 +14,8 @@ from smarttrade.execution.view import Hold, Kind, Proposal, View
 from smarttrade.messages import Side
 
 Finding = str | None
+KEPT_FOR_EXITS = 4
+"""Of the orders that may be open in a market: a pair that protects, and what replaces or sells it."""
 _PROTECTIVE = (Purpose.PROTECTIVE, Purpose.STOP_EXIT)
 
 
@@ -194,6 +196,16 @@ def open_orders(proposal: Proposal, view: View) -> Finding:
     if not proposal.rests or view.resting < limit:
         return None
     return f"{view.resting} orders are open, risk.maxOpenOrders is {limit}"
+
+
+def exchange_orders(proposal: Proposal, view: View) -> Finding:
+    limit = view.listable
+    if not proposal.rests or not limit or view.listed < limit - KEPT_FOR_EXITS:
+        return None
+    return (
+        f"{view.listed} orders are open in {proposal.market}, the exchange allows {limit} "
+        f"and {KEPT_FOR_EXITS} are kept for exits"
+    )
 
 
 def _above(what: str, value: Decimal, name: str, limit: Decimal) -> Finding:

@@ -43,7 +43,7 @@ class Metrics(Collector):
             "epoch": (book.epoch, "Number of times that the lead was taken"),
             "open_orders": (len(orders), "Own orders that may still fill"),
             "unknown_orders": (sum(o.state is OrderState.UNKNOWN for o in orders), "Orders of unknown fate"),
-            "foreign_orders": (core.reconciliation.foreign, "Open orders of the exchange account not ours"),
+            "foreign_orders": (core.ctx.foreign.total(), "Open orders of the exchange account not ours"),
             "equity": (float(valuation.equity), "Allocation and profit, in the account's currency"),
             "realized_pnl": (float(valuation.realized), "Realised profit, fees included"),
             "unrealized_pnl": (float(valuation.unrealized), "Unrealised profit at the bid"),

@@ -80,7 +80,8 @@ class Order(msgspec.Struct, kw_only=True, gc=False):
     """One own order. `filled` is what the exchange says, `recorded` what the ledger has as fills.
 
     `trigger` is a stop's price; orders of one `group` cancel one another at the exchange. `trades` are the
-    ids of what was recorded, until all is.
+    ids of what was recorded, until all is. `told`: what the exchange says that a settled order filled, where
+    that is or was another sum than the ledger's.
     """
 
     cid: str
@@ -104,6 +105,7 @@ class Order(msgspec.Struct, kw_only=True, gc=False):
     trigger: Decimal | None = None
     group: str = ""
     trades: list[str] = []
+    told: Decimal | None = None
 
     @property
     def ended(self) -> bool:

@@ -35,7 +35,6 @@ class Reconciliation:
         self._leading = leading
         self._restoring = restoring
         self._next_ms = 0.0
-        self.foreign = 0
         self.differences = 0
 
     def advance(self) -> None:
@@ -89,7 +88,7 @@ class Reconciliation:
             self.soon()
 
     def _orders(self, reports: Iterable[OrderReport]) -> None:
-        self.foreign = 0
+        self._ctx.foreign.clear()
         stranger = ""
         for report in reports:
             if self._fills.absorb(report) is not None:
@@ -98,7 +97,7 @@ class Reconciliation:
                 self.differences += 1
                 self._restoring.surfaced(report)
             else:
-                self.foreign += 1
+                self._ctx.foreign[report.market] += 1
                 stranger = report.client_order_id if is_tagged(report.client_order_id) else stranger
         if stranger:
             self._ctx.problems["SharedExchangeAccount"] = (

@@ -101,7 +101,8 @@ class OrderIntended(Record, frozen=True, kw_only=True, tag="intent"):
 
 class OrderMoved(Record, frozen=True, kw_only=True, tag="order"):
     """The exchange's word on an order, or the proof that there is none (Void, Rejected). `quantity`: what it
-    was lowered to; a reader that does not know the field counts more than there is, until the order ends."""
+    was lowered to; a reader that does not know the field counts more than there is, until the order ends.
+    `told`: nothing has moved, but the exchange tells of this sum filled by an order that was settled."""
 
     cid: str
     state: OrderState
@@ -111,6 +112,7 @@ class OrderMoved(Record, frozen=True, kw_only=True, tag="order"):
     code: str = ""
     message: str = ""
     quantity: Decimal | None = None
+    told: Decimal | None = None
 
 
 class OrderAdopted(Record, frozen=True, kw_only=True, tag="adopted"):

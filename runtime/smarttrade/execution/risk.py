@@ -100,6 +100,12 @@ CHECKS: tuple[Check, ...] = (
     Check("MinimumBalance", _OPENING, limits.minimum_balance, "risk.minimumBalance"),
     Check("MaxOpenPositions", _OPENING, limits.open_positions, "capital.maxOpenPositions"),
     Check("MaxOpenOrders", _DECIDED, limits.open_orders, "risk.maxOpenOrders, of orders that rest"),
+    Check(
+        "ExchangeMaxOrders",
+        _DECIDED,
+        limits.exchange_orders,
+        "what the exchange lets be open in a market, of orders that rest",
+    ),
 )
 
 

@@ -75,7 +75,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `state`: the one effective for the proposal's market. `marks`: mid price of the newest quote per
     market. `fresh`: markets whose data monitoring calls fresh. `costs`: what the ledger's
     positions cost, per market. `last_losses_ms`: market to its last losing exit. `sent_ms`: times of the
-    orders of the last minute, oldest first. `resting`: own orders that are or may be open.
+    orders of the last minute, oldest first. `resting`: own orders that are or may be open; `listed`: all
+    that are or may be in the proposal's market, protection and those of others on the same exchange account
+    too; `listable`: how many the exchange allows there, 0 if it has told no limit.
     `free_balance`: of capital.currency in the wallet, None if unknown. `first`: a live account that never
     sent an order.
     """
@@ -92,6 +94,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     last_losses_ms: Mapping[str, int] = {}
     sent_ms: Sequence[int] = ()
     resting: int = 0
+    listed: int = 0
+    listable: int = 0
     free_balance: Decimal | None = None
     holds: tuple[Hold, ...] = ()
     first: bool = False
@@ -105,5 +109,5 @@ class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def with_order(self, proposal: Proposal) -> View:
         """The view as if the order were out."""
-        resting = self.resting + proposal.rests
-        return msgspec.structs.replace(self, exposure=self.after(proposal), resting=resting)
+        resting, listed = self.resting + proposal.rests, self.listed + proposal.rests
+        return msgspec.structs.replace(self, exposure=self.after(proposal), resting=resting, listed=listed)

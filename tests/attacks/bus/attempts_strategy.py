@@ -75,7 +75,11 @@ async def jetstream(scene: Scene) -> Outcome:
 
 
 @MATRIX.attempt(
-    "trace", DETOUR, "names control as the place for the server's trace of a message", refusal=FORBIDDEN
+    "trace",
+    DETOUR,
+    "names control as the place for the server's trace of a message",
+    refusal=FORBIDDEN,
+    guard=BOTH,
 )
 async def trace(scene: Scene) -> Outcome:
     headers = {"Nats-Trace-Dest": subjects.CONTROL}

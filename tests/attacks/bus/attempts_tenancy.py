@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 
 from smarttrade.bus import accounts, assets, jwt, subjects
 from smarttrade.messages import MonitoringReport, encode
@@ -14,6 +15,7 @@ MATRIX = Matrix()
 CHANNEL = "NATS: other accounts"
 PLATFORM = "NATS: the platform"
 FORBIDDEN = "Permissions Violation"
+LISTS, SYSTEM = "allow-lists", "system account + allow-lists"
 # An API answer takes milliseconds; whoever gets none within this has been ignored.
 ANSWER_WITHIN_S = 2.0
 REPORT = encode(MonitoringReport(pod="p", generation=1, checks=[], evaluation=None, as_of_ms=1))
@@ -25,12 +27,18 @@ def said(wire: Wire) -> Refused:
     return Refused(words[0]) if words else SILENCE
 
 
-async def overhear(scene: Scene, role: str, subject: str, queue: str = "") -> Outcome:
-    """Subscribe, and let the target work."""
+async def overhear(
+    scene: Scene,
+    role: str,
+    subject: str,
+    queue: str = "",
+    until: Callable[[], Awaitable[object]] | None = None,
+) -> Outcome:
+    """Subscribe, and let the target work, or what else there is to hear be done."""
     wire = await scene.enter(role)
     wire.subscribe(subject, queue)
     await wire.settle()
-    await scene.pulse()
+    await (until or scene.pulse)()
     await wire.settle()
     strange = [message.subject for message in wire.heard]
     return Succeeded(f"hears {strange[0]}") if strange else said(wire)
@@ -158,6 +166,7 @@ async def delete_stream(scene: Scene) -> Outcome:
     CHANNEL,
     "asks for the purge of another account's JetStream by its public key",
     refusal=FORBIDDEN,
+    guard=SYSTEM,
 )
 async def purge_account(scene: Scene) -> Outcome:
     public = accounts.core_key(scene.keys, scene.target).public
@@ -230,19 +239,25 @@ async def report_as_execution(scene: Scene) -> Outcome:
     return Succeeded("the operator believes it") if forged else said(wire)
 
 
-@MATRIX.attempt("hear-reports", PLATFORM, "listens to everybody's reports to the operator", refusal=FORBIDDEN)
+@MATRIX.attempt(
+    "hear-reports",
+    PLATFORM,
+    "listens to everybody's reports to the operator",
+    refusal=FORBIDDEN,
+    guard="platform account + allow-lists",
+)
 async def hear_reports(scene: Scene) -> Outcome:
     return await overhear(scene, "execution", "report.*.*")
 
 
-for name, subject, tries in (
-    ("ping", "$SYS.REQ.SERVER.PING", "asks the servers for their state"),
-    ("connections", "$SYS.REQ.SERVER.PING.CONNZ", "asks for all connections with their addresses"),
-    ("claims-list", "$SYS.REQ.CLAIMS.LIST", "lists all accounts"),
-    ("user-info", "$SYS.REQ.USER.INFO", "asks the server for its own permissions"),
+for name, subject, tries, guard in (
+    ("ping", "$SYS.REQ.SERVER.PING", "asks the servers for their state", SYSTEM),
+    ("connections", "$SYS.REQ.SERVER.PING.CONNZ", "asks for all connections with their addresses", LISTS),
+    ("claims-list", "$SYS.REQ.CLAIMS.LIST", "lists all accounts", SYSTEM),
+    ("user-info", "$SYS.REQ.USER.INFO", "asks the server for its own permissions", LISTS),
 ):
 
-    @MATRIX.attempt(f"system-{name}", PLATFORM, tries, refusal=FORBIDDEN)
+    @MATRIX.attempt(f"system-{name}", PLATFORM, tries, refusal=FORBIDDEN, guard=guard)
     async def ask_system(scene: Scene, subject: str = subject) -> Outcome:
         wire = await send(scene, "execution", subject)
         return Succeeded("answered") if _heard(wire) else said(wire)
@@ -271,9 +286,15 @@ async def claims_delete(scene: Scene) -> Outcome:
     return Succeeded("deleted") if b"200" in _heard(wire) else said(wire)
 
 
-@MATRIX.attempt("hear-system", PLATFORM, "listens to connects, disconnects and advisories", refusal=FORBIDDEN)
+@MATRIX.attempt(
+    "hear-system",
+    PLATFORM,
+    "listens to connects, disconnects and advisories",
+    refusal=FORBIDDEN,
+    guard=SYSTEM,
+)
 async def hear_system(scene: Scene) -> Outcome:
-    return await overhear(scene, "monitoring", "$SYS.>")
+    return await overhear(scene, "monitoring", "$SYS.>", until=lambda: scene.container("execution"))
 
 
 def _heard(wire: Wire) -> bytes:

@@ -28,6 +28,8 @@ LIMITS = AccountLimits(log_bytes=1024 * 1024)
 ROOMY = AccountLimits(log_bytes=8 * 1024 * 1024)
 VICTIM = AccountIdentity("attacks", "victim", "victim")
 FOREVER = -1
+# Guards that keep everybody out of the platform's own accounts.
+_PLATFORMS = {"system account": (accounts.SYSTEM,), "platform account": (accounts.PLATFORM,)}
 
 
 @dataclass
@@ -78,6 +80,7 @@ class Scene:
             await self.victim.goes_on()
             return
         await self._prey.publish(subjects.fill("prey-0"), b"fill 1")
+        await self._prey.publish(subjects.report("execution"), b"report 1")
         await self._prey.flush()
 
     async def records(self) -> list[bytes]:
@@ -169,12 +172,11 @@ class Scene:
             publish = [*publish, "$JS.API.>", "$JS.ACK.>"]
         if "allow-lists" in self.off:
             publish, subscribe = [">"], [">"]
-        if "system allow-list" in self.off:
-            publish = [*publish, "$SYS.>"]
+        home = next((words for guard, words in _PLATFORMS.items() if guard in self.off), (kind, owner.key))
         claims = jwt.build_user_claims(
-            self.keys.account(kind, owner.key).public, publish, subscribe, replies=role != "evaluation"
+            self.keys.account(*home).public, publish, subscribe, replies=role != "evaluation"
         )
-        signer = self.keys.account_signing(kind, owner.key)
+        signer = self.keys.account_signing(*home)
         return jwt.format_credentials(jwt.encode(signer, public, role, claims, self.keys.created - 60), seed)
 
     def _unlimited(self, pair: AccountPair) -> AccountPair:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.server import LocalServer
 from tests.attacks.bus import attempts_credentials, attempts_strategy, attempts_tenancy
 from tests.attacks.bus.scene import Stage
+from tests.attacks.latency import ENOUGH
 from tests.attacks.matrix import Attempt, Succeeded, judge
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -34,8 +38,8 @@ async def stage(nats_server_binary: Path, tmp_path_factory: pytest.TempPathFacto
 async def test_it_is_refused_and_the_victim_notices_nothing(stage: Stage, attempt: Attempt) -> None:
     scene = await stage.scene()
     try:
-        judge(attempt, await attempt.run(scene))
-        await stage.victim.is_whole()
+        async with stage.victim.unharmed():
+            judge(attempt, await attempt.run(scene))
     finally:
         await scene.close()
 
@@ -48,3 +52,20 @@ async def test_without_its_guard_it_succeeds(stage: Stage, attempt: Attempt, gua
         assert isinstance(outcome, Succeeded), f"without {guard}: {outcome}"
     finally:
         await scene.close()
+
+
+async def test_a_victim_that_is_slowed_down_notices(stage: Stage) -> None:
+    """Its server stands still for a while in each round: what the bound on its latency is for."""
+
+    async def slow_down() -> None:
+        async with stage.victim.unharmed() as limit_s:
+            for _ in range(ENOUGH):
+                os.kill(stage.server.pid, signal.SIGSTOP)
+                try:
+                    await asyncio.sleep(2 * limit_s)
+                finally:
+                    os.kill(stage.server.pid, signal.SIGCONT)
+                await stage.victim.goes_on(1)
+
+    with pytest.raises(AssertionError, match="the victim got slower"):
+        await slow_down()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from time import monotonic
 
 from nats.aio.msg import Msg
@@ -14,6 +16,7 @@ from smarttrade.bus.connection import Connection, connect
 from smarttrade.bus.control import ControlReader
 from smarttrade.bus.log import AccountLog
 from smarttrade.messages import AccountControl
+from tests.attacks.latency import ENOUGH, judge_latency, limit_s
 
 POD = "victim-0"
 PATIENCE_S = 60.0
@@ -62,6 +65,19 @@ class Victim:
             raise AssertionError("the victim trades no more") from None
         assert not self.lost, f"the victim lost {self.lost}"
         assert not self.strange, f"the victim heard what it never said: {self.strange}"
+
+    @asynccontextmanager
+    async def unharmed(self) -> AsyncIterator[float]:
+        """It loses nothing, hears nothing strange and is as quick as just before, whatever is done meanwhile.
+
+        Gives the time that its rounds may take in the median.
+        """
+        await self.goes_on(ENOUGH)
+        before, began = self.rounds_s[-ENOUGH:], self.rounds
+        yield limit_s(before)
+        await self.goes_on(max(0, began + ENOUGH - self.rounds))
+        judge_latency(before, self.rounds_s[began:])
+        await self.is_whole()
 
     async def is_whole(self) -> None:
         """Its log holds exactly its own records, in order, and its control value is its own."""

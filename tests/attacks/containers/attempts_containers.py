@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from smarttrade import messages
-from smarttrade.errors import BusError, ConfigurationError
+from smarttrade.errors import ConfigurationError
 from smarttrade.execution import effects as fx
 from smarttrade.execution import setup
 from tests.attacks.matrix import Matrix, Outcome, Refused, Succeeded
@@ -21,6 +21,7 @@ from tests.unit.execution.desk import Desk
 MATRIX = Matrix()
 MOUNTED, WIRE = "containers: what is mounted", "containers: messages"
 NAMES, TEXT, HIGH_WATER = "module names", "key is one line", "high-water mark"
+RECURSION, SINGLE_USE = "depth of nesting", "client order ids are used once"
 FLOOD, PRINTS = 100_000, "bounded output"
 _FLOOD = """
 import sys
@@ -29,6 +30,18 @@ if sys.argv[1] == "on":
     output.bound_prints({})
 for number in range(int(sys.argv[2])):
     print("strategy says", number)
+"""
+_READ = """
+import sys
+from pathlib import Path
+from smarttrade import messages
+from smarttrade.errors import BusError
+if sys.argv[2] == "off":
+    sys.setrecursionlimit(1_000_000)
+try:
+    messages.decode(Path(sys.argv[1]).read_bytes(), messages.Decision)
+except BusError as error:
+    sys.exit(str(error))
 """
 _LOAD = """
 import sys
@@ -124,13 +137,14 @@ def flood_the_log(place: Place) -> Outcome:
     WIRE,
     "sends a recorded decision to buy again after a newer one has closed the position",
     refusal="BelowHighWater",
+    guard=f"{HIGH_WATER} + {SINGLE_USE}",
 )
 def replayed_decision(place: Place) -> Outcome:
     desk = Desk().lead()
     bought = desk.decision(_target(desk, "1"))
     _trade(desk, bought)
     _trade(desk, desk.decision(_target(desk, "0")))
-    return _send(desk, bought)
+    return _send_late(desk, bought, place)
 
 
 @MATRIX.attempt(
@@ -144,12 +158,15 @@ def withheld_decision(place: Place) -> Outcome:
     desk = Desk().lead()
     withheld = desk.decision(_target(desk, "2"))
     _trade(desk, desk.decision(_target(desk, "1")))
-    if place.off == HIGH_WATER:
-        desk.core.ctx.book.market(withheld.market).high_water.clear()
-    return _send(desk, withheld)
+    return _send_late(desk, withheld, place)
 
 
-def _send(desk: Desk, decision: messages.Decision) -> Outcome:
+def _send_late(desk: Desk, decision: messages.Decision, place: Place) -> Outcome:
+    book = desk.core.ctx.book
+    if HIGH_WATER in place.off:
+        book.market(decision.market).high_water.clear()
+    if SINGLE_USE in place.off:
+        book.orders.clear()
     desk.send(decision, token=2)
     [reply] = [reply.reply for reply in desk.take(fx.Reply) if reply.token == 2]
     if reply.answer is messages.Answer.ACCEPTED:
@@ -174,13 +191,17 @@ def _target(desk: Desk, quantity: str) -> messages.Target:
     WIRE,
     "hides 100,000 nested lists in a field that nobody knows",
     refusal="maximum recursion depth exceeded",
+    guard=RECURSION,
 )
 def deep_nesting(place: Place) -> Outcome:
+    """In a process of its own, which does not survive where the depth is not limited."""
     desk = Desk().lead()
     decision = messages.encode(desk.decision(_target(desk, "1")))
     nested = b"[" * 100_000 + b"]" * 100_000
-    try:
-        messages.decode(decision[:-1] + b',"more":' + nested + b"}", messages.Decision)
-    except BusError as error:
-        return Refused(str(error))
-    return Succeeded("it is read")
+    (place.folder / "decision").write_bytes(decision[:-1] + b',"more":' + nested + b"}")
+    switch = "off" if place.off == RECURSION else "on"
+    command = [sys.executable, "-c", _READ, str(place.folder / "decision"), switch]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode == 1:
+        return Refused(ended.stderr)
+    return Succeeded(f"it is read, or ends the process: {ended.returncode}")

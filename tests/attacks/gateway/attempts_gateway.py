@@ -10,6 +10,7 @@ from pathlib import Path
 
 from smarttrade.bus.accounts import LIFETIME_S
 from smarttrade.exchange.route import Gateway
+from tests.attacks.gateway.unguarded import CREDENTIALS, EXPIRY, PASSWORD, TUNNELS, VARIABLE
 from tests.attacks.matrix import Matrix, Outcome, Refused, Succeeded
 from tests.component.exchange.gateways import (
     ISSUED,
@@ -24,6 +25,7 @@ MATRIX = Matrix()
 CHANNEL = "egress gateway"
 UNKNOWN, ELSEWHERE = "role cannot be determined", "not a catalogued host"
 CATALOGUE, RANGES, WITHDRAWAL = "catalogue", "private ranges", "list of withdrawn passwords"
+METADATA, LINK_LOCAL = "169.254.169.254:80", "169.254.0.0/16"
 OLD_USER = f"binance.Private.{int(time.time()) - LIFETIME_S - 60}.alice.alice"
 OTHER_USER = f"binance.Other.{ISSUED}.alice.alice"
 
@@ -31,17 +33,25 @@ OTHER_USER = f"binance.Other.{ISSUED}.alice.alice"
 @dataclass(frozen=True)
 class Way:
     """`host` is the account's own exchange, `elsewhere` a server of the attacker's; both answer. `off` is the
-    guard that the gateway is started without."""
+    guard that the gateway is started without: a hole in its catalogue, or the guard of a build of its own,
+    `unguarded`."""
 
     folder: Path
     host: str
     elsewhere: str
     off: str = ""
+    unguarded: Path | None = None
+
+    @property
+    def by_address(self) -> str:
+        return self.host.replace("localhost", "127.0.0.1")
 
     async def gateway(self, private: str = LOOPBACK) -> RunningGateway:
-        admitted = [self.host, *([self.elsewhere] if self.off == CATALOGUE else [])]
-        hosts = {"binance.Private": admitted, "binance.Other": ["other.example:443"]}
-        return await start_gateway(self.folder, hosts, private)
+        known = {"binance.Private": [self.host], "binance.Other": ["other.example:443"]}
+        holes = [self.host, self.elsewhere, self.by_address, METADATA] if CATALOGUE in self.off else []
+        hosts = {role: [*admitted, *holes] for role, admitted in known.items()}
+        program = ["env", f"{VARIABLE}={self.off}", self.unguarded] if self.unguarded else []
+        return await start_gateway(self.folder, hosts, private, program)
 
 
 def build_request(host: str, gateway: Gateway | None, more: str = "") -> str:
@@ -51,7 +61,7 @@ def build_request(host: str, gateway: Gateway | None, more: str = "") -> str:
 
 
 def _tell(answer: str) -> Outcome:
-    return Succeeded("a tunnel") if " 200 " in answer.splitlines()[0] else Refused(answer)
+    return Succeeded("a way out") if " 200 " in answer.splitlines()[0] else Refused(answer)
 
 
 def _declare(
@@ -71,24 +81,28 @@ _declare(
     "opens a tunnel without credentials, as a strategy has to",
     UNKNOWN,
     lambda way, gateway: build_request(way.host, None),
+    CREDENTIALS,
 )
 _declare(
     "guess-the-password",
     "opens a tunnel with a guessed password",
     UNKNOWN,
     lambda way, gateway: build_request(way.host, gateway.opened_by(password="guess")),
+    PASSWORD,
 )
 _declare(
     "leave-as-another",
     "opens a tunnel as another account with its own password",
     UNKNOWN,
     lambda way, gateway: build_request(way.host, gateway.opened_by(USER + "x", gateway.opened_by().password)),
+    PASSWORD,
 )
 _declare(
     "old-password",
     "opens a tunnel with a password of a former period",
     UNKNOWN,
     lambda way, gateway: build_request(way.host, gateway.opened_by(OLD_USER)),
+    EXPIRY,
 )
 _declare(
     "stretch-the-password",
@@ -97,6 +111,7 @@ _declare(
     lambda way, gateway: build_request(
         way.host, gateway.opened_by(USER, gateway.opened_by(OLD_USER).password)
     ),
+    PASSWORD,
 )
 _declare(
     "leave-for-elsewhere",
@@ -110,24 +125,21 @@ _declare(
     "opens a tunnel with credentials of another exchange environment",
     ELSEWHERE,
     lambda way, gateway: build_request(way.host, gateway.opened_by(OTHER_USER)),
+    CATALOGUE,
 )
 _declare(
     "leave-by-another-port",
     "opens a tunnel to another port of its exchange",
     ELSEWHERE,
-    lambda way, gateway: build_request("localhost:22", gateway.opened_by()),
+    lambda way, gateway: build_request(way.elsewhere, gateway.opened_by()),
+    CATALOGUE,
 )
 _declare(
     "leave-by-address",
     "names its exchange by address, past the check of names",
     ELSEWHERE,
-    lambda way, gateway: build_request(way.host.replace("localhost", "127.0.0.1"), gateway.opened_by()),
-)
-_declare(
-    "metadata-through-the-gateway",
-    "opens a tunnel to the cloud's metadata address",
-    ELSEWHERE,
-    lambda way, gateway: build_request("169.254.169.254:80", gateway.opened_by()),
+    lambda way, gateway: build_request(way.by_address, gateway.opened_by()),
+    CATALOGUE,
 )
 _declare(
     "leave-in-plain-text",
@@ -137,6 +149,7 @@ _declare(
         f"GET http://{way.host}/ HTTP/1.1\r\nHost: {way.host}\r\nConnection: close\r\n"
         f"Proxy-Authorization: {gateway.opened_by().authorization}\r\n\r\n"
     ),
+    TUNNELS,
 )
 
 
@@ -177,3 +190,22 @@ async def leaked_gateway_password(way: Way) -> Outcome:
         return _tell(await ask(gateway, leaked))
     finally:
         gateway.stop()
+
+
+@MATRIX.attempt(
+    "metadata-through-the-gateway",
+    CHANNEL,
+    "opens a tunnel to the cloud's metadata address",
+    refusal=ELSEWHERE,
+    guard=f"{CATALOGUE} + {RANGES}",
+)
+async def metadata_through_the_gateway(way: Way) -> Outcome:
+    """Not every machine has such a service: that the gateway goes there is enough."""
+    gateway = await way.gateway(private=LINK_LOCAL if RANGES in way.off else LOOPBACK)
+    try:
+        answer = await ask(gateway, build_request(METADATA, gateway.opened_by()))
+    except TimeoutError:
+        return Succeeded("the gateway waits for an answer from there")
+    finally:
+        gateway.stop()
+    return Refused(answer) if " 407 " in answer.splitlines()[0] else Succeeded(answer)

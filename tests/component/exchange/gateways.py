@@ -8,7 +8,7 @@ import json
 import ssl
 import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,18 +46,24 @@ class RunningGateway:
         self.process.wait()
 
 
-def _start(words: list[str], port: int, place: Path) -> RunningGateway:
-    return RunningGateway(subprocess.Popen([binaries.ensure("egress-gateway"), *words]), port, place)
+def _start(words: list[str | Path], port: int, place: Path) -> RunningGateway:
+    return RunningGateway(subprocess.Popen(words), port, place)
 
 
-async def start_gateway(folder: Path, hosts: dict[str, list[str]], private: str = LOOPBACK) -> RunningGateway:
-    """Once it answers."""
+async def start_gateway(
+    folder: Path,
+    hosts: dict[str, list[str]],
+    private: str = LOOPBACK,
+    program: Sequence[str | Path] = (),
+) -> RunningGateway:
+    """Once it answers. `program`: another build of it, with the words that it needs first."""
     port = free_port()
     place = folder / str(port)
     place.mkdir()
     (place / "key").write_text(f"{KEY}\n")
     (place / "hosts.json").write_text(json.dumps(hosts))
-    words = [f"--listen=127.0.0.1:{port}", f"--key={place / 'key'}", f"--hosts={place / 'hosts.json'}"]
+    words = list(program) or [binaries.ensure("egress-gateway")]
+    words += [f"--listen=127.0.0.1:{port}", f"--key={place / 'key'}", f"--hosts={place / 'hosts.json'}"]
     words.append(f"--withdrawn={place / 'withdrawn.json'}")
     words += [f"--allow-private={private}"] if private else []
     gateway = _start(words, port, place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
@@ -18,7 +19,7 @@ from smarttrade.exchange.errors import OrderWithheldError, VenueUncertainError
 from smarttrade.exchange.pacing import Urgency
 from smarttrade.exchange.reports import OrderKind, VenueStatus
 from smarttrade.exchange.venue import Credentials, NewOrder, Venue
-from smarttrade.exchange.weights import Question
+from smarttrade.exchange.weights import BINANCE_ORDERS, OrderLimit, Question
 from smarttrade.messages import Side
 from smarttrade.simulator.testing import Simulator, build_test_user, manual_config
 
@@ -27,7 +28,7 @@ SYMBOL = "BTC/USDT"
 
 @pytest_asyncio.fixture
 async def exchange() -> AsyncIterator[Simulator]:
-    async with Simulator(manual_config(build_test_user("alice", USDT="1000"))) as running:
+    async with Simulator(manual_config(build_test_user("alice", USDT="1000", BTC="1"))) as running:
         running.set_price(SYMBOL, "60000")
         yield running
 
@@ -66,6 +67,45 @@ async def test_near_the_limit_by_the_exchanges_own_count_only_cancels_leave(
         assert venue._pacer.delay(Question.CANCEL, Urgency.CANCEL) == 0
     finally:
         await venue.close()
+
+
+def _order(number: int, kind: OrderKind = OrderKind.POST_ONLY, trigger: Decimal | None = None) -> NewOrder:
+    return NewOrder(
+        client_order_id=f"sTabcdefghijkl{number:04}",
+        market=SYMBOL,
+        side=Side.BUY if trigger is None else Side.SELL,
+        kind=kind,
+        price=Decimal(50_000),
+        quantity=Decimal("0.001"),
+        deadline_ms=round(time.time() * 1000) + 1_000,
+        window_ms=800,
+        trigger=trigger,
+    )
+
+
+async def test_new_orders_stay_below_what_the_exchange_counts_and_the_last_are_for_exits(
+    exchange: Simulator,
+) -> None:
+    endpoint = Endpoint(rest=exchange.rest_url, websocket=exchange.ws_url)
+    ten_a_day = OrderLimit(10, 86_400, BINANCE_ORDERS[1].header)
+    row = replace(CAPABILITIES["binance"], order_limits=(ten_a_day,))
+    venue = Venue(row, endpoint, Credentials("alice-key", "alice-secret"), [SYMBOL])
+    exchange.venue.order_counts.add("alice", 8, exchange.clock.now_ms())
+    try:
+        await venue.read_filters()
+        await venue.place(_order(1), lambda: True)
+        with pytest.raises(OrderWithheldError, match="allowance"):
+            await venue.place(_order(2), lambda: True)
+        assert len(exchange.journal.orders("alice")) == 1, "nothing was sent to be refused"
+        stop = _order(3, OrderKind.STOP_LIMIT, trigger=Decimal(51_000))
+        assert (await venue.place(stop, lambda: True)).status is VenueStatus.OPEN
+    finally:
+        await venue.close()
+
+
+async def test_the_rules_tell_how_many_orders_may_be_open(venue: Venue) -> None:
+    [filters] = await venue.read_filters()
+    assert filters.maximum_orders == 200
 
 
 async def test_the_user_stream_never_loads_all_of_the_exchanges_markets(

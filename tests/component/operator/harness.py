@@ -50,8 +50,11 @@ binance:
 
 
 def eventually(check: Callable[[], T], within_s: float = 60.0, what: str = "") -> T:
-    """Poll until the check returns something true, without an assertion error; its value."""
-    give_up, last = time.monotonic() + within_s, ""
+    """Poll until the check returns something true, without an assertion error; its value.
+
+    The longer it takes, the more seldom: what is asked has to compute with the same cores.
+    """
+    began, last = time.monotonic(), ""
     while True:
         try:
             value = check()
@@ -60,9 +63,10 @@ def eventually(check: Callable[[], T], within_s: float = 60.0, what: str = "") -
             last = f"last value: {value!r}"
         except (AssertionError, KeyError, IndexError) as error:
             last = f"{type(error).__name__}: {error}"
-        if time.monotonic() > give_up:
+        waited_s = time.monotonic() - began
+        if waited_s > within_s:
             raise AssertionError(f"not within {within_s} s: {what} {last}")
-        time.sleep(0.02)
+        time.sleep(min(0.2, 0.02 + waited_s / 20))
 
 
 def seconds_until(check: Callable[[], T], what: str = "") -> float:

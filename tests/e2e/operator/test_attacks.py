@@ -9,6 +9,7 @@ import pytest
 
 from cluster.node.layout import DNS_ADDRESS
 from smarttrade_operator.kinds import Manifest
+from tests.attacks.latency import ENOUGH, judge_latency
 from tests.attacks.matrix import Attempt, Outcome, Succeeded, judge
 from tests.attacks.pods.attempts_pods import MATRIX
 from tests.attacks.pods.stage import (
@@ -21,6 +22,7 @@ from tests.attacks.pods.stage import (
 )
 from tests.component.operator.harness import eventually
 from tests.e2e.operator.conftest import Platform, build_own_strategy
+from tests.e2e.operator.trail import event_to_fill_s
 
 HOSTILE = {"source": {"configMapRef": {"name": "hostile"}, "class": "hostile.Hostile"}, "timeframe": "1s"}
 FILLING = {"source": {"configMapRef": {"name": "hostile"}, "class": "hostile.Filling"}, "timeframe": "1s"}
@@ -35,7 +37,8 @@ class Raid:
     guarded: dict[str, Outcome]
     unguarded: dict[str, Outcome]
     platform: Platform
-    fills_before: int
+    latency_before: list[float]
+    latency_during: list[float]
     leader_before: str
 
 
@@ -45,8 +48,9 @@ def raid(platform: Platform) -> Iterator[Raid]:
     platform.provide_strategy("victims")
     platform.apply("victim", strategy=build_own_strategy("victims"))
     cluster.apply(build_neighbour(image), build_node_port(), namespace=users)
-    fills = platform.wait_fills("victim", 2)
     cluster.wait_ready(users, "neighbour")
+    platform.wait_fills("victim", ENOUGH)
+    before = event_to_fill_s(platform.audit("victim"))
     leader = platform.status("victim")["leader"]
     modules = build_modules(_find_targets(platform))
     cluster.apply(modules, namespace=users)
@@ -58,7 +62,8 @@ def raid(platform: Platform) -> Iterator[Raid]:
     guarded = Logs(cluster, users, pod, "evaluation").outcomes()
     guarded |= Logs(cluster, users, _name(platform.pods("oscar")[0]), "evaluation").fillings()
     unguarded = Logs(cluster, free, "unguarded", "attacker").outcomes()
-    yield Raid(guarded, unguarded, platform, fills, leader)
+    during = event_to_fill_s(platform.audit("victim"))[len(before) :]
+    yield Raid(guarded, unguarded, platform, before, during, leader)
     cluster("delete", "namespace", free, "--wait=false")
     for name in ("mallory", "oscar", "victim"):
         platform.remove(name)
@@ -120,7 +125,10 @@ def test_without_its_guard_it_succeeds(raid: Raid, attempt: Attempt, guard: str)
 
 def test_the_victim_noticed_nothing(raid: Raid) -> None:
     platform = raid.platform
-    platform.wait_fills("victim", raid.fills_before + 2)
+    fills = len(raid.latency_before) + len(raid.latency_during)
+    assert len(raid.latency_during) >= ENOUGH
+    judge_latency(raid.latency_before, raid.latency_during)
+    platform.wait_fills("victim", fills + 2)
     assert platform.status("victim")["leader"] == raid.leader_before
     [pod] = platform.pods("victim")
     assert [container["restartCount"] for container in pod["status"]["containerStatuses"]] == [0, 0, 0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -45,6 +46,23 @@ def judge_trail(rows: Iterable[Row], trades: Iterable[Row]) -> dict[str, int]:
         "fills": len(fills),
         "epochs": len(of["epoch"]),
     }
+
+
+def event_to_fill_s(rows: Iterable[Row]) -> list[float]:
+    """Of each fill, oldest first: from the market's event that was decided on until the log has the fill."""
+    events_ms: dict[str, int] = {}
+    decided: dict[str, str] = {}
+    taken_s = []
+    for row in rows:
+        record = row["record"]
+        if row["kind"] == "accepted":
+            events_ms[record["decision"]["id"]] = record["decision"]["event_time_ms"]
+        elif row["kind"] == "intent":
+            decided[record["cid"]] = record["decision_id"]
+        elif row["kind"] == "fill":
+            began_ms = events_ms[decided[record["fill"]["client_order_id"]]]
+            taken_s.append(datetime.fromisoformat(row["time"]).timestamp() - began_ms / 1000)
+    return taken_s
 
 
 def _once(what: str, names: Iterable[Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.operator.trail import judge_trail
+from tests.e2e.operator.trail import event_to_fill_s, judge_trail
 
 Row = dict[str, Any]
 
@@ -73,3 +73,12 @@ def test_a_lie_is_found(lie: str) -> None:
 def test_a_trade_that_the_log_does_not_know_is_found() -> None:
     with pytest.raises(AssertionError):
         judge_trail(ROWS, [*TRADES, {"trade_id": 3, "client_order_id": "c2", "last_quantity": "0.01"}])
+
+
+def test_a_fill_took_from_the_event_that_was_decided_on_until_it_is_in_the_log() -> None:
+    rows = [
+        decision("d1", 1000),
+        row("intent", cid="c1", decision_id="d1"),
+        row("fill", fill={"client_order_id": "c1"}) | {"time": "1970-01-01T00:00:01.250000+00:00"},
+    ]
+    assert event_to_fill_s(rows) == [0.25]

@@ -27,9 +27,11 @@ from smarttrade.exchange.errors import (
 )
 from smarttrade.exchange.examination import parse_commission
 from smarttrade.exchange.key import QUESTIONS, KeyReport, find_question
+from smarttrade.exchange.pacing import Urgency
 from smarttrade.exchange.parsing import parse_order
 from smarttrade.exchange.reports import Fees, OrderKind
 from smarttrade.exchange.venue import Credentials, NewOrder, Venue
+from smarttrade.exchange.weights import Question
 from smarttrade.messages import Side
 from tests.unit.exchange.test_requests import CID, ROWS, T, W, build_market
 
@@ -134,7 +136,15 @@ async def test_an_order_whose_exchange_id_is_not_known_is_cancelled_by_our_clien
 
 
 @pytest.mark.parametrize("name", [n for n in ROWS if CAPABILITIES[n].lookup is Lookup.ORDER_LISTS])
-async def test_where_there_is_no_look_up_ended_orders_are_searched_after_open_ones(name: str) -> None:
+async def test_where_there_is_no_look_up_ended_orders_are_searched_after_open_ones(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Question] = []
+
+    async def take(question: Question, urgency: Urgency = Urgency.ORDINARY) -> None:
+        asked.append(question)
+
+    monkeypatch.setattr(build_venue(name)._pacer, "take", take)
     empty = {
         "bybit": {"retCode": 0, "retMsg": "OK", "result": {"list": []}},
         "kraken": {"error": [], "result": {"open": {}, "closed": {}, "count": 0}},
@@ -144,6 +154,7 @@ async def test_where_there_is_no_look_up_ended_orders_are_searched_after_open_on
     )
     assert found is None
     assert len(requests) == 2
+    assert asked == [Question.FIND_ORDER] * 2, "each request waits for its turn"
     assert "history" in requests[1] or "ClosedOrders" in requests[1]
     assert "Filled" not in requests[1], "one that was cancelled after a part had filled is not listed there"
 

@@ -14,7 +14,7 @@ from smarttrade.exchange.pacing import (
     build_share,
     read_allowance,
 )
-from smarttrade.exchange.weights import BINANCE, EXECUTION, Question, limiter, share_of
+from smarttrade.exchange.weights import BINANCE, EXECUTION, OrderLimit, Question, limiter, share_of
 
 
 class Clock:
@@ -94,9 +94,54 @@ def test_a_shorter_word_does_not_shorten_a_longer_one(clock: Clock) -> None:
     assert pacer.delay(Question.CANCEL, Urgency.CANCEL) == pytest.approx(30)
 
 
+def build_counter(clock: Clock) -> Pacer:
+    """Bound by how many new orders an account may send: ten in ten seconds."""
+    return Pacer(TokenBucket(1_000, 1_000, 0, clock), orders=(TEN,), clock=clock)
+
+
+TEN = OrderLimit(10, 10.0, "x-orders-10s")
+
+
+def test_new_orders_stay_below_the_exchanges_count_and_the_last_are_for_exits(clock: Clock) -> None:
+    pacer = build_counter(clock)
+    assert drain(pacer, Urgency.ORDINARY) == 8
+    assert pacer.delay(Question.ORDER_PAIR, Urgency.URGENT) == 0
+    assert pacer.delay(Question.ORDER, Urgency.URGENT) == pytest.approx(10)
+    assert drain(pacer, Urgency.ORDINARY, Question.CANCEL) > 50
+
+
+def test_no_interval_of_the_exchanges_has_more_wherever_it_begins(clock: Clock) -> None:
+    pacer, sent = build_counter(clock), list[float]()
+    while clock.now < 1_000 + 60:
+        wait_s = pacer.delay(Question.ORDER, Urgency.URGENT)
+        if not wait_s:
+            sent.append(clock.now)
+        clock.now += wait_s + 0.3
+    assert max(sum(at <= other < at + 10 for other in sent) for at in sent) == 10
+    assert len(sent) > 55
+
+
+def test_an_order_that_fills_does_not_count(clock: Clock) -> None:
+    pacer = build_counter(clock)
+    for _ in range(100):
+        assert pacer.delay(Question.ORDER) == 0
+        pacer.filled()
+
+
+def test_orders_that_others_send_for_the_account_count_until_the_interval_ends(clock: Clock) -> None:
+    pacer = build_counter(clock)
+    pacer.heed(read_allowance({"X-Orders-10S": "9"}, "", 0, (TEN,), now_s=lambda: 1_003.0))
+    assert pacer.delay(Question.ORDER) == pytest.approx(7)
+    assert pacer.delay(Question.ORDER, Urgency.URGENT) == 0
+    pacer.heed(read_allowance({}, "", 0, (TEN,), now_s=lambda: 1_004.0))
+    assert pacer.delay(Question.ORDER) == pytest.approx(7), "an answer that does not tell changes nothing"
+    clock.now += 7
+    assert pacer.delay(Question.ORDER) == 0
+
+
 def build_sharer(clock: Clock, weight: float) -> Pacer:
     """Hardly bound by requests, only by the share."""
-    return Pacer(TokenBucket(1_000, 1_000, 0, clock), build_share(weight, clock), BINANCE, clock)
+    return Pacer(TokenBucket(1_000, 1_000, 0, clock), build_share(weight, clock), BINANCE, clock=clock)
 
 
 def test_an_accounts_share_counts_weight_and_keeps_its_last_for_cancels(clock: Clock) -> None:

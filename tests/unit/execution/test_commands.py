@@ -9,11 +9,20 @@ import pytest
 from smarttrade.exchange.reports import Balance, OrderKind, VenueStatus
 from smarttrade.execution import commands_wire as wire
 from smarttrade.execution import effects as fx
+from smarttrade.execution.agreement import Agreement
 from smarttrade.execution.book import KEPT_ENDED, Book
 from smarttrade.execution.commands_wire import Result
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.orders import OrderState, Purpose
-from smarttrade.execution.records import HaltLifted, HaltOrdered, Instructed, OrderIntended, OrderMoved
+from smarttrade.execution.records import (
+    HaltLifted,
+    HaltOrdered,
+    Instructed,
+    OrderIntended,
+    OrderMoved,
+    decode_batch,
+    encode_batch,
+)
 from smarttrade.execution.snapshot import decode_snapshot, encode_snapshot
 from smarttrade.messages import EffectiveState, OrderStyle, Outcome, Side
 from tests.unit.execution.desk import BTC, ETH, Desk
@@ -332,6 +341,22 @@ def test_nothing_new_is_bought_until_the_ledger_agrees_with_what_the_exchange_te
     desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.CANCELED, told)))
     desk.decide("2", BTC)
     assert [send.quantity for send in desk.sends()] == [2 - Decimal(told)]
+
+
+def test_every_later_leader_knows_of_the_difference_from_the_log_or_a_snapshot(desk: Desk) -> None:
+    cid = resolved(desk, "0.4")
+    desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.CANCELED, "1")))
+    written = len(desk.log)
+    desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.CANCELED, "1")))
+    assert len(desk.log) == written, "the same word again is no news"
+    replayed = Book()
+    for _, batch in desk.log:
+        for record in decode_batch(encode_batch(batch)).records:
+            replayed.apply(record)
+    restored = Book.restore(decode_snapshot(encode_snapshot(replayed.snapshot(1))))
+    for book in (replayed, restored):
+        assert [(order.cid, told) for order, told in book.differing()] == [(cid, Decimal(1))]
+        assert [hold.code for hold in Agreement().holds(book)] == ["ResolvedOrderDiffers"]
 
 
 def test_what_is_agreed_about_survives_a_snapshot(desk: Desk) -> None:

@@ -124,7 +124,7 @@ def test_a_late_duplicate_counts_once_and_is_not_strange_however_old_it_is(old: 
     assert desk.core.ctx.book.fills == fills
     assert desk.position() == position
     assert desk.take(fx.ReadHistory) == []
-    assert not list(desk.core.ctx.agreement.differing(desk.core.ctx.book))
+    assert not list(desk.core.ctx.book.differing())
 
 
 def test_an_old_order_that_filled_more_than_the_ledger_has_keeps_the_account_from_buying(old: Book) -> None:

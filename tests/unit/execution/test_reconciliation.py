@@ -14,7 +14,7 @@ from smarttrade.execution.identifiers import client_order_id, is_own, is_tagged
 from smarttrade.execution.orders import FORGOTTEN, OrderState, Purpose
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import Check, ExecutionReport, OrderStyle, Outcome, Side
-from tests.unit.execution.desk import ACCOUNT, BALANCES, BTC, Desk
+from tests.unit.execution.desk import ACCOUNT, BALANCES, BTC, ETH, Desk, build_filters
 
 
 @pytest.fixture
@@ -58,7 +58,18 @@ def test_a_foreign_order_is_never_touched(desk: Desk, cid: str) -> None:
     desk.control(state="Halted")
     assert cid not in desk.core.ctx.book.orders
     assert desk.take(fx.Cancel) == []
-    assert desk.core.reconciliation.foreign == 1
+    assert desk.core.ctx.foreign[BTC] == 1
+
+
+def test_what_the_exchange_lets_be_open_in_a_market_is_counted_ahead_and_leaves_room_for_exits() -> None:
+    desk = Desk().lead()
+    seven = msgspec.structs.replace(build_filters(BTC), maximum_orders=7)
+    desk.feed(fx.FiltersRead(filters=(seven, build_filters(ETH))))
+    desk.reconcile(stray("by-hand"))
+    decision = desk.rest(*((f"bid-{n}", Side.BUY, str(99 - n), "0.1") for n in range(4)))
+    assert len(desk.sends()) == 2, "with the order by hand three, and four are kept"
+    assert desk.outcomes()[decision] == (Outcome.DENIED, "ExchangeMaxOrders")
+    assert desk.core.decisions.denials == {"ExchangeMaxOrders": 2}
 
 
 def test_an_order_of_another_account_of_the_platform_is_reported(desk: Desk) -> None:

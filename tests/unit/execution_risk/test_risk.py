@@ -120,6 +120,7 @@ DENIALS: list[tuple[str, Proposal, View, tuple[str, ...]]] = [
         ("1", "capital.maxOpenPositions is 1"),
     ),
     ("MaxOpenOrders", buy(rests=True), view(resting=20), ("20", "risk.maxOpenOrders is 20")),
+    ("ExchangeMaxOrders", buy(rests=True), view(listed=196, listable=200), ("196", BTC, "200", "4 are kept")),
     ("WouldCrossZero", sell(), view(), ("Sell 1", "0 held", "0 of it free")),
 ]
 
@@ -228,6 +229,9 @@ def test_the_same_view_denies_an_opening_order(code: str) -> None:
         ("MaxOpenOrders", sell(rests=True), (Answer.DENIED, "MaxOpenOrders")),
         ("MaxOpenOrders", sell(), ALLOWED),
         ("MaxOpenOrders", sell(purpose=Purpose.PROTECTIVE, rests=True), ALLOWED),
+        ("ExchangeMaxOrders", sell(rests=True), (Answer.DENIED, "ExchangeMaxOrders")),
+        ("ExchangeMaxOrders", sell(), ALLOWED),
+        ("ExchangeMaxOrders", sell(purpose=Purpose.PROTECTIVE, rests=True), ALLOWED),
         ("WouldCrossZero", sell("36"), (Answer.DENIED, "WouldCrossZero")),
         ("WouldCrossZero", sell("36", purpose=Purpose.PROTECTIVE), (Answer.DENIED, "WouldCrossZero")),
         ("WouldCrossZero", sell("36", purpose=Purpose.FLATTEN), (Answer.DENIED, "WouldCrossZero")),
@@ -239,6 +243,7 @@ def test_which_checks_a_reducing_and_a_protective_order_must_pass(
     seen = {
         "AllowedSides": view(account=spec(risk={"allowedSides": ["Buy"]}), **HELD),
         "MaxOpenOrders": view(resting=20, **HELD),
+        "ExchangeMaxOrders": view(listed=196, listable=200, **HELD),
     }.get(kind, view(**HELD))
     assert verdict(proposal, seen) == expected
 
