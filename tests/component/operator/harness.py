@@ -49,10 +49,10 @@ binance:
 """
 
 
-def eventually(check: Callable[[], T], within_s: float = 60.0, what: str = "") -> T:
+def eventually(check: Callable[[], T], within_s: float = 60.0, what: str = "", *, seldom_s: float = 0.2) -> T:
     """Poll until the check returns something true, without an assertion error; its value.
 
-    The longer it takes, the more seldom: what is asked has to compute with the same cores.
+    The longer it takes, the more seldom (`seldom_s` at last): what is asked computes on the same cores.
     """
     began, last = time.monotonic(), ""
     while True:
@@ -66,7 +66,7 @@ def eventually(check: Callable[[], T], within_s: float = 60.0, what: str = "") -
         waited_s = time.monotonic() - began
         if waited_s > within_s:
             raise AssertionError(f"not within {within_s} s: {what} {last}")
-        time.sleep(min(0.2, 0.02 + waited_s / 20))
+        time.sleep(min(seldom_s, 0.02 + waited_s / 20))
 
 
 def seconds_until(check: Callable[[], T], what: str = "") -> float:
@@ -75,7 +75,7 @@ def seconds_until(check: Callable[[], T], what: str = "") -> float:
     Any single one may be late on a busy machine.
     """
     began = time.monotonic()
-    eventually(check, 60, what)
+    eventually(check, 60, what, seldom_s=0.02)
     return time.monotonic() - began
 
 
