@@ -5,7 +5,8 @@ written into a folder of its own, and what Python keeps of the modules before gi
 if the new version cannot be loaded.
 
 What bites: what a version has done to others, such as a patched library or a thread, outlives it, and its
-objects go on with its functions as long as somebody holds them. A folder can be written to by the strategy;
+objects go on with its functions as long as somebody holds them. A process that is killed leaves its folder
+behind (see `sweep`). A folder can be written to by the strategy;
 each load begins with one that nobody has had.
 """
 
@@ -26,6 +27,26 @@ from smarttrade.messages import StrategyVersion
 from smarttrade.source import unpack
 
 _NOWHERE = Path(os.devnull)
+_PREFIX = "strategy-"
+
+
+def sweep() -> None:
+    """Remove what processes left that were killed; call it once, at the start. A container's temporary folder
+    outlives it and is small, and its process has the same number every time."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        number = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if number.isdecimal() and (int(number) == os.getpid() or not _lives(int(number))):
+            _remove(folder)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
 
 
 class Versions:
@@ -62,7 +83,7 @@ class Versions:
 
 def _write(version: StrategyVersion) -> Path:
     files = unpack(version)
-    folder = Path(tempfile.mkdtemp(prefix="strategy-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
     try:
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")

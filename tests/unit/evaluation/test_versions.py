@@ -1,6 +1,8 @@
 """One version's modules give way to the next one's, and come back if that cannot be loaded."""
 
 import importlib
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 
 from smarttrade.errors import ConfigurationError
 from smarttrade.evaluation.loading import load_module
-from smarttrade.evaluation.versions import Versions
+from smarttrade.evaluation.versions import Versions, sweep
 from smarttrade.source import pack
 
 MAIN = "import versioned_part\ndef told():\n    import versioned_part as part\n    return part.WORD\n"
@@ -66,3 +68,17 @@ def test_a_built_in_strategy_has_no_modules(versions: Versions, tmp_path: Path) 
         pass
     assert "versioned_part" not in sys.modules
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed_and_what_others_use_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = [f"strategy-{os.getpid()}-a", f"strategy-{ended.pid}-b"]
+    kept = [f"strategy-{os.getppid()}-c", "strategy-mine-1", "strategy-1"]
+    for name in left + kept:
+        (tmp_path / name).mkdir()
+    sweep()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
