@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 import tempfile
 import uuid
 from base64 import b64decode
@@ -65,7 +67,7 @@ class Platform:
     def apply(self, name: str, **spec: object) -> Manifest:
         """Create a live account on the simulator, with its exchange Secret."""
         self.made.append(name)
-        secret = {"metadata": {"name": f"{name}-binance"}, "stringData": _credentials(name)}
+        secret = {"metadata": {"name": f"{name}-binance"}, "stringData": build_credentials(name)}
         self.proxy.call("POST", self.users.path("Secret"), secret)
         account = build_live_account(name, **spec)
         # Another platform may run beside this one and serve all namespaces.
@@ -135,6 +137,17 @@ class Platform:
         told = self.cluster(*inside, "--", "python", "-m", module, "1", "100000")
         return [json.loads(line) for line in told.splitlines()]
 
+    def export_deleted(self, name: str, file: Path) -> list[Manifest]:
+        """What `smarttrade audit export --deleted` writes into the file, as its user calls it."""
+        where = self.cluster.target
+        smarttrade = Path(sys.executable).with_name("smarttrade")
+        command: list[str | Path] = [smarttrade, "audit", "export", name, "--deleted", "--out", file]
+        command += ["--system", self.system.name, "--namespace", self.users.name, "--context", where.context]
+        environment = os.environ | {"KUBECONFIG": str(where.kubeconfig)}
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
+        return [json.loads(line) for line in file.read_text().splitlines()]
+
     def helm(self, *arguments: str) -> str:
         """What helm printed."""
         helm = [str(binaries.ensure("helm")), *self.cluster.target.helm_options]
@@ -145,8 +158,9 @@ class Platform:
         return OperatorKeys.from_files({name: b64decode(value).decode() for name, value in data.items()})
 
 
-def _credentials(name: str) -> dict[str, str]:
-    return {"apiKey": f"{name}-key", "secret": f"{name}-secret"}
+def build_credentials(name: str) -> dict[str, str]:
+    """Of the simulator's users; with signs that look otherwise wherever they are escaped."""
+    return {"apiKey": f'{name} "key"/+=', "secret": f'{name} "secret"/+=\\'}
 
 
 def build_own_strategy(config_map: str) -> Manifest:
@@ -215,8 +229,8 @@ def _build_values(platform: Platform) -> Manifest:
         return {"repository": repository, "tag": tag}
 
     users = [
-        {"name": name, "key": f"{name}-key", "secret": f"{name}-secret", "balances": {"USDT": "100000"}}
-        for name in ACCOUNTS
+        {"name": name, "key": keys["apiKey"], "secret": keys["secret"], "balances": {"USDT": "100000"}}
+        for name, keys in ((name, build_credentials(name)) for name in ACCOUNTS)
     ]
     return {
         "installation": platform.system.name,

@@ -1,18 +1,62 @@
-"""An account whose exchange is behind the egress gateway: that way works, and there is no other."""
+"""An account whose exchange is behind the egress gateway: that way works, and there is no other.
+
+What it and the platform write anywhere is searched for its keys, while it trades and when the exchange
+refuses its key: they leak in the errors of requests that failed.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from base64 import b64decode
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from cluster.node.layout import DNS_ADDRESS
-from tests.component.operator.harness import Manifest
-from tests.e2e.operator.conftest import RELEASE, Platform
+from tests.attacks.wire import Credentials
+from tests.component.operator.harness import Manifest, eventually
+from tests.e2e.operator.conftest import RELEASE, Platform, build_credentials
 from tests.e2e.operator.front import NAME, PORT
+from tests.e2e.operator.leaks import Output, find_leaks
+from tests.e2e.operator.outputs import (
+    read_audit,
+    read_bus,
+    read_logs,
+    read_metrics,
+    read_objects,
+    read_processes,
+)
 
 ACCOUNT = "norma"
+PART = "app.kubernetes.io/name"
+PLANTED = 'planted "secret"/+=\\'
+WRONG = f"wrong of {PLANTED}".replace("planted", ACCOUNT)
+# It tells a secret of its own wherever a strategy can.
+LEAKING = f"""
+from decimal import Decimal
+from pathlib import Path
+
+from smarttrade import Strategy
+
+PLANTED = {PLANTED!r}
+
+
+class InAndOut(Strategy):
+    wanted = Decimal(0)
+
+    def on_candle(self, candle):
+        print("it is", PLANTED)
+        Path("/tmp/planted").write_text(PLANTED)
+        self.wanted = Decimal("0.01") - self.wanted
+        return self.target(candle.market, self.wanted, reason=PLANTED)
+"""
+PLANTED_IN = {"logs", "objects", "files", "audit", "streams", "messages in core"}
+# Who may hold the exchange's key, and the account's own credentials.
+ENTITLED = frozenset(
+    f"Secret/{name}" for name in (f"{ACCOUNT}-binance", f"{ACCOUNT}-nats", f"{RELEASE}-simulator")
+)
 # Runs in a container of the account: tells how each way out ended.
 _PROBE = """
 import base64, json, os, socket, sys
@@ -67,8 +111,9 @@ def trading(platform: Platform) -> Iterator[Platform]:
     platform.cluster.wait_ready(platform.system.name, NAME)
     secret = {"name": f"{ACCOUNT}-binance"}
     exchange = {"name": "binance", "environment": "Private", "credentialsSecretRef": secret}
-    strategy = platform.provide_strategy("behind-the-gateway")
-    platform.apply(ACCOUNT, exchange=exchange, strategy=strategy)
+    strategy = platform.provide_strategy("behind-the-gateway", LEAKING)
+    # In the end it has a wrong key, with which nothing can be settled.
+    platform.apply(ACCOUNT, exchange=exchange, strategy=strategy, deletionTimeoutSeconds=5)
     platform.wait_fills(ACCOUNT, 2)
     yield platform
     platform.remove(ACCOUNT)
@@ -117,6 +162,18 @@ def test_no_container_gets_out_but_through_the_gateway_with_its_own_credentials(
         assert "not a catalogued host of binance.Private" in told["elsewhere"], told
 
 
+async def test_no_output_tells_a_key(trading: Platform, nats_url: str, nats_authority: Path) -> None:
+    """What the strategy has planted is found in each place; the keys are in none, nor any signed request."""
+    outputs = await read_bus(trading, nats_url, nats_authority, ACCOUNT, messages=20)
+    outputs += await asyncio.to_thread(lambda: [*read_audit(trading, ACCOUNT), *_read_outputs(trading)])
+    leaks = find_leaks(_secrets(trading) | {"planted": PLANTED}, outputs)
+    planted = {leak for leak in leaks if leak.secret == "planted"}
+    assert {leak.kind for leak in planted} >= PLANTED_IN
+    assert leaks == planted
+    pages = [output.place for output in outputs if output.kind == "metrics" and not output.content]
+    assert not pages, "these metrics were not read"
+
+
 def test_the_account_trades_on_when_its_gateway_is_gone(trading: Platform) -> None:
     [pod] = trading.pods(ACCOUNT)
     [execution] = [each for each in pod["spec"]["containers"] if each["name"] == "execution"]
@@ -130,3 +187,47 @@ def test_the_account_trades_on_when_its_gateway_is_gone(trading: Platform) -> No
     finally:
         _select(trading, own, {"away": None})
     assert trading.pods(ACCOUNT)[0]["metadata"]["name"] == pod["metadata"]["name"]
+
+
+def test_no_output_tells_a_key_that_the_exchange_refuses(trading: Platform) -> None:
+    data = {"stringData": {"secret": WRONG}}
+    trading.users.patch("Secret", f"{ACCOUNT}-binance", data)
+    [pod] = trading.pods(ACCOUNT)
+    trading.users.delete("Pod", pod["metadata"]["name"])
+
+    def is_refused() -> bool:
+        told = {each["type"]: each["reason"] for each in trading.status(ACCOUNT)["conditions"]}
+        logs = [out for out in read_logs(trading) if out.place.endswith("/execution")]
+        assert told["CredentialsValid"] == "Refused", (told, [out.content[-3000:] for out in logs])
+        return True
+
+    eventually(is_refused, 120, "the exchange refuses the key")
+    assert find_leaks(_secrets(trading) | {"wrong": WRONG}, _read_outputs(trading)) == set()
+
+
+def _secrets(platform: Platform) -> dict[str, str]:
+    """Everything in the account's two Secrets that is worth something: the exchange's key, NATS seeds, the
+    gateway's password."""
+    known = build_credentials(ACCOUNT)
+    data = platform.users.get("Secret", f"{ACCOUNT}-nats")["data"]
+    texts = {name: b64decode(content).decode() for name, content in data.items()}
+    for name, text in texts.items():
+        if name.endswith(".creds"):
+            known[name] = Credentials.parse(text).seed
+    user, _, password = texts["gateway.credentials"].strip().partition(":")
+    assert user
+    return known | {"gateway.credentials": password}
+
+
+def _read_outputs(platform: Platform) -> list[Output]:
+    pods = platform.pods(ACCOUNT)
+    parts = ("operator", "simulator")
+    systems = [pod for pod in platform.system.items("Pod") if pod["metadata"]["labels"].get(PART) in parts]
+    outputs = [
+        *read_logs(platform),
+        *read_objects(platform, ENTITLED),
+        *read_metrics(platform, pods),
+    ]
+    for pod in pods + systems:
+        outputs += read_processes(platform, pod)
+    return outputs

@@ -124,8 +124,8 @@ def test_drift_is_repaired_without_touching_the_pods(platform: Platform, account
     eventually(lambda: {pod["metadata"]["uid"] for pod in platform.pods(name)} == pods, 60, "the same pods")
 
 
-async def test_a_deleted_account_leaves_nothing(
-    platform: Platform, nats_url: str, nats_authority: Path
+async def test_a_deleted_account_leaves_nothing_but_its_audit_trail(
+    platform: Platform, nats_url: str, nats_authority: Path, tmp_path: Path
 ) -> None:
     name = "frank"
     platform.apply(name)
@@ -136,6 +136,7 @@ async def test_a_deleted_account_leaves_nothing(
     await provisioner.connect()
     try:
         assert all([await provisioner.lookup(public) for public in publics])
+        rows = await asyncio.to_thread(platform.audit, name)
         await asyncio.to_thread(platform.remove, name)
         assert not any([await provisioner.lookup(public) for public in publics])
     finally:
@@ -146,3 +147,6 @@ async def test_a_deleted_account_leaves_nothing(
         assert platform.users.find(kind, name) is None
     assert platform.users.find("Secret", f"{name}-nats") is None
     platform.users.delete("Secret", f"{name}-binance")
+    kept = await asyncio.to_thread(platform.export_deleted, name, tmp_path / "trail.jsonl")
+    assert kept[: len(rows)] == rows
+    assert {"accepted", "intent", "fill", "closed"} <= {row["kind"] for row in rows}
