@@ -33,24 +33,23 @@ async def look_up(name: str) -> tuple[str, ...]:
 
 
 class KnownNames:
-    """`of` an endpoint: the aliases of an account that trades there. `version` counts changes."""
+    """`of` an endpoint and the way there: the aliases of an account that trades there. `networks` are those
+    that accounts may have. `version` counts changes."""
 
-    def __init__(self, network: Network, catalogue: Catalogue, look: Look = look_up) -> None:
+    def __init__(self, networks: Iterable[Network], catalogue: Catalogue, look: Look = look_up) -> None:
         self._look = look
-        self._platform: tuple[str, ...] = ()
+        platform = {name for network in networks for name in _platform_names(network)}
         endpoints: Iterable[Endpoint] = ()
-        if network.gateways and not network.nats_cidrs:
-            servers = [urlsplit(url).hostname or "" for url in network.nats_url.split(",")]
-            gateways = [gateway.rpartition(":")[0] for gateway in network.gateways]
-            self._platform = tuple(sorted({*servers, *gateways}))
+        if platform:
             endpoints = (each for environments in catalogue.root.values() for each in environments.values())
-        self._wanted = {*self._platform, *(name for each in endpoints for name in _names(each))}
+        self._wanted = {*platform, *(name for each in endpoints for name in _names(each))}
         self._known: dict[str, tuple[str, ...]] = {}
         self.version = 0
 
-    def of(self, endpoint: Endpoint) -> Aliases:
+    def of(self, endpoint: Endpoint, network: Network) -> Aliases:
         """ConfigurationError as long as one of them has never been found."""
-        names = sorted({*self._platform, *_names(endpoint)}) if self._platform else []
+        platform = _platform_names(network)
+        names = sorted(platform | _names(endpoint)) if platform else []
         if unknown := [name for name in names if name not in self._known]:
             raise ConfigurationError(f"{', '.join(unknown)} cannot be looked up: is the Service there?")
         return tuple((address, name) for name in names for address in self._known[name])
@@ -73,6 +72,14 @@ class KnownNames:
                 _log.warning("a name cannot be looked up", name=name, error=str(error))
         self.version += self._known != before
         return self._known != before
+
+
+def _platform_names(network: Network) -> set[str]:
+    """Of servers and gateways; empty where the pods keep their DNS."""
+    if not network.gateways or network.nats_cidrs:
+        return set()
+    servers = {urlsplit(url).hostname or "" for url in network.nats_url.split(",")}
+    return servers | {gateway.rpartition(":")[0] for gateway in network.gateways}
 
 
 def _names(endpoint: Endpoint) -> set[str]:

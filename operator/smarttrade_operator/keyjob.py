@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -27,10 +27,26 @@ KEYS_SECRET = "smarttrade-keys"  # noqa: S105 - a name
 CONFIG_SECRET = "smarttrade-nats-config"  # noqa: S105 - a name
 
 
+@dataclass(frozen=True, slots=True)
+class BusConfig:
+    """Of one set of dedicated servers: the Secret with their nats.conf, their name and their routes."""
+
+    secret: str
+    cluster: str
+    routes: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> BusConfig:
+        """From `SECRET=NAME=ROUTE,ROUTE`; ValueError for anything else."""
+        secret, cluster, routes = text.split("=")
+        return cls(secret, cluster, tuple(route for route in routes.split(",") if route))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyJob:
     """Where the Secrets go, and what the servers' configuration says besides the keys.
 
+    `buses` are the dedicated servers, whose configuration differs in the place and in these things alone.
     `tls` is the folder in which the servers find their certificate; without `certificate_secret` somebody
     else provides it.
     """
@@ -47,6 +63,7 @@ class KeyJob:
     tls: str | None = None
     certificate_secret: str = ""
     names: tuple[str, ...] = ()
+    buses: tuple[BusConfig, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +85,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cluster-name", default="smarttrade")
     parser.add_argument(
         "--route", action="append", default=[], help="nats:// address of each server of a cluster"
+    )
+    parser.add_argument(
+        "--bus",
+        action="append",
+        default=[],
+        type=BusConfig.parse,
+        help="SECRET=NAME=ROUTE,ROUTE of dedicated servers, which get a configuration of their own",
     )
     parser.add_argument("--tls", help="folder in which the servers find ca.crt, tls.crt and tls.key")
     parser.add_argument(
@@ -92,6 +116,7 @@ def from_arguments(arguments: argparse.Namespace) -> KeyJob:
         tls=arguments.tls,
         certificate_secret=arguments.certificate_secret,
         names=tuple(arguments.name),
+        buses=tuple(arguments.bus),
     )
 
 
@@ -101,10 +126,11 @@ async def run(job: KeyJob) -> None:
         keys = await _ensure_keys(kube, job)
         if job.certificate_secret:
             await _ensure_certificate(kube, job, keys)
-        files = {"nats.conf": build_server_config(keys, job)}
-        config = build_secret(job.namespace, job.config_secret, files)
-        await kube.apply(config)
-        _log.info("NATS configuration written", secret=f"{job.namespace}/{job.config_secret}")
+        for bus in (BusConfig(job.config_secret, job.cluster_name, job.routes), *job.buses):
+            own = replace(job, cluster_name=bus.cluster, routes=bus.routes)
+            files = {"nats.conf": build_server_config(keys, own)}
+            await kube.apply(build_secret(job.namespace, bus.secret, files))
+            _log.info("NATS configuration written", secret=f"{job.namespace}/{bus.secret}")
         if job.gateway_secret:
             await kube.apply(
                 build_secret(job.namespace, job.gateway_secret, {"key": build_gateway_key(keys.master)})

@@ -19,14 +19,18 @@ from smarttrade.messages import AccountControl
 from smarttrade_operator.children import Blueprint, build_children, build_credentials_secret
 from smarttrade_operator.children.blueprint import Aliases
 from smarttrade_operator.kinds import Manifest
-from smarttrade_operator.settings import Settings
+from smarttrade_operator.settings import Network, Settings
 
 BuildPair = Callable[[AccountIdentity, int, Rotation], AccountPair]
-FindAliases = Callable[[Endpoint], Aliases]
+FindAliases = Callable[[Endpoint, Network], Aliases]
 
 
 class InvalidSpec(ConfigurationError):  # noqa: N818
     """The object passed an older API server's checks, but not this version's."""
+
+
+class UnknownBus(ConfigurationError):  # noqa: N818
+    """The account's namespace has no dedicated NATS servers of that name."""
 
 
 class UnknownEnvironment(ConfigurationError):  # noqa: N818
@@ -76,16 +80,16 @@ def build_plan(
     catalogue: Catalogue,
     build_pair: BuildPair,
     *,
-    find_aliases: FindAliases = lambda endpoint: (),
+    find_aliases: FindAliases = lambda endpoint, network: (),
     gateway_key: str = "",
     authority: str = "",
     rotation: Rotation = NEVER,
 ) -> Plan:
-    """Raises InvalidSpec or UnknownEnvironment, saying what to change. `authority` is the certificate that
-    the pods verify the NATS servers by; empty without TLS."""
+    """Raises InvalidSpec, UnknownBus or UnknownEnvironment, saying what to change. `authority` is the
+    certificate that the pods verify the NATS servers by; empty without TLS."""
     account, identity = parse(manifest), identify(manifest, settings)
-    pair = build_pair(identity, account.spec.replicas, rotation)
     blueprint = _build_blueprint(account, identity, settings, catalogue, find_aliases)
+    pair = build_pair(identity, account.spec.replicas, rotation)
     return Plan(
         account=account,
         identity=identity,
@@ -115,7 +119,12 @@ def _build_blueprint(
     catalogue: Catalogue,
     find_aliases: FindAliases,
 ) -> Blueprint:
-    exchange = account.spec.exchange
+    exchange, bus = account.spec.exchange, account.spec.bus
+    if not settings.admits(identity.namespace, bus):
+        raise UnknownBus(
+            f"spec.bus: there are no dedicated NATS servers called {bus} for namespace {identity.namespace}"
+        )
+    network = settings.network_of(bus)
     try:
         endpoint = catalogue.find(exchange.name, exchange.environment)
     except ConfigurationError as error:
@@ -126,6 +135,6 @@ def _build_blueprint(
         spec=account.spec,
         endpoint=endpoint,
         runtime=settings.runtime,
-        network=settings.network,
-        aliases=find_aliases(endpoint),
+        network=network,
+        aliases=find_aliases(endpoint, network),
     )

@@ -12,6 +12,7 @@ import structlog
 from prometheus_client import Counter
 
 from smarttrade.rates import Buckets
+from smarttrade_operator.buses import bus_name
 from smarttrade_operator.cache import Cache
 from smarttrade_operator.conditions import Condition, Findings
 from smarttrade_operator.events import build_event
@@ -59,7 +60,7 @@ class Publisher:
     ) -> tuple[bool, float | None]:
         """Bring the status up to date. Returns (written, seconds after which to come again)."""
         before: Status = account.get("status") or {}
-        after = build_status(findings, before, self.place, datetime.now(UTC))
+        after = build_status(findings, before, self._place(account), datetime.now(UTC))
         delay_s = write_delay_s(before, after, self.clock() - written_s, _spread(account))
         if delay_s is None or delay_s > 0:
             return False, delay_s
@@ -71,6 +72,11 @@ class Publisher:
             if self._is_news(account, transition):
                 await self.tell(account, transition.reason, transition.note, kind=transition.kind)
         return True, None
+
+    def _place(self, account: Manifest) -> tuple[str, str]:
+        """The installation and the NATS servers that carry the account."""
+        installation, nats_cluster = self.place
+        return installation, bus_name(account) or nats_cluster
 
     def _is_news(self, account: Manifest, transition: Transition) -> bool:
         """A verdict that flaps is told once a minute: the conditions show every change anyway."""

@@ -16,12 +16,14 @@ from datetime import UTC, datetime
 import msgspec
 
 from smarttrade.api.catalogue import Catalogue
+from smarttrade.bus.accounts import AccountPair
 from smarttrade.bus.rotation import NEVER, Rotation
 from smarttrade.errors import ConfigurationError
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountControl, StrategyVersion
 from smarttrade_operator.aliases import KnownNames
 from smarttrade_operator.apply import Applier
+from smarttrade_operator.buses import Buses
 from smarttrade_operator.cache import Cache, Observed
 from smarttrade_operator.conditions import Findings
 from smarttrade_operator.diagnose import Problem, diagnose, newest_warning, stuck_pods
@@ -80,7 +82,7 @@ class Reconciler:
     cache: Cache
     settings: Settings
     catalogue: Catalogue
-    provisioning: Provisioning
+    buses: Buses
     reports: Reports
     publisher: Publisher
     removal: Removal
@@ -110,7 +112,7 @@ class Reconciler:
         memory = self._memories.get(key)
         if memory is not None:
             memory.secret_for = 0
-        self.provisioning.forget(key)
+        self.buses.forget(key)
 
     def _forget_predecessor(self, key: Key, account: Manifest) -> None:
         """An account made anew under its old name may be seen before its deletion was."""
@@ -123,7 +125,7 @@ class Reconciler:
         if memory is not None and memory.plan is not None:
             self.reports.forget(memory.plan.identity)
         self.rollouts.forget(key)
-        self.provisioning.drop(key)
+        self.buses.drop(key)
 
     async def _uphold(self, key: Key, observed: Observed) -> float | None:
         account = observed.account
@@ -158,7 +160,7 @@ class Reconciler:
     def _plan(self, memory: Memory, account: Manifest, rotation: Rotation) -> Plan:
         """The plan of this generation, made once; a new one when the credentials' period is over, when they
         are to be renewed before that, or when the servers are to be verified by another authority."""
-        metadata, authority = account["metadata"], self.provisioning.read_authority()
+        metadata, authority = account["metadata"], self.buses.shared.read_authority()
         wanted = (metadata["uid"], metadata["generation"], self.aliases.version)
         known = memory.plan_of == wanted and memory.authority == authority and memory.rotation == rotation
         if memory.plan is None or not known or self.wall() >= memory.plan.pair.renew_at:
@@ -166,9 +168,9 @@ class Reconciler:
                 account,
                 self.settings,
                 self.catalogue,
-                self.provisioning.pair,
+                self._build_pair,
                 find_aliases=self.aliases.of,
-                gateway_key=self.provisioning.gateway_key,
+                gateway_key=self.buses.shared.gateway_key,
                 authority=authority,
                 rotation=rotation,
             )
@@ -176,6 +178,9 @@ class Reconciler:
                 memory.secret_for, memory.secret_written_s = 0, 0.0
             memory.plan_of, memory.authority, memory.rotation = wanted, authority, rotation
         return memory.plan
+
+    def _build_pair(self, identity: AccountIdentity, replicas: int, rotation: Rotation) -> AccountPair:
+        return self.buses.of(Key(identity.namespace, identity.name)).pair(identity, replicas, rotation)
 
     async def _claim(self, account: Manifest) -> None:
         if not has_finalizer(account):
@@ -203,17 +208,18 @@ class Reconciler:
 
     async def _provision(self, key: Key, plan: Plan, memory: Memory, steps: Steps) -> None:
         if self._silent(key, memory):
-            self.provisioning.forget(key)
-        if await self.provisioning.provision(plan.identity, plan.replicas, plan.rotation):
+            self.buses.forget(key)
+        bus = self.buses.of(key)
+        if await bus.provision(plan.identity, plan.replicas, plan.rotation):
             memory.provisioned_s = self.clock()
         # State and risk reach the pods whatever becomes of the strategy.
-        await steps.attempt("strategy", self._take_up_strategy(plan, memory))
-        await self.provisioning.write_control(plan.identity, self._control(key, plan, memory))
+        await steps.attempt("strategy", self._take_up_strategy(bus, plan, memory))
+        await bus.write_control(plan.identity, self._control(key, plan, memory))
 
-    async def _take_up_strategy(self, plan: Plan, memory: Memory) -> None:
+    async def _take_up_strategy(self, bus: Provisioning, plan: Plan, memory: Memory) -> None:
         known, memory.strategy = memory.strategy, None
         if known is None and plan.account.spec.strategy.source is not None:
-            stored = await self.provisioning.recall_control(plan.identity)
+            stored = await bus.recall_control(plan.identity)
             known = stored.strategy if stored else None
         memory.strategy = await take_up(self.kube, plan.account, known)
 
@@ -248,7 +254,7 @@ class Reconciler:
                 yield key, read_claims(account) if known is None else known
 
     def _read_mark(self, key: Key, mark: str) -> str:
-        return self.provisioning.open_mark(AccountIdentity(self.settings.installation, *key), mark)
+        return self.buses.shared.open_mark(AccountIdentity(self.settings.installation, *key), mark)
 
     def _silent(self, key: Key, memory: Memory) -> bool:
         """Nobody reports although pods are ready: perhaps NATS has lost the account."""
@@ -326,7 +332,7 @@ class Reconciler:
     def _recheck_sharing_s(self, key: Key, memory: Memory) -> float | None:
         """A claim that was just written can be cleared; and another account may go, which nothing tells."""
         claims = memory.claims or ()
-        known = self.provisioning.control_of(key)
+        known = self.buses.control_of(key)
         shared = judge_sharing(key, claims, self._claims_of_others(key), self._read_mark).shared
         if known is not None and not shared and {claim.mark for claim in claims} - set(known.cleared):
             return CLAIM_RECHECK_S

@@ -17,6 +17,7 @@ import structlog
 from smarttrade.api import DeletionPolicy, TradingAccount
 from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity
+from smarttrade_operator.buses import Buses
 from smarttrade_operator.cache import Observed
 from smarttrade_operator.children.blueprint import secret_name
 from smarttrade_operator.conditions import Findings
@@ -33,7 +34,6 @@ from smarttrade_operator.kube import Kube, NotFound, Refused
 from smarttrade_operator.names import Key
 from smarttrade_operator.ownership import is_controlled_by
 from smarttrade_operator.plan import InvalidSpec, build_control, identify, parse
-from smarttrade_operator.provisioning import Provisioning
 from smarttrade_operator.publish import Publisher
 from smarttrade_operator.reports import Reports
 from smarttrade_operator.settings import Settings
@@ -48,7 +48,7 @@ class Removal:
 
     kube: Kube
     settings: Settings
-    provisioning: Provisioning
+    buses: Buses
     reports: Reports
     publisher: Publisher
     clock: Callable[[], float]
@@ -92,7 +92,8 @@ class Removal:
     async def _announce(self, identity: AccountIdentity, account: TradingAccount) -> None:
         """Tell the pods. Without NATS they cannot be told; the time-out then ends the wait."""
         try:
-            await self.provisioning.write_control(identity, build_control(account, deleting=True))
+            bus = self.buses.of(Key(identity.namespace, identity.name))
+            await bus.write_control(identity, build_control(account, deleting=True))
         except BusError as error:
             _log.warning("deletion not announced", account=identity.key, error=str(error))
 
@@ -141,7 +142,8 @@ class Removal:
         self, account: Manifest, identity: AccountIdentity, deletion: Deletion
     ) -> None:
         try:
-            await self.provisioning.remove(identity, deleted_at_s(account))
+            bus = self.buses.of(Key(identity.namespace, identity.name))
+            await bus.remove(identity, deleted_at_s(account))
         except BusError as error:
             if not deletion.overdue:
                 raise

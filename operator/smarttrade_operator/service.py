@@ -26,6 +26,7 @@ from smarttrade_operator.aliases import KnownNames
 from smarttrade_operator.audit import Audit
 from smarttrade_operator.backtests.reconcile import BacktestReconciler
 from smarttrade_operator.backtests.watching import add_watches
+from smarttrade_operator.buses import Buses
 from smarttrade_operator.cache import Cache
 from smarttrade_operator.certificates import Certificates
 from smarttrade_operator.children.credentials import AUTHORITY
@@ -42,7 +43,7 @@ from smarttrade_operator.reconcile import Reconciler
 from smarttrade_operator.removal import Removal
 from smarttrade_operator.reports import Reports
 from smarttrade_operator.resync import Resync
-from smarttrade_operator.settings import Settings, read_keys
+from smarttrade_operator.settings import SHARED, Settings, read_keys
 from smarttrade_operator.status import Budget
 from smarttrade_operator.sweep import Sweep
 from smarttrade_operator.watches import watch
@@ -62,9 +63,8 @@ class Operator:
     reports: Reports
     reconciler: Reconciler
     queue: WorkQueue[Key]
-    provisioning: Provisioning
+    buses: Buses
     audit: Audit
-    sweep: Sweep
     resync: Resync
     backtests: WorkQueue[Key]
     kill_switch: KillSwitch
@@ -86,18 +86,25 @@ class Operator:
             "backtests": self.backtests.run(),
             "kill switch": self.kill_switch.run(),
             "certificates": self.certificates.run(),
-            "NATS": self.provisioning.run(),
-            "NATS again": self.provisioning.follow(self._doubt_nats),
             "resync": self.resync.run(),
             "audit": self.audit.run(self.settings.audit_s),
             "names": self.aliases.run(self.reconcile_all),
             "withdrawn passwords": self.withdrawals.run(),
-            "sweep": self.sweep.run(self.settings.resync_s),
+            **{name: job for bus in self.buses.by_name for name, job in self._jobs_of(bus).items()},
         }
 
-    def _doubt_nats(self) -> None:
-        for key in self.cache.accounts():
-            self.provisioning.forget(key)
+    def _jobs_of(self, bus: str) -> dict[str, Coroutine[Any, Any, None]]:
+        provisioning, accounts = self.buses.by_name[bus], partial(self.buses.accounts, bus)
+        sweep = Sweep(self.settings.installation, provisioning, accounts, bus)
+        return {
+            f"NATS {bus}": provisioning.run(),
+            f"NATS {bus} again": provisioning.follow(partial(self._doubt_nats, bus)),
+            f"sweep {bus}": sweep.run(self.settings.resync_s),
+        }
+
+    def _doubt_nats(self, bus: str) -> None:
+        for key in self.buses.accounts(bus):
+            self.buses.forget(key)
             self.queue.add(key, random.random() * _SPREAD_S)
 
     def complaint(self) -> str:
@@ -129,22 +136,24 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
             queue.add(key)
 
     tls = settings.network.nats_tls
-    provisioning = Provisioning(
-        settings.network.nats_url,
-        keys,
-        settings.nats_replicas,
-        on_report,
-        wall,
-        authority=tls / AUTHORITY if tls else None,
-        retention=settings.retention,
+
+    def build_provisioning(url: str, replicas: int) -> Provisioning:
+        authority, retention = tls / AUTHORITY if tls else None, settings.retention
+        return Provisioning(url, keys, replicas, on_report, wall, authority=authority, retention=retention)
+
+    buses = Buses(
+        settings,
+        cache,
+        {SHARED: build_provisioning(settings.network.nats_url, settings.nats_replicas)}
+        | {name: build_provisioning(bus.url, bus.replicas) for name, bus in settings.buses.items()},
     )
     budget = Budget(settings.status_writes_per_s)
     place = (settings.installation, settings.nats_cluster)
     publisher = Publisher(kube, cache, budget, settings.pod, place, clock)
-    removal = Removal(kube, settings, provisioning, reports, publisher, clock)
-    aliases = KnownNames(settings.network, catalogue)
+    removal = Removal(kube, settings, buses, reports, publisher, clock)
+    aliases = KnownNames([settings.network, *map(settings.network_of, settings.buses)], catalogue)
     reconciler = Reconciler(
-        kube, cache, settings, catalogue, provisioning, reports, publisher, removal, aliases, clock, wall
+        kube, cache, settings, catalogue, buses, reports, publisher, removal, aliases, clock, wall
     )
 
     async def handle(key: Key) -> float | None:
@@ -161,7 +170,7 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
             queue.add(key)
 
     kill_switch = KillSwitch(kube, settings.namespace, reconcile_all)
-    provisioning.is_killed = kill_switch.is_thrown
+    buses.ask_for_kills(kill_switch.is_thrown)
 
     def resync(key: Key) -> None:
         reconciler.distrust(key)
@@ -174,7 +183,7 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
         reports=reports,
         reconciler=reconciler,
         queue=queue,
-        provisioning=provisioning,
+        buses=buses,
         withdrawals=Withdrawals(
             kube,
             cache,
@@ -183,12 +192,11 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
             settings.network.gateway_withdrawn,
             wall,
         ),
-        sweep=Sweep(settings.installation, provisioning, cache),
         audit=Audit(kube, cache, queue.add, settings.watch_namespaces),
         resync=Resync(settings.resync_s, cache.accounts, resync),
         kill_switch=kill_switch,
         aliases=aliases,
-        certificates=Certificates(kube, settings, keys.master, provisioning.reload_servers, wall),
+        certificates=Certificates(kube, settings, keys.master, buses.reload_servers, wall),
         reconcile_all=reconcile_all,
         backtests=WorkQueue(BacktestReconciler(kube, settings).reconcile, settings.concurrency),
     )

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import msgspec
 
 from smarttrade.bus.assets import Retention
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.errors import ConfigurationError
 
 Labels = dict[str, str]
+# What people call the NATS servers that are nobody's own; objects leave their name out.
+SHARED = "shared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,19 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bus:
+    """Dedicated NATS servers: an entry of `SMARTTRADE_BUSES`, which is JSON, by the name that objects use.
+
+    They carry accounts of these namespaces alone. Keys, TLS and namespace are those of the shared servers.
+    """
+
+    url: str
+    namespaces: tuple[str, ...]
+    pod_labels: Labels
+    replicas: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """One operator process. Durations are seconds.
 
@@ -89,6 +106,7 @@ class Settings:
     runtime: Runtime
     network: Network
     backtests: Backtests = field(default_factory=Backtests)
+    buses: Mapping[str, Bus] = field(default_factory=dict)
     nats_cluster: str = "default"
     nats_replicas: int = 1
     nats_certificate: str = ""
@@ -102,6 +120,18 @@ class Settings:
     lease_s: float = 15.0
     status_writes_per_s: float = 20.0
     retention: Retention = field(default_factory=Retention)
+
+    def admits(self, namespace: str, bus: str) -> bool:
+        """Whether accounts of the namespace may use the dedicated servers of that name; all may use the
+        shared ones, whose name is empty."""
+        return not bus or (bus in self.buses and namespace in self.buses[bus].namespaces)
+
+    def network_of(self, bus: str) -> Network:
+        """What the accounts on these servers may reach."""
+        if not bus:
+            return self.network
+        url, pods = self.buses[bus].url, self.buses[bus].pod_labels
+        return replace(self.network, nats_url=url, nats_port=_port(url), nats_pod_labels=pods)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -117,6 +147,7 @@ class Settings:
             runtime=_read_runtime(read),
             network=_read_network(read),
             backtests=_read_backtests(read),
+            buses=_read_buses(read),
             nats_cluster=read.text("NATS_CLUSTER", "default"),
             nats_replicas=int(read.number("NATS_REPLICAS", 1)),
             nats_certificate=read.text("NATS_CERTIFICATE", ""),
@@ -177,7 +208,7 @@ def _read_network(read: _Reader) -> Network:
     return Network(
         nats_url=nats_url,
         nats_tls=Path(tls) if tls else None,
-        nats_port=urlsplit(nats_url.split(",")[0]).port or 4222,
+        nats_port=_port(nats_url),
         nats_namespace=read.text("NATS_NAMESPACE", read.text("OPERATOR_NAMESPACE", "smarttrade-system")),
         nats_pod_labels=read.labels("NATS_POD_LABELS", {"app.kubernetes.io/name": "nats"}),
         nats_cidrs=read.words("NATS_CIDRS"),
@@ -190,6 +221,20 @@ def _read_network(read: _Reader) -> Network:
         gateway_pod_labels=read.labels("GATEWAY_POD_LABELS", {"app.kubernetes.io/name": "egress-gateway"}),
         metrics_namespace_labels=read.labels("METRICS_NAMESPACE_LABELS", {}),
     )
+
+
+def _read_buses(read: _Reader) -> dict[str, Bus]:
+    try:
+        buses = msgspec.json.decode(read.text("BUSES", "{}"), type=dict[str, Bus])
+    except msgspec.MsgspecError as error:
+        raise ConfigurationError(f"SMARTTRADE_BUSES is not what it must be: {error}") from error
+    if taken := buses.keys() & {"", SHARED}:
+        raise ConfigurationError(f"SMARTTRADE_BUSES: {taken.pop()!r} is the name of the shared servers")
+    return buses
+
+
+def _port(nats_url: str) -> int:
+    return urlsplit(nats_url.split(",")[0]).port or 4222
 
 
 class _Reader:

@@ -9,12 +9,13 @@ from smarttrade.errors import BusError, SmartTradeError
 from smarttrade_operator.apply import NameTaken
 from smarttrade_operator.diagnose import Problem
 from smarttrade_operator.kube import Conflict, Refused, Unavailable
-from smarttrade_operator.plan import InvalidSpec, UnknownEnvironment
+from smarttrade_operator.plan import InvalidSpec, UnknownBus, UnknownEnvironment
 from smarttrade_operator.rollout import RolloutStopped
 from smarttrade_operator.strategy import StrategyMissing
 
 _REASONS: tuple[tuple[type[SmartTradeError], str], ...] = (
     (InvalidSpec, "InvalidSpec"),
+    (UnknownBus, "UnknownBus"),
     (UnknownEnvironment, "UnknownEnvironment"),
     (NameTaken, "NameTaken"),
     (BusError, "NatsUnavailable"),

@@ -9,6 +9,7 @@ brought to its end, a few at a time, so that a mistake does not take all of them
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -16,7 +17,6 @@ from prometheus_client import Gauge
 
 from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity
-from smarttrade_operator.cache import Cache
 from smarttrade_operator.names import Key
 from smarttrade_operator.provisioning import Provisioning
 
@@ -25,18 +25,27 @@ AT_ONCE = 3
 SHARE_PERCENT = 5
 
 unknown_accounts = Gauge(
-    "smarttrade_operator_unknown_nats_accounts", "NATS accounts that no TradingAccount seen stands for."
+    "smarttrade_operator_unknown_nats_accounts",
+    "NATS accounts that no TradingAccount seen stands for.",
+    ["bus"],
 )
 
 
 @dataclass(slots=True)
 class Sweep:
-    """One for the whole process."""
+    """One for each set of NATS servers; `accounts` are those that these carry."""
 
     installation: str
     provisioning: Provisioning
-    cache: Cache
+    accounts: Callable[[], list[Key]]
+    bus: str
     _told: frozenset[str] = field(default_factory=frozenset)
+
+    def __post_init__(self) -> None:
+        self._count(0)
+
+    def _count(self, unknown: int) -> None:
+        unknown_accounts.labels(self.bus).set(unknown)
 
     async def run(self, interval_s: float) -> None:
         while True:
@@ -48,10 +57,10 @@ class Sweep:
 
     async def once(self) -> frozenset[str]:
         """The public keys of accounts that are unknown here; each is logged once."""
-        expected = [AccountIdentity(self.installation, *key) for key in self.cache.accounts()]
+        expected = [AccountIdentity(self.installation, *key) for key in self.accounts()]
         unknown = await self.provisioning.unknown_accounts(expected)
         unknown -= await self._finish(unknown)
-        unknown_accounts.set(len(unknown))
+        self._count(len(unknown))
         for public in sorted(unknown - self._told):
             _log.warning("a NATS account belongs to no TradingAccount seen; it is left alone", account=public)
         self._told = unknown
@@ -61,11 +70,11 @@ class Sweep:
         """Bring deletions to their end that were cut off; the public keys of what is or will be deleted."""
         left = await self.provisioning.disabled_among(unknown)
         left = [each for each in left if each[0].installation == self.installation]
-        most = max(AT_ONCE, len(self.cache.accounts()) * SHARE_PERCENT // 100)
+        most = max(AT_ONCE, len(self.accounts()) * SHARE_PERCENT // 100)
         if len(left) > most:
             _log.warning("many deletions were cut off", left=len(left), finished_now=most)
         for identity, deleted_s in left[:most]:
-            if Key(identity.namespace, identity.name) in self.cache.accounts():
+            if Key(identity.namespace, identity.name) in self.accounts():
                 continue  # it has been made anew meanwhile
             try:
                 done = await self.provisioning.remove(identity, deleted_s, if_disabled=True)

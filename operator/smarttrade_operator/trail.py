@@ -10,12 +10,13 @@ import argparse
 import base64
 import json
 import sys
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from smarttrade.bus import subjects
 from smarttrade.bus.accounts import ARCHIVE, platform_credentials
 from smarttrade.bus.archive import list_deletions, read_archived
-from smarttrade.bus.connection import connect
+from smarttrade.bus.connection import Connection, connect
 from smarttrade.errors import SmartTradeError
 from smarttrade.identity import AccountIdentity
 from smarttrade_operator.children.credentials import AUTHORITY
@@ -46,35 +47,47 @@ def from_arguments(parsed: argparse.Namespace) -> Wanted:
 async def run(wanted: Wanted) -> None:
     """One JSON object a line, one line a batch; SmartTradeError where nothing is kept."""
     settings = Settings.from_environment()
-    tls = settings.network.nats_tls
     identity = AccountIdentity(settings.installation, wanted.namespace, wanted.name)
-    archive = await connect(
-        settings.network.nats_url,
-        name=f"{settings.pod}-trail",
-        role="operator",
-        credentials=platform_credentials(read_keys(settings.keys), ARCHIVE),
-        authority=tls / AUTHORITY if tls else None,
-        on_closed=_ignore,
-    )
-    try:
-        deletions = await list_deletions(archive, identity)
-        if not deletions:
+    buses = [name for name in ("", *settings.buses) if settings.admits(wanted.namespace, name)]
+    async with AsyncExitStack() as stack:
+        kept = []
+        for archive in [await _open(stack, settings, name) for name in buses]:
+            kept += [(deleted_s, archive) for deleted_s in await list_deletions(archive, identity)]
+        if not kept:
             raise SmartTradeError(
                 f"nothing is kept of a deleted account {wanted.namespace}/{wanted.name}: it was not deleted, "
                 "it had logged nothing, or the retention is over"
             )
-        printed = 0
-        async for batch in read_archived(archive, subjects.archived(identity.token, deletions[-1])):
-            if batch.sequence < wanted.first:
-                continue
-            if printed == wanted.limit:
-                return
-            printed += 1
-            payload = base64.b64encode(batch.payload).decode()
-            row = {"sequence": batch.sequence, "time_ms": batch.time_ms, "batch": payload}
-            sys.stdout.write(json.dumps(row) + "\n")
-    finally:
-        await archive.close()
+        deleted_s, archive = max(kept, key=lambda each: each[0])
+        await _print(archive, subjects.archived(identity.token, deleted_s), wanted)
+
+
+async def _open(stack: AsyncExitStack, settings: Settings, bus: str) -> Connection:
+    """The archive of one set of NATS servers."""
+    network = settings.network_of(bus)
+    archive = await connect(
+        network.nats_url,
+        name=f"{settings.pod}-trail",
+        role="operator",
+        credentials=platform_credentials(read_keys(settings.keys), ARCHIVE),
+        authority=network.nats_tls / AUTHORITY if network.nats_tls else None,
+        on_closed=_ignore,
+    )
+    stack.push_async_callback(archive.close)
+    return archive
+
+
+async def _print(archive: Connection, subject: str, wanted: Wanted) -> None:
+    printed = 0
+    async for batch in read_archived(archive, subject):
+        if batch.sequence < wanted.first:
+            continue
+        if printed == wanted.limit:
+            return
+        printed += 1
+        payload = base64.b64encode(batch.payload).decode()
+        row = {"sequence": batch.sequence, "time_ms": batch.time_ms, "batch": payload}
+        sys.stdout.write(json.dumps(row) + "\n")
 
 
 async def _ignore() -> None:

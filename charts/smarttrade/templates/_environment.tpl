@@ -33,6 +33,9 @@
 {{- end }}
 - {name: SMARTTRADE_NATS_CLUSTER, value: {{ .Values.nats.cluster | quote }}}
 - {name: SMARTTRADE_NATS_REPLICAS, value: {{ .Values.nats.replicas | quote }}}
+{{- if .Values.nats.dedicated }}
+- {name: SMARTTRADE_BUSES, value: {{ include "smarttrade.natsBuses" . | quote }}}
+{{- end }}
 {{- if .Values.nats.enabled }}
 - {name: SMARTTRADE_NATS_NAMESPACE, value: {{ .Release.Namespace | quote }}}
 - {name: SMARTTRADE_NATS_POD_LABELS, value: {{ include "smarttrade.pairs" (include "smarttrade.selector" (dict "root" . "name" "nats") | fromYaml) | quote }}}

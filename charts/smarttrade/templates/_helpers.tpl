@@ -139,20 +139,59 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
-{{/* Comma-separated names that clients and other servers know the servers by. */}}
-{{- define "smarttrade.natsNames" -}}
-{{- $name := printf "%s-nats" (include "smarttrade.fullname" .) -}}
-{{- $service := printf "%s.%s.svc" $name .Release.Namespace -}}
-{{ printf "%s.%s,%s,%s,*.%s-headless.%s.svc.%s,localhost,127.0.0.1" $service .Values.clusterDomain $service $name $name .Release.Namespace .Values.clusterDomain }}
+{{/*
+The sets of NATS servers that run here: the one that all accounts may use, whose `bus` is empty, then the dedicated ones.
+Of each the part's name and suffix, the namespaces whose accounts it carries, and `values`, which are those of `nats` for it.
+*/}}
+{{- define "smarttrade.natsSets" -}}
+{{- if .Values.nats.enabled }}
+{{- $common := omit .Values.nats "dedicated" }}
+- {{ dict "bus" "" "name" "nats" "suffix" "-nats" "namespaces" .Values.watchNamespaces "values" $common | toJson }}
+{{- range .Values.nats.dedicated }}
+{{- $part := printf "bus-%s" .name }}
+{{- $values := mergeOverwrite (deepCopy $common) (omit . "name" "namespaces") }}
+{{- $_ := set $values.persistence "existingVolume" dict }}
+- {{ dict "bus" .name "name" $part "suffix" (printf "-%s" $part) "namespaces" .namespaces "values" $values | toJson }}
+{{- end }}
+{{- end }}
 {{- end }}
 
-{{/* Comma-separated routes between the servers, empty for a single one. */}}
-{{- define "smarttrade.natsRoutes" -}}
-{{- $root := . -}}
-{{- if gt (int .Values.nats.replicas) 1 }}
-{{- range $index := until (int .Values.nats.replicas) }}{{ if $index }},{{ end }}nats://
-{{- include "smarttrade.fullname" $root }}-nats-{{ $index }}.{{ include "smarttrade.fullname" $root }}-nats-headless.{{ $root.Release.Namespace }}.svc.{{ $root.Values.clusterDomain }}:6222{{ end }}
+{{/* Comma-separated names that clients and other servers know all servers by. */}}
+{{- define "smarttrade.natsNames" -}}
+{{- $names := list }}
+{{- range fromYamlArray (include "smarttrade.natsSets" .) }}
+{{- $name := printf "%s%s" (include "smarttrade.fullname" $) .suffix }}
+{{- $service := printf "%s.%s.svc" $name $.Release.Namespace }}
+{{- $names = concat $names (list (printf "%s.%s" $service $.Values.clusterDomain) $service $name
+      (printf "*.%s-headless.%s.svc.%s" $name $.Release.Namespace $.Values.clusterDomain)) }}
 {{- end }}
+{{- join "," (concat $names (list "localhost" "127.0.0.1")) }}
+{{- end }}
+
+{{/* Comma-separated routes between the servers of a set, empty for a single one: dict "root" $ "set" $set */}}
+{{- define "smarttrade.natsRoutes" -}}
+{{- $name := printf "%s%s" (include "smarttrade.fullname" .root) .set.suffix }}
+{{- $routes := list }}
+{{- if gt (int .set.values.replicas) 1 }}
+{{- range until (int .set.values.replicas) }}
+{{- $routes = append $routes (printf "nats://%s-%d.%s-headless.%s.svc.%s:6222" $name . $name $.root.Release.Namespace $.root.Values.clusterDomain) }}
+{{- end }}
+{{- end }}
+{{- join "," $routes }}
+{{- end }}
+
+{{/* The dedicated servers as the operator reads them, JSON. */}}
+{{- define "smarttrade.natsBuses" -}}
+{{- $buses := dict }}
+{{- range fromYamlArray (include "smarttrade.natsSets" .) }}
+{{- if .bus }}
+{{- $host := printf "%s%s.%s.svc.%s" (include "smarttrade.fullname" $) .suffix $.Release.Namespace $.Values.clusterDomain }}
+{{- $_ := set $buses .bus (dict "url" (printf "%s://%s:4222" (ternary "tls" "nats" $.Values.nats.tls.enabled) $host)
+      "namespaces" .namespaces "replicas" (int .values.replicas)
+      "pod_labels" (fromYaml (include "smarttrade.selector" (dict "root" $ "name" .name)))) }}
+{{- end }}
+{{- end }}
+{{- toJson $buses }}
 {{- end }}
 
 {{/* key=value,key=value */}}
@@ -189,6 +228,21 @@ topologySpreadConstraints:
 {{- end }}
 {{- if and .Values.nats.enabled .Values.nats.tls.issuer.name (ne (include "smarttrade.natsIssuer" .) "certManager") }}
 {{- fail "nats.tls.issuer is set, but cert-manager is not used: set nats.tls.issuedBy to certManager, or remove the issuer" }}
+{{- end }}
+{{- if and .Values.nats.dedicated (not .Values.nats.enabled) }}
+{{- fail "nats.enabled is false: nats.dedicated runs beside the servers of this release, so remove it" }}
+{{- end }}
+{{- $dedicated := list }}
+{{- range .Values.nats.dedicated }}
+{{- if has .name $dedicated }}
+{{- fail (printf "nats.dedicated has two entries called %s" .name) }}
+{{- end }}
+{{- $dedicated = append $dedicated .name }}
+{{- range .namespaces }}
+{{- if and $.Values.watchNamespaces (not (has . $.Values.watchNamespaces)) }}
+{{- fail (printf "nats.dedicated names namespace %s, which is not in watchNamespaces" .) }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if and .Values.nats.persistence.existingVolume (gt (int .Values.nats.replicas) 1) }}
 {{- fail "nats.persistence.existingVolume would be shared by several servers: set nats.replicas to 1, or use claims" }}

@@ -97,7 +97,9 @@
   resources: [secrets]
   resourceNames:
     - {{ include "smarttrade.keysSecret" . }}
-    - {{ include "smarttrade.fullname" . }}-nats-config
+    {{- range fromYamlArray (include "smarttrade.natsSets" .) | default (list (dict "suffix" "-nats")) }}
+    - {{ include "smarttrade.fullname" $ }}{{ .suffix }}-config
+    {{- end }}
     {{- if .Values.egressGateway.enabled }}
     - {{ include "smarttrade.fullname" . }}-gateway
     {{- end }}

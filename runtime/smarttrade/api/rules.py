@@ -22,6 +22,7 @@ def _adopted_markets_are_traded(spec: TradingAccountSpec) -> bool:
 
 
 SPEC_RULES: tuple[Rule, ...] = (
+    immutable("bus", "create another TradingAccount, because this one's log does not move"),
     immutable("mode", "create another TradingAccount, so that Paper and Live never share a ledger"),
     Rule(
         f"self.mode != 'Live' || self.riskAcknowledgement == '{RISK_ACKNOWLEDGEMENT}'",

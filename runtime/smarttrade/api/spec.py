@@ -57,6 +57,9 @@ class TradingAccountSpec(Model):
     """What the account may do now; takes effect within a second."""
     acknowledged_breach: Annotated[str, Field(max_length=128)] = ""
     """The id in status.breach, to trade again after a breach."""
+    bus: Annotated[str, Field(max_length=30, pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$")] = ""
+    """The dedicated NATS servers that carry this account, as the platform calls them; empty: those that are
+    shared by all. Immutable."""
     on_bus_loss: OnBusLoss = Field(default_factory=OnBusLoss)
     """What a leader does that is cut off from NATS."""
     deletion_policy: DeletionPolicy = DeletionPolicy.CANCEL_ORDERS

@@ -413,6 +413,7 @@ _EVERYTHING: dict[str, Any] = {
     },
     "state": "Active",
     "acknowledgedBreach": "",
+    "bus": "own",
     "onBusLoss": {"after": "10s", "do": "CancelResting"},
     "deletionPolicy": "CancelOrders",
     "deletionTimeoutSeconds": 60,
@@ -454,6 +455,7 @@ VARIATIONS: dict[str, dict[str, Any]] = {
 }
 
 IMMUTABLE: dict[str, dict[str, Any]] = {
+    "spec.bus": {"spec.bus": "other"},
     "spec.mode": LIVE,
     "spec.exchange.name": {"spec.exchange.name": "kraken"},
     "spec.exchange.environment": {"spec.exchange.environment": "Production"},

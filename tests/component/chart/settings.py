@@ -27,6 +27,12 @@ TOGGLES: dict[str, dict[str, Any]] = {
         "nats.externalCidrs": ["192.0.2.0/24"],
         "keys.existingSecret": "our-keys",
     },
+    "dedicated servers": {
+        "nats.dedicated": [
+            {"name": "own", "namespaces": ["alice"], "replicas": 3, "persistence": {"size": "2Gi"}},
+            {"name": "small", "namespaces": ["bob", "carol"], "resources": {"limits": {"memory": "256Mi"}}},
+        ],
+    },
     "kept for longer": {"retention.days": 400, "retention.maxMebibytes": 8192},
     "own keys": {"keys.existingSecret": "our-keys"},
     "no TLS": {"nats.tls.enabled": False},
@@ -115,6 +121,31 @@ NONSENSE: dict[str, tuple[dict[str, Any], str]] = {
     "one volume for three servers": (
         {"nats.replicas": 3, "nats.persistence.existingVolume": {"hostPath": {"path": "/x"}}},
         "would be shared by several servers",
+    ),
+    "dedicated servers that are called shared": (
+        {"nats.dedicated": [{"name": "shared", "namespaces": ["alice"]}]},
+        "nats/dedicated/0/name",
+    ),
+    "dedicated servers for nobody": (
+        {"nats.dedicated": [{"name": "own", "namespaces": []}]},
+        "nats/dedicated/0/namespaces",
+    ),
+    "dedicated servers of one name": (
+        {"nats.dedicated": [{"name": "own", "namespaces": [each]} for each in ("alice", "bob")]},
+        "two entries called own",
+    ),
+    "dedicated servers where nobody looks": (
+        {"watchNamespaces": ["bob"], "nats.dedicated": [{"name": "own", "namespaces": ["alice"]}]},
+        "namespace alice, which is not in watchNamespaces",
+    ),
+    "dedicated servers beside external ones": (
+        {
+            "nats.enabled": False,
+            "nats.url": "nats://a",
+            "nats.externalCidrs": ["192.0.2.0/24"],
+            "nats.dedicated": [{"name": "own", "namespaces": ["alice"]}],
+        },
+        "nats.dedicated runs beside the servers of this release",
     ),
     "a size without a unit": ({"nats.persistence.size": "10"}, "size"),
     "a namespace that cannot be": ({"watchNamespaces": ["Alice"]}, "watchNamespaces"),

@@ -212,6 +212,37 @@ def test_the_accounts_way_to_nats_leads_to_its_pods() -> None:
     assert settings.network.nats_url.startswith(f"tls://{service['metadata']['name']}.{helm.NAMESPACE}.svc.")
 
 
+def test_dedicated_servers_are_servers_of_their_own_for_their_namespaces_alone() -> None:
+    rendering = helm.template(TOGGLES["dedicated servers"] | {"network.policies": True})
+    settings, job = Settings.from_environment(_environment(rendering)), _keys_arguments(rendering)
+    assert {name: bus.namespaces for name, bus in settings.buses.items()} == {
+        "own": ("alice",),
+        "small": ("bob", "carol"),
+    }
+    configured = {bus.cluster: bus for bus in job.buses}
+    role = rendering.one("Role", "smarttrade-keys")
+    for name, bus in settings.buses.items():
+        part = f"smarttrade-bus-{name}"
+        servers = rendering.one("StatefulSet", part)["spec"]
+        assert bus.pod_labels.items() <= servers["template"]["metadata"]["labels"].items()
+        assert bus.pod_labels != settings.network.nats_pod_labels
+        assert bus.replicas == servers["replicas"] == max(1, len(configured[name].routes))
+        assert configured[name].secret in _secrets(rendering, "StatefulSet", part)
+        assert any(configured[name].secret in rule.get("resourceNames", ()) for rule in role["rules"])
+        assert urlsplit(bus.url).hostname in job.names
+        admitted = rendering.one("NetworkPolicy", part)["spec"]["ingress"][0]["from"][0]
+        (expression,) = admitted["namespaceSelector"]["matchExpressions"]
+        assert tuple(expression["values"]) == bus.namespaces
+    own, small = (rendering.one("StatefulSet", f"smarttrade-bus-{name}")["spec"] for name in ("own", "small"))
+    claim = own["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"]
+    assert (claim, small["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"]) == (
+        "2Gi",
+        "10Gi",
+    )
+    assert small["template"]["spec"]["containers"][0]["resources"]["limits"] == {"memory": "256Mi"}
+    assert rendering.one("PodDisruptionBudget", "smarttrade-bus-own")
+
+
 def _secrets(rendering: helm.Rendering, kind: str, name: str) -> set[str]:
     volumes = rendering.one(kind, name)["spec"]["template"]["spec"]["volumes"]
     return {each["secret"]["secretName"] for each in volumes if "secret" in each}

@@ -40,7 +40,7 @@ async def provisioner(own_nats: LocalServer, keys: OperatorKeys) -> AsyncIterato
     await provisioner.close()
 
 
-async def _write(log: AccountLog) -> None:
+async def write_denials(log: AccountLog) -> None:
     after = 0
     for code in DENIALS:
         closed = DecisionClosed(
@@ -56,7 +56,7 @@ def _trail(operator: OperatorProcess, namespace: str, name: str) -> subprocess.C
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
-def _denials(operator: OperatorProcess, namespace: str, name: str) -> list[str]:
+def denials(operator: OperatorProcess, namespace: str, name: str) -> list[str]:
     told = _trail(operator, namespace, name)
     assert told.returncode == 0, told.stdout
     rows = [json.loads(row) for line in told.stdout.splitlines() for row in to_rows(line).splitlines()]
@@ -73,10 +73,10 @@ async def test_the_trail_of_a_deleted_account_can_be_exported(
     namespace.create("TradingAccount", build_account("alice"))
     await asyncio.to_thread(namespace.wait, "Deployment", "alice")
     async with Pod(namespace, "alice", nats.url) as pod:
-        await _write(AccountLog(pod.connections["execution"]))
+        await write_denials(AccountLog(pod.connections["execution"]))
     namespace.delete("TradingAccount", "alice")
     await _is_gone(namespace)
-    assert await asyncio.to_thread(_denials, operator, namespace.name, "alice") == list(DENIALS)
+    assert await asyncio.to_thread(denials, operator, namespace.name, "alice") == list(DENIALS)
     unknown = await asyncio.to_thread(_trail, operator, namespace.name, "bob")
     assert "nothing is kept of a deleted account" in unknown.stdout
     assert unknown.returncode == 1
@@ -94,7 +94,7 @@ async def test_a_deletion_that_was_cut_off_is_finished_without_losing_or_doublin
     namespace.create("TradingAccount", build_account("alice"))
     await asyncio.to_thread(namespace.wait, "Deployment", "alice")
     async with Pod(namespace, "alice", own_nats.url) as pod:
-        await _write(AccountLog(pod.connections["execution"]))
+        await write_denials(AccountLog(pod.connections["execution"]))
     operator.stop(signal.SIGKILL)
     namespace.delete("TradingAccount", "alice")
     at = namespace.get("TradingAccount", "alice")["metadata"]["deletionTimestamp"]
@@ -106,7 +106,7 @@ async def test_a_deletion_that_was_cut_off_is_finished_without_losing_or_doublin
     again = make_operator(own_nats, "operator-b", LEASE_SECONDS="1")
     await asyncio.to_thread(again.start)
     await _is_gone(namespace)
-    assert await asyncio.to_thread(_denials, again, namespace.name, "alice") == list(DENIALS)
+    assert await asyncio.to_thread(denials, again, namespace.name, "alice") == list(DENIALS)
     assert await stored_accounts(own_nats, keys, namespace) == [False, False]
 
 
@@ -124,7 +124,7 @@ async def _leave(
     nc = await connect(
         url, name="left", role="execution", credentials=pair.credentials["execution"], on_closed=closed
     )
-    await _write(AccountLog(nc))
+    await write_denials(AccountLog(nc))
     await nc.close()
     return pair
 
@@ -164,5 +164,5 @@ async def test_the_sweep_finishes_deletions_that_had_begun_and_leaves_what_is_on
     assert await provisioner.deletion_of(pairs[anew].core_public) is None, "the account that is there lives"
     assert await provisioner.deletion_of(pairs[foreign].core_public) == (foreign, DELETED_S)
     assert [line for line in operator.lines() if line["event"] == "many deletions were cut off"]
-    trail = await asyncio.to_thread(_denials, operator, "elsewhere", begun[-1].name)
+    trail = await asyncio.to_thread(denials, operator, "elsewhere", begun[-1].name)
     assert trail == list(DENIALS)

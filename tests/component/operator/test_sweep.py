@@ -12,6 +12,8 @@ from smarttrade.identity import AccountIdentity
 from tests.component.operator.conftest import MakeOperator
 from tests.component.operator.harness import Namespace, build_account, eventually
 
+UNKNOWN = 'smarttrade_operator_unknown_nats_accounts{bus="shared"}'
+
 
 async def test_accounts_that_no_object_stands_for_are_counted_and_left_alone(
     make_operator: MakeOperator, own_nats: LocalServer, keys: OperatorKeys, namespace: Namespace
@@ -26,7 +28,7 @@ async def test_accounts_that_no_object_stands_for_are_counted_and_left_alone(
     await asyncio.to_thread(namespace.wait, "Deployment", "alice")
 
     def counted() -> bool:
-        return operator.metric("smarttrade_operator_unknown_nats_accounts ") == 2
+        return operator.metric(UNKNOWN) == 2
 
     await asyncio.to_thread(eventually, counted, 30, "the core and the strategy account of bob")
     assert set(left.jwts) <= await provisioner.stored_accounts()

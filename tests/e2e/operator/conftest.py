@@ -30,10 +30,11 @@ from tests.e2e.proxy import Proxy
 CHART = Path(__file__).parents[3] / "charts" / "smarttrade"
 DEFINITIONS = CHART / "files" / "crds"
 RELEASE = "smarttrade"
+DEDICATED = "own"
 # One for each test that trades: an account that is made anew under its name is paused, because the exchange
 # still shows its predecessor's orders.
 ACCOUNTS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "kim", "liam")
-ACCOUNTS += ("mallory", "norma", "oscar", "trudy", "victim")
+ACCOUNTS += ("mallory", "norma", "oscar", "peggy", "trudy", "victim")
 
 IN_AND_OUT = '''
 from decimal import Decimal
@@ -239,7 +240,12 @@ def _build_values(platform: Platform) -> Manifest:
         "operator": {"image": image("operator"), "replicas": 1},
         "runtime": {"image": image("runtime")},
         "backtests": {"image": image("research"), "quota": {"pods": 2}},
-        "nats": {"image": image("nats"), "replicas": 3, "persistence": {"enabled": False}},
+        "nats": {
+            "image": image("nats"),
+            "replicas": 3,
+            "persistence": {"enabled": False},
+            "dedicated": [{"name": DEDICATED, "namespaces": [platform.users.name], "replicas": 1}],
+        },
         "egressGateway": {"image": image("gateway"), "privateCidrs": [SERVICE_NETWORK, POD_NETWORK]},
         "exchanges": {"binance": {"Private": platform.front.endpoint()}},
         "simulator": {"enabled": True, "users": users},

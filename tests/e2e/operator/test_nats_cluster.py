@@ -1,4 +1,7 @@
-"""Three NATS servers from the chart hold each account's log and lease, and any may die under trading."""
+"""Three NATS servers from the chart hold each account's log and lease, and any may die under trading.
+
+An account that names dedicated servers lives on these alone.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,12 @@ from typing import Any
 
 from demo.ground_truth import trades
 from smarttrade.bus import jetstream, subjects
-from smarttrade.bus.accounts import operator_credentials
+from smarttrade.bus.accounts import core_key, operator_credentials
 from smarttrade.bus.connection import connect
+from smarttrade.bus.provision import Provisioner
 from smarttrade.identity import AccountIdentity
 from tests.component.operator.harness import eventually
-from tests.e2e.operator.conftest import Platform
+from tests.e2e.operator.conftest import DEDICATED, Platform
 
 MakeAccount = Callable[..., str]
 SERVERS = {f"smarttrade-nats-{number}" for number in range(3)}
@@ -72,3 +76,24 @@ async def test_trading_goes_on_when_a_nats_server_dies(
         return True
 
     await asyncio.to_thread(eventually, agrees_with_the_exchange, 120, "every fill is known, and no other")
+
+
+async def test_an_account_trades_on_dedicated_servers_that_the_shared_ones_know_nothing_of(
+    platform: Platform, account: MakeAccount, nats_url: str, nats_authority: Path, tmp_path: Path
+) -> None:
+    strategy = platform.provide_strategy("every-second-too")
+    name = await asyncio.to_thread(account, "peggy", strategy=strategy, bus=DEDICATED)
+    await asyncio.to_thread(platform.wait_fills, name, 2)
+    assert platform.status(name)["natsCluster"] == DEDICATED
+    rows = await asyncio.to_thread(platform.audit, name)
+    keys, identity = platform.keys(), AccountIdentity(platform.system.name, platform.users.name, name)
+    provisioner = Provisioner(nats_url, keys, authority=nats_authority)
+    await provisioner.connect()
+    try:
+        assert await provisioner.lookup(core_key(keys, identity).public) is None
+        await asyncio.to_thread(platform.remove, name)
+        assert await provisioner.lookup(core_key(keys, identity).public) is None
+    finally:
+        await provisioner.close()
+    kept = await asyncio.to_thread(platform.export_deleted, name, tmp_path / "trail.jsonl")
+    assert kept[: len(rows)] == rows

@@ -9,6 +9,7 @@ import pytest
 from smarttrade.api.catalogue import Catalogue, Endpoint
 from smarttrade.errors import ConfigurationError
 from smarttrade_operator.aliases import KnownNames
+from smarttrade_operator.settings import Network
 from tests.unit.operator.accounts import GATEWAYS, NETWORK, SIMULATOR
 
 CATALOGUE = Catalogue.model_validate({"binance": {"Simulator": SIMULATOR, "Production": {}}})
@@ -37,9 +38,9 @@ def endpoint(environment: str) -> Endpoint:
 
 
 async def test_a_pod_knows_nats_its_gateways_and_an_exchange_in_the_cluster() -> None:
-    names = KnownNames(WITH_GATEWAYS, CATALOGUE, Directory())
+    names = KnownNames([WITH_GATEWAYS], CATALOGUE, Directory())
     assert await names.refresh()
-    public, own = names.of(endpoint("Production")), names.of(endpoint("Simulator"))
+    public, own = [names.of(endpoint(name), WITH_GATEWAYS) for name in ("Production", "Simulator")]
     assert dict(public) == {
         "10.96.0.9": "smarttrade-nats.smarttrade-system.svc",
         "10.96.0.7": "gateway-0.smarttrade-system.svc",
@@ -49,27 +50,27 @@ async def test_a_pod_knows_nats_its_gateways_and_an_exchange_in_the_cluster() ->
 
 async def test_a_service_that_was_made_anew_is_a_change_and_one_that_is_away_is_none() -> None:
     directory = Directory()
-    names = KnownNames(WITH_GATEWAYS, CATALOGUE, directory)
+    names = KnownNames([WITH_GATEWAYS], CATALOGUE, directory)
     await names.refresh()
-    version, before = names.version, names.of(endpoint("Simulator"))
+    version, before = names.version, names.of(endpoint("Simulator"), WITH_GATEWAYS)
     del directory.services["simulator"]
     assert not await names.refresh()
-    assert (names.version, names.of(endpoint("Simulator"))) == (version, before)
+    assert (names.version, names.of(endpoint("Simulator"), WITH_GATEWAYS)) == (version, before)
     directory.services["simulator"] = ("10.96.0.88",)
     assert await names.refresh()
     assert names.version == version + 1
-    assert ("10.96.0.88", "simulator") in names.of(endpoint("Simulator"))
+    assert ("10.96.0.88", "simulator") in names.of(endpoint("Simulator"), WITH_GATEWAYS)
 
 
 async def test_a_name_that_was_never_found_is_told() -> None:
     directory = Directory()
     del directory.services["smarttrade-nats.smarttrade-system.svc"]
-    names = KnownNames(WITH_GATEWAYS, CATALOGUE, directory)
+    names = KnownNames([WITH_GATEWAYS], CATALOGUE, directory)
     await names.refresh()
     with pytest.raises(
         ConfigurationError, match=r"smarttrade-nats\.smarttrade-system\.svc cannot be looked up"
     ):
-        names.of(endpoint("Production"))
+        names.of(endpoint("Production"), WITH_GATEWAYS)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,19 @@ async def test_a_name_that_was_never_found_is_told() -> None:
     [NETWORK, replace(WITH_GATEWAYS, nats_cidrs=("192.0.2.0/24",))],
     ids=["straight", "servers outside"],
 )
-async def test_without_gateways_or_with_servers_outside_the_pods_keep_their_dns(network: object) -> None:
-    names = KnownNames(network, CATALOGUE, Directory())  # type: ignore[arg-type]
+async def test_without_gateways_or_with_servers_outside_the_pods_keep_their_dns(network: Network) -> None:
+    names = KnownNames([network], CATALOGUE, Directory())
     assert not await names.refresh()
-    assert names.of(endpoint("Simulator")) == ()
+    assert names.of(endpoint("Simulator"), network) == ()
+
+
+async def test_an_account_on_dedicated_servers_knows_these_and_not_the_shared_ones() -> None:
+    directory = Directory()
+    directory.services["own.smarttrade-system.svc"] = ("10.96.0.10",)
+    own = replace(WITH_GATEWAYS, nats_url="tls://own.smarttrade-system.svc:4222")
+    names = KnownNames([WITH_GATEWAYS, own], CATALOGUE, directory)
+    await names.refresh()
+    assert dict(names.of(endpoint("Production"), own)) == {
+        "10.96.0.10": "own.smarttrade-system.svc",
+        "10.96.0.7": "gateway-0.smarttrade-system.svc",
+    }

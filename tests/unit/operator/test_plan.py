@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from smarttrade.api.catalogue import Catalogue
@@ -10,12 +12,22 @@ from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.rotation import Rotation
 from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity
-from smarttrade_operator.plan import InvalidSpec, Plan, UnknownEnvironment, build_control, build_plan, parse
+from smarttrade_operator.plan import (
+    InvalidSpec,
+    Plan,
+    UnknownBus,
+    UnknownEnvironment,
+    build_control,
+    build_plan,
+    parse,
+)
+from smarttrade_operator.settings import Bus
 from smarttrade_operator.steps import Steps, StepsFailed
 from tests.unit.operator.accounts import SETTINGS, SIMULATOR, build_manifest
 
 CATALOGUE = Catalogue.model_validate({"binance": {"Simulator": SIMULATOR}})
 KEYS = OperatorKeys.generate()
+OWN = Bus(url="tls://own.system.svc:4333", namespaces=("alice",), pod_labels={"app": "own"}, replicas=3)
 
 
 def _pair(identity: AccountIdentity, replicas: int, rotation: Rotation) -> AccountPair:
@@ -73,3 +85,24 @@ async def test_a_failed_step_becomes_a_problem_and_the_others_go_on() -> None:
     assert [(p.reason, p.message) for p in steps.failures] == [("NatsUnavailable", "NATS: no server")]
     with pytest.raises(StepsFailed, match="NatsUnavailable"):
         steps.raise_if_failed()
+
+
+def test_an_account_on_dedicated_servers_is_led_to_these_alone() -> None:
+    settings = replace(SETTINGS, buses={"own": OWN})
+    plan = build_plan(build_manifest(bus="own"), settings, CATALOGUE, _pair)
+    children = {child["kind"]: child for child in plan.children}
+    pod = children["Deployment"]["spec"]["template"]["spec"]
+    for container in pod["containers"]:
+        assert {"name": "SMARTTRADE_NATS_URL", "value": OWN.url} in container["env"]
+    nats = children["NetworkPolicy"]["spec"]["egress"][0]
+    assert nats["to"][0]["podSelector"]["matchLabels"] == OWN.pod_labels
+    assert nats["ports"] == [{"protocol": "TCP", "port": 4333}]
+
+
+@pytest.mark.parametrize(
+    "buses", [{}, {"own": replace(OWN, namespaces=("bob",))}], ids=["nowhere", "another namespace's"]
+)
+def test_servers_that_are_not_there_or_are_anothers_are_refused_alike(buses: dict[str, Bus]) -> None:
+    settings = replace(SETTINGS, buses=buses)
+    with pytest.raises(UnknownBus, match="no dedicated NATS servers called own for namespace alice"):
+        build_plan(build_manifest(bus="own"), settings, CATALOGUE, _pair)

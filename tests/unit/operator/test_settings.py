@@ -39,6 +39,17 @@ def test_lists_and_labels_are_read() -> None:
     assert settings.network.cluster_cidrs == ("203.0.113.0/24",)
 
 
+def test_dedicated_servers_are_read_and_have_ways_of_their_own() -> None:
+    own = '{"url": "tls://own.system.svc:4999", "namespaces": ["alice"], "pod_labels": {"app": "own"}}'
+    settings = Settings.from_environment(REQUIRED | {"SMARTTRADE_BUSES": f'{{"own": {own}}}'})
+    way = settings.network_of("own")
+    assert (way.nats_url, way.nats_port) == ("tls://own.system.svc:4999", 4999)
+    assert way.nats_pod_labels == {"app": "own"}
+    assert way.nats_namespace == settings.network.nats_namespace
+    admitted = [settings.admits(*each) for each in (("alice", "own"), ("bob", "own"), ("bob", ""))]
+    assert admitted == [True, False, True]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -48,6 +59,9 @@ def test_lists_and_labels_are_read() -> None:
         ("LEASE_SECONDS", "0"),
         ("RUNTIME_PULL_POLICY", "Sometimes"),
         ("NATS_POD_LABELS", "nats"),
+        ("BUSES", "own"),
+        ("BUSES", '{"own": {"url": "nats://a"}}'),
+        ("BUSES", '{"shared": {"url": "nats://a", "namespaces": [], "pod_labels": {}}}'),
     ],
 )
 def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
