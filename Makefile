@@ -19,7 +19,7 @@ PYTEST := $(BIN)/pytest -q --durations=15
 # What computes on virtual time does not mind to have only what others leave.
 LEFT_OVER := nice -n 15
 # Component tests wait for processes as much as they compute; their conftest says which go first and together.
-PARALLEL := -n 5 --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n 5 --dist loadscope --no-loadscope-reorder
 
 .PHONY: help setup check fix test test-unit test-component test-attacks fuzz attack-table \
         test-simulation test-e2e simulate demo demo-down \

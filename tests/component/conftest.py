@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
+from xdist.scheduler import LoadScopeScheduling
 
 from cluster import binaries
 from cluster.controlplane import ControlPlane
@@ -18,30 +20,47 @@ from tests.component.monitoring.pod import Bus
 prepare_ccxt()
 
 HERE = Path(__file__).parent
-# In these folders each test starts its own processes, and waits for them most of the time.
+# In these folders each test starts its own processes, and waits for them most of the time; but for the files
+# whose tests share an API server.
 ON_THEIR_OWN = ("execution", "cli", "lockstep", "bus", "monitoring")
-LONG = ("execution", "operator", "chart", "cli", "lockstep", "bus", "monitoring")
+TOGETHER = ("cli/test_objects.py", "execution/test_by_hand.py")
+LONG = ("operator", "chart", "cli", "execution", "lockstep", "bus", "monitoring")
+
+
+class Sharing(LoadScopeScheduling):
+    """Gives a file to one worker, whose tests share an API server or an operator; where they share nothing,
+    each test to whoever is free.
+
+    xdist's own groups are marks, which it writes where this pytest does not look.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return scope(nodeid)
+
+
+def scope(nodeid: str) -> str:
+    """What stays together with a test."""
+    file = nodeid.partition("::")[0]
+    below = file.rpartition("tests/component/")[2]
+    alone = below.partition("/")[0] in ON_THEIR_OWN and below not in TOGETHER
+    return nodeid if alone else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
+    return Sharing(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """How parallel workers share the tests: long ones first, so that short ones fill the end.
-
-    A file stays in one worker, whose tests share an API server or an operator; others need not.
-    """
-    for item in items:
-        alone = _folder(item) in ON_THEIR_OWN and "control_plane" not in item.fixturenames  # type: ignore[attr-defined]
-        if not (alone or item.get_closest_marker("xdist_group")):
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    """Long ones first, so that short ones fill the end."""
     items.sort(key=_turn)
 
 
 def _turn(item: pytest.Item) -> int:
-    return LONG.index(_folder(item)) if _folder(item) in LONG else len(LONG)
-
-
-def _folder(item: pytest.Item) -> str:
-    """The folder below this one; empty for tests of other layers."""
-    return item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
+    below = str(item.path.relative_to(HERE)) if item.path.is_relative_to(HERE) else ""
+    folder = below.partition("/")[0]
+    if below in TOGETHER:
+        return -1
+    return LONG.index(folder) if folder in LONG else len(LONG)
 
 
 @pytest.fixture(scope="session")

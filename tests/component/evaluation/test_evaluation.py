@@ -133,7 +133,8 @@ class Replica:
 
     @property
     def decisions(self) -> list[str]:
-        return [decision.event_key for decision in self.execution.decisions]
+        """Each once: one that is not answered in time is asked for again."""
+        return list(dict.fromkeys(decision.event_key for decision in self.execution.decisions))
 
     async def lead(self) -> None:
         self.execution.leading = True

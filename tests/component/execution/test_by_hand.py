@@ -28,9 +28,6 @@ from smarttrade.messages import OrderStyle
 from tests.component.execution.exec_node import ExecNode
 from tests.component.execution.theatre import BTC, ETH, Theatre, eventually
 
-# One worker runs them all, because they share an API server.
-pytestmark = pytest.mark.xdist_group("by-hand")
-
 RIGHTS = [
     {"apiGroups": ["smarttrade.io"], "resources": ["tradingaccounts"], "verbs": ["get", "patch"]},
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},

@@ -21,6 +21,7 @@ from smarttrade.bus.log import AccountLog
 from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
 from smarttrade.cli.archived import to_rows
+from smarttrade.errors import BusError
 from smarttrade.execution.records import Batch, DecisionClosed, encode_batch
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import Outcome
@@ -155,7 +156,10 @@ async def test_the_sweep_finishes_deletions_that_had_begun_and_leaves_what_is_on
     gone = {public for identity in begun for public in pairs[identity].jwts}
 
     async def finished() -> bool:
-        return not gone & await provisioner.stored_accounts()
+        try:
+            return not gone & await provisioner.stored_accounts()
+        except BusError:
+            return False  # a server that deletes much answers late
 
     async with asyncio.timeout(60):
         while not await finished():  # noqa: ASYNC110 - the server tells nobody

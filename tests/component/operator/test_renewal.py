@@ -84,7 +84,7 @@ class Renewal:
         return status
 
     def verify_by(self, authority: Path) -> None:
-        self._operator.provisioning.authority = authority
+        self._operator.buses.shared.authority = authority
 
     @property
     def secret(self) -> Manifest:
@@ -113,9 +113,9 @@ async def renewal(
     clock.now -= RENEWAL_S
     async with await Kube.connect() as kube:
         operator = build_operator(Settings.from_environment(environment), kube, wall=clock)
-        job = asyncio.create_task(operator.provisioning.run())
+        job = asyncio.create_task(operator.buses.shared.run())
         async with asyncio.timeout(20):
-            while not operator.provisioning.connected:  # noqa: ASYNC110 - it tells nobody
+            while not operator.buses.shared.connected:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.02)
         await operator.kill_switch.look()
         namespace.create("TradingAccount", build_account(name))
