@@ -21,6 +21,13 @@ class Verdict:
     coverage: Counter[str] = field(default_factory=Counter)
     trace: list[str] = field(default_factory=list)
 
+    @property
+    def is_missed(self) -> bool:
+        """Whether this shows that a safeguard is needed: an error of the core that is no word of its own is a
+        fault of the one who switched the safeguard off."""
+        raised = self.invariant == "core raised" and not self.detail.startswith("ReusedClientOrderIdError")
+        return bool(self.invariant) and not raised
+
 
 def run(plan: Plan, safeguards: Safeguards | None = None, *, trace: bool = False) -> Verdict:
     """One history from beginning to rest."""

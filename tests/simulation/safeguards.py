@@ -300,8 +300,8 @@ class NoWaitAfterLoss(Safeguards):
     def weaken(self, core: Core) -> None:
         record = core.restoring._record
 
-        def recorded(*, lost: bool, final: bool, orders: int = 0, fills: int = 0) -> None:
-            record(lost=lost, final=True, orders=orders, fills=fills)
+        def recorded(*, final: bool, **told: Any) -> None:
+            record(final=True, **told)
 
         core.restoring._record = recorded  # type: ignore[method-assign]
 

@@ -184,13 +184,8 @@ class Venue:
         VenueRejectedError is certain, VenueUncertainError is everything else.
         """
         exits = order.side is Side.SELL and order.kind is OrderKind.LIMIT_IOC
-        try:
-            async with asyncio.timeout(order.window_ms / 1000):
-                urgent = exits or order.trigger is not None
-                await self._pacer.take(Question.ORDER, Urgency.URGENT if urgent else Urgency.ORDINARY)
-        except TimeoutError:
-            told = "did not leave: the exchange's allowance of requests is used up"
-            raise errors.OrderWithheldError(f"order {order.client_order_id} {told}") from None
+        urgent = exits or order.trigger is not None
+        await self._take_turn(order, Question.ORDER, Urgency.URGENT if urgent else Urgency.ORDINARY)
         parameters = {
             self._row.lookup_parameter: order.client_order_id,
             **_TYPES[order.kind],
@@ -217,11 +212,20 @@ class Venue:
             self._pacer.filled()
         return report
 
+    async def _take_turn(self, order: NewOrder, question: Question, urgency: Urgency) -> None:
+        """OrderWithheldError when its turn does not come within the order's window."""
+        try:
+            async with asyncio.timeout(order.window_ms / 1000):
+                await self._pacer.take(question, urgency)
+        except TimeoutError:
+            told = "did not leave: the exchange's allowance of requests is used up"
+            raise errors.OrderWithheldError(f"order {order.client_order_id} {told}") from None
+
     async def place_pair(
         self, group: str, limit: NewOrder, stop: NewOrder, may_leave: Callable[[], bool]
     ) -> tuple[OrderReport, ...]:
         """Send two orders of which one cancels the other, in one request, once; errors as `place`."""
-        await self._pacer.take(Question.ORDER_PAIR, Urgency.URGENT)
+        await self._take_turn(limit, Question.ORDER_PAIR, Urgency.URGENT)
         async with pinned(self._orders, self._lock, self._row, limit.deadline_ms, limit.window_ms):
             if not may_leave():
                 raise errors.OrderWithheldError(f"orders {group} did not leave")

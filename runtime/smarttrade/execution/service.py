@@ -8,7 +8,10 @@ the old one still waited for is ignored.
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -21,7 +24,7 @@ from smarttrade.bus.lease import Lease
 from smarttrade.errors import BusError, ConfigurationError, SmartTradeError
 from smarttrade.exchange.capabilities import Capability
 from smarttrade.exchange.paper import PaperVenue
-from smarttrade.exchange.venue import Venue
+from smarttrade.exchange.venue import Credentials, Venue
 from smarttrade.execution import effects as fx
 from smarttrade.execution.bus_link import BusLink
 from smarttrade.execution.commands_desk import CommandDesk, keep_halt, kept_halt
@@ -54,6 +57,7 @@ _PATIENCE_MS = 30_000.0
 _OTHERS_FIRST_S = 3.0
 _UNFULFILLED = (messages.Outcome.DENIED, messages.Outcome.REJECTED, messages.Outcome.PARKED)
 _STUCK_WITH_IT_MS = 60_000.0
+_KEY_CHECK_S = 5.0
 
 BuildExchange = Callable[[TradingAccountSpec, Capability, Settings], Exchange]
 
@@ -317,6 +321,7 @@ class ExecutionService:
             if isinstance(self._exchange, Venue):
                 self._probe = self._build_probe(self._exchange, spec)
                 self._spawn(self._probe.run())
+                self._spawn(self._follow_key(read_credentials(self._settings.exchange_credentials)))
         if self._probe is not None:
             self._probe.use(spec)
 
@@ -329,6 +334,18 @@ class ExecutionService:
             lambda: self._core.ctx.filters,
             lambda account: build_fingerprints(secret, spec, key.api_key, account),
         )
+
+    async def _follow_key(self, known: Credentials) -> None:
+        """Once the mounted key is another one, go the way of every rollout: the lead is handed over, and the
+        container starts anew with it. A file that cannot be read is being replaced, or wrong: this one goes
+        on with what it has."""
+        current = known
+        while current == known:
+            await asyncio.sleep(_KEY_CHECK_S)
+            with suppress(ConfigurationError):
+                current = await asyncio.to_thread(read_credentials, self._settings.exchange_credentials)
+        self._logger.warning("the exchange key is another one: handing over and starting anew")
+        os.kill(os.getpid(), signal.SIGTERM)
 
     async def _heartbeat(self, nc: Connection) -> None:
         """Twice a second: time passes, and what this pod depends on is looked at."""

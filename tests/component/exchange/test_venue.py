@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace as replace_order
 
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.errors import VenueError
@@ -99,6 +100,10 @@ async def test_new_orders_stay_below_what_the_exchange_counts_and_the_last_are_f
         assert len(exchange.journal.orders("alice")) == 1, "nothing was sent to be refused"
         stop = _order(3, OrderKind.STOP_LIMIT, trigger=Decimal(51_000))
         assert (await venue.place(stop, lambda: True)).status is VenueStatus.OPEN
+        profit = replace_order(_order(4, OrderKind.LIMIT), side=Side.SELL, price=Decimal(70_000))
+        async with asyncio.timeout(10):  # a day would have to end first
+            with pytest.raises(OrderWithheldError, match="allowance"):
+                await venue.place_pair("sTabcdefghijkl0004", profit, stop, lambda: True)
     finally:
         await venue.close()
 

@@ -95,7 +95,7 @@ class Theatre:
         self.heard: list[Any] = []
         self.views: dict[str, messages.AccountView] = {}
         self.reports: list[messages.ExecutionReport] = []
-        self.secret = "alice-secret"
+        self.key, self.secret = "alice-key", "alice-secret"
         self.hung: set[str] = set()
         self.blind: set[str] = set()
         self._sockets = Path(tempfile.mkdtemp(prefix="smarttrade-"))
@@ -187,8 +187,7 @@ class Theatre:
         credentials, keys = self._directory / "execution.creds", self._directory / "exchange"
         credentials.write_text(self._pair.credentials["execution"])
         keys.mkdir(exist_ok=True)
-        (keys / "apiKey").write_text("alice-key")
-        (keys / "secret").write_text(self.secret)
+        self.mount_key()
         environment = {
             **os.environ,
             **self.environment(),
@@ -212,6 +211,11 @@ class Theatre:
             )
         self.pods[name] = Pod(name, process, output)
         return self.pods[name]
+
+    def mount_key(self) -> None:
+        """What is in the pods' mounted Secret of the exchange."""
+        for name, content in (("apiKey", self.key), ("secret", self.secret)):
+            (self._directory / "exchange" / name).write_text(content)
 
     def environment(self) -> dict[str, str]:
         """What a pod's process finds in its environment beyond the usual."""
