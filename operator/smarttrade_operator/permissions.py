@@ -55,6 +55,7 @@ KEYS_JOB_PERMISSIONS: tuple[Permission, ...] = (Permission("", "secrets", ("get"
 # its accounts, and they could then never be released. `namespaces` is bound to the names of those served.
 LETTING_GO_PERMISSIONS: tuple[Permission, ...] = (
     Permission("smarttrade.io", "tradingaccounts", (*WATCH, "patch")),
+    Permission("smarttrade.io", "tradingaccounts/finalizers", ("update",)),
     Permission("", "namespaces", ("get",)),
 )
 
@@ -62,6 +63,7 @@ LETTING_GO_PERMISSIONS: tuple[Permission, ...] = (
 # are, and in the operator's own namespace.
 RELEASE_JOB_PERMISSIONS: tuple[Permission, ...] = (
     Permission("smarttrade.io", "tradingaccounts", ("get", "list", "patch")),
+    Permission("smarttrade.io", "tradingaccounts/finalizers", ("update",)),
 )
 RELEASE_JOB_OWN_PERMISSIONS: tuple[Permission, ...] = (Permission("apps", "deployments", ("get",)),)
 

@@ -69,6 +69,9 @@
 - apiGroups: [smarttrade.io]
   resources: [tradingaccounts]
   verbs: [get, list, watch, patch]
+- apiGroups: [smarttrade.io]
+  resources: [tradingaccounts/finalizers]
+  verbs: [update]
 - apiGroups: [""]
   resources: [namespaces]
   resourceNames: {{ toJson .Values.watchNamespaces }}
@@ -79,6 +82,9 @@
 - apiGroups: [smarttrade.io]
   resources: [tradingaccounts]
   verbs: [get, list, patch]
+- apiGroups: [smarttrade.io]
+  resources: [tradingaccounts/finalizers]
+  verbs: [update]
 {{- end }}
 
 {{- define "smarttrade.releaseOwnRules" -}}

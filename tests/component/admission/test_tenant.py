@@ -86,6 +86,30 @@ def test_a_tenant_manages_their_own_accounts(tenants: tuple[Namespace, Namespace
     assert own.find("TradingAccount", "alice") is None
 
 
+def test_a_tenant_cannot_have_an_account_go_without_being_settled(
+    tenants: tuple[Namespace, Namespace], client: Client
+) -> None:
+    """Its trail would be lost, its credentials would go on, and no quota would count what it left in NATS."""
+    own, _ = tenants
+    _create(own, build_account("dora"))
+    path, admin = own.path("TradingAccount", "dora"), Namespace(client, own.name)
+    settled = {"metadata": {"finalizers": ["smarttrade.io/settle", "example.org/own"]}}
+    assert client.merge(path, settled).status == 200
+
+    def strip(namespace: Namespace, *kept: str) -> tuple[int, str]:
+        answer = namespace.client.merge(path, {"metadata": {"finalizers": list(kept)}})
+        return answer.status, answer.message
+
+    code, message = strip(own, "example.org/own")
+    assert code == 403
+    assert "smarttrade.io/settle" in message
+    assert strip(own, "smarttrade.io/settle")[0] == 200, "what is not the platform's is theirs"
+    own.client.call("DELETE", path)
+    assert strip(own)[0] == 403, "nor once it is being deleted"
+    assert strip(admin)[0] == 200, "whoever may write finalizers can, as the operator does"
+    assert admin.find("TradingAccount", "dora") is None
+
+
 FORBIDDEN = [
     ("GET", "/api/v1/namespaces/{own}/secrets"),
     ("GET", "/api/v1/namespaces/{own}/secrets/alice-nats"),
