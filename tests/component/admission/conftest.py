@@ -43,7 +43,7 @@ def definition(client: Client) -> None:
 def rules(client: Client, definition: None) -> Iterator[None]:
     """The chart's rules of admission, in force."""
     manifests = helm.template().kind(*PLURALS)
-    assert len(manifests) == 8
+    assert len(manifests) == 10
     for manifest in manifests:
         answer = client.apply(_path(manifest), manifest)
         assert answer.status in (200, 201), answer.message

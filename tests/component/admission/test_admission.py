@@ -60,6 +60,24 @@ def test_a_paper_account_can_always_go(namespace: Namespace) -> None:
     assert _delete(namespace)[0] == 200
 
 
+def test_nobody_gives_their_pods_more_bandwidth_than_the_platform_allows(namespace: Namespace) -> None:
+    path = namespace.path("TradingAccount")
+    greedy = build_account("greedy", resources={"egressBandwidth": "100G"})
+    refused = namespace.client.call("POST", path, greedy)
+    assert refused.status == 403
+    assert "100G" in refused.message
+    assert "at most 100M" in refused.message
+    namespace.create("TradingAccount", build_account("alice", resources={"egressBandwidth": "100M"}))
+    more = {"spec": {"resources": {"egressBandwidth": "1G"}}}
+    assert namespace.client.merge(namespace.path("TradingAccount", "alice"), more).status == 403
+    assert (
+        namespace.client.merge(
+            namespace.path("TradingAccount", "alice"), {"spec": {"state": "Paused"}}
+        ).status
+        == 200
+    )
+
+
 @pytest.mark.parametrize("controller", CONTROLLERS)
 def test_the_controllers_that_clean_up_are_not_refused(namespace: Namespace, controller: str) -> None:
     namespace.create("TradingAccount", build_live())
