@@ -35,15 +35,10 @@ class Sharing(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return scope(nodeid)
-
-
-def scope(nodeid: str) -> str:
-    """What stays together with a test."""
-    file = nodeid.partition("::")[0]
-    below = file.rpartition("tests/component/")[2]
-    alone = below.partition("/")[0] in ON_THEIR_OWN and below not in TOGETHER
-    return nodeid if alone else file
+        file = nodeid.partition("::")[0]
+        below = file.rpartition("tests/component/")[2]
+        alone = below.partition("/")[0] in ON_THEIR_OWN and below not in TOGETHER
+        return nodeid if alone else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:

@@ -45,7 +45,7 @@ class ControlReader:
         except messages.UnknownVersionError:
             raise
         except BusError as error:
-            logger.error("the stored control value is none, waiting for the operator: %s", error)
+            logger.error("the stored control value is none, until the operator writes it: %s", error)
             return None
 
     async def subscribe(self, callback: ControlCallback) -> None:

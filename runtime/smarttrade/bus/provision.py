@@ -27,6 +27,7 @@ from smarttrade.bus import accounts, archive, assets, jetstream, jwt, subjects
 from smarttrade.bus.accounts import AccountLimits, AccountPair
 from smarttrade.bus.assets import Retention
 from smarttrade.bus.connection import Callback, Connection, connect
+from smarttrade.bus.control import ControlReader
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.log import AccountLog
 from smarttrade.errors import BusError
@@ -191,12 +192,11 @@ class Provisioner:
     async def read_control(self, identity: AccountIdentity) -> messages.AccountControl | None:
         """The account's control value; None if there is none, or none that this version reads."""
         async with self._inside(accounts.operator_credentials(self._keys, identity)) as nc:
-            stored = await jetstream.last_direct(nc, subjects.STREAM, subjects.CONTROL)
-        try:
-            return messages.decode(stored.payload, messages.AccountControl) if stored else None
-        except BusError as error:
-            logger.warning("the control value of %s is not read: %s", identity.key, error)
-            return None
+            try:
+                return await ControlReader(nc).current()
+            except messages.UnknownVersionError as error:
+                logger.warning("the control value of %s is not read: %s", identity.key, error)
+                return None
 
     async def serve_reports(self, callback: ReportCallback) -> None:
         """Hand every account's reports to the callback until `close`; malformed ones are logged.

@@ -6,8 +6,8 @@ if the new version cannot be loaded.
 
 What bites: what a version has done to others, such as a patched library or a thread, outlives it, and its
 objects go on with its functions as long as somebody holds them. A process that is killed leaves its folder
-behind (see `sweep`). A folder can be written to by the strategy;
-each load begins with one that nobody has had.
+behind (see `sweep`). A folder can be written to by the strategy; each load begins with one that nobody has
+had.
 """
 
 from __future__ import annotations

@@ -319,15 +319,15 @@ class ExecutionService:
             if isinstance(self._exchange, PaperVenue) and self._bus is not None:
                 self._spawn(self._bus.hear_market(self._exchange.on_market))
             if isinstance(self._exchange, Venue):
-                self._probe = self._build_probe(self._exchange, spec)
+                key = read_credentials(self._settings.exchange_credentials)
+                self._probe = self._build_probe(self._exchange, spec, key)
                 self._spawn(self._probe.run())
-                self._spawn(self._follow_key(read_credentials(self._settings.exchange_credentials)))
+                self._spawn(self._follow_key(key))
         if self._probe is not None:
             self._probe.use(spec)
 
-    def _build_probe(self, venue: Venue, spec: TradingAccountSpec) -> PreflightProbe:
-        settings = self._settings
-        secret, key = read_secret(settings.nats_credentials), read_credentials(settings.exchange_credentials)
+    def _build_probe(self, venue: Venue, spec: TradingAccountSpec, key: Credentials) -> PreflightProbe:
+        secret = read_secret(self._settings.nats_credentials)
         return PreflightProbe(
             venue.examine(),
             self.feed,
