@@ -78,8 +78,8 @@ def _order(number: int, kind: OrderKind = OrderKind.POST_ONLY, trigger: Decimal 
         kind=kind,
         price=Decimal(50_000),
         quantity=Decimal("0.001"),
-        deadline_ms=round(time.time() * 1000) + 1_000,
-        window_ms=800,
+        deadline_ms=round(time.time() * 1000),
+        window_ms=5_000,
         trigger=trigger,
     )
 
