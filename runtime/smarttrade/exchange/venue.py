@@ -313,9 +313,10 @@ class Venue:
     async def read_account(
         self, since_ms: int
     ) -> tuple[tuple[OrderReport, ...], tuple[TradeReport, ...], tuple[Balance, ...]]:
-        """Open orders, trades since an exchange time, and the wallet."""
+        """Open orders, trades since an exchange time, and the wallet; where the exchange has a dead man's
+        switch, which knows no markets, also open orders of markets that are not followed."""
         async with self._translated():
-            orders: list[OrderReport] = []
+            orders = await self._elsewhere() if self._row.dead_mans_switch else []
             trades: list[TradeReport] = []
             for market in self._followed:
                 await self._pacer.take(Question.OPEN_ORDERS, Urgency.URGENT)
@@ -325,6 +326,13 @@ class Venue:
             await self._pacer.take(Question.ACCOUNT, Urgency.URGENT)
             balance = await self._polling.fetch_balance()
         return tuple(orders), tuple(trades), parse_balances(balance)
+
+    async def _elsewhere(self) -> list[OrderReport]:
+        """Open orders of other markets than the account's."""
+        await self._pacer.take(Question.OPEN_ORDERS, Urgency.URGENT)
+        found = [parse_order(order) for order in await self._polling.fetch_open_orders()]
+        followed = self._followed
+        return [report for report in found if report.market not in followed]
 
     async def _trades_since(self, market: str, since_ms: int) -> list[dict[str, Any]]:
         """All of them, where a page can be told from the whole; the newest page for 0."""

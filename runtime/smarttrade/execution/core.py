@@ -108,6 +108,7 @@ class Core:
             fx.HistoryRead: self._history,
             fx.HistoryReadFailed: lambda event: self.reconciliation.failed(event.reason, credentials=False),
             fx.AccountReadFailed: lambda event: self.reconciliation.failed(event.reason, event.credentials),
+            fx.SwitchAnswered: lambda event: self.switch.answered(event),
             fx.ClockSampled: self._clock,
             fx.StreamBroke: lambda event: self.reconciliation.soon(),
             fx.BusDisconnected: self._bus_lost,
@@ -341,6 +342,7 @@ class Core:
         order = self.fills.absorb(report)
         if order is None and self.ctx.lead.claimed:
             self.restoring.surfaced(report)
+            self.switch.see(report)
         elif order is not None:
             self._dirty.add(order.market)
             if order.purpose is Purpose.PROTECTIVE and not order.ended:

@@ -211,6 +211,13 @@ class AccountReadFailed(_Input, frozen=True, kw_only=True):
     credentials: bool = False
 
 
+class SwitchAnswered(_Input, frozen=True, kw_only=True):
+    """The dead man's switch was set to `timeout_ms`, 0 for disarmed; `failure`: why that is not known."""
+
+    timeout_ms: int
+    failure: str = ""
+
+
 class ClockSampled(_Input, frozen=True, kw_only=True):
     sent_ms: float
     received_ms: float
@@ -298,6 +305,7 @@ Input = (
     | HistoryRead
     | HistoryReadFailed
     | AccountReadFailed
+    | SwitchAnswered
     | ClockSampled
     | StreamBroke
     | BusDisconnected
@@ -410,7 +418,8 @@ class ReadHistory(_Effect, frozen=True, kw_only=True):
 
 
 class ArmSwitch(_Effect, frozen=True, kw_only=True):
-    """Let the exchange cancel every order unless it is told again in time; 0 disarms."""
+    """Let the exchange cancel every order unless it is told again in time; 0 disarms. Answered by
+    SwitchAnswered."""
 
     timeout_ms: int
 

@@ -277,8 +277,12 @@ class ExchangeLink:
     async def _arm_switch(self, effect: fx.ArmSwitch) -> None:
         try:
             await self._exchange.arm_switch(effect.timeout_ms)
-        except SmartTradeError as error:
-            self._logger.warning("the dead man's switch was not set", reason=str(error))
+        except Exception as error:  # noqa: BLE001 - without an answer it would not be asked for again
+            failure = str(error) or type(error).__name__
+            self._logger.warning("the dead man's switch was not set", reason=failure)
+            self._feed(fx.SwitchAnswered(timeout_ms=effect.timeout_ms, failure=failure))
+        else:
+            self._feed(fx.SwitchAnswered(timeout_ms=effect.timeout_ms))
 
     async def _measure_clock(self) -> None:
         for _ in range(CLOCK_SAMPLES):

@@ -15,6 +15,7 @@ from smarttrade.execution.orders import OrderState
 from smarttrade.execution.preflight import build_check
 from smarttrade.execution.protection import smallest
 from smarttrade.execution.restoring import LOG_LOST
+from smarttrade.execution.switch import HELD_BACK
 from smarttrade.messages import AccountView, Check, EffectiveState, ExecutionReport, Position
 
 _VIEW_EVERY_MS = 1_000.0
@@ -187,6 +188,10 @@ class Reporting:
         if self._ctx.kill:
             message = "the platform's kill switch is thrown: every account is Halted until it is released"
             return Check(type="ConfigApplied", ok=True, reason="Applied", message=message)
+        if HELD_BACK in self._ctx.problems:
+            return Check(
+                type="ConfigApplied", ok=True, reason="Applied", message=self._ctx.problems[HELD_BACK]
+            )
         if self._ctx.left:
             message = (
                 f"{', '.join(self._ctx.left)} is not in spec.markets any more and holds an order or "

@@ -256,6 +256,19 @@ async def test_the_dead_mans_switch_is_set_and_disarmed_in_seconds(
     assert f"{parameter}{timeout_ms // 1000}" in request
 
 
+@pytest.mark.parametrize(
+    ("name", "open_orders"), [("okx", "/trade/orders-pending"), ("kraken", "/private/OpenOrders")]
+)
+async def test_where_there_is_one_open_orders_of_every_market_are_asked_for(
+    name: str, open_orders: str
+) -> None:
+    """It would cancel those too."""
+    _, requests = await ask(CAPABILITIES[name], lambda venue: venue.read_account(T))
+    of_all = next(request for request in requests if open_orders in request)
+    assert "instId" not in of_all
+    assert "pair" not in of_all
+
+
 def test_only_those_rows_have_a_dead_mans_switch() -> None:
     assert {name for name in ROWS if CAPABILITIES[name].dead_mans_switch} == {"okx", "kraken"}
 

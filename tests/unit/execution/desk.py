@@ -80,6 +80,7 @@ class Desk:
         self.log: list[Any] = log if log is not None else []
         self.outbox: list[fx.Effect] = []
         self.auto_ack = True
+        self.switch_answers, self.switch_fails = True, False
         self._trade = 0
         self._event = 0
 
@@ -96,6 +97,9 @@ class Desk:
                 self.feed(fx.Appended(sequence=effect.after + 1))
             else:
                 self.outbox.append(effect)
+                if isinstance(effect, fx.ArmSwitch) and self.switch_answers:
+                    failure = "no way" if self.switch_fails else ""
+                    self.feed(fx.SwitchAnswered(timeout_ms=effect.timeout_ms, failure=failure))
 
     def advance(self, ms: float, step_ms: float = 50.0) -> None:
         """Let time pass in small ticks, the lease renewed all the while."""
