@@ -56,7 +56,7 @@ async def download(request: Request, console: Console) -> None:
     venue = await open_public(request.exchange, endpoint, request.markets)
     try:
         _check_timeframe(venue, request)
-        now_ms = await venue.fetch_time_ms()
+        now_ms = (await venue.fetch_time()).ms
         span = whole_span(
             request.begin_ms, request.end_ms or now_ms, now_ms, Timeframe(request.timeframe).milliseconds
         )

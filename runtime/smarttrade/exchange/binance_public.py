@@ -19,6 +19,7 @@ from smarttrade.errors import ConfigurationError, VenueError
 from smarttrade.exchange.binance_feed import BinanceFeed
 from smarttrade.exchange.candle import VenueCandle
 from smarttrade.exchange.endpoints import build_urls
+from smarttrade.exchange.exchange_time import ToldTime
 from smarttrade.exchange.pacing import Pacer, TokenBucket, build_share, read_allowance
 from smarttrade.exchange.rest_client import RestClient
 from smarttrade.exchange.route import Route
@@ -119,6 +120,9 @@ class BinanceVenue:
         self._pacer = Pacer(requests, build_share(share) if share else None, BINANCE)
         self._identifiers: dict[str, str] = {}
 
+    def lacks(self) -> str:
+        return ""
+
     async def load_markets(self, symbols: Collection[str]) -> None:
         wanted = set(symbols)
         what = f"cannot load the markets of {self.name}"
@@ -183,8 +187,8 @@ class BinanceVenue:
             update_id=book.lastUpdateId,
         )
 
-    async def fetch_time_ms(self) -> int:
-        return (await self._get("/time", {}, _Time, f"time of {self.name}")).serverTime
+    async def fetch_time(self) -> ToldTime:
+        return ToldTime((await self._get("/time", {}, _Time, f"time of {self.name}")).serverTime)
 
     async def close(self) -> None:
         self._rest.close()

@@ -15,7 +15,9 @@ from smarttrade.exchange.ccxt_feed import (
     translated,
 )
 from smarttrade.exchange.endpoints import create_exchange, load_own_markets
+from smarttrade.exchange.exchange_time import ToldTime, ask_time
 from smarttrade.exchange.route import Route
+from smarttrade.exchange.watchable import find_lacks
 from smarttrade.exchange.weights import limiter
 from smarttrade.messages import Quote, Trade
 
@@ -34,6 +36,9 @@ class CcxtVenue:
         self._endpoint, self._route = endpoint, route or Route(endpoint)
         config = {"number": str, **limiter(name, share)}
         self._rest = create_exchange(name, endpoint, config, route=self._route)
+
+    def lacks(self) -> str:
+        return find_lacks(self._rest)
 
     async def load_markets(self, symbols: Collection[str]) -> None:
         await load_own_markets(self._rest, symbols)
@@ -63,12 +68,12 @@ class CcxtVenue:
 
     async def fetch_quote(self, symbol: str, now_ms: Callable[[], int]) -> Quote:
         async with translated(f"order book of {symbol} by REST"):
-            best = best_of(await self._rest.fetch_order_book(symbol, 5))
+            best = best_of(await self._rest.fetch_order_book(symbol))
             return quote_from_ccxt(symbol, best, now_ms())
 
-    async def fetch_time_ms(self) -> int:
+    async def fetch_time(self) -> ToldTime:
         async with translated(f"time of {self.name}"):
-            return int(await self._rest.fetch_time())
+            return await ask_time(self._rest, self._rest.symbols[0])
 
     async def close(self) -> None:
         await self._rest.close()

@@ -20,6 +20,7 @@ from smarttrade.errors import VenueError
 from smarttrade.exchange.capabilities import Capability
 from smarttrade.exchange.endpoints import create_exchange, load_own_markets
 from smarttrade.exchange.errors import OrderWithheldError, VenueUncertainError, sanitised
+from smarttrade.exchange.exchange_time import OffsetBounds, ask_time
 from smarttrade.exchange.missed import fetch_missed
 from smarttrade.exchange.paper_book import PaperBook
 from smarttrade.exchange.paper_terms import PaperTerms, Standing
@@ -58,7 +59,8 @@ class PaperVenue:
             row.exchange, endpoint, {"number": str, **limiter(row.exchange, share)}, route=route
         )
         self._reports: asyncio.Queue[OrderReport] = asyncio.Queue()
-        self._offset_ms = time.time() * 1000 - time.monotonic() * 1000
+        self._time, self._resolution_ms = OffsetBounds(), 0
+        self._offset_ms = time.time() * 1000 - _monotonic_ms()
         self._book = PaperBook(row.codes, self._now_ms, terms.fees)
 
     def trade(self, symbols: Collection[str], left: Collection[str] = ()) -> None:
@@ -135,14 +137,21 @@ class PaperVenue:
         return tuple(filters.values())
 
     async def clock(self) -> tuple[float, float, float]:
-        sent_ms = time.monotonic() * 1000
+        """What all answers together prove, as one sample whose round trip is their doubt."""
         try:
-            told = float(await self._public.fetch_time())
+            if not self._public.markets:  # ccxt would load all that the exchange has
+                await load_own_markets(self._public, self._symbols, self._left)
+            if self._resolution_ms:
+                await asyncio.sleep(self._time.wait_ms(_monotonic_ms()) / 1000)
+            sent_ms = _monotonic_ms()
+            told = await ask_time(self._public, self._symbols[0])
         except Exception as error:  # noqa: BLE001  ccxt's many; all mean that there is no answer
             raise VenueUncertainError(sanitised(error)) from None
-        received_ms = time.monotonic() * 1000
-        self._offset_ms = told - (sent_ms + received_ms) / 2
-        return sent_ms, received_ms, told
+        self._time.add(sent_ms, told, _monotonic_ms())
+        self._resolution_ms = told.resolution_ms
+        self._offset_ms, error_ms = self._time.best() or (self._offset_ms, 0.0)
+        now_ms = _monotonic_ms()
+        return now_ms - error_ms, now_ms + error_ms, now_ms + self._offset_ms
 
     async def place(self, order: NewOrder, may_leave: Callable[[], bool]) -> OrderReport:
         await self._travel(order, may_leave)
@@ -211,7 +220,11 @@ class PaperVenue:
             self._tell(self._book.on_market(event))
 
     def _now_ms(self) -> int:
-        return int(time.monotonic() * 1000 + self._offset_ms)
+        return int(_monotonic_ms() + self._offset_ms)
+
+
+def _monotonic_ms() -> float:
+    return time.monotonic() * 1000
 
 
 def _has_left() -> bool:

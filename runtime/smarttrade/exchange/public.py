@@ -10,8 +10,10 @@ from collections.abc import Callable, Collection
 from typing import Protocol
 
 from smarttrade.api.catalogue import Endpoint
+from smarttrade.errors import ConfigurationError
 from smarttrade.exchange.candle import VenueCandle
 from smarttrade.exchange.endpoints import BINANCE_PROTOCOL
+from smarttrade.exchange.exchange_time import ToldTime
 from smarttrade.exchange.feed import MarketFeed
 from smarttrade.exchange.route import Route
 from smarttrade.messages import Quote, Trade
@@ -23,6 +25,10 @@ class PublicVenue(Protocol):
     name: str
     consecutive_trade_ids: bool
     """Whether trade ids of a market count by one, so that a gap can be seen."""
+
+    def lacks(self) -> str:
+        """What keeps its streams from being watched, or an empty string."""
+        ...
 
     async def load_markets(self, symbols: Collection[str]) -> None:
         """Know exactly these markets. ConfigurationError names those that are not listed."""
@@ -54,7 +60,7 @@ class PublicVenue(Protocol):
         """Best bid and ask."""
         ...
 
-    async def fetch_time_ms(self) -> int: ...
+    async def fetch_time(self) -> ToldTime: ...
 
     async def close(self) -> None: ...
 
@@ -65,14 +71,19 @@ async def open_public(
     symbols: Collection[str],
     route: Route | None = None,
     share: float | None = None,
+    *,
+    streams: bool = False,
 ) -> PublicVenue:
     """The public side of an exchange at one endpoint, knowing the given markets only, asking at most
     `share` a minute.
 
-    ConfigurationError: unknown exchange or market; VenueError: the exchange could not be asked.
+    ConfigurationError: unknown exchange or market, or, with `streams`, one that cannot be watched;
+    VenueError: the exchange could not be asked.
     """
     venue = _build(name, endpoint, route, share)
     try:
+        if streams and (lacks := venue.lacks()):
+            raise ConfigurationError(f"{name} cannot be watched: {lacks}: choose another exchange")
         await venue.load_markets(symbols)
     except BaseException:
         await venue.close()

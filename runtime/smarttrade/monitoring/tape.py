@@ -79,7 +79,7 @@ class Tape:
                 self._symbol,
                 timeframe,
                 Timeframe(timeframe).milliseconds,
-                self._clock.measured_ms,
+                self._clock.surely_ms,
                 trust_trades=self._sequence.consecutive,
                 on_open=self._begin,
             )
@@ -257,7 +257,7 @@ class Tape:
         while True:
             try:
                 builder = await history.open()
-                now_ms = self._clock.measured_ms()
+                now_ms = self._clock.surely_ms()
                 fresh = self._continuous and self._watch().judge(int(monotonic_ms())).verdict is Verdict.FRESH
                 self._emit(history, builder.on_time(now_ms, fresh), "time")
                 if builder.overdue(now_ms):

@@ -27,6 +27,7 @@ _CLOCK_S = 30.0
 _CLOCK_FIRST_S = 0.1
 _CLOCK_RETRY_S = 2.0
 _FIRST_SAMPLES = 3
+_BISECTIONS = 4
 _OPEN_RETRY_S = 1.0
 _LARGEST_PAGE = 1_000
 
@@ -121,7 +122,7 @@ class Watchers:
             try:
                 if self._venue is None:
                     self._venue = await open_public(
-                        exchange.name, self._endpoint, symbols, self._route, share
+                        exchange.name, self._endpoint, symbols, self._route, share, streams=True
                     )
                 if self._clock_task is None:  # candles need the exchange's time, so it comes before them
                     await self._sample(self._venue)
@@ -157,21 +158,26 @@ class Watchers:
         return None
 
     async def _keep_time(self, venue: PublicVenue) -> None:
-        """Ask the exchange for its time: a few times at once, then every 30 s."""
+        """Ask the exchange for its time: a few times at once, then every 30 s. Where it tells whole seconds
+        only, each time when one should begin, and at first until that tells no more."""
         taken, pause_s = 1, _CLOCK_FIRST_S
         while True:
             await asyncio.sleep(pause_s)
             try:
-                await self._sample(venue)
+                resolution_ms = await self._sample(venue)
                 taken += 1
-                pause_s = _CLOCK_FIRST_S if taken < _FIRST_SAMPLES else _CLOCK_S
+                first = _FIRST_SAMPLES + (_BISECTIONS if resolution_ms else 0)
+                pause_s = _CLOCK_FIRST_S if taken < first else _CLOCK_S
+                if resolution_ms:
+                    pause_s += (self.clock.wait_ms() / 1000 - pause_s) % 1
             except VenueError as error:
                 logger.warning("the exchange's time is not known", error=str(error))
                 pause_s = _CLOCK_RETRY_S
 
-    async def _sample(self, venue: PublicVenue) -> None:
+    async def _sample(self, venue: PublicVenue) -> int:
         sent_ms = monotonic_ms()
-        exchange_ms = await venue.fetch_time_ms()
-        self.clock.sample(sent_ms, exchange_ms, monotonic_ms())
+        told = await venue.fetch_time()
+        self.clock.sample(sent_ms, told, monotonic_ms())
         self._metrics.clock_offset.set(self.clock.wall_offset_ms / 1000)
         self._metrics.clock_error.set(self.clock.error_ms / 1000)
+        return told.resolution_ms
