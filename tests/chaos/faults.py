@@ -19,8 +19,14 @@ from smarttrade.execution import commands_client
 from smarttrade.execution.commands_client import SOCKET_VARIABLE
 from smarttrade.execution.commands_wire import Halt, encode
 from smarttrade.simulator.faults import FaultKind
-from tests.chaos.judge import require
-from tests.chaos.pod import KILL_AFTER_ANSWER, KILL_BEFORE_SEND, STOP_BEFORE_SEND, trap_path
+from tests.chaos.pod import (
+    KILL_AFTER_ANSWER,
+    KILL_AFTER_CANCEL,
+    KILL_BEFORE_SEND,
+    STOP_BEFORE_SEND,
+    trap_path,
+)
+from tests.chaos.protection import require
 from tests.chaos.proxy import Fate, Strike
 from tests.chaos.schedule import LASTING, ORDER, QUERY, Fault
 from tests.chaos.stage import NAMES, Stage
@@ -378,6 +384,7 @@ _KINDS: dict[str, Callable[[Faults, Fault], Awaitable[bool]]] = {
     STOP_BEFORE_SEND: Faults._stop_before_send,
     KILL_BEFORE_SEND: Faults._kill_in_place,
     KILL_AFTER_ANSWER: Faults._kill_in_place,
+    KILL_AFTER_CANCEL: Faults._kill_in_place,
     "stop-in-flight": Faults._stop_in_flight,
     "kill-in-flight": Faults._kill_in_flight,
     "lose-request": Faults._lose_request,

@@ -4,7 +4,8 @@
 
 * stop-before-send: the process stops after its last check of lease and deadline, before the request;
 * kill-before-send: it is killed there;
-* kill-after-answer: it is killed when the answer is here, and neither log nor core has seen it.
+* kill-after-answer: it is killed when the answer is here, and neither log nor core has seen it;
+* kill-after-cancel: the same, of the next cancel: what protected a position is gone, and nothing sold yet.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from smarttrade.process.probes import Probes
 from smarttrade.process.settings import Settings
 
 STOP_BEFORE_SEND, KILL_BEFORE_SEND = "stop-before-send", "kill-before-send"
-KILL_AFTER_ANSWER = "kill-after-answer"
-TRAPS = (STOP_BEFORE_SEND, KILL_BEFORE_SEND, KILL_AFTER_ANSWER)
+KILL_AFTER_ANSWER, KILL_AFTER_CANCEL = "kill-after-answer", "kill-after-cancel"
+TRAPS = (STOP_BEFORE_SEND, KILL_BEFORE_SEND, KILL_AFTER_ANSWER, KILL_AFTER_CANCEL)
 
 
 def trap_path(folder: Path, pod: str, trap: str) -> Path:
@@ -36,24 +37,43 @@ def trap_path(folder: Path, pod: str, trap: str) -> Path:
 
 
 def lay_traps(venue: Venue, sprung: Callable[[str], bool]) -> None:
-    """Put the traps around the order request; `sprung` takes a trap away and says whether it was there."""
-    place = venue.place
+    """Put the traps around the requests; `sprung` takes a trap away and says whether it was there."""
+    place, place_pair, cancel = venue.place, venue.place_pair, venue.cancel
 
-    async def trapped(order: NewOrder, may_leave: Callable[[], bool]) -> OrderReport:
+    def strike(trap: str, number: signal.Signals) -> None:
+        if sprung(trap):
+            os.kill(os.getpid(), number)
+
+    def checking(may_leave: Callable[[], bool]) -> Callable[[], bool]:
         def checked() -> bool:
             answer = may_leave()
-            if answer and sprung(STOP_BEFORE_SEND):
-                os.kill(os.getpid(), signal.SIGSTOP)
-            if answer and sprung(KILL_BEFORE_SEND):
-                os.kill(os.getpid(), signal.SIGKILL)
+            if answer:
+                strike(STOP_BEFORE_SEND, signal.SIGSTOP)
+                strike(KILL_BEFORE_SEND, signal.SIGKILL)
             return answer
 
-        report = await place(order, checked)
-        if sprung(KILL_AFTER_ANSWER):
-            os.kill(os.getpid(), signal.SIGKILL)
+        return checked
+
+    async def trapped(order: NewOrder, may_leave: Callable[[], bool]) -> OrderReport:
+        report = await place(order, checking(may_leave))
+        strike(KILL_AFTER_ANSWER, signal.SIGKILL)
+        return report
+
+    async def trapped_pair(
+        group: str, limit: NewOrder, stop: NewOrder, may_leave: Callable[[], bool]
+    ) -> tuple[OrderReport, ...]:
+        reports = await place_pair(group, limit, stop, checking(may_leave))
+        strike(KILL_AFTER_ANSWER, signal.SIGKILL)
+        return reports
+
+    async def trapped_cancel(client_order_id: str, market: str, order_id: str) -> OrderReport:
+        report = await cancel(client_order_id, market, order_id)
+        strike(KILL_AFTER_CANCEL, signal.SIGKILL)
         return report
 
     venue.place = trapped  # type: ignore[method-assign]
+    venue.place_pair = trapped_pair  # type: ignore[method-assign]
+    venue.cancel = trapped_cancel  # type: ignore[method-assign]
 
 
 def build(spec: TradingAccountSpec, row: Capability, settings: Settings) -> Exchange:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 from nats.aio.msg import Msg
@@ -22,8 +22,9 @@ from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.log import AccountLog
 from smarttrade.errors import BusError
 from smarttrade.execution.book import Book
-from smarttrade.execution.records import Batch, DecisionAccepted, DecisionClosed, decode_batch, encode_batch
+from smarttrade.execution.records import DecisionAccepted, DecisionClosed, OrderIntended, decode_batch
 from smarttrade.identity import AccountIdentity
+from tests.chaos.evidence import Logged
 
 _HEARD = "chaos.log"
 _ROLE = "chaos"
@@ -35,10 +36,11 @@ class MissedError(Exception):
 
 
 class Recorder:
-    """`batches` in the order of the log, and the book as a new leader would fold it."""
+    """`log` in its order, stamped by the server that stored it, and the book as a leader would fold it."""
 
-    def __init__(self) -> None:
-        self.batches: list[Batch] = []
+    def __init__(self, log: list[Logged]) -> None:
+        self.log = log
+        self.intents: dict[str, OrderIntended] = {}
         self.book = Book()
         self.accepted: dict[str, DecisionAccepted] = {}
         self.closed: dict[str, DecisionClosed] = {}
@@ -71,8 +73,8 @@ class Recorder:
         assert self._log is not None
         async with self._lock:
             with contextlib.suppress(BusError):
-                async for sequence, payload, _ in self._log.read(self._last + 1):
-                    self._add(sequence, decode_batch(payload))
+                async for sequence, payload, time_ms in self._log.read(self._last + 1):
+                    self._add(sequence, Logged(decode_batch(payload), time_ms))
 
     async def stream_leader(self) -> str:
         """The name of the server that leads the account's stream; empty without a cluster."""
@@ -80,30 +82,31 @@ class Recorder:
         answer = await jetstream.api(self._nc, f"STREAM.INFO.{subjects.STREAM}")
         return str((answer.get("cluster") or {}).get("leader") or "")
 
-    def write(self, path: Path) -> None:
-        path.write_bytes(b"".join(encode_batch(batch) + b"\n" for batch in self.batches))
-
     async def _received(self, message: Msg) -> None:
         headers: dict[str, Any] = message.headers or {}
         sequence, batch = int(headers["Nats-Sequence"]), decode_batch(message.data)
+        stored = datetime.fromisoformat(headers["Nats-Time-Stamp"])
         if batch.after not in (-1, self._last):
             await self.catch_up()
         async with self._lock:
-            self._add(sequence, batch)
+            self._add(sequence, Logged(batch, stored.timestamp() * 1000))
 
-    def _add(self, sequence: int, batch: Batch) -> None:
+    def _add(self, sequence: int, logged: Logged) -> None:
+        batch = logged.batch
         if sequence <= self._last:
             return
         if batch.after not in (-1, self._last):
             self.missed = self.missed or f"between {self._last} and {batch.after}"
         self._last = sequence
-        self.batches.append(batch)
+        self.log.append(logged)
         for record in batch.records:
             self.book.apply(record)
             if isinstance(record, DecisionAccepted):
                 self.accepted[record.decision.id] = record
             elif isinstance(record, DecisionClosed):
                 self.closed[record.id] = record
+            elif isinstance(record, OrderIntended):
+                self.intents[record.cid] = record
         self.epochs = max(self.epochs, batch.epoch)
 
 

@@ -16,21 +16,34 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
-import msgspec
-
+from smarttrade.messages import Decision, Target
+from tests.chaos.evidence import Rest
 from tests.chaos.faults import Faults
 from tests.chaos.judge import judge
+from tests.chaos.market import quote_at
+from tests.chaos.protection import judge_rest
 from tests.chaos.recorder import MissedError
 from tests.chaos.schedule import Fault, Schedule, write_schedule
+from tests.chaos.shown import replay
 from tests.chaos.stage import NAMES, Stage
-from tests.chaos.trading import Trading
+from tests.chaos.trading import NONE, Guard, Trading
 from tests.component.execution.theatre import eventually
 from tests.simulation.checks import ViolationError
+from tests.simulation.plan import MARKETS
 
 START_S = 120.0
 PROGRESS_S = 90.0
 REST_S = 120.0
+# What is wanted at rest, one after the other: hundredths of PRICE, and stop, profit and trailing distance.
+_RESTS: tuple[tuple[tuple[int, Guard], tuple[int, Guard]], ...] = (
+    ((0, NONE), (0, NONE)),
+    ((300, (3, 4, 0)), (200, (0, 0, 4))),
+    ((100, (3, 4, 0)), (0, (3, 0, 0))),
+    ((100, NONE), (200, (0, 3, 0))),
+    ((200, (3, 0, 0)), (300, (3, 4, 0))),
+)
 _CRASH = "failed unexpectedly"
 
 Say = Callable[[str], None]
@@ -95,8 +108,8 @@ async def _play(schedule: Schedule, stage: Stage, result: Result, say: Say) -> N
             kubelet.cancel()
             await _stop_pods(stage)
             await stage.recorder.catch_up()
-            _write(stage, trading)
-        _judge(stage, trading, result)
+            stage.evidence.write(stage.directory)
+        _judge(stage, result)
 
 
 async def _strike_all(schedule: Schedule, stage: Stage, trading: Trading, result: Result, say: Say) -> None:
@@ -132,19 +145,41 @@ async def _keep_running(stage: Stage) -> None:
 
 
 async def _come_to_rest(stage: Stage, trading: Trading) -> None:
-    """No more faults: the last target of every market is reached, and nothing is left open."""
+    """No more faults, and a market that stands still: what is wanted there is reached, again and again."""
     stage.exchange.faults.clear()
-    last = await trading.last_words()
-    recorder, until = stage.recorder, time.monotonic() + REST_S
-    while True:
-        unsettled = recorder.book.unsettled()
-        still_open = set(recorder.accepted) - set(recorder.closed)
-        if set(last) <= set(recorder.closed) and not unsettled and not still_open:
-            return
-        if time.monotonic() > until:
-            detail = f"unsettled {[o.cid for o in unsettled]}, decisions {sorted(still_open)}, last {last}"
-            raise ViolationError("everything ends after the faults", detail)
-        await asyncio.sleep(0.05)
+    stage.settle()
+    for wanted in _RESTS:
+        last = await trading.say(dict(zip(MARKETS, wanted, strict=True)))
+        until = time.monotonic() + REST_S
+        while trouble := _trouble(stage, last):
+            if time.monotonic() > until:
+                raise ViolationError("everything comes to rest after the faults", trouble)
+            await asyncio.sleep(0.05)
+
+
+def _trouble(stage: Stage, last: dict[str, Decision]) -> str:
+    """What is not as it was decided; where all is, that moment is noted for the judge."""
+    evidence, recorder = stage.evidence, stage.recorder
+    rest = Rest(logged=len(evidence.log), happened=len(evidence.journal), last=last)
+    still_open = set(recorder.accepted) - set(recorder.closed)
+    missing = {decision.id for decision in last.values()} - set(recorder.closed)
+    if still_open or missing:
+        return f"open: {sorted(still_open | missing)}"
+    unknown = [each.entry for each in evidence.journal if each.entry.client_order_id not in recorder.intents]
+    if unknown:
+        return f"not in the log: {unknown}"
+    shown = replay((each.entry for each in evidence.journal), recorder.intents)
+    resting = {each.sent.cid for each in shown.by_id.values() if each.remaining}
+    unsettled = {order.cid for order in recorder.book.unsettled() if order.resting}
+    if resting != unsettled or len(unsettled) != len(recorder.book.unsettled()):
+        return f"resting {sorted(resting)}, unsettled {recorder.book.unsettled()}"
+    try:
+        for market, decision in last.items():
+            judge_rest(market, cast(Target, decision.want), shown, quote_at(market).bid)
+    except ViolationError as error:
+        return str(error)
+    evidence.rests.append(rest)
+    return ""
 
 
 async def _stop_pods(stage: Stage) -> None:
@@ -154,7 +189,7 @@ async def _stop_pods(stage: Stage) -> None:
                 await stage.pods[name].kill()
 
 
-def _judge(stage: Stage, trading: Trading, result: Result) -> None:
+def _judge(stage: Stage, result: Result) -> None:
     recorder, journal = stage.recorder, stage.exchange.journal
     result.decisions, result.epochs = len(recorder.accepted), recorder.epochs
     result.orders, result.fills = len(journal.orders("alice")), len(journal.fills("alice"))
@@ -163,17 +198,7 @@ def _judge(stage: Stage, trading: Trading, result: Result) -> None:
     crashed = [name for name in NAMES if name in stage.pods and _CRASH in stage.pods[name].output]
     if crashed:
         raise ViolationError("no container fails unexpectedly", ", ".join(crashed))
-    result.coverage = judge(recorder.batches, journal.entries("alice"), trading.decisions, trading.answered)
-
-
-def _write(stage: Stage, trading: Trading) -> None:
-    """What the judgement rests on, for whoever looks into a failure."""
-    folder = stage.directory
-    stage.recorder.write(folder / "log.jsonl")
-    lines = [msgspec.json.encode(entry) for entry in stage.exchange.journal.entries()]
-    (folder / "journal.jsonl").write_bytes(b"\n".join(lines) + b"\n")
-    decisions = [msgspec.json.encode(decision) for decision in trading.decisions.values()]
-    (folder / "decisions.jsonl").write_bytes(b"\n".join(decisions) + b"\n")
+    result.coverage = judge(stage.evidence)
 
 
 def _describe(fault: Fault) -> str:

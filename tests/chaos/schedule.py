@@ -59,6 +59,7 @@ _WEIGHTS = {
     "stop-before-send": 6,
     "kill-before-send": 4,
     "kill-after-answer": 4,
+    "kill-after-cancel": 4,
     "stop-in-flight": 4,
     "kill-in-flight": 4,
     "lose-request": 3,

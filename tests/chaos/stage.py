@@ -1,7 +1,7 @@
 """The theatre of the component tests with everything made breakable.
 
-Each pod reaches bus and exchange through proxies of its own; the market stands still, as in the simulated
-histories, so that every bound can be checked exactly, while its depth varies and small trades print.
+Each pod reaches bus and exchange through proxies of its own. The market wanders, its depth varies and trades
+print, until it is settled: then it stands still, so that what a run comes to rest at can be told exactly.
 """
 
 from __future__ import annotations
@@ -22,21 +22,25 @@ from smarttrade.bus import subjects
 from smarttrade.bus.connection import Connection
 from smarttrade.errors import BusError
 from smarttrade.simulator.config import MarketConfig
+from smarttrade.simulator.journal import JournalEntry
 from smarttrade.simulator.testing import Simulator, build_test_user, manual_config
+from tests.chaos.evidence import Evidence, Happened, Told
 from tests.chaos.limits import LIMITS
+from tests.chaos.market import TICK, Wandering
 from tests.chaos.proxy import Proxy
 from tests.chaos.recorder import Recorder
 from tests.chaos.schedule import Schedule
 from tests.chaos.servers import Servers
 from tests.component.execution.theatre import Pod, Theatre, eventually
 from tests.simulation.plan import MARKETS, PRICE
-from tests.simulation.venue import build_quote
 
 NAMES = ("a", "b")
 _BEAT_S = 0.1
 _VIEW_AGE_S = 1.5
 # At the prices of the resting sets, and beyond them.
 _PRINTS = ("0.995", "0.988", "0.985", "1.006", "1.015")
+# Now and then one that reaches stops while the book stays where it is.
+_SPIKE, _SPIKES = "0.965", 0.01
 
 
 class Stage(Theatre):
@@ -47,12 +51,16 @@ class Stage(Theatre):
         self.schedule = schedule
         self.directory = directory
         self.traps = directory / "traps"
-        self.recorder = Recorder()
         self.ways: dict[str, tuple[list[Proxy], Proxy]] = {}
         self.expected_down: set[str] = set()
         self.restarts = 0
+        self.evidence = Evidence()
+        self.recorder = Recorder(self.evidence.log)
         self._told: dict[str, float] = {}
         self._draw = random.Random(f"market {schedule.seed}")
+        self._moods = {market: Wandering(market, self._draw) for market in MARKETS}
+        self._settled = False
+        self._stamp_journal()
 
     @property
     def generation(self) -> int:
@@ -68,7 +76,7 @@ class Stage(Theatre):
             MarketConfig(
                 symbol=market,
                 price=Decimal(PRICE[market]),
-                tick_size=Decimal("0.01"),
+                tick_size=TICK,
                 step_size=Decimal("0.001"),
                 min_notional=Decimal(5),
             )
@@ -81,7 +89,17 @@ class Stage(Theatre):
         return super().build_spec(**{**LIMITS, **more})
 
     def price(self, market: str, price: str) -> None:
-        """The market stands still."""
+        """The market goes its own way."""
+
+    def _stamp_journal(self) -> None:
+        """Note when each line is written: the journal's own times are those of a clock that is stepped."""
+        journal, append = self.exchange.journal, self.exchange.journal.append
+
+        def stamped(entry: JournalEntry) -> None:
+            self.evidence.journal.append(Happened(entry, time.time() * 1000))
+            append(entry)
+
+        journal.append = stamped  # type: ignore[method-assign]
 
     async def _start_bus(self) -> None:
         self.traps.mkdir(parents=True)
@@ -133,6 +151,10 @@ class Stage(Theatre):
         await super()._on_view(message)
         self._told[message.subject.split(".")[1]] = time.monotonic()
 
+    async def _on_report(self, token: str, role: str, report: Any) -> None:
+        if isinstance(report, messages.ExecutionReport):
+            self.evidence.told.append(Told(report, time.time() * 1000))
+
     def alive(self, name: str) -> bool:
         return self.pods[name].process.returncode is None
 
@@ -160,19 +182,41 @@ class Stage(Theatre):
                     await self._publish_pulse(pod)
             await asyncio.sleep(_BEAT_S)
 
+    def middle(self, market: str) -> Decimal:
+        """The price that the market is at."""
+        return PRICE[market] * self._moods[market].level
+
+    def settle(self) -> None:
+        """The market stands still from here, with the last trade at its price."""
+        self._settled = True
+        for market, mood in self._moods.items():
+            mood.settle()
+            self._show(market)
+            self.exchange.trade(market, self.middle(market), "0.1")
+
     def _show(self, market: str) -> None:
-        """Vary the depth, so that orders fill in parts, and let small trades fill what rests."""
-        quote = build_quote(market, 0)
-        size = self._draw.choice(("0.4", "1.5", "1000", "1000", "1000"))
+        """Move, and vary the depth, so that orders fill in parts; let small trades fill what rests."""
+        mood, depth = self._moods[market], ("1000", "1000", "1000", "1.5", "0.4")
+        moved = not self._settled and mood.step()
+        quote = mood.quote(0)
+        size = depth[0] if self._settled else self._draw.choice(depth)
         self.exchange.quote(market, quote.bid, quote.ask, size, size)
+        if self._settled:
+            return
+        if moved:
+            self.exchange.trade(market, quote.bid, "0.1")
         if self._draw.random() < 0.15:
-            factor = Decimal(self._draw.choice(_PRINTS))
-            amount = self._draw.choice(("0.1", "0.3", "5"))
-            self.exchange.trade(market, PRICE[market] * factor, amount, buyer_is_maker=factor < 1)
+            self._print(market, self._draw.choice(_PRINTS), self._draw.choice(("0.1", "0.3", "5")))
+        if self._draw.random() < _SPIKES:
+            self._print(market, _SPIKE, "0.1")
+
+    def _print(self, market: str, factor: str, amount: str) -> None:
+        price = (self.middle(market) * Decimal(factor)).quantize(TICK)
+        self.exchange.trade(market, price, amount, buyer_is_maker=Decimal(factor) < 1)
 
     async def _publish_quotes(self, nc: Connection, pod: str, sequence: int) -> None:
         now = self.exchange.clock.now_ms()
-        events: list[messages.MarketEvent] = [build_quote(market, now) for market in MARKETS]
+        events: list[messages.MarketEvent] = [mood.quote(now) for mood in self._moods.values()]
         batch = messages.MarketBatch(feed="chaos", seq=sequence, events=events)
         with contextlib.suppress(NatsError):
             await nc.publish(subjects.market(pod, "quote"), messages.encode(batch))

@@ -20,14 +20,19 @@ from smarttrade.bus import subjects
 from smarttrade.errors import BusError
 from smarttrade.identity import decision_id
 from smarttrade.messages import Answer, Decision, OrderStyle, RestingOrder, RestingOrders, Side, Target
+from tests.chaos.market import TICK
 from tests.chaos.stage import NAMES, Stage
 from tests.simulation.plan import MARKETS, PRICE
 
 STRATEGY = "chaos"
 _HUNDREDTHS = (0, 0, 50, 100, 150, 200, 300, 400, 450, 700)
+# How far away a target's stop and profit are, and the distance of its trailing stop, in hundredths.
+_GUARDS = ((2, 0, 0), (3, 0, 0), (5, 0, 0), (3, 2, 0), (5, 4, 0), (0, 2, 0), (0, 0, 2), (0, 0, 4), (5, 4, 3))
+_GUARDED = 0.6
+Guard = tuple[int, int, int]
+NONE: Guard = (0, 0, 0)
 _RESTING = (("b1", Side.BUY, -50), ("b2", Side.BUY, -120), ("s1", Side.SELL, 60))
 _ASK_S = 0.5
-_FINAL_HUNDREDTHS = 200
 _VALID_MS = 600_000
 
 
@@ -37,8 +42,8 @@ class Trading:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._draw = random.Random(f"trading {stage.schedule.seed}")
-        self.decisions: dict[str, Decision] = {}
-        self.answered: set[str] = set()
+        self.decisions = stage.evidence.decisions
+        self.answered = stage.evidence.answered
         self.over = False
         self._ordinal = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -50,12 +55,15 @@ class Trading:
         self.over = True
         await asyncio.gather(*self._tasks)
 
-    async def last_words(self) -> list[str]:
-        """The same target in every market, accepted; the ids."""
-        final = [self._decide(market, self._target(market, _FINAL_HUNDREDTHS)) for market in MARKETS]
-        for decision in final:
+    async def say(self, wanted: dict[str, tuple[int, Guard]]) -> dict[str, Decision]:
+        """One marketable target in every market, each accepted."""
+        last = {
+            market: self._decide(market, self._target(market, hundredths, guard=guard))
+            for market, (hundredths, guard) in wanted.items()
+        }
+        for decision in last.values():
             await self._offer(decision, time.monotonic() + 60)
-        return [decision.id for decision in final]
+        return last
 
     async def _trade(self, market: str) -> None:
         while not self.over:
@@ -88,11 +96,30 @@ class Trading:
         if self._draw.random() < 0.2:
             return self._resting(market)
         style = OrderStyle.PASSIVE if self._draw.random() < 0.15 else OrderStyle.MARKETABLE
-        return self._target(market, self._draw.choice(_HUNDREDTHS), style)
+        guard = self._draw.choice(_GUARDS) if self._draw.random() < _GUARDED else NONE
+        return self._target(market, self._draw.choice(_HUNDREDTHS), style, guard)
 
-    def _target(self, market: str, hundredths: int, style: OrderStyle = OrderStyle.MARKETABLE) -> Target:
-        quantity = Decimal(hundredths) / PRICE[market]
-        return Target(quantity=quantity, style=style, valid_until_ms=self._until())
+    def _target(
+        self,
+        market: str,
+        hundredths: int,
+        style: OrderStyle = OrderStyle.MARKETABLE,
+        guard: Guard = NONE,
+    ) -> Target:
+        """Stop and profit are measured from where the market is now; it may be elsewhere when they rest."""
+        stop, profit, trailing = guard
+        return Target(
+            quantity=Decimal(hundredths) / PRICE[market],
+            style=style,
+            valid_until_ms=self._until(),
+            stop_loss=self._away(market, -stop),
+            take_profit=self._away(market, profit),
+            trailing_stop=Decimal(trailing) / 100 if trailing else None,
+        )
+
+    def _away(self, market: str, hundredths: int) -> Decimal | None:
+        price = self._stage.middle(market) * (1 + Decimal(hundredths) / 100)
+        return price.quantize(TICK) if hundredths else None
 
     def _resting(self, market: str) -> RestingOrders:
         chosen = self._draw.sample(_RESTING, self._draw.randint(0, len(_RESTING)))
@@ -100,7 +127,8 @@ class Trading:
             RestingOrder(
                 key=key,
                 side=side,
-                price=PRICE[market] * (1 + Decimal(offset + self._draw.choice((0, 0, 30))) / 10_000),
+                price=self._stage.middle(market)
+                * (1 + Decimal(offset + self._draw.choice((0, 0, 30))) / 10_000),
                 quantity=Decimal(self._draw.choice((20, 40))) / PRICE[market],
             )
             for key, side, offset in chosen

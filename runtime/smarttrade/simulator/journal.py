@@ -19,8 +19,8 @@ KEPT = 1_000_000
 
 
 class JournalEntry(msgspec.Struct, frozen=True):
-    """`kind` as `matching.Kind`: NEW, TRADE, CANCELED, REPLACED. Prices and quantities are decimal text,
-    times ms."""
+    """`kind` as `matching.Kind`: NEW, TRADE, TRIGGERED, CANCELED, REPLACED. Prices and quantities are decimal
+    text, times ms; `stop_price` is 0 where nothing waits for one."""
 
     sequence: int
     time_ms: int
@@ -43,6 +43,7 @@ class JournalEntry(msgspec.Struct, frozen=True):
     commission: str = "0"
     commission_asset: str | None = None
     is_maker: bool = False
+    stop_price: str = "0"
 
 
 class Journal:
@@ -133,4 +134,5 @@ def build_entry(execution: Execution) -> JournalEntry:
         commission=to_text(execution.commission),
         commission_asset=execution.commission_asset,
         is_maker=execution.is_maker,
+        stop_price=to_text(order.stop_price),
     )
