@@ -18,7 +18,7 @@ from tests.simulation.venue import build_quote
 TICK = Decimal("0.01")
 _LEVELS = ("1", "1", "1.01", "1.02", "1.035", "1.05")
 _STEP = Decimal("0.0025")
-_LEAVES, _LEAPS = 0.04, 0.25
+_LEAVES, _LEAPS = 0.1, 0.25
 
 
 class Wandering:

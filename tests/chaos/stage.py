@@ -40,7 +40,7 @@ _VIEW_AGE_S = 1.5
 # At the prices of the resting sets, and beyond them.
 _PRINTS = ("0.995", "0.988", "0.985", "1.006", "1.015")
 # Now and then one that reaches stops while the book stays where it is.
-_SPIKE, _SPIKES = "0.965", 0.01
+_SPIKE, _SPIKES = "0.965", 0.03
 
 
 class Stage(Theatre):

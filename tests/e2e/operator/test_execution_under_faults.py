@@ -3,7 +3,8 @@
 The strategy wants 0.01 or nothing in turn, so the simulated exchange's journal tells a doubled order (the
 position would pass 0.01) and one sold twice (it would fall below zero); and what status and log say in the
 end must be what happened: each decision has one outcome, each trade is one fill. The tests go on from one
-another: one account, growing to two replicas and back.
+another: one account, growing to two replicas and back. What it buys is protected by a pair of orders, so near
+that one sells now and then, and that every exit has to take them away first.
 """
 
 from __future__ import annotations
@@ -19,14 +20,33 @@ from pathlib import Path
 import pytest
 
 from cluster.target import Origin
-from demo.ground_truth import trades
+from demo.ground_truth import entries, trades
 from tests.component.operator.harness import eventually
 from tests.e2e.operator.conftest import Platform
-from tests.e2e.operator.trail import judge_trail
+from tests.e2e.operator.trail import judge_guards, judge_trail
 
 NAME = "liam"
 WANTED = Decimal("0.01")
 DUST = Decimal("0.0001")
+GUARDED = '''
+from decimal import Decimal
+
+from smarttrade import Strategy
+
+
+class InAndOut(Strategy):
+    """Buys at one candle, with stop and profit, and sells at the next."""
+
+    wanted = Decimal(0)
+
+    def on_candle(self, candle):
+        self.wanted = Decimal("0.01") - self.wanted
+        if not self.wanted:
+            return self.target(candle.market, self.wanted)
+        near = candle.close * Decimal("0.0002")
+        stop, profit = round(candle.close - near, 2), round(candle.close + near, 2)
+        return self.target(candle.market, self.wanted, stop_loss=stop, take_profit=profit)
+'''
 _CUT = "table inet chaos { chain out { type filter hook output priority -300; oifname != lo drop; }; }"
 
 
@@ -77,8 +97,10 @@ class Trader:
 
     def judge_log(self) -> dict[str, int]:
         """By the account's whole log against the journal."""
-        happened = trades(self.platform.cluster, NAME, self.platform.system.name)
-        return judge_trail(self.platform.audit(NAME), happened)
+        happened = entries(self.platform.cluster, NAME, self.platform.system.name)
+        rows = self.platform.audit(NAME)
+        judged = judge_trail(rows, [entry for entry in happened if entry["kind"] == "TRADE"])
+        return judged | judge_guards(rows, happened)
 
     def judge(self) -> None:
         """By the exchange's journal: each client id is one order, and the position never left 0 to 0.01."""
@@ -95,7 +117,7 @@ class Trader:
 
 @pytest.fixture(scope="module")
 def trader(platform: Platform) -> Iterator[Trader]:
-    platform.apply(NAME, strategy=platform.provide_strategy("under-faults"))
+    platform.apply(NAME, strategy=platform.provide_strategy("under-faults", GUARDED))
     running = Trader(platform)
     running.ready(1)
     running.trades_on()
@@ -171,3 +193,4 @@ def test_a_rollout_of_two_replicas_and_back_to_one_end_in_agreement(trader: Trad
     judged = trader.judge_log()
     assert judged["epochs"] >= 6, judged
     assert min(judged["decisions"], judged["orders"], judged["fills"]) >= 20, judged
+    assert judged["protective"] >= 10, judged

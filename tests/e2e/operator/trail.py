@@ -1,7 +1,8 @@
 """An account's own log against the exchange's journal, after a run on the cluster.
 
 The log is what `smarttrade audit export` reads, one row a record. What the rows say of every decision must be
-one story, and the journal's trades must be the ledger's fills, each once.
+one story, and the journal's trades must be the ledger's fills, each once. What protects is judged by the
+journal: it sells what is held, once, where it was meant to, and nothing of it is left in the end.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 Row = dict[str, Any]
+_DUST = Decimal("0.0001")
 
 
 def judge_trail(rows: Iterable[Row], trades: Iterable[Row]) -> dict[str, int]:
@@ -46,6 +48,56 @@ def judge_trail(rows: Iterable[Row], trades: Iterable[Row]) -> dict[str, int]:
         "fills": len(fills),
         "epochs": len(of["epoch"]),
     }
+
+
+def judge_guards(rows: Iterable[Row], entries: Iterable[Row]) -> dict[str, int]:
+    """Of one market that ended with nothing open. How many orders protected, and how many of them sold;
+    AssertionError names what sold, or might have sold, more than was held."""
+    intents = {row["record"]["cid"]: row["record"] for row in rows if row["kind"] == "intent"}
+    guards = {cid: each for cid, each in intents.items() if each["purpose"] == "Protective"}
+    position, open_sells = Decimal(0), dict[str, Decimal]()
+    rested, sold, last_ms = set[str](), set[str](), 0
+    for entry in entries:
+        cid = entry["client_order_id"]
+        if entry["time_ms"] != last_ms:  # one moment ends a pair's other order too
+            _covered(position, open_sells, intents)
+        last_ms = entry["time_ms"]
+        if entry["kind"] == "NEW" and cid in guards:
+            _as_intended(entry, guards[cid])
+            rested.add(cid)
+        if entry["kind"] == "TRADE":
+            position += _received(entry)
+            sold |= {cid} & rested
+        if entry["side"] == "SELL":
+            left = Decimal(entry["quantity"]) - Decimal(entry["filled"])
+            open_sells[cid] = left if entry["status"] in ("NEW", "PARTIALLY_FILLED") else Decimal(0)
+    assert not any(open_sells.values()), f"left behind: {open_sells}"
+    return {"protective": len(rested), "sold by protection": len(sold)}
+
+
+def _covered(position: Decimal, open_sells: dict[str, Decimal], intents: dict[str, Row]) -> None:
+    """Working sells, a pair once, are no more than is held."""
+    locked: dict[str, Decimal] = {}
+    for cid, left in open_sells.items():
+        place = intents[cid]["group"] or cid
+        locked[place] = max(locked.get(place, Decimal(0)), left)
+    total = sum(locked.values(), Decimal(0))
+    assert total <= position + _DUST, f"{total} is to be sold of {position}: {locked}"
+
+
+def _as_intended(entry: Row, intent: Row) -> None:
+    told = [Decimal(entry[name]) for name in ("quantity", "price", "stop_price")]
+    meant = [Decimal(intent[name] or 0) for name in ("quantity", "price", "trigger")]
+    assert entry["side"] == "SELL", entry
+    assert told == meant, (entry, intent)
+
+
+def _received(trade: Row) -> Decimal:
+    """What a trade changes the position by."""
+    base = trade["symbol"].partition("/")[0]
+    fee = Decimal(trade["commission"]) if trade["commission_asset"] == base else Decimal(0)
+    quantity = Decimal(trade["last_quantity"])
+    return quantity - fee if trade["side"] == "BUY" else -quantity
 
 
 def event_to_fill_s(rows: Iterable[Row]) -> list[float]:

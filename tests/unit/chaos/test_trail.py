@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.operator.trail import event_to_fill_s, judge_trail
+from tests.e2e.operator.trail import event_to_fill_s, judge_guards, judge_trail
 
 Row = dict[str, Any]
 
@@ -82,3 +82,56 @@ def test_a_fill_took_from_the_event_that_was_decided_on_until_it_is_in_the_log()
         row("fill", fill={"client_order_id": "c1"}) | {"time": "1970-01-01T00:00:01.250000+00:00"},
     ]
     assert event_to_fill_s(rows) == [0.25]
+
+
+def entry(kind: str, cid: str, at_ms: int, **more: Any) -> Row:
+    known = {"symbol": "BTC/USDT", "side": "SELL", "quantity": "2", "price": "95", "stop_price": "0"}
+    known |= {"filled": "0", "status": "NEW", "commission": "0", "commission_asset": "USDT"}
+    return {**known, "kind": kind, "client_order_id": cid, "time_ms": at_ms, **more}
+
+
+def guard(cid: str, trigger: str | None, group: str = "pair") -> Row:
+    known = {"purpose": "Protective", "quantity": "2", "price": "95", "trigger": trigger, "group": group}
+    return row("intent", cid=cid, **known)
+
+
+FILLED = {"status": "FILLED", "filled": "2", "last_quantity": "2"}
+GUARDS = [
+    row("intent", cid="buy", purpose="Target", group=""),
+    guard("stop", "96"),
+    guard("profit", None),
+]
+SOLD_ONCE = [
+    entry("NEW", "buy", 1, side="BUY"),
+    entry("TRADE", "buy", 1, side="BUY", **FILLED),
+    entry("NEW", "stop", 2, stop_price="96"),
+    entry("NEW", "profit", 2),
+    entry("TRIGGERED", "stop", 3, stop_price="96"),
+    entry("TRADE", "stop", 3, stop_price="96", **FILLED),
+    entry("EXPIRED", "profit", 3, status="EXPIRED"),
+]
+
+
+def test_a_pair_of_which_one_sold_passes() -> None:
+    assert judge_guards(GUARDS, SOLD_ONCE) == {"protective": 2, "sold by protection": 1}
+
+
+OF_GUARDS = {
+    "the other is left behind": [*SOLD_ONCE[:-1]],
+    "another quantity": [*SOLD_ONCE[:2], entry("NEW", "stop", 2, stop_price="96", quantity="1")],
+    "another trigger": [*SOLD_ONCE[:2], entry("NEW", "stop", 2, stop_price="97"), *SOLD_ONCE[3:]],
+    "a buy that protects": [*SOLD_ONCE[:2], entry("NEW", "stop", 2, stop_price="96", side="BUY")],
+    "nothing is held": [*SOLD_ONCE[2:4], entry("CANCELED", "stop", 4, status="CANCELED")],
+}
+
+
+@pytest.mark.parametrize("lie", OF_GUARDS)
+def test_a_lie_about_protection_is_found(lie: str) -> None:
+    with pytest.raises(AssertionError):
+        judge_guards(GUARDS, OF_GUARDS[lie])
+
+
+def test_two_orders_that_do_not_cancel_one_another_sell_too_much() -> None:
+    apart = [GUARDS[0], guard("stop", "96", ""), guard("profit", None, "")]
+    with pytest.raises(AssertionError):
+        judge_guards(apart, SOLD_ONCE)
