@@ -68,12 +68,14 @@ class Protection:
         self._coverage["leader's word on protection"] += 1
         self._coverage["told Unprotected"] += bool(unprotected)
         for market, bare_ms in self._bare_ms.items():
-            lasted_ms = said_ms - max(bare_ms, self._leads_since_ms)
+            if said_ms - max(bare_ms, self._leads_since_ms) <= TOLD_AFTER_MS:
+                continue
             require(
-                lasted_ms <= TOLD_AFTER_MS or f"of {market} since" in unprotected,
+                f"of {market} since" in unprotected,
                 "what is not protected is told",
-                f"{market} since {bare_ms:.0f}, {lasted_ms:.0f} ms, and {report.pod} says nothing of it",
+                f"{market} since {bare_ms:.0f}, now {said_ms:.0f}, and {report.pod} says nothing of it",
             )
+            self._coverage["long unprotected, and told"] += 1
 
     def _bare(self, market: str) -> tuple[bool, bool]:
         """Whether a stop or profit should rest, and whether it does not, or too small. What is not known yet

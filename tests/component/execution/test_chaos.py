@@ -16,6 +16,7 @@ FAULTS = (
     Fault(kind="cut-bus", after_ms=0, for_ms=900, detail="silence"),
     Fault(kind="exchange-timeout-before", after_ms=0, for_ms=100, detail=ORDER),
     Fault(kind="lose-answer", after_ms=0),
+    Fault(kind="kill-after-cancel", after_ms=0, for_ms=100),
 )
 
 
@@ -28,3 +29,8 @@ async def test_decisions_are_executed_once_under_real_faults(
     assert not result.violation, "\n".join([result.violation, *said])
     assert result.struck >= len(FAULTS) - 1, said
     assert result.decisions >= 30
+    seen = result.coverage
+    assert seen["rest"] == 5, seen
+    assert (
+        min(seen["protected position"], seen["protective order"], seen["leader's word on protection"]) >= 5
+    ), seen

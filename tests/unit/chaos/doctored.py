@@ -75,7 +75,7 @@ class Run:
         return judge(self.evidence)
 
 
-def build_decision(number: int, market: str, quantity: int = 2, **guard: Decimal) -> Decision:
+def build_decision(number: int, market: str, quantity: int = 2, **guard: Any) -> Decision:
     return Decision(
         id=f"d{number}",
         strategy="chaos",
