@@ -7,7 +7,7 @@ so where the exchange can be asked for single symbols it is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -143,21 +143,45 @@ async def load_own_markets(
     return own
 
 
+async def find_market(exchange: Any, symbols: Sequence[str]) -> dict[str, Any] | None:
+    """ccxt's market of the first of these symbols that is listed, not kept by `exchange`; None if none is.
+
+    VenueError says that it could not be asked.
+    """
+    listed: list[Any] = []
+    if exchange.id in BINANCE_PROTOCOL:
+        for symbol in symbols:
+            listed += await _fetch_few(exchange, [symbol]) or []
+    else:
+        listed = await _fetch_markets(exchange, symbols)
+    found = {market["symbol"]: market for market in listed if market["spot"] and market["symbol"] in symbols}
+    del listed
+    give_back()
+    return next((found[symbol] for symbol in symbols if symbol in found), None)
+
+
 async def _fetch_markets(exchange: Any, symbols: Collection[str]) -> list[Any]:
     from ccxt.base import errors
 
+    few = await _fetch_few(exchange, symbols) if exchange.id in BINANCE_PROTOCOL else None
+    if few is not None:
+        return few
     try:
-        if exchange.id in BINANCE_PROTOCOL:
-            identifiers = [symbol.replace("/", "") for symbol in sorted(symbols)]
-            try:
-                few: list[Any] = await exchange.fetch_markets(
-                    {"symbols": msgspec.json.encode(identifiers).decode()}
-                )
-            except (errors.BadSymbol, errors.BadRequest):
-                pass  # one of them has another identifier, or is not listed: the whole list tells
-            else:
-                return few
         everything: list[Any] = await exchange.fetch_markets()
     except errors.BaseError as error:
         raise VenueError(f"cannot load the markets of {exchange.id}: {error}") from error
     return everything
+
+
+async def _fetch_few(exchange: Any, symbols: Collection[str]) -> list[Any] | None:
+    """None if one of them has another identifier, or is not listed: the whole list tells."""
+    from ccxt.base import errors
+
+    identifiers = [symbol.replace("/", "") for symbol in sorted(symbols)]
+    try:
+        few: list[Any] = await exchange.fetch_markets({"symbols": msgspec.json.encode(identifiers).decode()})
+    except (errors.BadSymbol, errors.BadRequest):
+        return None
+    except errors.BaseError as error:
+        raise VenueError(f"cannot load the markets of {exchange.id}: {error}") from error
+    return few

@@ -66,6 +66,10 @@ class PaperVenue:
     def trade(self, symbols: Collection[str], left: Collection[str] = ()) -> None:
         self._symbols, self._left = sorted(symbols), sorted(left)
 
+    async def price(self, asset: str, currency: str) -> Decimal | None:
+        """Paper fees are taken from what is traded: there is no third asset to be priced."""
+        return None
+
     async def quote(self, market: str) -> Quote:
         """The best prices now, which also move the book."""
         try:

@@ -21,7 +21,7 @@ from smarttrade.api.catalogue import Endpoint
 from smarttrade.errors import VenueError
 from smarttrade.exchange import errors
 from smarttrade.exchange.capabilities import Capability, Lookup
-from smarttrade.exchange.endpoints import create_exchange, load_own_markets
+from smarttrade.exchange.endpoints import create_exchange, find_market, load_own_markets
 from smarttrade.exchange.examination import Examination
 from smarttrade.exchange.pacing import Allowance, Pacer, TokenBucket, Urgency, build_share, read_allowance
 from smarttrade.exchange.parsing import (
@@ -142,6 +142,7 @@ class Venue:
         self._lock = asyncio.Lock()
         self._markets_known = asyncio.Event()
         self._heard: dict[Any, Any] = {}
+        self._between: dict[tuple[str, str], dict[str, Any]] = {}
 
     async def read_filters(self) -> tuple[MarketFilters, ...]:
         """The markets as they are now, given to every instance."""
@@ -149,6 +150,7 @@ class Venue:
         markets = await load_own_markets(self._polling, self._symbols, self._left)
         for exchange in (self._orders, self._stream):
             exchange.set_markets(list(markets.values()))
+        self._keep_between()
         self._markets_known.set()
         return tuple(parse_filters(market, self._row.market_orders) for market in markets.values())
 
@@ -172,6 +174,23 @@ class Venue:
         async with self._translated():
             told = await self._polling.fetch_order_book(market)
             return parse_quote(market, told, round(time.time() * 1000))
+
+    async def price(self, asset: str, currency: str) -> Decimal | None:
+        """What one of the asset is worth now by their market, whichever way round; None if there is none."""
+        pair = (asset, currency)
+        if pair not in self._between:
+            await self._pacer.take(Question.RULES)
+            market = await find_market(self._polling, (f"{asset}/{currency}", f"{currency}/{asset}"))
+            if market is None:
+                return None
+            self._between[pair] = market
+            self._keep_between()
+        quote = await self.quote(self._between[pair]["symbol"])
+        middle = (quote.bid + quote.ask) / 2
+        return middle if self._between[pair]["base"] == asset else 1 / middle
+
+    def _keep_between(self) -> None:
+        self._polling.set_markets([*(self._polling.markets or {}).values(), *self._between.values()])
 
     async def close(self) -> None:
         """All at once: ccxt waits a quarter of a second in each."""

@@ -16,7 +16,7 @@ from smarttrade.exchange.reports import OrderKind
 from smarttrade.execution import records
 from smarttrade.execution.equity import LossRecord, LossState, fold
 from smarttrade.execution.errors import ReusedClientOrderIdError
-from smarttrade.execution.ledger import Ledger
+from smarttrade.execution.ledger import Ledger, split_symbol
 from smarttrade.execution.orders import Order, OrderState, Purpose
 from smarttrade.execution.snapshot import (
     SNAPSHOT_VERSION,
@@ -54,6 +54,8 @@ class Book:
         self.sent_ms: deque[int] = deque()
         self.memory = ""
         """What the strategy remembered at its newest decision."""
+        self.owed: dict[str, dict[str, Decimal]] = {}
+        """Fees in a third asset that have no value yet: market to asset to quantity."""
         self.restoring = False
         self.not_before_ms = 0
         self.last_ms = 0
@@ -72,6 +74,7 @@ class Book:
             records.OrderMoved: self._order_moved,
             records.OrderAdopted: self._order_adopted,
             records.FillRecorded: self._fill_recorded,
+            records.FeeValued: self._fee_valued,
             records.DayStarted: self._loss_record,
             records.PeakReached: self._loss_record,
             records.Breached: self._loss_record,
@@ -125,7 +128,7 @@ class Book:
         newer = self.restoring or bool(self.not_before_ms) or self.halt is not None
         least = version_of(self.markets.values(), self.orders.values(), newer=newer)
         return Snapshot(
-            v=SNAPSHOT_VERSION if self.ledger.has_forgotten else least,
+            v=SNAPSHOT_VERSION if self.owed else 3 if self.ledger.has_forgotten else least,
             sequence=sequence,
             batch_id=batch_id,
             restoring=self.restoring,
@@ -142,6 +145,7 @@ class Book:
             losses=self.losses,
             halt=self.halt,
             memory=self.memory,
+            owed={market: dict(fees) for market, fees in self.owed.items()},
         )
 
     @classmethod
@@ -154,6 +158,7 @@ class Book:
         book.markets = {market.market: market for market in snapshot.markets}
         book.ledger = Ledger(snapshot.ledger)
         book.halt = book.ordered = snapshot.halt
+        book.owed = {market: dict(fees) for market, fees in snapshot.owed.items()}
         for order in snapshot.orders:
             book._keep(order)
             book._note_sent(order.deadline_ms)
@@ -364,11 +369,31 @@ class Book:
         if self.ledger.apply(fill, record.fee_value) is None:
             return
         self.fills += 1
+        if record.unvalued:
+            owed = self.owed.setdefault(fill.market, {})
+            owed[fill.fee_asset] = owed.get(fill.fee_asset, Decimal(0)) + fill.fee
         if order is not None:
             order.trades.append(fill.trade_id)
             self._count_recorded(order, fill)
             self._settle(order)
         self._watch_position(fill.market, order)
+
+    def _fee_valued(self, record: records.FeeValued) -> None:
+        """What paid the fee is taken from a position in that asset, where the account holds one: it is not in
+        the wallet any more."""
+        owed = self.owed.get(record.market, {})
+        left = owed.pop(record.asset, Decimal(0)) - record.quantity
+        if left:
+            owed[record.asset] = left
+        elif not owed:
+            self.owed.pop(record.market, None)
+        self.ledger.charge(record.market, record.value)
+        if record.quantity <= 0:
+            return
+        for market in self.ledger.held():
+            if split_symbol(market)[0] == record.asset and self.ledger.quantity(market) > 0:
+                self.ledger.spend(market, record.quantity, record.price)
+                self._watch_position(market, None)
 
     def _watch_position(self, name: str, order: Order | None) -> None:
         market, held = self.market(name), self.ledger.quantity(name)

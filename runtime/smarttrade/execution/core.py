@@ -27,6 +27,7 @@ from smarttrade.execution.cancelling import Cancelling
 from smarttrade.execution.commands import Commands
 from smarttrade.execution.context import MARKETS_REFUSED, Context, Tuning
 from smarttrade.execution.decisions import Decisions
+from smarttrade.execution.fees import Fees
 from smarttrade.execution.fills import Fills
 from smarttrade.execution.guarding import Guarding
 from smarttrade.execution.halting import Halting
@@ -57,7 +58,8 @@ class Core:
         self.ctx = ctx = Context(identity=identity, holder=holder, tuning=tuning)
         self.accounting = Accounting(ctx)
         self.switch = Switch(ctx)
-        self.fills = Fills(ctx, self.switch)
+        self.fees = Fees(ctx)
+        self.fills = Fills(ctx, self.switch, self.fees)
         self.decisions = Decisions(ctx)
         self.resolution = Resolution(ctx, self.fills)
         self.cancelling = Cancelling(ctx, self.resolution)
@@ -104,6 +106,7 @@ class Core:
             fx.AmendFailed: lambda event: self.amending.failed(event.cid),
             fx.OrderSeen: lambda event: self._absorb(event.report),
             fx.TradesSeen: self._trades,
+            fx.PriceRead: lambda event: self.fees.heard(event),
             fx.AccountRead: self._account,
             fx.HistoryRead: self._history,
             fx.HistoryReadFailed: lambda event: self.reconciliation.failed(event.reason, credentials=False),
@@ -162,6 +165,7 @@ class Core:
     def _work(self) -> None:
         self.resolution.advance()
         self.fills.chase()
+        self.fees.advance()
         if self.accounting.state().state is EffectiveState.HALTED:
             self.cancelling.halt(self.ctx.book.unsettled())
         if self._dirty:

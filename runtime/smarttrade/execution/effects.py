@@ -184,6 +184,14 @@ class TradesSeen(_Input, frozen=True, kw_only=True):
     trades: tuple[TradeReport, ...]
 
 
+class PriceRead(_Input, frozen=True, kw_only=True):
+    """What one of an asset is worth in the account's currency; None, with the reason, if nobody tells."""
+
+    asset: str
+    price: Decimal | None
+    reason: str = ""
+
+
 class AccountRead(_Input, frozen=True, kw_only=True):
     """The exchange's view at reconciliation: open orders, recent trades, wallet."""
 
@@ -301,6 +309,7 @@ Input = (
     | AmendFailed
     | OrderSeen
     | TradesSeen
+    | PriceRead
     | AccountRead
     | HistoryRead
     | HistoryReadFailed
@@ -407,6 +416,13 @@ class FetchTrades(_Effect, frozen=True, kw_only=True):
     order_id: str
 
 
+class ReadPrice(_Effect, frozen=True, kw_only=True):
+    """Ask what one of an asset is worth in a currency."""
+
+    asset: str
+    currency: str
+
+
 class ReadAccount(_Effect, frozen=True, kw_only=True):
     """Ask for open orders, wallet, and trades since an exchange time."""
 
@@ -495,6 +511,7 @@ Effect = (
     | Cancel
     | Amend
     | FetchTrades
+    | ReadPrice
     | ReadAccount
     | ReadHistory
     | ArmSwitch

@@ -41,6 +41,8 @@ class Exchange(Protocol):
 
     async def quote(self, market: str) -> Quote: ...
 
+    async def price(self, asset: str, currency: str) -> Decimal | None: ...
+
     async def read_filters(self) -> tuple[MarketFilters, ...]: ...
 
     async def place(self, order: NewOrder, may_leave: Callable[[], bool]) -> OrderReport: ...
@@ -150,6 +152,8 @@ class ExchangeLink:
                 self._spawn(self._amend(effect))
             case fx.FetchTrades():
                 self._spawn(self._fetch_trades(effect))
+            case fx.ReadPrice():
+                self._spawn(self._read_price(effect))
             case fx.ReadAccount():
                 self._spawn(self._read_account(effect))
             case fx.MeasureClock():
@@ -249,6 +253,16 @@ class ExchangeLink:
             self._logger.warning("trades not read", market=effect.market, reason=str(error))
         else:
             self._feed(fx.TradesSeen(trades=trades))
+
+    async def _read_price(self, effect: fx.ReadPrice) -> None:
+        try:
+            price = await self._exchange.price(effect.asset, effect.currency)
+            reason = "" if price else f"the exchange has no market of {effect.asset} and {effect.currency}"
+        except SmartTradeError as error:
+            price, reason = None, str(error)
+        if price is None:
+            self._logger.warning("a fee has no price", asset=effect.asset, reason=reason)
+        self._feed(fx.PriceRead(asset=effect.asset, price=price, reason=reason))
 
     async def _read_account(self, effect: fx.ReadAccount) -> None:
         asked_ms = monotonic_ms()

@@ -16,6 +16,7 @@ import msgspec
 from smarttrade.exchange.reports import OrderReport, TradeReport, VenueStatus
 from smarttrade.execution.context import Context
 from smarttrade.execution.effects import Cancel, FetchTrades, Publish
+from smarttrade.execution.fees import Fees
 from smarttrade.execution.ledger import value_fee
 from smarttrade.execution.orders import (
     FORGOTTEN,
@@ -36,8 +37,9 @@ _AT_ONCE = 20
 class Fills:
     """Order reports and trades into records."""
 
-    def __init__(self, ctx: Context, switch: Switch) -> None:
+    def __init__(self, ctx: Context, switch: Switch, fees: Fees) -> None:
         self._ctx = ctx
+        self._fees = fees
         self._switch = switch
         self._ask_ms: dict[str, float] = {}
 
@@ -188,22 +190,14 @@ class Fills:
             time_ms=trade.time_ms,
         )
         before = self._ctx.book.ledger.holding(fill.market).realized_pnl
-        self._ctx.record(FillRecorded(fill=fill, fee_value=self._fee_value(fill)), Publish(message=fill))
+        value = value_fee(fill)
+        entry = FillRecorded(fill=fill, fee_value=value or Decimal(0), unvalued=value is None)
+        self._ctx.record(entry, Publish(message=fill))
+        if value is None:
+            self._fees.advance()
         self._note_loss(fill, before)
 
     def _note_loss(self, fill: Fill, before: Decimal) -> None:
         holding = self._ctx.book.ledger.holding(fill.market)
         if fill.side == "Sell" and holding.realized_pnl < before:
             self._ctx.record(LossTaken(market=fill.market, time_ms=fill.time_ms))
-
-    def _fee_value(self, fill: Fill) -> Decimal:
-        value = value_fee(fill, self._prices())
-        if value is None:
-            self._ctx.problems["FeeUnvalued"] = (
-                f"a fee of {fill.fee} {fill.fee_asset} has no price in the account's currency and counts as 0"
-            )
-            return Decimal(0)
-        return value
-
-    def _prices(self) -> dict[str, Decimal]:
-        return {market.partition("/")[0]: quote.bid for market, (quote, _) in self._ctx.quotes.items()}

@@ -14,7 +14,6 @@ trades for as long as it may still have more.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 from decimal import Context, Decimal
 
 import msgspec
@@ -140,7 +139,7 @@ class Ledger:
     def apply(self, fill: Fill, fee_value: Decimal) -> Applied | None:
         """Count one fill; None if it was counted before.
 
-        `fee_value` is the fee in the quote asset at fill time (see `value_fee`).
+        `fee_value` is the fee in the quote asset at fill time (see `value_fee`), 0 while it is not known.
         """
         if self.knows(fill.market, fill.trade_id):
             return None
@@ -151,6 +150,23 @@ class Ledger:
         after, applied = _count(before, fill, fee_value)
         self._keep(fill.market, after)
         return applied
+
+    def charge(self, market: str, value: Decimal) -> None:
+        """Realise a fee of a market's fills that had no value when they were counted."""
+        holding = self.holding(market)
+        after = msgspec.structs.replace(
+            holding,
+            realized_pnl=_EXACT.subtract(holding.realized_pnl, value),
+            fees=_EXACT.add(holding.fees, value),
+        )
+        self._keep(market, after)
+
+    def spend(self, market: str, quantity: Decimal, price: Decimal) -> None:
+        """Take from a position what paid another market's fee, at most all of it, as if sold at `price`."""
+        holding = self.holding(market)
+        after, gained = _move(holding, min(quantity, holding.quantity).copy_negate(), price)
+        total = _EXACT.add(holding.realized_pnl, gained)
+        self._keep(market, msgspec.structs.replace(after, realized_pnl=total))
 
     def adopt(self, market: str, quantity: Decimal, price: Decimal) -> None:
         """Take a holding into the ledger at `price`, without cash and without a trade."""
@@ -168,19 +184,19 @@ class Ledger:
             self._forgotten_before_ms = max(self._forgotten_before_ms, before_ms)
 
 
-def value_fee(fill: Fill, prices: Mapping[str, Decimal]) -> Decimal | None:
-    """The fee in the quote asset: as it is, at the fill's own price, or at the third asset's given price.
-
-    `prices` maps assets to their price in the quote asset. None if the asset has no price there: the
-    caller decides what to do, visibly.
-    """
+def value_fee(fill: Fill) -> Decimal | None:
+    """The fee in the quote asset: as it is, or at the fill's own price; None if it is in a third asset."""
     base, quote = split_symbol(fill.market)
     if not fill.fee or fill.fee_asset == quote:
         return fill.fee
     if fill.fee_asset == base:
         return _EXACT.multiply(fill.fee, fill.price)
-    price = prices.get(fill.fee_asset)
-    return None if price is None else fill.fee * price
+    return None
+
+
+def value_at(quantity: Decimal, price: Decimal) -> Decimal:
+    """What so much of an asset is worth."""
+    return _EXACT.multiply(quantity, price)
 
 
 def split_symbol(market: str) -> tuple[str, str]:

@@ -48,6 +48,10 @@ class Metrics(Collector):
             "realized_pnl": (float(valuation.realized), "Realised profit, fees included"),
             "unrealized_pnl": (float(valuation.unrealized), "Unrealised profit at the bid"),
             "exchange_clock_error_ms": (ctx.clock.error_ms(ctx.now_ms) or -1, "Bound of the clock's error"),
+            "unvalued_fees": (
+                sum(map(len, book.owed.values())),
+                "Markets and assets of fees without a price yet",
+            ),
             "log_sequence": (ctx.outbox.sequence, "Last log sequence that this pod has seen"),
         }
         for name, (value, about) in gauges.items():

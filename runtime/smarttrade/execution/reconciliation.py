@@ -139,7 +139,8 @@ class Reconciliation:
             return False
         balance = ctx.balances.get(filters.base)
         total = balance.total if balance else 0
-        return total + filters.lot < ctx.position(market)
+        owed = sum(fees.get(filters.base, 0) for fees in ctx.book.owed.values())
+        return total + owed + filters.lot < ctx.position(market)
 
 
 def _busy(orders: list[Order]) -> bool:

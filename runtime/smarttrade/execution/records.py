@@ -19,8 +19,9 @@ from smarttrade.execution.errors import UnknownRecordError
 from smarttrade.execution.orders import OrderState, Purpose
 from smarttrade.messages import MALFORMED, Decision, EffectiveState, Fill, Outcome, Side, Target
 
-RECORD_VERSION = 2
-"""2: protective orders (triggers, groups, stop exits), a log restored from the exchange, commands by hand."""
+RECORD_VERSION = 3
+"""2: protective orders (triggers, groups, stop exits), a log restored from the exchange, commands by hand.
+3: fees in a third asset."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -129,10 +130,23 @@ class OrderAdopted(Record, frozen=True, kw_only=True, tag="adopted"):
 
 
 class FillRecorded(Record, frozen=True, kw_only=True, tag="fill"):
-    """One fill enters the ledger. `fee_value` is the fee in the account's currency at fill time."""
+    """One fill enters the ledger. `fee_value` is the fee in the account's currency at fill time; `unvalued`:
+    it was paid in a third asset, and counts when a FeeValued says what it was worth."""
 
     fill: Fill
     fee_value: Decimal
+    unvalued: bool = False
+
+
+class FeeValued(Record, frozen=True, kw_only=True, tag="fee"):
+    """So much of a market's unvalued fees in an asset was worth `value` in the account's currency."""
+
+    market: str
+    asset: str
+    quantity: Decimal
+    price: Decimal
+    value: Decimal
+    time_ms: int
 
 
 class DayStarted(Record, frozen=True, kw_only=True, tag="day"):
@@ -212,6 +226,7 @@ AnyRecord = (
     | OrderMoved
     | OrderAdopted
     | FillRecorded
+    | FeeValued
     | DayStarted
     | PeakReached
     | Breached
@@ -245,10 +260,12 @@ def version_of(records: Iterable[AnyRecord]) -> int:
     return max([_version(record) for record in records if type(record) not in _SINCE_1], default=1)
 
 
-_SINCE_1 = frozenset({DecisionClosed, OrderMoved, FillRecorded})
+_SINCE_1 = frozenset({DecisionClosed, OrderMoved})
 
 
 def _version(record: AnyRecord) -> int:
+    if isinstance(record, FillRecorded):
+        return 3 if record.unvalued else 1
     if isinstance(record, OrderIntended):
         return 2 if record.trigger is not None or record.group or record.purpose in _SINCE_2 else 1
     if isinstance(record, DecisionAccepted):
@@ -259,6 +276,8 @@ def _version(record: AnyRecord) -> int:
         return 1 if plain else 2
     if isinstance(record, OrderAdopted):
         return 1 if record.trigger is None else 2
+    if isinstance(record, FeeValued):
+        return 3
     return 2 if isinstance(record, HistoryRestored | Instructed | HaltOrdered | HaltLifted) else 1
 
 

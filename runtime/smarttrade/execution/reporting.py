@@ -11,6 +11,7 @@ from smarttrade.execution.accounting import Accounting
 from smarttrade.execution.context import MARKETS_REFUSED, Context
 from smarttrade.execution.effects import Publish
 from smarttrade.execution.equity import Valuation
+from smarttrade.execution.fees import FEE_UNVALUED
 from smarttrade.execution.orders import OrderState
 from smarttrade.execution.preflight import build_check
 from smarttrade.execution.protection import smallest
@@ -119,6 +120,7 @@ class Reporting:
         checks = [self._within_risk(), self._config(), *self._log_lost()]
         if ctx.lead.claimed:
             checks += [self._reconciled(), self._credentials(), *self._unprotected(), *self._flattened()]
+            checks += self._fee_unvalued()
         preflight = build_check(ctx)
         if preflight is not None:
             checks.append(preflight)
@@ -180,6 +182,11 @@ class Reporting:
             ]
             reason = next(iter(bare.values())).reason
             yield Check(type="Unprotected", ok=True, reason=reason, message="; ".join(told))
+
+    def _fee_unvalued(self) -> Iterator[Check]:
+        told = self._ctx.problems.get(FEE_UNVALUED)
+        if told:
+            yield Check(type=FEE_UNVALUED, ok=True, reason="NoPrice", message=told)
 
     def _config(self) -> Check:
         refusal = self._ctx.refusal or self._ctx.problems.get(MARKETS_REFUSED)

@@ -14,8 +14,9 @@ from smarttrade.execution.orders import Order
 from smarttrade.execution.records import HaltOrdered
 from smarttrade.messages import MALFORMED, Decision
 
-SNAPSHOT_VERSION = 3
-"""3: a ledger that has forgotten old trades; to an older version they would be strange."""
+SNAPSHOT_VERSION = 4
+"""3: a ledger that has forgotten old trades; to an older version they would be strange. 4: fees that wait for
+their price; an older version would never count them."""
 
 
 class HighWater(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -92,6 +93,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     not_before_ms: int = 0
     last_ms: int = 0
     memory: str = ""
+    owed: dict[str, dict[str, Decimal]] = {}
 
 
 _encoder = msgspec.json.Encoder(decimal_format="string")

@@ -226,3 +226,22 @@ def _resting(exchange: Simulator, client_order_id: str = "sTweights") -> NewOrde
         deadline_ms=exchange.clock.now_ms(),
         window_ms=800,
     )
+
+
+async def test_a_third_asset_is_priced_whichever_way_round_its_market_is() -> None:
+    users = build_test_user("alice", USDT="1000")
+    async with Simulator(manual_config(users, symbols=(SYMBOL, "BNB/USDT"))) as exchange:
+        exchange.set_price(SYMBOL, "60000")
+        exchange.set_price("BNB/USDT", "500")
+        endpoint = Endpoint(rest=exchange.rest_url, websocket=exchange.ws_url)
+        venue = Venue(CAPABILITIES["binance"], endpoint, Credentials("alice-key", "alice-secret"), [SYMBOL])
+        try:
+            await venue.read_filters()
+            assert await venue.price("BNB", "USDT") == pytest.approx(Decimal(500), abs=Decimal(1))
+            assert await venue.price("USDT", "BNB") == pytest.approx(Decimal("0.002"), abs=Decimal("0.00001"))
+            assert await venue.price("XRP", "USDT") is None
+            [filters] = await venue.read_filters()
+            assert filters.market == SYMBOL, "the market of the fee is not the account's"
+            assert await venue.price("BNB", "USDT") is not None
+        finally:
+            await venue.close()

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import signal
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from smarttrade.matching.units import to_decimal
 from smarttrade.messages import Side
-from tests.component.execution.theatre import BTC, eventually
+from smarttrade.simulator.testing import Simulator, build_test_user, manual_config
+from tests.component.execution.theatre import BTC, ETH, Theatre, eventually
+
+BNB = "BNB"
 
 
 async def test_a_decision_becomes_a_filled_order_and_reaches_its_target(stage: Any) -> None:
@@ -51,3 +57,43 @@ async def test_the_standby_takes_over_from_a_killed_leader(stage: Any) -> None:
     assert theatre.bought(BTC) >= Decimal("1.99")
     assert theatre.bought(BTC) <= Decimal("2.01")
     await eventually(lambda: len(theatre.reports) > 0, "a report")
+
+
+class _Discounted(Theatre):
+    """Alice pays her fees in BNB, which she does not trade."""
+
+    @staticmethod
+    def build_exchange() -> Simulator:
+        alice = build_test_user("alice", USDT="1000000", BNB="1")
+        paying = msgspec.structs.replace(alice, fee_asset=BNB)
+        return Simulator(manual_config(paying, symbols=(BTC, ETH, f"{BNB}/USDT"), seed=1))
+
+
+async def test_fees_in_bnb_count_at_its_price_and_a_successor_counts_the_same(
+    nats_server_binary: Path, tmp_path: Path
+) -> None:
+    async with _Discounted(nats_server_binary, tmp_path) as theatre:
+        theatre.exchange.set_price(f"{BNB}/USDT", "600")
+        await theatre.start("a")
+        await theatre.control()
+        await theatre.leader()
+        assert await theatre.outcome(await theatre.target("1")) == ("Reached", "")
+        await theatre.target("0")
+        await eventually(lambda: not theatre.bought(), "the sale")
+        fees = [fill.commission for fill in theatre.exchange.journal.fills("alice", BTC)]
+        assets = {fill.commission_asset for fill in theatre.exchange.journal.fills("alice", BTC)}
+        assert assets == {BNB}
+        paid = sum(map(Decimal, fees)) * 600
+
+        def profit(pod: str) -> Decimal:
+            """As it is told by a leader that holds nothing any more."""
+            told = [r for r in theatre.reports if r.pod == pod and r.leading and r.fills == len(fees)]
+            return told[-1].realized_pnl if told else Decimal(0)
+
+        # Bought at the ask and sold at the bid, so a little more is lost than the fees.
+        lost = await eventually(lambda: profit("a") <= -paid and -profit("a"), "the fees")
+        assert lost < paid * Decimal("1.1")
+        await theatre.pods["a"].kill()
+        theatre.exchange.set_price(f"{BNB}/USDT", "900")
+        await theatre.start("b")
+        await eventually(lambda: profit("b") == -lost, f"the same by b, not {profit('b')}")

@@ -107,6 +107,18 @@ def test_a_log_of_version_2_is_read_as_it_was_written() -> None:
     assert not book.restoring
 
 
+def test_a_log_of_version_3_and_its_snapshot_say_what_fees_were_worth_and_which_have_no_value_yet() -> None:
+    book = Book()
+    for line in (HERE / "log-v3.jsonl").read_bytes().splitlines():
+        for record in decode_batch(line).records:
+            book.apply(record)
+    restored = Book.restore(decode_snapshot((HERE / "snapshot-v4.json").read_bytes()))
+    for each in (book, restored):
+        assert str(each.ledger.quantity(BTC)) == "2"
+        assert each.ledger.realized_pnl == -1
+        assert each.owed == {BTC: {"BNB": Decimal("0.002")}}
+
+
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_snapshot_of_every_version_says_what_its_log_does(version: int) -> None:
     book = Book()

@@ -8,19 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smarttrade.execution.ledger import KEPT_TRADES, Ledger, LedgerState, value_fee
+from smarttrade.execution.ledger import KEPT_TRADES, Ledger, LedgerState, value_at, value_fee
 from smarttrade.messages import Fill, Side
 from tests.unit.execution_risk.building import BTC, ETH, NOW, fill
 
 D = Decimal
 
 
-def ledger_of(*fills: Fill, prices: dict[str, Decimal] | None = None) -> Ledger:
+def ledger_of(*fills: Fill, bnb: str | Decimal = "500") -> Ledger:
+    """A fee in a third asset is charged after its fill, at the price `bnb`."""
     ledger = Ledger()
     for each in fills:
-        value = value_fee(each, prices or {})
-        assert value is not None
-        ledger.apply(each, value)
+        value = value_fee(each)
+        counted = ledger.apply(each, value or D(0))
+        if counted and value is None:
+            ledger.charge(each.market, value_at(each.fee, D(bnb)))
     return ledger
 
 
@@ -46,7 +48,7 @@ def test_partial_exit_leaves_the_average_cost_and_realises_the_difference() -> N
 def test_a_fee_is_realised_when_it_is_paid_in_whatever_asset(
     fee: str, asset: str, quantity: str, realized: str
 ) -> None:
-    ledger = ledger_of(fill(Side.BUY, "1", "100", fee=fee, asset=asset), prices={"BNB": D(500)})
+    ledger = ledger_of(fill(Side.BUY, "1", "100", fee=fee, asset=asset))
     holding = ledger.holding(BTC)
     assert (holding.quantity, holding.realized_pnl) == (D(quantity), D(realized))
     assert holding.average_price == 100
@@ -62,7 +64,7 @@ def test_a_position_began_with_the_first_purchase_after_the_newest_sale() -> Non
 
 
 def test_a_fee_in_an_asset_without_a_price_is_not_guessed() -> None:
-    assert value_fee(fill(Side.BUY, "1", "100", fee="1", asset="XYZ"), {}) is None
+    assert value_fee(fill(Side.BUY, "1", "100", fee="1", asset="XYZ")) is None
 
 
 def test_a_trade_counts_once() -> None:
@@ -165,11 +167,8 @@ class SlowBook:
 def test_the_ledger_conserves_money_to_the_last_digit(
     history: list[tuple[str, Side, Decimal, Decimal, Decimal, str, int]], btc: Decimal, eth: Decimal
 ) -> None:
-    ledger, reference = Ledger(), SlowBook()
+    ledger, reference = ledger_of(*map(realise, history), bnb=BNB), SlowBook()
     for each in map(realise, history):
-        value = value_fee(each, {"BNB": BNB})
-        assert value is not None
-        ledger.apply(each, value)
         reference.apply(each)
     marks = {BTC: btc, ETH: eth}
     for market in marks:
