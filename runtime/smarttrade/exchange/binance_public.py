@@ -1,9 +1,10 @@
 """The public side of Binance Spot and of who speaks its protocol, without ccxt.
 
-Payloads: "Public Rest API for Binance", sections Exchange information, Recent trades list, Kline, Order book
-and Check server time. What bites: the whole list of markets is megabytes long, so the account's own are asked
-for by name, and the list is read only to find a market whose name is not made of its two coins. ccxt's
-address of the streams has port 9443, which pods may not reach; Binance serves them at 443 as well.
+Payloads: "Public Rest API for Binance", sections Exchange information, Recent trades list, Old trade lookup,
+Kline, Order book and Check server time. What bites: the whole list of markets is megabytes long, so the
+account's own are asked for by name, and the list is read only to find a market whose name is not made of its
+two coins. ccxt's address of the streams has port 9443, which pods may not reach; Binance serves them at 443
+as well.
 """
 
 from __future__ import annotations
@@ -52,10 +53,12 @@ _TIMEFRAMES = (
 _WEIGHT_HEADER, _WEIGHT_LIMIT = "x-mbx-used-weight-1m", 6_000
 _REQUESTS_PER_S, _BURST = 20.0, 60.0
 _OK, _BAD_REQUEST = 200, 400
+_TRADES_PAGE = 1_000
 _QUESTIONS = {
     "/exchangeInfo": Question.RULES,
     "/klines": Question.CANDLES,
     "/trades": Question.TRADES,
+    "/historicalTrades": Question.TRADES,
     "/depth": Question.BOOK,
     "/time": Question.TIME,
 }
@@ -157,8 +160,10 @@ class BinanceVenue:
         found = msgspec.convert([row[:6] for row in rows], list[_Row])
         return [VenueCandle(*row, closed=False) for row in found]
 
-    async def fetch_trades(self, symbol: str, limit: int = 1000) -> list[Trade]:
-        asked = self._of(symbol, {"limit": limit})
+    async def fetch_trades(self, symbol: str, after: Trade | None = None) -> list[Trade]:
+        path, asked = "/trades", self._of(symbol, {"limit": _TRADES_PAGE})
+        if after:
+            path, asked = "/historicalTrades", {**asked, "fromId": int(after.id) + 1}
         return [
             Trade(
                 market=symbol,
@@ -168,7 +173,7 @@ class BinanceVenue:
                 side=Side.SELL if trade.isBuyerMaker else Side.BUY,
                 time_ms=trade.time,
             )
-            for trade in await self._get("/trades", asked, list[_Trade], f"trades of {symbol} by REST")
+            for trade in await self._get(path, asked, list[_Trade], f"trades of {symbol} by REST")
         ]
 
     async def fetch_quote(self, symbol: str, now_ms: Callable[[], int]) -> Quote:

@@ -91,9 +91,10 @@ def exact(value: Any) -> Decimal:
 
 
 def trade_from_ccxt(market: str, trade: dict[str, Any]) -> Trade:
+    """The id is empty where the exchange gives its trades none."""
     return Trade(
         market=market,
-        id=str(trade["id"]),
+        id=str(trade.get("id") or ""),
         price=exact(trade["price"]),
         quantity=exact(trade["amount"]),
         side=Side.SELL if trade["side"] == "sell" else Side.BUY,

@@ -61,10 +61,12 @@ class CcxtVenue:
             rows = await self._rest.fetch_ohlcv(symbol, timeframe, since_ms, limit)
         return [candle_from_ccxt(row) for row in rows]
 
-    async def fetch_trades(self, symbol: str, limit: int = 1000) -> list[Trade]:
+    async def fetch_trades(self, symbol: str, after: Trade | None = None) -> list[Trade]:
+        """As many as the exchange gives unasked: of some any other number is an error."""
         async with translated(f"trades of {symbol} by REST"):
-            trades = await self._rest.fetch_trades(symbol, None, limit)
-        return [trade_from_ccxt(symbol, trade) for trade in trades]
+            trades = await self._rest.fetch_trades(symbol, after.time_ms if after else None)
+            found = [trade_from_ccxt(symbol, trade) for trade in trades]
+        return sorted(found, key=lambda trade: trade.time_ms)
 
     async def fetch_quote(self, symbol: str, now_ms: Callable[[], int]) -> Quote:
         async with translated(f"order book of {symbol} by REST"):

@@ -7,6 +7,7 @@ minute is read by trades too, because a part of it lies before the beginning.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -37,17 +38,36 @@ async def fetch_missed(exchange: Any, market: str, since_ms: int, now_ms: int) -
 async def _trades(exchange: Any, market: str, since_ms: int, end_ms: int) -> AsyncIterator[Trade]:
     """Page by page; a page of one and the same millisecond is the end of what can be told apart."""
     parameters = {"fetchTradesMethod": "publicGetAggTrades"} if exchange.id in BINANCE_PROTOCOL else {}
-    seen: set[str] = set()
+    seen: set[tuple[Any, ...]] = set()
     while since_ms < end_ms:
         page = await exchange.fetch_trades(market, since_ms, _PAGE, parameters)
-        fresh = [row for row in page if str(row["id"]) not in seen and row["timestamp"] >= since_ms]
+        marks = _marks(page)
+        fresh = [
+            row
+            for row, mark in zip(page, marks, strict=True)
+            if mark not in seen and row["timestamp"] >= since_ms
+        ]
+        seen.update(marks)
         for row in fresh:
-            seen.add(str(row["id"]))
             if row["timestamp"] < end_ms:
                 yield trade_from_ccxt(market, row)
         if not fresh or len(page) < _PAGE:
             return
         since_ms = fresh[-1]["timestamp"]
+
+
+def _marks(page: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """What each trade is recognised by: its id, or what is told of it, and the how manieth of such it is."""
+    told = [
+        (row["id"],) if row.get("id") else (row["timestamp"], row["price"], row["amount"], row["side"])
+        for row in page
+    ]
+    count: Counter[tuple[Any, ...]] = Counter()
+    marks = []
+    for each in told:
+        count[each] += len(each) > 1
+        marks.append((*each, count[each]))
+    return marks
 
 
 async def _extremes(exchange: Any, market: str, since_ms: int, end_ms: int) -> AsyncIterator[Trade]:

@@ -52,8 +52,9 @@ class PublicVenue(Protocol):
         """At most `limit` candles that open at or after `since_ms`, oldest first; the last may be running."""
         ...
 
-    async def fetch_trades(self, symbol: str, limit: int = 1000) -> list[Trade]:
-        """The newest trades, oldest first."""
+    async def fetch_trades(self, symbol: str, after: Trade | None = None) -> list[Trade]:
+        """The newest trades, or the first ones `after` that one, oldest first: one page. By its id where they
+        count by one, else from its time on; an exchange may give the newest all the same."""
         ...
 
     async def fetch_quote(self, symbol: str, now_ms: Callable[[], int]) -> Quote:

@@ -149,11 +149,11 @@ class MarketMonitor:
         try:
             await feed.heard(first)
             await self.tape.catch_up()
-            trades = await first
+            trades, beginning = await first, True  # some exchanges begin with what there was already
             while True:
                 self._watches["trade"].data(int(monotonic_ms()))
-                await self.tape.deliver(trades)
-                trades = await feed.watch_trades()
+                await self.tape.deliver(trades, overlapping=beginning)
+                trades, beginning = await feed.watch_trades(), False
         finally:
             first.cancel()
 
@@ -267,9 +267,9 @@ class MarketMonitor:
 
     async def _missed_trade(self) -> str:
         """Ask by REST whether there is a trade that the stream should have brought."""
-        for trade in (await self._venue.fetch_trades(self.symbol, 10))[-1:]:
+        for trade in (await self._venue.fetch_trades(self.symbol))[-1:]:
             if self._clock.now_ms() - trade.time_ms > _PROBE_GRACE_MS and self.tape.is_after_ours(trade):
-                return f"trade {trade.id} did not come"
+                return f"trade {trade.id or trade.time_ms} did not come"
         return ""
 
     async def _missed_best(self, ours: Callable[[], tuple[Decimal, Decimal] | None]) -> str:

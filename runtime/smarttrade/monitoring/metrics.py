@@ -33,7 +33,7 @@ class Metrics:
             registry=registry,
         )
         self.reconnects = Counter("smarttrade_feed_reconnects", "Feeds replaced", market, registry=registry)
-        self.gaps = Counter("smarttrade_trade_gaps", "Gaps in trade ids", market, registry=registry)
+        self.gaps = Counter("smarttrade_trade_gaps", "Gaps in the trades", market, registry=registry)
         self.filled = Counter(
             "smarttrade_trades_filled",
             "Missing trades that came in time",
@@ -42,6 +42,12 @@ class Metrics:
         )
         self.lost = Counter(
             "smarttrade_trades_lost", "Trades that could not be fetched again", market, registry=registry
+        )
+        self.doubtful = Counter(
+            "smarttrade_trades_doubtful_seconds",
+            "Time in which trades may be missing where no ids tell",
+            market,
+            registry=registry,
         )
         self.candles = Counter(
             "smarttrade_candles", "Final candles", ["market", "timeframe", "source"], registry=registry

@@ -64,11 +64,12 @@ class StreamWatch:
         """REST was asked: `behind` says what the stream should have brought, or is empty."""
         self._probed_ms = now_ms
         self._probe_wait_ms = min(2 * self._probe_wait_ms, 8 * self.probe_ms)
-        self._behind = behind
+        self._behind = "" if self._backfilling else behind
 
     def backfilling(self, reason: str) -> None:
-        """Missing data is being fetched; empty when that is done."""
-        self._backfilling = reason
+        """Missing data is being fetched; empty when that is done. Meanwhile what came later is held, so that
+        it is not there yet says nothing."""
+        self._backfilling, self._behind = reason, ""
 
     def judge(self, now_ms: int) -> Judgement:
         if not self._connected:
@@ -78,7 +79,7 @@ class StreamWatch:
         silence_ms = now_ms - self._heard_ms
         if silence_ms > self.stale_ms:
             return Judgement(Verdict.STALE, f"nothing heard for {silence_ms} ms", Action.RECONNECT)
-        action = Action.PROBE if now_ms - self._probed_ms >= self._probe_wait_ms else Action.NONE
         if self._backfilling:
-            return Judgement(Verdict.BACKFILLING, self._backfilling, action)
+            return Judgement(Verdict.BACKFILLING, self._backfilling)
+        action = Action.PROBE if now_ms - self._probed_ms >= self._probe_wait_ms else Action.NONE
         return Judgement(Verdict.FRESH, "", action)

@@ -2,8 +2,9 @@
 
 Missing trades are had by REST or from another pod's copy, whichever answers first, before anything later is
 delivered, within a bound; those that cannot be had are counted as lost, and the candles around them come
-from the exchange. A timeframe that is asked for later begins with the trades remembered here, and a peer
-that missed some of them gets them from here.
+from the exchange. After a lost connection, and where more is missing than one page holds, REST is read page
+by page, each delivered as it comes, for a minute at most. A timeframe that is asked for later begins with
+the trades remembered here, and a peer that missed some of them gets them from here.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
+import msgspec
 import structlog
 
 from smarttrade.api import Timeframe
@@ -32,6 +35,8 @@ logger = structlog.get_logger()
 _REMEMBERED = 5_000
 _CATCH_UP_S = 3.0
 _GAP_S = 0.2
+_PAGING_S = 60.0
+_PAGE = 1_000
 _CANDLE_CLOCK_S = 0.1
 _RETRY_S = 1.0
 _HOLES_TOLERATED = 3
@@ -93,9 +98,7 @@ class Tape:
 
     def is_after_ours(self, trade: Trade) -> bool:
         """Whether a trade is newer than all that was delivered."""
-        if self._sequence.consecutive:
-            return int(trade.id) > self._sequence.last_id
-        return trade.time_ms > self._sequence.last_time_ms
+        return self._sequence.is_after(trade)
 
     # --- trades -----------------------------------------------------------------------------------------
 
@@ -113,39 +116,69 @@ class Tape:
         trades = await self._fetch(why, _CATCH_UP_S)
         watch.backfilling("")
         if trades is None:
-            return  # the first trade of the stream will show the gap
+            self._doubt(self._clock.now_ms())
+            return  # where ids count, the first trade of the stream will show the gap
         if self._complete_after_ms is None:
             self._complete_after_ms = trades[0].time_ms if trades else self._clock.now_ms()
-            self._sequence.start_after(trades)
-            self._remember(trades)
+            self._remember(self._sequence.start_after(trades))
         else:
-            await self.deliver(trades)
+            await self._bridge(why, trades)
+            await self.deliver(trades, overlapping=True)
         self._resume()
 
-    async def deliver(self, trades: list[Trade]) -> None:
-        accepted = self._sequence.accept(trades)
+    async def deliver(self, trades: list[Trade], *, overlapping: bool = False) -> None:
+        """`overlapping`: a page that may hold what was delivered, and that a lost connection came before."""
+        accepted = self._sequence.accept(trades, overlapping=overlapping)
         self._put(accepted.trades)
         while accepted.gap:
-            accepted = await self._close_gap(accepted)
+            accepted = await self._close_gap(accepted, patient=overlapping)
             self._put(accepted.trades)
         if not self._continuous:
             self._resume()
 
-    async def _close_gap(self, accepted: Accepted) -> Accepted:
+    async def _bridge(self, why: str, page: list[Trade]) -> None:
+        """Where ids do not count: read on from the last trade delivered, until a page reaches back to it."""
+        watch, until = self._watch(), monotonic_ms() + _PAGING_S * 1000
+        while page and not self._sequence.overlaps(page):
+            watch.backfilling(why)
+            later = await self._fetch(why, _CATCH_UP_S, self._recent[-1]) or []
+            watch.backfilling("")
+            reached = self._sequence.overlaps(later) and monotonic_ms() < until
+            found = self._sequence.accept(later, overlapping=True).trades if reached else []
+            if not found:
+                self._doubt(page[0].time_ms)
+                return
+            self._put(found)
+
+    def _doubt(self, until_ms: int) -> None:
+        """Say from when to when trades may be missing, where nothing else will tell."""
+        since_ms = self._sequence.last_time_ms
+        if self._sequence.consecutive or not since_ms:
+            return
         self._metrics.gaps.labels(self._symbol).inc()
-        missing = f"{accepted.first_missing} to {accepted.last_missing}"
+        self._metrics.doubtful.labels(self._symbol).inc(max(0, until_ms - since_ms) / 1000)
+        self._log.warning("trades may be missing", since_ms=since_ms, until_ms=until_ms)
+
+    async def _close_gap(self, accepted: Accepted, *, patient: bool) -> Accepted:
+        self._metrics.gaps.labels(self._symbol).inc()
         filled, hole = await self._missing(accepted)
         if hole:
             self._count_hole()
-            filled = self._sequence.skip_to(filled.held)
-        elif not filled.trades:
-            lost = filled.last_missing - filled.first_missing + 1
-            self._metrics.lost.labels(self._symbol).inc(lost)
-            self._log.warning("trades cannot be had any more", missing=missing, lost=lost)
-            self.interrupted()
-            self._complete_after_ms = filled.held[0].time_ms
-            filled = self._sequence.skip_to(filled.held)
-        return filled
+            return self._sequence.skip_to(filled.held)
+        if filled.trades:
+            return filled
+        if patient or filled.last_missing - filled.first_missing >= _PAGE:
+            filled = await self._page(filled)
+        return self._lose(filled.held) if filled.gap else filled
+
+    def _lose(self, held: list[Trade]) -> Accepted:
+        """Go on with what was held: what is missing before it cannot be had any more."""
+        first, lost = self._sequence.last_id + 1, int(held[0].id) - self._sequence.last_id - 1
+        self._metrics.lost.labels(self._symbol).inc(lost)
+        self._log.warning("trades cannot be had any more", first=first, lost=lost)
+        self.interrupted()
+        self._complete_after_ms = held[0].time_ms
+        return self._sequence.skip_to(held)
 
     async def _missing(self, gap: Accepted) -> tuple[Accepted, bool]:
         """What can be delivered once REST or a peer has answered, and whether the exchange has no such
@@ -175,6 +208,41 @@ class Tape:
             for source in pending:
                 source.cancel()
 
+    async def _page(self, gap: Accepted) -> Accepted:
+        """Read a gap page by page and deliver each; what is left of it after that, or after a minute."""
+        self._watch().backfilling(f"fetching trades {gap.first_missing} to {gap.last_missing}, page by page")
+        told = 0
+        try:
+            async with asyncio.timeout(_PAGING_S):
+                while gap.gap and (page := await self._next_page(gap)):
+                    known = sorted([*page, *gap.held], key=lambda trade: int(trade.id))
+                    found = self._sequence.accept(known)
+                    if not found.trades and told >= gap.first_missing - 1:
+                        self._count_hole()  # a page before began earlier, and had none of them
+                        found = self._sequence.skip_to(known)
+                    elif not found.trades:
+                        found = self._lose(known)
+                    self._metrics.filled.labels(self._symbol, "rest").inc(_missed(found, gap))
+                    self._put(found.trades)
+                    told, gap = int(page[-1].id), replace(found, trades=[])
+        except TimeoutError:
+            self._log.warning("missing trades are given up", first=gap.first_missing, last=gap.last_missing)
+        finally:
+            self._watch().backfilling("")
+        return gap
+
+    async def _next_page(self, gap: Accepted) -> list[Trade]:
+        """The first of the missing trades, asked for until there is an answer."""
+        before = msgspec.structs.replace(gap.held[0], id=str(gap.first_missing - 1))
+        while True:
+            try:
+                page = await self._venue.fetch_trades(self._symbol, before)
+            except VenueError as error:
+                self._log.warning("missing trades not fetched, trying again", error=str(error))
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return [trade for trade in page if int(trade.id) >= gap.first_missing]
+
     async def copy(self, first: int, last: int) -> list[Trade]:
         """These trades, once they have been delivered here; empty if not all of them are remembered."""
         if not self._sequence.consecutive:
@@ -194,10 +262,10 @@ class Tape:
             for history in self._histories.values():
                 history.distrust()
 
-    async def _fetch(self, why: str, within_s: float) -> list[Trade] | None:
+    async def _fetch(self, why: str, within_s: float, after: Trade | None = None) -> list[Trade] | None:
         try:
             async with asyncio.timeout(within_s):
-                return await self._venue.fetch_trades(self._symbol)
+                return await self._venue.fetch_trades(self._symbol, after)
         except (VenueError, TimeoutError) as error:
             self._log.warning("trades not fetched", why=why, error=str(error) or type(error).__name__)
             return None

@@ -12,6 +12,8 @@ from smarttrade.monitoring.metrics import Metrics
 from smarttrade.monitoring.staleness import StreamWatch
 from smarttrade.monitoring.tape import Tape
 
+PAGE = 1_000
+
 
 class Rest:
     """The exchange's answers about trades, given when the test says so."""
@@ -23,10 +25,14 @@ class Rest:
         self.answers = asyncio.Event()
         self.asked = asyncio.Event()
 
-    async def fetch_trades(self, symbol: str, limit: int = 1000) -> list[Trade]:
+    async def fetch_trades(self, symbol: str, after: Trade | None = None) -> list[Trade]:
         self.asked.set()
         await self.answers.wait()
-        return self.trades
+        if after is None:
+            return self.trades[-PAGE:]
+        if self.consecutive_trade_ids:
+            return [each for each in self.trades if int(each.id) > int(after.id)][:PAGE]
+        return [each for each in self.trades if each.time_ms >= after.time_ms][:PAGE]
 
 
 def trade(number: int) -> Trade:
@@ -41,8 +47,9 @@ def trade(number: int) -> Trade:
 
 
 class Scene:
-    def __init__(self) -> None:
+    def __init__(self, *, ids: bool = True) -> None:
         self.rest: Any = Rest()
+        self.rest.consecutive_trade_ids = ids
         self.peer: list[Trade] = []
         self.peer_answers = asyncio.Event()
         self.delivered: list[MarketEvent] = []
@@ -133,3 +140,136 @@ async def test_a_copy_is_given_once_all_of_it_has_been_delivered() -> None:
     await scene.tape.deliver([trade(3), trade(4)])
     assert await asyncio.wait_for(copying, 10) == [trade(2), trade(3)]
     assert await scene.tape.copy(0, 2) == []
+
+
+# --- more than a page ------------------------------------------------------------------------------------
+
+
+async def test_a_gap_of_more_than_a_page_is_read_page_by_page_and_nothing_is_lost() -> None:
+    scene = Scene()
+    scene.peer_answers.set()
+    await scene.tape.deliver([trade(1)])
+    scene.rest.trades = [trade(number) for number in range(1, 3_503)]
+    scene.rest.answers.set()
+    await asyncio.wait_for(scene.tape.deliver([trade(3_502)]), 10)
+    assert scene.ids == [str(number) for number in range(1, 3_503)]
+    assert not scene.metric("smarttrade_trades_lost_total")
+    assert scene.watch.judge(0).verdict is Verdict.FRESH
+
+
+async def test_a_page_after_a_lost_connection_that_does_not_reach_back_is_bridged() -> None:
+    scene = Scene()
+    scene.peer_answers.set()
+    scene.rest.answers.set()
+    scene.rest.trades = [trade(1)]
+    await scene.tape.catch_up()
+    scene.tape.interrupted()
+    scene.rest.trades = [trade(number) for number in range(1, 1_502)]
+    await asyncio.wait_for(scene.tape.catch_up(), 10)
+    assert scene.ids == [str(number) for number in range(2, 1_502)]
+
+
+async def test_what_the_exchange_has_no_more_is_counted_exactly() -> None:
+    scene = Scene()
+    scene.peer_answers.set()
+    scene.rest.answers.set()
+    await scene.tape.deliver([trade(1)])
+    scene.rest.trades = [trade(number) for number in range(1, 2_502)]  # and then nothing up to 4,000
+    await asyncio.wait_for(scene.tape.deliver([trade(4_000)]), 10)
+    assert scene.ids == [*(str(number) for number in range(1, 2_502)), "4000"]
+    assert scene.metric("smarttrade_trades_lost_total") == 4_000 - 2_502
+
+
+async def test_paging_is_given_up_in_time_and_what_it_brought_is_kept(monkeypatch: Any) -> None:
+    scene = Scene()
+    scene.peer_answers.set()
+    await scene.tape.deliver([trade(1)])
+    scene.rest.trades = [trade(number) for number in range(1, 5_001)]
+    scene.rest.answers.set()
+    pages = 0
+
+    async def two_pages(symbol: str, after: Trade | None = None) -> list[Trade]:
+        nonlocal pages
+        pages += after is not None
+        if pages > 2:
+            await asyncio.Event().wait()
+        return await Rest.fetch_trades(scene.rest, symbol, after)
+
+    scene.rest.fetch_trades = two_pages
+    monkeypatch.setattr("smarttrade.monitoring.tape._PAGING_S", 0.5)
+    await asyncio.wait_for(scene.tape.deliver([trade(5_000)]), 10)
+    assert scene.ids == [str(number) for number in range(1, 5_001) if not 2_002 <= number <= 4_000]
+    assert scene.metric("smarttrade_trades_lost_total") == 1_999
+
+
+async def test_what_the_exchange_has_forgotten_is_lost_and_the_rest_is_not() -> None:
+    scene = Scene()
+    scene.peer_answers.set()
+    scene.rest.answers.set()
+    await scene.tape.deliver([trade(1)])
+    scene.rest.trades = [trade(number) for number in range(500, 3_001)]
+    await asyncio.wait_for(scene.tape.deliver([trade(3_000)]), 10)
+    assert scene.ids == ["1", *(str(number) for number in range(500, 3_001))]
+    assert scene.metric("smarttrade_trades_lost_total") == 498
+
+
+async def test_what_a_page_proves_to_be_a_hole_is_not_lost() -> None:
+    scene = Scene()
+    scene.peer_answers.set()
+    scene.rest.answers.set()
+    await scene.tape.deliver([trade(1)])
+    scene.rest.trades = [trade(number) for number in range(1, 3_001) if not 1_200 <= number < 1_210]
+    await asyncio.wait_for(scene.tape.deliver([trade(3_000)]), 10)
+    assert scene.ids == [str(number) for number in range(1, 3_001) if not 1_200 <= number < 1_210]
+    assert not scene.metric("smarttrade_trades_lost_total")
+
+
+# --- trades without ids ----------------------------------------------------------------------------------
+
+
+def nameless(time_ms: int, price: int = 60_000) -> Trade:
+    return Trade(
+        market="BTC/USDT", id="", price=Decimal(price), quantity=Decimal(1), side=Side.BUY, time_ms=time_ms
+    )
+
+
+async def test_after_a_lost_connection_trades_without_ids_come_once() -> None:
+    scene = Scene(ids=False)
+    scene.rest.answers.set()
+    scene.rest.trades = [nameless(1_000), nameless(9_000)]
+    await scene.tape.catch_up()
+    await scene.tape.deliver(scene.rest.trades, overlapping=True)  # what the stream begins with
+    await scene.tape.deliver([nameless(10_000), nameless(10_000)])
+    scene.tape.interrupted()
+    scene.rest.trades += [nameless(10_000), nameless(10_000), nameless(10_000), nameless(12_000)]
+    await scene.tape.catch_up()
+    await scene.tape.deliver([*scene.rest.trades, nameless(13_000)], overlapping=True)
+    times = [event.time_ms for event in scene.delivered if isinstance(event, Trade)]
+    assert times == [10_000, 10_000, 10_000, 12_000, 13_000]
+    assert len(set(scene.ids)) == 5
+    assert not scene.metric("smarttrade_trades_doubtful_seconds_total")
+    assert not scene.tape.is_after_ours(nameless(13_000))
+    assert scene.tape.is_after_ours(nameless(15_000))
+
+
+async def test_trades_without_ids_are_read_on_from_the_last_one_where_a_page_does_not_reach_back() -> None:
+    scene = Scene(ids=False)
+    scene.rest.answers.set()
+    scene.rest.trades = [nameless(5_000)]
+    await scene.tape.catch_up()
+    scene.rest.trades += [nameless(5_000 + 2_000 * number) for number in range(1, 2_501)]
+    await scene.tape.catch_up()
+    times = [event.time_ms for event in scene.delivered if isinstance(event, Trade)]
+    assert times == [5_000 + 2_000 * number for number in range(1, 2_501)]
+    assert not scene.metric("smarttrade_trades_doubtful_seconds_total")
+
+
+async def test_time_in_which_trades_without_ids_may_be_missing_is_said() -> None:
+    scene = Scene(ids=False)
+    scene.rest.answers.set()
+    scene.rest.trades = [nameless(5_000)]
+    await scene.tape.catch_up()
+    scene.rest.trades = [nameless(65_000)]  # the exchange tells only its newest
+    await scene.tape.catch_up()
+    assert scene.metric("smarttrade_trades_doubtful_seconds_total") == 60
+    assert scene.metric("smarttrade_trade_gaps_total") == 1

@@ -1,5 +1,9 @@
 """Every trade once and in order, and no gap unnoticed."""
 
+from decimal import Decimal
+
+import msgspec
+
 from smarttrade.messages import Trade
 from smarttrade.monitoring.trades import TradeSequence
 from tests.unit.monitoring.events import trade
@@ -62,3 +66,32 @@ def test_a_market_whose_ids_have_holes_goes_on_without_them() -> None:
     sequence.start_after(trades(1, 3))
     sequence.consecutive = False
     assert numbers(sequence.accept(trades(3, 6, 8)).trades) == [6, 8]
+
+
+def nameless(*times_ms: int, price: str = "100") -> list[Trade]:
+    return [msgspec.structs.replace(trade(0, time_ms, price), id="") for time_ms in times_ms]
+
+
+def test_equal_trades_without_ids_of_one_connection_are_two_with_names_of_their_own() -> None:
+    sequence = TradeSequence(consecutive=False)
+    first = sequence.accept(nameless(5, 5)).trades
+    second = sequence.accept(nameless(5)).trades
+    assert len({each.id for each in first + second}) == 3
+    elsewhere = TradeSequence(consecutive=False).accept(nameless(5, 5, 5)).trades
+    assert elsewhere == first + second
+
+
+def test_a_page_repeats_no_trade_that_another_way_told_with_whole_seconds_or_an_id() -> None:
+    sequence = TradeSequence(consecutive=False)
+    sequence.accept(nameless(7_250, 7_800))
+    assert sequence.accept([trade(41, 7_000), trade(42, 7_000)], overlapping=True).trades == []
+    assert numbers(sequence.accept([trade(42, 7_000), trade(43, 9_000)], overlapping=True).trades) == [43]
+
+
+def test_a_page_of_another_price_is_another_trade_and_what_is_too_old_stays_out() -> None:
+    sequence = TradeSequence(consecutive=False)
+    sequence.accept(nameless(1_000, 8_000))
+    page = [*nameless(4_000, price="99"), *nameless(8_000, price="101")]
+    assert [each.price for each in sequence.accept(page, overlapping=True).trades] == [Decimal(101)]
+    assert not sequence.overlaps(nameless(8_500, price="98"))
+    assert sequence.overlaps(nameless(8_000))
