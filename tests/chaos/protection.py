@@ -58,7 +58,7 @@ class Protection:
 
     def told(self, report: ExecutionReport, at_ms: float) -> None:
         """A leader says how things are: not before it knows, and as late as its clock may be wrong."""
-        compared = any(c.type == "Reconciled" and c.reason != "NotReconciled" for c in report.checks)
+        compared = any(c.type == "CredentialsValid" and c.reason != "NotYetUsed" for c in report.checks)
         if not report.leading or not compared or report.epoch != self._book.epoch:
             return
         if self._leader != (report.pod, report.epoch):

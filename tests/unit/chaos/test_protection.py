@@ -32,7 +32,7 @@ from tests.unit.chaos.doctored import (
 
 MARKET = MARKETS[0]
 STOP, LIMIT, PROFIT = Decimal(97), Decimal("96.51"), Decimal(104)
-RECONCILED = Check(type="Reconciled", ok=True, reason="InAgreement")
+COMPARED = Check(type="CredentialsValid", ok=True, reason="Accepted")
 LONG_MS = TOLD_AFTER_MS + STEP_MS + 1
 
 
@@ -85,7 +85,7 @@ class Guarded(Run):
             unknown_orders=0,
             fills=0,
             positions=[],
-            checks=[*(more or (RECONCILED,))],
+            checks=[*(more or (COMPARED,))],
             as_of_ms=int(self.now_ms),
         )
         self.evidence.told.append(Told(report, self.now_ms))
@@ -118,7 +118,7 @@ def test_a_protected_run_passes_and_is_counted() -> None:
 def test_what_is_told_is_no_lie() -> None:
     run = Guarded()
     run.tell()
-    run.tell(RECONCILED, unprotected(MARKET), after_ms=LONG_MS)
+    run.tell(COMPARED, unprotected(MARKET), after_ms=LONG_MS)
     run.pair()
     assert run.judge()["told Unprotected"] == 1
 
@@ -126,7 +126,7 @@ def test_what_is_told_is_no_lie() -> None:
 def test_who_has_not_compared_its_log_yet_and_who_was_deposed_is_not_held_to_its_word() -> None:
     run = Guarded()
     run.tell()
-    run.tell(Check(type="Reconciled", ok=False, reason="NotReconciled"), after_ms=LONG_MS)
+    run.tell(Check(type="CredentialsValid", ok=False, reason="NotYetUsed"), after_ms=LONG_MS)
     run.tell(epoch=0)
     run.pair()
     run.judge()
@@ -135,7 +135,7 @@ def test_who_has_not_compared_its_log_yet_and_who_was_deposed_is_not_held_to_its
 def test_a_leader_that_calls_a_bare_position_protected_is_found() -> None:
     run = Guarded()
     run.tell()
-    run.tell(RECONCILED, unprotected(MARKETS[1]), after_ms=LONG_MS)
+    run.tell(COMPARED, unprotected(MARKETS[1]), after_ms=LONG_MS)
     run.pair()
     with pytest.raises(ViolationError, match="what is not protected is told"):
         run.judge()
