@@ -21,6 +21,7 @@ from smarttrade.exchange.watchable import find_lacks
 from smarttrade.exchange.weights import limiter
 from smarttrade.messages import Quote, Trade
 
+_CANDLES_PAGE = 1_000
 _STREAM_CONFIG = {"enableRateLimit": False, "number": str}
 
 
@@ -36,6 +37,8 @@ class CcxtVenue:
         self._endpoint, self._route = endpoint, route or Route(endpoint)
         config = {"number": str, **limiter(name, share)}
         self._rest = create_exchange(name, endpoint, config, route=self._route)
+        spot = (self._rest.features or {}).get("spot") or {}
+        self._candles_page = (spot.get("fetchOHLCV") or {}).get("limit") or _CANDLES_PAGE
 
     def lacks(self) -> str:
         return find_lacks(self._rest)
@@ -57,9 +60,20 @@ class CcxtVenue:
     async def fetch_candles(
         self, symbol: str, timeframe: str, since_ms: int, limit: int
     ) -> list[VenueCandle]:
+        """Page after page until nothing more comes: a page may be shorter than what was asked for, and what
+        it leaves out must not be taken for intervals without a trade."""
+        found: list[VenueCandle] = []
         async with translated(f"{timeframe} candles of {symbol} by REST"):
-            rows = await self._rest.fetch_ohlcv(symbol, timeframe, since_ms, limit)
-        return [candle_from_ccxt(row) for row in rows]
+            while len(found) < limit:
+                rows = await self._rest.fetch_ohlcv(
+                    symbol, timeframe, since_ms, min(limit - len(found), self._candles_page)
+                )
+                candles = sorted(map(candle_from_ccxt, rows), key=lambda candle: candle.open_ms)
+                if not (fresh := [candle for candle in candles if candle.open_ms >= since_ms]):
+                    break
+                found += fresh
+                since_ms = fresh[-1].open_ms + 1
+        return found[:limit]
 
     async def fetch_trades(self, symbol: str, after: Trade | None = None) -> list[Trade]:
         """As many as the exchange gives unasked: of some any other number is an error."""
