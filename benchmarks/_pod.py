@@ -17,6 +17,7 @@ from smarttrade.bus.accounts import AccountLimits, build_accounts
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
+from smarttrade.execution.keys import ORDERS_KEY
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountControl, StrategyVersion
 from smarttrade.simulator.testing import Simulator
@@ -64,6 +65,7 @@ class Pod:
         )
         await provisioner.write_control(_IDENTITY, control)
         self._bus, self._credentials = server.url, pair.credentials
+        (self._folder / ORDERS_KEY).write_text(pair.order_key)
         self._stack.push_async_callback(self._end)
         for role in self._ports:
             await self._start(role)

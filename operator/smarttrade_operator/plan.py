@@ -100,6 +100,7 @@ def build_plan(
             blueprint,
             pair.credentials,
             mark_key=pair.mark_key,
+            order_key=pair.order_key,
             renew_at_s=pair.renew_at,
             issued_s=pair.issued,
             gateway_key=gateway_key,

@@ -7,6 +7,7 @@ created again, or restored from a backup, is the same account and adopts its own
 from __future__ import annotations
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 
 _SEPARATOR = "\x1f"
@@ -37,7 +38,15 @@ class AccountIdentity:
 
 def stable_hash(*parts: str, length: int = 26) -> str:
     """Lower-case base32 characters (26 are 130 bits of SHA-256) of the parts, in order; `length` is even."""
-    digest = hashlib.sha256(_SEPARATOR.join(parts).encode()).digest()
+    return _spell(hashlib.sha256(_SEPARATOR.join(parts).encode()).digest(), length)
+
+
+def keyed_hash(key: bytes, *parts: str, length: int = 26) -> str:
+    """The same, of an HMAC-SHA256: who does not have the key can neither make nor check it."""
+    return _spell(hmac.digest(key, _SEPARATOR.join(parts).encode(), hashlib.sha256), length)
+
+
+def _spell(digest: bytes, length: int) -> str:
     number = int.from_bytes(digest[:17], "big") >> (17 * 8 - _TOKEN_BITS)
     return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS[: length // 2]])
 

@@ -14,11 +14,11 @@ from unittest.mock import patch
 import msgspec
 
 from smarttrade.execution import effects as fx
-from smarttrade.execution import identifiers, intents
 from smarttrade.execution.book import Book
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.core import Core
 from smarttrade.execution.exposure import Exposure, MarketExposure
+from smarttrade.execution.identifiers import OrderIds
 from smarttrade.execution.orders import Order, OrderState
 from smarttrade.execution.snapshot import MarketBook
 from smarttrade.identity import AccountIdentity
@@ -27,6 +27,7 @@ from smarttrade.messages import Decision, DecisionReply
 if TYPE_CHECKING:
     from tests.simulation.pod import Pod
 
+KEY = b"the key of this installation"
 _UNSURE = (OrderState.UNKNOWN, OrderState.PENDING_NEW)
 
 
@@ -40,7 +41,7 @@ class Safeguards:
         return tuning
 
     def build_core(self, identity: AccountIdentity, holder: str, tuning: Tuning) -> Core:
-        return self._weakened(Core(identity, holder, tuning))
+        return self._weakened(Core(identity, holder, tuning, KEY))
 
     def succeed(self, core: Core) -> Core:
         return self._weakened(core.successor())
@@ -222,10 +223,8 @@ class ReusedClientOrderId(Safeguards):
 
     @contextmanager
     def patched(self) -> Iterator[None]:
-        derive: Callable[..., str] = identifiers.client_order_id
-        with patch.object(
-            intents, "client_order_id", lambda a, d, leg, attempt, claim="": derive(a, d, leg, 1, claim)
-        ):
+        build: Callable[..., str] = OrderIds.build
+        with patch.object(OrderIds, "build", lambda s, d, leg, attempt, claim="": build(s, d, leg, 1, claim)):
             yield
 
 

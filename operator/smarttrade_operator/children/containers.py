@@ -11,7 +11,7 @@ from typing import Any
 
 from smarttrade.api import Mode
 from smarttrade_operator.children.blueprint import Blueprint
-from smarttrade_operator.children.credentials import AUTHORITY, FINGERPRINT, GATEWAY
+from smarttrade_operator.children.credentials import AUTHORITY, FINGERPRINT, GATEWAY, ORDERS
 
 Part = dict[str, Any]
 
@@ -68,7 +68,7 @@ def _build_credentials_volume(blueprint: Blueprint, role: str) -> Part:
     if blueprint.network.nats_tls:
         files.append(AUTHORITY)
     if role == "execution" and trades_live(blueprint):
-        files.append(FINGERPRINT)
+        files += [FINGERPRINT, ORDERS]
     if role != "evaluation" and blueprint.gateways:
         files.append(GATEWAY)
     return {

@@ -15,6 +15,7 @@ from smarttrade_operator.kinds import SECRET, Manifest
 
 RENEW_AT = "smarttrade.io/renew-at"
 FINGERPRINT = "fingerprint.key"
+ORDERS = "orders.key"
 GATEWAY = "gateway.credentials"
 AUTHORITY = "ca.crt"
 
@@ -24,6 +25,7 @@ def build_credentials_secret(
     credentials: Mapping[str, str],
     *,
     mark_key: str,
+    order_key: str,
     renew_at_s: int,
     issued_s: int = 0,
     gateway_key: str = "",
@@ -31,9 +33,11 @@ def build_credentials_secret(
 ) -> Manifest:
     """`credentials` is role -> text of the .creds file; `renew_at_s`, in seconds since the epoch, is
     when they change next, `issued_s` when they were issued. `mark_key` is the account's own, see
-    `smarttrade.bus.marks`; `gateway_key` is the one from which its password for the egress gateways follows.
+    `smarttrade.bus.marks`, as is `order_key`, by which it knows its orders at the exchange; `gateway_key` is
+    the one from which its password for the egress gateways follows.
     `authority` is the certificate that the NATS servers are verified by, empty without TLS."""
-    files = {f"{role}.creds": text for role, text in credentials.items()} | {FINGERPRINT: mark_key}
+    files = {f"{role}.creds": text for role, text in credentials.items()}
+    files |= {FINGERPRINT: mark_key, ORDERS: order_key}
     if blueprint.gateways:
         user = blueprint.gateway_user(issued_s)
         files[GATEWAY] = f"{user}:{build_password(gateway_key, user)}"

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 
 from smarttrade.bus import assets, jwt, subjects
-from smarttrade.bus.keys import NatsKey, OperatorKeys
+from smarttrade.bus.keys import NatsKey, OperatorKeys, derive
 from smarttrade.bus.marks import build_mark_key
 from smarttrade.bus.rotation import NEVER, Rotation
 from smarttrade.identity import AccountIdentity
@@ -57,7 +57,8 @@ class AccountLimits:
 @dataclass(frozen=True)
 class AccountPair:
     """The two signed accounts; `credentials` maps a role to the text of its .creds file,
-    `issued` and `renew_at` are when they were issued and when they change (seconds)."""
+    `issued` and `renew_at` are when they were issued and when they change (seconds). `mark_key` seals its
+    marks, `order_key` marks its client order ids; both follow from the master key alone and never change."""
 
     identity: AccountIdentity
     core_jwt: str
@@ -68,6 +69,7 @@ class AccountPair:
     renew_at: int
     issued: int = 0
     mark_key: str = ""
+    order_key: str = ""
 
     @property
     def jwts(self) -> dict[str, str]:
@@ -111,6 +113,7 @@ def build_accounts(
         renew_at=start + RENEWAL_S,
         issued=rotation.issue(start)[0],
         mark_key=build_mark_key(keys.master, identity.key).hex(),
+        order_key=derive(keys.master, "orders", identity.key).hex(),
     )
 
 

@@ -24,9 +24,8 @@ from smarttrade.execution import commands_wire as wire
 from smarttrade.execution.commands_wire import Answer, Line, OrderRow, Result
 from smarttrade.execution.effects import CommandAnswered, CommandReceived, Input
 from smarttrade.execution.exchange_link import Exchange
-from smarttrade.execution.identifiers import is_own, is_tagged
+from smarttrade.execution.identifiers import is_tagged
 from smarttrade.execution.records import HaltOrdered
-from smarttrade.identity import AccountIdentity
 
 _CORE_S = 20.0
 _EXCHANGE_S = 4.0
@@ -38,11 +37,12 @@ _WATCH_EVERY_S = 1.0
 
 
 class CommandDesk:
-    """One process's commands; `exchange` is None while the process does not know its exchange yet."""
+    """One process's commands; `owns` knows the account's orders by their ids. `exchange` is None while the
+    process does not know its exchange yet."""
 
     def __init__(
         self,
-        identity: AccountIdentity,
+        owns: Callable[[str], bool],
         pod: str,
         feed: Callable[[Input], None],
         exchange: Callable[[], Exchange | None],
@@ -51,7 +51,7 @@ class CommandDesk:
         hold_s: Callable[[], float],
         halted: Callable[[], bool],
     ) -> None:
-        self._identity = identity
+        self._owns = owns
         self._pod = pod
         self._feed = feed
         self._exchange = exchange
@@ -107,7 +107,7 @@ class CommandDesk:
         except (SmartTradeError, TimeoutError) as error:
             text = f"the exchange did not answer: {error or 'timeout'}"
             return msgspec.structs.replace(answer, message=text)
-        return msgspec.structs.replace(answer, orders=join(answer.orders, reports, self._identity))
+        return msgspec.structs.replace(answer, orders=join(answer.orders, reports, self._owns))
 
     async def _sweep_anyhow(self, command: wire.Halt) -> tuple[Line, ...]:
         """Also in a process that has no specification yet, because it started while the bus was away."""
@@ -205,7 +205,7 @@ class CommandDesk:
         return reason
 
     def _is_own(self, order: OrderReport) -> bool:
-        return is_own(self._identity, order.client_order_id)
+        return self._owns(order.client_order_id)
 
     def _cancelled(self, cid: str, market: str) -> Line:
         return Line(subject=cid, result=Result.DONE, message=f"cancelled in {market}")
@@ -215,7 +215,7 @@ class CommandDesk:
 
 
 def join(
-    known: Iterable[OrderRow], reports: Iterable[OrderReport], identity: AccountIdentity
+    known: Iterable[OrderRow], reports: Iterable[OrderReport], owns: Callable[[str], bool]
 ) -> tuple[OrderRow, ...]:
     """The log's orders with the exchange's word on each, then what the exchange has beyond them."""
     open_ = {report.client_order_id: report for report in reports}
@@ -223,11 +223,11 @@ def join(
         msgspec.structs.replace(row, exchange="Open" if row.order in open_ else "NotListed") for row in known
     ]
     listed = {row.order for row in rows}
-    return (*rows, *(_stranger(r, identity) for cid, r in open_.items() if cid not in listed))
+    return (*rows, *(_stranger(r, owns) for cid, r in open_.items() if cid not in listed))
 
 
-def _stranger(report: OrderReport, identity: AccountIdentity) -> OrderRow:
-    if is_own(identity, report.client_order_id):
+def _stranger(report: OrderReport, owns: Callable[[str], bool]) -> OrderRow:
+    if owns(report.client_order_id):
         state = "NotInLog"
     else:
         state = "OtherSmartTrade" if is_tagged(report.client_order_id) else "Foreign"

@@ -18,6 +18,7 @@ from smarttrade.execution.agreement import Agreement
 from smarttrade.execution.book import Book
 from smarttrade.execution.clock import ExchangeClock
 from smarttrade.execution.effects import Effect, SetTimer
+from smarttrade.execution.identifiers import OrderIds
 from smarttrade.execution.outbox import Outbox
 from smarttrade.execution.records import AnyRecord, HaltOrdered, OrderIntended
 from smarttrade.execution.view import Hold
@@ -108,6 +109,7 @@ class Context:
     """One pod's core."""
 
     identity: AccountIdentity
+    ids: OrderIds
     holder: str
     tuning: Tuning
     book: Book = field(default_factory=Book)
@@ -128,6 +130,9 @@ class Context:
     cleared: tuple[str, ...] = ()
     shared: str = ""
     stranger: str = ""
+    """What another account of SmartTrade on the same exchange account was known by; for good."""
+    former: str = ""
+    """An open order of whom only its id from before ids had keys says that it is ours."""
     funded: Decimal | None = None
     left: tuple[str, ...] = ()
     """Markets that the specification does not list any more and that hold an order or a position."""
@@ -191,6 +196,10 @@ class Context:
     @property
     def exchange_ms(self) -> int:
         return self.clock.exchange_ms(self.now_ms)
+
+    def owns(self, cid: str) -> bool:
+        """Whether the order is this account's, by its id or by the log."""
+        return self.ids.is_own(cid) or cid in self.book.orders
 
     def emit(self, *effects: Effect) -> None:
         """Perform at once."""

@@ -31,6 +31,7 @@ from smarttrade.execution.fees import Fees
 from smarttrade.execution.fills import Fills
 from smarttrade.execution.guarding import Guarding
 from smarttrade.execution.halting import Halting
+from smarttrade.execution.identifiers import OrderIds
 from smarttrade.execution.lead import Leading
 from smarttrade.execution.orders import Order, OrderState, Purpose
 from smarttrade.execution.reconciliation import Reconciliation
@@ -40,6 +41,7 @@ from smarttrade.execution.resolution import Resolution
 from smarttrade.execution.resting import Resting
 from smarttrade.execution.restoring import Restoring
 from smarttrade.execution.snapshot import encode_snapshot
+from smarttrade.execution.strangers import Strangers
 from smarttrade.execution.switch import Switch
 from smarttrade.execution.working import Working
 from smarttrade.identity import AccountIdentity
@@ -52,10 +54,12 @@ _EVERY_SECOND_MS = 1_000.0
 
 
 class Core:
-    """One pod's execution without its I/O."""
+    """One pod's execution without its I/O; `key` is the account's for its client order ids."""
 
-    def __init__(self, identity: AccountIdentity, holder: str, tuning: Tuning) -> None:
-        self.ctx = ctx = Context(identity=identity, holder=holder, tuning=tuning)
+    def __init__(self, identity: AccountIdentity, holder: str, tuning: Tuning, key: bytes = b"") -> None:
+        ids = OrderIds(identity, key)
+        self.ctx = ctx = Context(identity=identity, ids=ids, holder=holder, tuning=tuning)
+        self._key = key
         self.accounting = Accounting(ctx)
         self.switch = Switch(ctx)
         self.fees = Fees(ctx)
@@ -66,7 +70,10 @@ class Core:
         self.amending = Amending(ctx)
         self.leading = Leading(ctx, self.resolution)
         self.restoring = Restoring(ctx, self.fills)
-        self.reconciliation = Reconciliation(ctx, self.fills, self.leading, self.resolution, self.restoring)
+        self.strangers = Strangers(ctx)
+        self.reconciliation = Reconciliation(
+            ctx, self.fills, self.leading, self.resolution, self.restoring, self.strangers
+        )
         self.resting = Resting(ctx, self.decisions, self.accounting, self.cancelling, self.amending)
         self.guarding = Guarding(ctx, self.decisions, self.accounting, self.cancelling, self.resting)
         self.working = Working(
@@ -148,7 +155,8 @@ class Core:
 
     def successor(self) -> Core:
         """A core with an empty book that knows what this one knows of the world outside the log."""
-        new, ctx = Core(self.ctx.identity, self.ctx.holder, self.ctx.tuning), self.ctx
+        ctx = self.ctx
+        new = Core(ctx.identity, ctx.holder, ctx.tuning, self._key)
         new.ctx.now_ms, new.ctx.clock = ctx.now_ms, ctx.clock
         new.ctx.quotes, new.ctx.streams, new.ctx.filters = ctx.quotes, ctx.streams, ctx.filters
         new.ctx.generation, new.ctx.spec = ctx.generation, ctx.spec
@@ -346,6 +354,7 @@ class Core:
         order = self.fills.absorb(report)
         if order is None and self.ctx.lead.claimed:
             self.restoring.surfaced(report)
+            self.strangers.see(report)
             self.switch.see(report)
         elif order is not None:
             self._dirty.add(order.market)

@@ -8,12 +8,10 @@ the account's key not even the account id, a number that is easily guessed, foll
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 from smarttrade.api import TradingAccountSpec
 from smarttrade.bus.marks import seal
 
-KEY_FILE = "fingerprint.key"
 _SEPARATOR = "\x1f"
 _BYTES = 16
 
@@ -29,14 +27,6 @@ def build_fingerprints(
     if account_id:
         marks.append(_mark(secret, "account", exchange, account_id))
     return tuple(marks)
-
-
-def read_secret(credentials: Path) -> bytes:
-    """The account's own key, which lies beside the container's credentials; empty where there is none."""
-    try:
-        return bytes.fromhex((credentials.parent / KEY_FILE).read_text().strip())
-    except (OSError, ValueError):
-        return b""
 
 
 def _mark(secret: bytes, *parts: str) -> str:

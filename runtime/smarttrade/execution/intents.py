@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from smarttrade.execution.context import Context
 from smarttrade.execution.effects import Send, SendPair
-from smarttrade.execution.identifiers import client_order_id
 from smarttrade.execution.orders import Purpose
 from smarttrade.execution.protection import Guard
 from smarttrade.execution.records import OrderIntended
@@ -32,7 +31,7 @@ def open_intent(
 ) -> str:
     """Record one order to be sent when the log has it; its client order id."""
     claim = f"{ctx.holder}-{ctx.lead.epoch}-{ctx.lead.claimed_ms}"
-    cid = client_order_id(ctx.identity, decision_id, number, attempt, claim)
+    cid = ctx.ids.build(decision_id, number, attempt, claim)
     intent = OrderIntended(
         cid=cid,
         market=market,
@@ -60,7 +59,7 @@ def open_guards(ctx: Context, market: str, decision_id: str, guards: Sequence[Gu
     carried out only once; neither comes again, not even after a loss of the log.
     """
     name = f"guard:{market}:{ctx.exchange_ms}:{ctx.book.intents}"
-    cids = [client_order_id(ctx.identity, name, number, 1) for number in range(1, len(guards) + 1)]
+    cids = [ctx.ids.build(name, number, 1) for number in range(1, len(guards) + 1)]
     intents = [
         OrderIntended(
             cid=cid,

@@ -16,6 +16,7 @@ from smarttrade.api.exchange import Withdrawals
 from smarttrade.exchange.key import KeyReport
 from smarttrade.exchange.reports import Fees, MarketFilters
 from smarttrade.execution.context import Context
+from smarttrade.execution.strangers import shared
 from smarttrade.execution.view import Hold
 from smarttrade.messages import Check
 
@@ -111,9 +112,9 @@ def clock_skew(ctx: Context) -> Iterator[Hold]:
 
 
 def outstanding(ctx: Context) -> list[Hold]:
-    """What keeps the account from trading now; empty where no preflight is asked for."""
+    """What keeps the account from trading now; without a preflight, only others on its exchange account."""
     if not ctx.tuning.preflight:
-        return []
+        return [*shared(ctx)]
     if ctx.preflight is None:
         text = "key, fees, filters and a trial order are being checked"
         return [Hold("PreflightPending", text, waits=True), *_exclusive(ctx)]
@@ -121,13 +122,7 @@ def outstanding(ctx: Context) -> list[Hold]:
 
 
 def _exclusive(ctx: Context) -> Iterator[Hold]:
-    """The later of two accounts on one exchange account is the one that finds the other there."""
-    stranger = ctx.problems.get("SharedExchangeAccount")
-    if stranger and ctx.book.intents == 0:
-        ctx.stranger = stranger
-    if ctx.stranger:
-        text = f"{ctx.stranger}; when the other one is gone, restart this account's pods"
-        yield Hold("SharedExchangeAccount", text)
+    yield from shared(ctx)
     if ctx.shared:
         yield Hold(
             "ExchangeAccountShared",

@@ -13,11 +13,11 @@ from smarttrade.exchange.reports import OrderReport
 from smarttrade.execution.context import Context
 from smarttrade.execution.effects import AccountRead, HistoryRead, ReadAccount
 from smarttrade.execution.fills import Fills
-from smarttrade.execution.identifiers import is_own, is_tagged
 from smarttrade.execution.lead import Leading
 from smarttrade.execution.orders import ON_BOOK, Order
 from smarttrade.execution.resolution import Resolution
 from smarttrade.execution.restoring import Restoring
+from smarttrade.execution.strangers import Strangers
 
 EXCHANGE_UNREACHABLE = "ExchangeUnreachable"
 _RETRY_MS = 1_000.0
@@ -27,13 +27,20 @@ class Reconciliation:
     """Open orders, recent trades and wallet against the book."""
 
     def __init__(
-        self, ctx: Context, fills: Fills, leading: Leading, resolution: Resolution, restoring: Restoring
+        self,
+        ctx: Context,
+        fills: Fills,
+        leading: Leading,
+        resolution: Resolution,
+        restoring: Restoring,
+        strangers: Strangers,
     ) -> None:
         self._ctx = ctx
         self._fills = fills
         self._resolution = resolution
         self._leading = leading
         self._restoring = restoring
+        self._strangers = strangers
         self._next_ms = 0.0
         self.differences = 0
 
@@ -85,26 +92,23 @@ class Reconciliation:
         """The exchange told what it keeps; the account is compared once more with what is known now."""
         if self._ctx.lead.claimed:
             self._restoring.read(event)
+            for report in event.orders:
+                self._strangers.see(report)
             self.soon()
 
     def _orders(self, reports: Iterable[OrderReport]) -> None:
         self._ctx.foreign.clear()
-        stranger = ""
+        foreign = []
         for report in reports:
             if self._fills.absorb(report) is not None:
                 continue
-            if is_own(self._ctx.identity, report.client_order_id):
+            if self._ctx.ids.is_own(report.client_order_id):
                 self.differences += 1
                 self._restoring.surfaced(report)
             else:
                 self._ctx.foreign[report.market] += 1
-                stranger = report.client_order_id if is_tagged(report.client_order_id) else stranger
-        if stranger:
-            self._ctx.problems["SharedExchangeAccount"] = (
-                f"open order {stranger} is of another SmartTrade account: give each its own sub-account"
-            )
-        else:
-            self._ctx.problems.pop("SharedExchangeAccount", None)
+                foreign.append(report)
+        self._strangers.compared(foreign)
 
     def _missing(self, account: AccountRead) -> None:
         """Orders that the book holds for open and the exchange did not list have ended: ask how."""

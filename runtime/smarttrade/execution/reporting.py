@@ -15,6 +15,7 @@ from smarttrade.execution.fees import FEE_UNVALUED
 from smarttrade.execution.orders import OrderState
 from smarttrade.execution.preflight import build_check
 from smarttrade.execution.protection import smallest
+from smarttrade.execution.reconciliation import EXCHANGE_UNREACHABLE
 from smarttrade.execution.restoring import LOG_LOST
 from smarttrade.execution.switch import HELD_BACK
 from smarttrade.messages import AccountView, Check, EffectiveState, ExecutionReport, Position
@@ -222,9 +223,9 @@ class Reporting:
             return Check(type="Reconciled", ok=False, reason="OrdersUnknown", message=message)
         for hold in self._accounting.holds():
             return Check(type="Reconciled", ok=False, reason=hold.code, message=hold.message)
-        for problem in ("ExchangeUnreachable", "SharedExchangeAccount"):
-            if problem in ctx.problems:
-                return Check(type="Reconciled", ok=False, reason=problem, message=ctx.problems[problem])
+        unreachable = ctx.problems.get(EXCHANGE_UNREACHABLE)
+        if unreachable:
+            return Check(type="Reconciled", ok=False, reason=EXCHANGE_UNREACHABLE, message=unreachable)
         message = "; ".join(f"{reason}: {told}" for reason, told in ctx.agreement.seen.items())
         return Check(type="Reconciled", ok=True, reason="InAgreement", message=message)
 

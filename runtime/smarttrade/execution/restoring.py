@@ -24,12 +24,12 @@ from smarttrade.execution.context import Context
 from smarttrade.execution.effects import HistoryRead, ReadHistory
 from smarttrade.execution.equity import breach_id, stricter
 from smarttrade.execution.fills import Fills
-from smarttrade.execution.identifiers import is_own
 from smarttrade.execution.records import Breached, HistoryRestored, OrderAdopted
 from smarttrade.messages import EffectiveState
 
 LOG_LOST = "LogLost"
 _AGAIN_MS = 2_000.0
+_OPEN = VenueStatus.OPEN
 _STRANGERS = 10_000
 
 
@@ -91,6 +91,8 @@ class Restoring:
             fills = [trade for _, own in found for trade in own]
             times = [report.time_ms for report, _ in found] + [trade.time_ms for trade in fills]
             self._declare_lost(orders=len(found), fills=len(fills), newest_ms=max(times))
+        elif fresh and not self._lost:
+            self._ask_about_former(event)
         for report in event.orders:
             self._note_identity(report)
         for report, _ in found:
@@ -100,6 +102,15 @@ class Restoring:
             return
         if fresh and (not self._lost or self._all_surfaced(event.asked_ms)):
             self._record(lost=False, final=True, time_ms=self._ctx.exchange_ms)
+
+    def _ask_about_former(self, event: HistoryRead) -> None:
+        """Orders of a new log's past whose ids are from before ids had keys: whether they are this account's
+        only its owner can tell, so none is taken over, and nothing is traded until the owner has looked."""
+        ctx = self._ctx
+        former = [o for o in event.orders if ctx.ids.may_be_former(o.client_order_id)]
+        former = [o for o in former if not ctx.owns(o.client_order_id) and (o.filled or o.status is _OPEN)]
+        if former:
+            self._declare_lost(orders=len(former), fills=0, newest_ms=max(order.time_ms for order in former))
 
     @property
     def _lost(self) -> bool:
@@ -116,7 +127,7 @@ class Restoring:
 
     def _is_missing(self, report: OrderReport, trades: Sequence[TradeReport], *, fresh: bool) -> bool:
         ctx = self._ctx
-        if not is_own(ctx.identity, report.client_order_id) or report.client_order_id in ctx.book.orders:
+        if not ctx.ids.is_own(report.client_order_id) or report.client_order_id in ctx.book.orders:
             return False
         if report.status is VenueStatus.OPEN:
             return True
@@ -132,7 +143,7 @@ class Restoring:
             self._fills.absorb(report)
 
     def _remember_strangers(self, event: HistoryRead) -> None:
-        own = {o.order_id for o in event.orders if is_own(self._ctx.identity, o.client_order_id)}
+        own = {o.order_id for o in event.orders if self._ctx.owns(o.client_order_id)}
         for trade in event.trades:
             if trade.order_id not in own:
                 self._strangers[trade.order_id] = None

@@ -32,7 +32,8 @@ from smarttrade.execution.commands_socket import CommandSocket
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.core import Core
 from smarttrade.execution.exchange_link import Exchange, ExchangeLink, monotonic_ms
-from smarttrade.execution.fingerprint import build_fingerprints, read_secret
+from smarttrade.execution.fingerprint import build_fingerprints
+from smarttrade.execution.keys import FINGERPRINT_KEY, ORDERS_KEY, read_key
 from smarttrade.execution.leadership import Leadership
 from smarttrade.execution.metrics import Metrics
 from smarttrade.execution.preflight_probe import PreflightProbe
@@ -40,6 +41,7 @@ from smarttrade.execution.setup import (
     build_exchange,
     build_tuning,
     check_capability,
+    check_orders_key,
     read_credentials,
     restore_paper,
 )
@@ -69,7 +71,9 @@ class ExecutionService:
         self._settings = settings
         self._probes = probes
         self._build = build
-        self._core = Core(settings.identity, settings.pod, Tuning(replicas=settings.replicas))
+        self._orders_key = read_key(settings.nats_credentials, ORDERS_KEY)
+        tuning = Tuning(replicas=settings.replicas)
+        self._core = Core(settings.identity, settings.pod, tuning, self._orders_key)
         self._metrics = Metrics(probes.metrics, lambda: self._core)
         self._logger = structlog.get_logger()
         self._timer: asyncio.TimerHandle | None = None
@@ -87,7 +91,7 @@ class ExecutionService:
         self._halt_file = settings.command_socket.with_suffix(".halt")
         self._core.ctx.halt = self._kept = kept_halt(self._halt_file)
         self._desk = CommandDesk(
-            settings.identity,
+            lambda cid: self._core.ctx.owns(cid),
             settings.pod,
             self.feed,
             lambda: self._exchange,
@@ -310,6 +314,7 @@ class ExecutionService:
         """Build the exchange at the first specification; which markets it trades, the core says."""
         if self._exchange is None or self._link is None:
             row = check_capability(spec)
+            check_orders_key(spec, self._orders_key)
             self._core.ctx.tuning = build_tuning(spec, row, self._settings.replicas)
             self._exchange = self._build(spec, row, self._settings)
             self._link = ExchangeLink(self._exchange, self.feed, self._may_send)
@@ -327,7 +332,7 @@ class ExecutionService:
             self._probe.use(spec)
 
     def _build_probe(self, venue: Venue, spec: TradingAccountSpec, key: Credentials) -> PreflightProbe:
-        secret = read_secret(self._settings.nats_credentials)
+        secret = read_key(self._settings.nats_credentials, FINGERPRINT_KEY)
         return PreflightProbe(
             venue.examine(),
             self.feed,

@@ -16,6 +16,7 @@ from smarttrade.exchange.weights import EXECUTION, share_of
 from smarttrade.execution.book import Book
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.exchange_link import Exchange
+from smarttrade.execution.keys import ORDERS_KEY
 from smarttrade.matching import FeeSchedule
 from smarttrade.process.gateways import build_route
 from smarttrade.process.settings import Settings
@@ -77,6 +78,15 @@ def check_capability(spec: TradingAccountSpec) -> Capability:
             "spec.exchange.unverified to Accept, or use mode Paper"
         )
     return row
+
+
+def check_orders_key(spec: TradingAccountSpec, key: bytes) -> None:
+    """ConfigurationError where Live would trade under ids that another installation could make."""
+    if spec.mode is Mode.LIVE and not key:
+        raise ConfigurationError(
+            f"{ORDERS_KEY} is missing beside the NATS credentials: without a key of this installation its "
+            "orders could not be told from another's; the operator puts it into the account's Secret"
+        )
 
 
 def build_exchange(spec: TradingAccountSpec, row: Capability, settings: Settings) -> Exchange:

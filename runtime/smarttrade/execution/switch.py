@@ -15,7 +15,6 @@ from smarttrade.api import DeadMansSwitch
 from smarttrade.exchange.reports import OrderReport, VenueStatus
 from smarttrade.execution.context import Context
 from smarttrade.execution.effects import ArmSwitch, SwitchAnswered
-from smarttrade.execution.identifiers import is_own
 from smarttrade.execution.orders import Order, OrderState, Purpose
 
 FIRED = "DeadMansSwitchFired"
@@ -67,7 +66,7 @@ class Switch:
     def see(self, report: OrderReport) -> None:
         """The stream tells of an order that is not in the book; the next comparison counts them all."""
         foreign, market = self._ctx.foreign, report.market
-        if report.status is VenueStatus.OPEN and not is_own(self._ctx.identity, report.client_order_id):
+        if report.status is VenueStatus.OPEN and not self._ctx.ids.is_own(report.client_order_id):
             foreign[market] = foreign[market] or 1
 
     def notice(self, order: Order, before: OrderState) -> None:

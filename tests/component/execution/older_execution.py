@@ -2,7 +2,7 @@
 
 `python -m tests.component.execution.older_execution`: what version 1 does not know (fields, records, words of
 the recorded vocabulary) it neither reads nor writes, and it does not know of protection, of a log restored
-from the exchange, or of lowering an order in place.
+from the exchange, of lowering an order in place, or of a key for its client order ids.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import msgspec
 
 from smarttrade.api import TradingAccountSpec
 from smarttrade.exchange.capabilities import Capability
-from smarttrade.execution import leadership, records, service, setup, snapshot
+from smarttrade.execution import core, leadership, records, service, setup, snapshot
 from smarttrade.execution.context import Tuning
 from smarttrade.process import run
+from tests.unit.execution.former_ids import KeylessIds
 
 VOCABULARY = msgspec.json.decode(
     (Path(__file__).parents[2] / "unit" / "execution" / "vocabulary-v1.json").read_bytes()
@@ -57,6 +58,7 @@ def build_tuning(spec: TradingAccountSpec, row: Capability, replicas: int) -> Tu
 
 
 def main() -> None:
+    core.OrderIds = KeylessIds  # type: ignore[misc]
     records.RECORD_VERSION = snapshot.SNAPSHOT_VERSION = 1
     leadership.encode_batch, leadership.decode_batch = encode_batch, decode_batch
     service.build_tuning = build_tuning

@@ -31,6 +31,7 @@ from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
 from smarttrade.errors import BusError
+from smarttrade.execution.keys import ORDERS_KEY
 from smarttrade.identity import AccountIdentity, decision_id
 from smarttrade.matching import BUY, OrderRequest, OrderType
 from smarttrade.simulator.testing import Simulator, build_test_user, manual_config
@@ -186,6 +187,7 @@ class Theatre:
         """Start a pod's execution container."""
         credentials, keys = self._directory / "execution.creds", self._directory / "exchange"
         credentials.write_text(self._pair.credentials["execution"])
+        (self._directory / ORDERS_KEY).write_text(self._pair.order_key)
         keys.mkdir(exist_ok=True)
         self.mount_key()
         environment = {

@@ -20,6 +20,7 @@ from smarttrade.api import RISK_ACKNOWLEDGEMENT, TradingAccount
 from smarttrade.api.load import parse_account
 from smarttrade.backtest.agreement import Done, build_done
 from smarttrade.bus import subjects
+from smarttrade.execution.keys import ORDERS_KEY
 from smarttrade.identity import decision_id
 from smarttrade.messages import (
     Candle,
@@ -138,6 +139,7 @@ class Running:
         (keys / "secret").write_text("alice-secret")
         credentials = self._directory / f"{role}.creds"
         credentials.write_text(self.bus.pair.credentials[role])
+        (self._directory / ORDERS_KEY).write_text(self.bus.pair.order_key)
         endpoint = {
             "rest": self.exchange.rest_url,
             "websocket": self.exchange.ws_url,

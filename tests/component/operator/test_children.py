@@ -22,6 +22,7 @@ def test_an_applied_account_gets_all_its_children(operator: OperatorProcess, nam
         "execution.creds",
         "fingerprint.key",
         "monitoring.creds",
+        "orders.key",
     ]
     account = namespace.get("TradingAccount", "alice")
     assert account["metadata"]["finalizers"] == ["smarttrade.io/settle"]

@@ -33,6 +33,16 @@ def test_credentials_change_exactly_at_renewal_and_overlap():
         assert new["exp"] - old["exp"] == RENEWAL_S
 
 
+def test_the_key_of_the_order_ids_outlives_renewals_and_is_the_accounts_and_the_installations_own():
+    pair = build_accounts(KEYS, ALICE, now=NOW)
+    renewed = build_accounts(KEYS, ALICE, now=pair.renew_at)
+    restored = build_accounts(OperatorKeys.from_files(KEYS.to_files()), ALICE, now=NOW)
+    assert pair.order_key == renewed.order_key == restored.order_key
+    bob = build_accounts(KEYS, AccountIdentity("home", "bob", "bob"), now=NOW)
+    elsewhere = build_accounts(OperatorKeys.generate(), ALICE, now=NOW)
+    assert len({pair.order_key, bob.order_key, elsewhere.order_key, pair.mark_key, KEYS.master.hex()}) == 5
+
+
 def test_renewals_of_many_accounts_are_spread():
     times = {build_accounts(KEYS, AccountIdentity("home", "n", f"a{i}"), now=NOW).renew_at for i in range(50)}
     assert len(times) > 45

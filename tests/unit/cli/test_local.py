@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from smarttrade.api import load_account
+from smarttrade.bus.accounts import build_accounts
 from smarttrade.cli.local import plan
 from smarttrade.cli.local.manifest import ManifestFile, check_change
 from smarttrade.cli.local.nats_binary import is_recent, parse_version
@@ -353,3 +354,14 @@ def test_an_old_server_or_another_program_is_passed_over(tmp_path: Path):
         False,
         False,
     ]
+
+
+def test_a_run_on_the_same_state_knows_its_own_orders_again(tmp_path: Path) -> None:
+    def key(folder: Path) -> str:
+        state = RunState(plan.identify(ALICE), folder, temporary=False)
+        try:
+            return build_accounts(state.keys, plan.identify(ALICE)).order_key
+        finally:
+            state.close()
+
+    assert key(tmp_path / "one") == key(tmp_path / "one") != key(tmp_path / "two")

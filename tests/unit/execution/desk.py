@@ -11,6 +11,7 @@ from smarttrade.exchange.reports import Balance, MarketFilters, OrderReport, Tra
 from smarttrade.execution import effects as fx
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.core import Core
+from smarttrade.execution.identifiers import OrderIds
 from smarttrade.execution.orders import Order
 from smarttrade.execution.records import AnyRecord
 from smarttrade.identity import AccountIdentity, decision_id
@@ -30,6 +31,8 @@ from smarttrade.messages import (
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
 ACCOUNT = AccountIdentity("tests", "alice", "alice")
+KEY = b"the key of this installation"
+IDS = OrderIds(ACCOUNT, KEY)
 EPOCH_MS = 1_795_000_000_000
 BALANCES = (
     Balance(asset="USDT", free=Decimal(100_000), total=Decimal(100_000)),
@@ -74,8 +77,14 @@ def build_filters(market: str) -> MarketFilters:
 class Desk:
     """`log` is what is durable; `outbox` holds the effects that were asked for and not yet dealt with."""
 
-    def __init__(self, holder: str = "a", tuning: Tuning | None = None, log: list[Any] | None = None) -> None:
-        self.core = Core(ACCOUNT, holder, tuning or Tuning(replicas=2))
+    def __init__(
+        self,
+        holder: str = "a",
+        tuning: Tuning | None = None,
+        log: list[Any] | None = None,
+        key: bytes = KEY,
+    ) -> None:
+        self.core = Core(ACCOUNT, holder, tuning or Tuning(replicas=2), key)
         self.now_ms = 1_000_000.0
         self.log: list[Any] = log if log is not None else []
         self.outbox: list[fx.Effect] = []

@@ -26,9 +26,8 @@ from smarttrade.execution.commands_wire import (
     decode_answer,
     encode,
 )
-from smarttrade.execution.identifiers import client_order_id
 from smarttrade.execution.records import HaltOrdered
-from tests.unit.execution.desk import ACCOUNT, BTC, Desk
+from tests.unit.execution.desk import BTC, IDS, Desk
 
 
 @pytest.fixture
@@ -121,12 +120,12 @@ def test_the_exchanges_orders_stand_beside_the_logs() -> None:
     known = build_rows(desk)
     listed = desk.report(send.cid)
     other = msgspec.structs.replace(listed, client_order_id="web-1")
-    orphan = msgspec.structs.replace(listed, client_order_id=client_order_id(ACCOUNT, "lost", 1, 1))
-    rows = {row.order: row for row in join(known, (listed, other, orphan), ACCOUNT)}
+    orphan = msgspec.structs.replace(listed, client_order_id=IDS.build("lost", 1, 1))
+    rows = {row.order: row for row in join(known, (listed, other, orphan), IDS.is_own)}
     assert rows[send.cid].exchange == "Open"
     assert rows["web-1"].state == "Foreign"
     assert rows[orphan.client_order_id].state == "NotInLog"
-    assert [row.exchange for row in join(known, (), ACCOUNT)] == ["NotListed"]
+    assert [row.exchange for row in join(known, (), IDS.is_own)] == ["NotListed"]
 
 
 def build_rows(desk: Desk) -> tuple[commands_wire.OrderRow, ...]:

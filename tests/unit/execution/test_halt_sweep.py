@@ -15,9 +15,8 @@ from smarttrade.execution import commands_wire as wire
 from smarttrade.execution import effects as fx
 from smarttrade.execution.commands_desk import CommandDesk
 from smarttrade.execution.commands_wire import Answer, Result
-from smarttrade.execution.identifiers import client_order_id
 from smarttrade.messages import Side
-from tests.unit.execution.desk import ACCOUNT, BTC
+from tests.unit.execution.desk import BTC, IDS
 
 
 class Shelf:
@@ -29,7 +28,7 @@ class Shelf:
         self.looks = 0
 
     def put(self, name: str) -> str:
-        cid = client_order_id(ACCOUNT, name, 1, 1)
+        cid = IDS.build(name, 1, 1)
         self.orders[cid] = OrderReport(
             client_order_id=cid,
             order_id=f"x-{name}",
@@ -64,7 +63,7 @@ async def scene(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[CommandD
         desk.answered(fx.CommandAnswered(token=event.token, answer=answer))
 
     desk = CommandDesk(
-        ACCOUNT,
+        IDS.is_own,
         "a",
         feed,
         lambda: cast(Any, shelf),

@@ -10,11 +10,11 @@ import pytest
 from smarttrade.exchange.reports import Balance, OrderReport, VenueStatus
 from smarttrade.execution import effects as fx
 from smarttrade.execution.context import Tuning
-from smarttrade.execution.identifiers import client_order_id, is_own, is_tagged
+from smarttrade.execution.identifiers import OrderIds, is_tagged
 from smarttrade.execution.orders import FORGOTTEN, OrderState, Purpose
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import Check, ExecutionReport, OrderStyle, Outcome, Side
-from tests.unit.execution.desk import ACCOUNT, BALANCES, BTC, ETH, Desk, build_filters
+from tests.unit.execution.desk import ACCOUNT, BALANCES, BTC, ETH, IDS, KEY, Desk, build_filters
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def stray(cid: str, market: str = BTC) -> OrderReport:
 
 
 def test_an_own_order_that_the_log_does_not_know_is_adopted_counted_and_cancelled(desk: Desk) -> None:
-    cid = client_order_id(ACCOUNT, "lost", 1, 1)
+    cid = IDS.build("lost", 1, 1)
     desk.reconcile(stray(cid))
     assert desk.order(cid).purpose is Purpose.ADOPTED
     assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [cid]
@@ -48,10 +48,11 @@ def test_an_own_order_that_the_log_does_not_know_is_adopted_counted_and_cancelle
     [
         "web_123456",
         "sTaaaaaaaaaaaaaaaa",
-        client_order_id(AccountIdentity("tests", "bob", "bob"), "d", 1, 1),
-        client_order_id(AccountIdentity("elsewhere", "alice", "alice"), "d", 1, 1),
+        OrderIds(AccountIdentity("tests", "bob", "bob"), KEY).build("d", 1, 1),
+        OrderIds(AccountIdentity("elsewhere", "alice", "alice"), KEY).build("d", 1, 1),
+        OrderIds(ACCOUNT, b"the key of another").build("d", 1, 1),
     ],
-    ids=["by hand", "look-alike", "another account", "another installation"],
+    ids=["by hand", "look-alike", "another account", "another installation", "one of the same name"],
 )
 def test_a_foreign_order_is_never_touched(desk: Desk, cid: str) -> None:
     desk.reconcile(stray(cid))
@@ -73,7 +74,7 @@ def test_what_the_exchange_lets_be_open_in_a_market_is_counted_ahead_and_leaves_
 
 
 def test_an_order_of_another_account_of_the_platform_is_reported(desk: Desk) -> None:
-    desk.reconcile(stray(client_order_id(AccountIdentity("tests", "bob", "bob"), "d", 1, 1)))
+    desk.reconcile(stray(OrderIds(AccountIdentity("tests", "bob", "bob"), KEY).build("d", 1, 1)))
     assert desk.reconciled() == (False, "SharedExchangeAccount")
 
 
@@ -270,15 +271,14 @@ def test_fills_that_the_exchange_counts_and_does_not_tell_are_reported_after_thi
 
 
 def test_client_order_ids_are_18_alphanumerics_that_only_their_account_recognises() -> None:
-    cid = client_order_id(ACCOUNT, "decision", 1, 1)
+    cid = IDS.build("decision", 1, 1)
     assert len(cid) == 18
     assert cid.isalnum()
-    assert is_own(ACCOUNT, cid)
+    assert IDS.is_own(cid)
     assert is_tagged(cid)
-    assert not is_own(AccountIdentity("tests", "bob", "bob"), cid)
-    assert (
-        len({client_order_id(ACCOUNT, "d", leg, attempt) for leg in range(9) for attempt in range(9)}) == 81
-    )
+    assert not OrderIds(AccountIdentity("tests", "bob", "bob"), KEY).is_own(cid)
+    assert not OrderIds(ACCOUNT, b"the key of another").is_own(cid)
+    assert len({IDS.build("d", leg, attempt) for leg in range(9) for attempt in range(9)}) == 81
 
 
 def test_reports_that_are_older_than_what_is_known_change_nothing(desk: Desk) -> None:

@@ -12,11 +12,10 @@ from smarttrade.exchange.reports import OrderReport, TradeReport, VenueStatus
 from smarttrade.execution import effects as fx
 from smarttrade.execution.book import KEPT_ENDED
 from smarttrade.execution.context import Tuning
-from smarttrade.execution.identifiers import client_order_id
 from smarttrade.execution.orders import Purpose
 from smarttrade.execution.records import Batch, Breached, DecisionAccepted, HistoryRestored, encode_batch
 from smarttrade.messages import Answer, EffectiveState, Side
-from tests.unit.execution.desk import ACCOUNT, BTC, Desk
+from tests.unit.execution.desk import BTC, IDS, Desk
 
 TUNING = Tuning(replicas=2, restores=True)
 HOLD_MS = 12_000
@@ -30,7 +29,7 @@ def desk() -> Desk:
 
 def order(desk: Desk, name: str = "d", status: VenueStatus = VenueStatus.FILLED, **more: Any) -> OrderReport:
     known: dict[str, Any] = {
-        "client_order_id": client_order_id(ACCOUNT, name, 1, 1),
+        "client_order_id": IDS.build(name, 1, 1),
         "order_id": f"x-{name}",
         "market": BTC,
         "side": Side.BUY,

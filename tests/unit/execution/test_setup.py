@@ -10,7 +10,8 @@ import pytest
 
 from smarttrade.errors import ConfigurationError
 from smarttrade.exchange.capabilities import CAPABILITIES, Deadline, Evidence
-from smarttrade.execution.setup import build_tuning, check_capability, read_credentials
+from smarttrade.execution.keys import ORDERS_KEY, read_key
+from smarttrade.execution.setup import build_tuning, check_capability, check_orders_key, read_credentials
 from tests.unit.execution.desk import build_spec
 
 DOCUMENTED = sorted(name for name, row in CAPABILITIES.items() if row.evidence is Evidence.DOCUMENTED)
@@ -53,6 +54,18 @@ def test_only_live_accounts_have_a_preflight() -> None:
     row = CAPABILITIES["binance"]
     assert build_tuning(build_spec(), row, 1).preflight
     assert not build_tuning(build_spec(mode="Paper", riskAcknowledgement=""), row, 1).preflight
+
+
+def test_live_is_refused_without_the_key_of_its_order_ids_and_paper_needs_none(tmp_path: Path) -> None:
+    credentials = tmp_path / "execution.creds"
+    with pytest.raises(ConfigurationError, match=ORDERS_KEY):
+        check_orders_key(build_spec(), read_key(credentials, ORDERS_KEY))
+    (tmp_path / ORDERS_KEY).write_text("no key")
+    with pytest.raises(ConfigurationError, match=ORDERS_KEY):
+        check_orders_key(build_spec(), read_key(credentials, ORDERS_KEY))
+    check_orders_key(build_spec(mode="Paper", riskAcknowledgement=""), b"")
+    (tmp_path / ORDERS_KEY).write_text("5e" * 32 + "\n")
+    check_orders_key(build_spec(), read_key(credentials, ORDERS_KEY))
 
 
 PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n"

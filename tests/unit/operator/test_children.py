@@ -68,6 +68,7 @@ CASES: dict[str, Any] = {
         build_blueprint(),
         {"monitoring": "m", "evaluation": "v", "execution": "x"},
         mark_key="f",
+        order_key="o",
         renew_at_s=1_800_000_000,
     ),
 }
@@ -102,6 +103,25 @@ def test_with_tls_every_container_has_the_authority_beside_its_own_credentials()
         assert environment["SMARTTRADE_NATS_URL"] == "tls://nats:4222"
 
 
+def test_only_the_execution_of_a_live_account_has_the_keys_of_its_marks_and_order_ids() -> None:
+    def seen(manifest: Any) -> dict[str, set[str]]:
+        pod = build_deployment(build_blueprint(manifest))["spec"]["template"]["spec"]
+        volumes = {volume["name"]: volume.get("secret", {}).get("items", ()) for volume in pod["volumes"]}
+        return {
+            container["name"]: {
+                item["path"]
+                for mount in container["volumeMounts"]
+                for item in volumes[mount["name"]]
+                if item["path"].endswith(".key")
+            }
+            for container in pod["containers"]
+        }
+
+    keys = {"fingerprint.key", "orders.key"}
+    assert seen(build_live()) == {"monitoring": set(), "evaluation": set(), "execution": keys}
+    assert set().union(*seen(build_manifest()).values()) == set()
+
+
 def test_only_execution_sees_the_exchange_key() -> None:
     seen = {name: {m["name"] for m in c["volumeMounts"]} for name, c in _containers().items()}
     assert [name for name, mounts in seen.items() if "exchange" in mounts] == ["execution"]
@@ -120,7 +140,7 @@ def test_a_paper_account_mounts_no_exchange_key() -> None:
 def test_evaluation_has_nothing_that_opens_the_gateways() -> None:
     blueprint = build_blueprint(build_live(), endpoint={}, network=WITH_GATEWAYS, aliases=ALIASES)
     secret = build_credentials_secret(
-        blueprint, {"execution": "x"}, mark_key="f", renew_at_s=1, gateway_key="key"
+        blueprint, {"execution": "x"}, mark_key="f", order_key="o", renew_at_s=1, gateway_key="key"
     )
     assert GATEWAY in secret["data"]
     pod = build_deployment(blueprint)["spec"]["template"]["spec"]

@@ -137,6 +137,7 @@ class Session:
         await provisioner.ensure_assets(self._identity)
         for role, text in pair.credentials.items():
             self._state.write_secret(self._state.credentials, f"{role}.creds", text)
+        self._state.write_secret(self._state.credentials, "orders.key", pair.order_key)
         await provisioner.serve_reports(self._reported)
         await self._apply(provisioner, self._manifest.account)
         return provisioner
