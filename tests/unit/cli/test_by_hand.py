@@ -11,6 +11,7 @@ import pytest
 from smarttrade.cli import main
 from smarttrade.cli.halting import describe, says_halted
 from smarttrade.execution.commands_wire import Answer, Line, Result, worst
+from smarttrade.execution.strangers import SHARED
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "by-hand.md").read_text()
@@ -67,7 +68,7 @@ def test_every_line_of_an_answer_is_shown() -> None:
 
 def test_the_page_names_every_reason_of_the_preflight() -> None:
     source = (ROOT / "runtime" / "smarttrade" / "execution" / "preflight.py").read_text()
-    reasons = set(re.findall(r'Hold\(\s*"(\w+)"', source)) - {"BalanceUnread"}
+    reasons = {*re.findall(r'Hold\(\s*"(\w+)"', source), SHARED} - {"BalanceUnread"}
     shown = set(re.findall(r"^\| (\w+) \|", PAGE, re.MULTILINE)) - {"reason", "command"}
     assert shown == reasons
 
