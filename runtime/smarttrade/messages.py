@@ -83,7 +83,8 @@ class Book(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="book"):
 
 
 class Candle(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="candle"):
-    """One candle. Decisions are made on `final` ones; the others show the running interval."""
+    """One candle. Decisions are made on `final` ones; the others show the running interval. A `correction`
+    is what the exchange says later of one that was final already."""
 
     market: str
     timeframe: str
@@ -95,6 +96,7 @@ class Candle(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="candle"):
     close: Decimal
     volume: Decimal
     final: bool
+    correction: bool = False
 
 
 class Verdict(StrEnum):

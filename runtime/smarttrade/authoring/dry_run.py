@@ -22,7 +22,7 @@ _SEED = 7
 _LIVE = 300
 _CENT = Decimal("0.01")
 _IDENTITY = AccountIdentity("check", "check", "check")
-_HANDLERS = ("on_candle", "on_trade", "on_quote", "on_book", "on_fill", "on_timer")
+_HANDLERS = ("on_candle", "on_trade", "on_quote", "on_book", "on_fill", "on_timer", "on_correction")
 
 
 def examine_class(strategy_class: type[Strategy]) -> list[Finding]:

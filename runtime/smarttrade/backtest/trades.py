@@ -60,8 +60,11 @@ class JournalHistory(TradeHistory):
 
 
 def build_journal_history(events: Iterable[Moved]) -> JournalHistory:
-    """A history of what went over an account's bus; ConfigurationError if there is no candle of a market."""
-    journal = tuple(event for event in events if not isinstance(event, Candle) or event.final)
+    """A history of what went over an account's bus, without later corrections; ConfigurationError if there is
+    no candle of a market."""
+    journal = tuple(
+        event for event in events if not isinstance(event, Candle) or (event.final and not event.correction)
+    )
     told: dict[str, list[Candle]] = {event.market: [] for event in journal}
     quoted = {event.market for event in journal if isinstance(event, Quote)}
     for event in journal:

@@ -16,7 +16,7 @@ to that moment have been seen, whether they are history or still to come.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -96,6 +96,12 @@ class Core:
         if previous.strategy._view is not None:
             self.on_view(previous.strategy._view)
 
+    def succeed(self, previous: Core) -> None:
+        """Take the place of an instance of the same strategy: what that one wanted stays what is wanted."""
+        self.adopt(previous)
+        self.newest = dict(previous.newest)
+        self.strategy.now_ms = max(self.strategy.now_ms, previous.strategy.now_ms)
+
     def fill(self, candles: Iterable[Candle]) -> None:
         """History: the strategy sees it, its wants become `newest` and are not returned."""
         ordered = sorted(candles, key=lambda candle: candle.close_ms)
@@ -168,6 +174,20 @@ class Core:
                 return self._run(self.strategy.on_book, event, key, event.time_ms, event.update_id)
             case Fill():
                 return self._run(self.strategy.on_fill, event, f"fill:{event.trade_id}", event.time_ms, 0)
+
+    @property
+    def seen(self) -> Mapping[Series, int]:
+        """The opening of the newest candle of every series."""
+        return dict(self._opened)
+
+    def has_seen(self, candle: Candle) -> bool:
+        return not self._is_new(candle)
+
+    def correct(self, candle: Candle) -> list[Decision]:
+        """The decisions of a strategy that wants to know that a candle it has seen was corrected."""
+        key, length_ms = f"correction:{candle.timeframe}:{candle.open_ms}", candle.close_ms - candle.open_ms
+        drafts = self._run(self.strategy.on_correction, candle, key, self.strategy.now_ms, 0, length_ms)
+        return [self.decide(draft) for draft in drafts]
 
     def decide(self, draft: Draft) -> Decision:
         """The decision of a draft; the same draft gives the same id everywhere."""

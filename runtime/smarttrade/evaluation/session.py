@@ -119,11 +119,16 @@ class Session:
             logger.warning("gap in the feed, reading again where it stands", feed=batch.feed, seq=batch.seq)
             await self.synchronise()
         elif verdict is Verdict.NEXT:
+            corrections: list[Candle] = []
             for event in batch.events:
                 if isinstance(event, _TICKS):
                     self.event(event)
+                elif isinstance(event, Candle) and event.correction:
+                    corrections.append(event)
                 else:
                     await self._event(event)
+            if corrections:
+                await self._correct(corrections)
 
     async def synchronise(self) -> None:
         """Learn where the feed stands, apply its specification, read the candles in between."""
@@ -247,17 +252,8 @@ class Session:
         self, spec: TradingAccountSpec, generation: int, version: StrategyVersion | None
     ) -> None:
         """Nothing of the strategy before runs until the new one has seen its history, or has failed."""
-        with self._versions.change(version) as directory:
-            preload(spec.strategy, directory)
-            with self._guard:
-                strategy = build_strategy(spec, directory)
-            name, mark = strategy_name(spec.strategy), mark_strategy(spec)
-            core = Core(self._identity, name, strategy, generation, version.name if version else "")
-            text, memory = self._view.memory if self._view else "", self._recollect(core, mark)
-            if memory is not None:
-                core.resume(memory)
-            warmup = spec.strategy.warmup or strategy.warmup
-            await self._read_history(core, warmup, memory.opened if memory else {})
+        text, mark = self._view.memory if self._view else "", mark_strategy(spec)
+        core = await self._build(spec, generation, version, lambda core: self._recollect(core, mark))
         if self.core:
             core.adopt(self.core)
         if self._view is not None:
@@ -267,10 +263,75 @@ class Session:
         self._ready(True, "")
         self._wanted()
 
+    async def _build(
+        self,
+        spec: TradingAccountSpec,
+        generation: int,
+        version: StrategyVersion | None,
+        recollect: Callable[[Core], Memory | None],
+        until: Mapping[Series, int] | None = None,
+    ) -> Core:
+        """A new instance of the strategy that has seen its history, `until` those candles or all of it, and
+        what it is to remember."""
+        with self._versions.change(version) as directory:
+            preload(spec.strategy, directory)
+            with self._guard:
+                strategy = build_strategy(spec, directory)
+            name = strategy_name(spec.strategy)
+            core = Core(self._identity, name, strategy, generation, version.name if version else "")
+            memory = recollect(core)
+            if memory is not None:
+                core.resume(memory)
+            warmup = spec.strategy.warmup or strategy.warmup
+            await self._read_history(core, warmup, memory.opened if memory else until or {}, until)
+        return core
+
+    # --- corrections ------------------------------------------------------------------------------------
+
+    async def _correct(self, corrections: list[Candle]) -> None:
+        """Make the strategy's indicators anew from history as the exchange has it now. What the strategy
+        remembers and what it wanted stay; it decides only what it returns of the corrections."""
+        before, spec = self.core, self._spec
+        seen = [candle for candle in corrections if before and before.has_seen(candle)]
+        if before is None or spec is None or not seen:
+            return
+        logger.info("candles were corrected, making the indicators anew", candles=len(seen))
+        try:
+            core = await self._build(
+                spec,
+                self.generation,
+                self._strategy,
+                lambda core: self._carry_over(before, core),
+                before.seen,  # what waits behind this batch is still to be decided on
+            )
+        except (ConfigurationError, StrategyFailedError, ValueError) as error:
+            logger.error("the strategy runs on without the corrections", error=str(error))
+            return
+        core.succeed(before)
+        if self._view is not None:
+            core.on_view(self._view)
+        self.core = core
+        for candle in seen:
+            with self._guard:
+                decisions = self._remembering(core, core.correct(candle))
+            self._offer(decisions)
+
+    def _carry_over(self, before: Core, core: Core) -> Memory | None:
+        """What the instance before remembers now."""
+        try:
+            return read_memory(before.remember(self._mark), self._mark, core.strategy)
+        except UnusableMemoryError as error:
+            logger.warning("what the strategy remembered is lost", error=str(error))
+            return None
+
     # --- history ----------------------------------------------------------------------------------------
 
     async def _read_history(
-        self, core: Core, count: int | None = None, since: Mapping[Series, int] = MappingProxyType({})
+        self,
+        core: Core,
+        count: int | None = None,
+        since: Mapping[Series, int] = MappingProxyType({}),
+        until: Mapping[Series, int] | None = None,
     ) -> None:
         """Warm the strategy up, with candles for that before what it has seen `since`, and all after it."""
         wanted = max(_LEAST_HISTORY, core.strategy.warmup if count is None else count)
@@ -278,6 +339,8 @@ class Session:
         later = max([_later(candle, since) for candle in candles], default=0)
         if later:
             candles = await self._history(core, min(wanted + later, _MOST_HISTORY))
+        if until is not None:
+            candles = [c for c in candles if c.open_ms <= until.get((c.market, c.timeframe), -1)]
         with self._guard:
             core.fill(candles)
 

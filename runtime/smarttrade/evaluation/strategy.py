@@ -117,6 +117,10 @@ class Strategy:
     def on_candle(self, candle: Candle) -> Wants:
         """A final candle of one of the timeframes."""
 
+    def on_correction(self, candle: Candle) -> Wants:
+        """The exchange says otherwise of a candle that was final. Indicators have been made anew by then from
+        history as it is now; nothing is decided because of it but what this returns."""
+
     def on_trade(self, trade: Trade) -> Wants:
         """A public trade."""
 

@@ -3,7 +3,8 @@
 A candle is final when the exchange says so; or at the first trade of a later interval, or at its end plus two
 seconds, if every trade of it was seen; what is left is fetched. An interval without a trade is flat at the
 close before it, with zero volume. What bites: "no trade came" only means "there was none" while the stream
-is known to be alive and complete, so both are asked for every interval.
+is known to be alive and complete, so both are asked for every interval. And the exchange's flag may come
+before the interval's last trade: trades are compared with the flagged candle once a later interval has begun.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class CandleBuilder:
         self._last = last
         self._running: dict[int, _Running] = {}
         self._closed: dict[int, VenueCandle] = {}
+        self._flagged: tuple[Candle, _Running | None] | None = None
         self._complete_after_ms: int | None = None
 
     # --- what is known of the trades --------------------------------------------------------------------
@@ -71,7 +73,9 @@ class CandleBuilder:
         """Candles that this trade made final; they come before it."""
         open_ms = trade.time_ms - trade.time_ms % self.length_ms
         if open_ms < self.next_open_ms:
+            self._add_late(trade, open_ms)
             return []
+        self._compare_flagged(open_ms)
         final = self._advance(open_ms, "trades")
         running = self._running.get(open_ms)
         if running is None:
@@ -83,11 +87,8 @@ class CandleBuilder:
         return final
 
     def on_exchange_candle(self, candle: VenueCandle) -> list[Candle]:
-        """The exchange's own candle, running or closed."""
-        if not candle.closed:
-            return []
-        if candle.open_ms < self.next_open_ms:
-            self._compare(candle)
+        """The exchange's own candle, running or closed; one that was made final already changes nothing."""
+        if not candle.closed or candle.open_ms < self.next_open_ms:
             return []
         self._closed[candle.open_ms] = candle
         return self._advance(candle.open_ms + self.length_ms, "flag")
@@ -120,6 +121,7 @@ class CandleBuilder:
         while self.next_open_ms < until_open_ms:
             closed = self._closed.get(self.next_open_ms)
             if closed is not None:
+                self._remember_flagged(closed)
                 final.append(self._emit(self._from_exchange(closed), "flag"))
             elif self._trades_are_complete(self.next_open_ms):
                 final.append(self._emit(self._from_trades(), source))
@@ -166,18 +168,39 @@ class CandleBuilder:
         self.next_open_ms = candle.close_ms
         return candle
 
-    def _compare(self, candle: VenueCandle) -> None:
-        """Count where what we said differs from what the exchange says later of the newest final candle."""
-        ours = self._last
-        if candle.open_ms == ours.open_ms:
-            same = (ours.open, ours.high, ours.low, ours.close, ours.volume) == (
-                candle.open,
-                candle.high,
-                candle.low,
-                candle.close,
-                candle.volume,
-            )
-            self.mismatches += not same
+    # --- what the exchange says of it -------------------------------------------------------------------
+
+    def correct(self, candle: Candle) -> None:
+        """What is flat from now on is flat at the close of the newest candle as it was corrected."""
+        if candle.open_ms == self._last.open_ms:
+            self._last = candle
+
+    def _remember_flagged(self, closed: VenueCandle) -> None:
+        if self._trades_are_complete(closed.open_ms):
+            self._flagged = (self._from_exchange(closed), self._running.get(closed.open_ms))
+
+    def _add_late(self, trade: Trade, open_ms: int) -> None:
+        if self._flagged and self._flagged[0].open_ms == open_ms:
+            flagged, running = self._flagged
+            if running is None:
+                running = _Running(trade.price, trade.price, trade.price, trade.price, Decimal(0))
+            running.add(trade)
+            self._flagged = (flagged, running)
+
+    def _compare_flagged(self, open_ms: int) -> None:
+        """Count where the exchange's candle is not the one of its trades, now that these are all there."""
+        if self._flagged is None or open_ms <= self._flagged[0].open_ms:
+            return
+        (candle, running), self._flagged = self._flagged, None
+        if not self._trades_are_complete(candle.open_ms):
+            return
+        made = (running.open, running.high, running.low, running.close, running.volume) if running else None
+        self.mismatches += made != shape(candle) if made else bool(candle.volume)
+
+
+def shape(candle: Candle | VenueCandle) -> tuple[Decimal, ...]:
+    """What can be wrong about a candle."""
+    return candle.open, candle.high, candle.low, candle.close, candle.volume
 
 
 def contiguous(

@@ -1,7 +1,11 @@
 """Final candles of one market and timeframe: the past by REST, the present from the builder.
 
 Both are one sequence: the builder begins exactly after the newest fetched candle, and what it makes final is
-appended. Older candles are fetched in pages when somebody asks for more than there is.
+appended. Older candles are fetched in pages when somebody asks for more than there is. Every final candle is
+compared with the exchange's own once more, some seconds later, and corrected where that says otherwise.
+
+What bites: an answer is as old as its question. What has surely ended is judged before the exchange is asked:
+a candle that ran when it answered must not pass for closed because the answer was long on its way.
 """
 
 from __future__ import annotations
@@ -11,15 +15,19 @@ from collections.abc import Callable
 from itertools import takewhile
 from typing import Protocol
 
+import msgspec
+
 from smarttrade.errors import VenueError
 from smarttrade.exchange.candle import VenueCandle
 from smarttrade.messages import Candle
-from smarttrade.monitoring.candles import CandleBuilder, contiguous
+from smarttrade.monitoring.candles import CandleBuilder, contiguous, shape
 
 _PAGE = 1_000
 _FIRST = 300
 _LIVE_ROOM = 500
 _REST_SETTLE_MS = 1_000
+_REVIEW_AFTER_MS = 5_000
+_REVIEW_EVERY_MS = 60_000
 
 
 class CandleSource(Protocol):
@@ -56,6 +64,10 @@ class CandleHistory:
         self._exhausted = False
         self._lock = asyncio.Lock()
         self.builder: CandleBuilder | None = None
+        self.corrected = 0
+        self._reviewed_ms = 0
+        """Up to where candles have been compared with the exchange's own."""
+        self._review_at_ms = 0
 
     async def open(self) -> CandleBuilder:
         """Fetch the newest past and begin to build after it. VenueError if the exchange does not answer."""
@@ -65,6 +77,8 @@ class CandleHistory:
                 if not self._candles:
                     raise VenueError(f"the exchange has no {self.timeframe} candles of {self.market} yet")
                 self.builder = CandleBuilder(self._candles[-1], trust_trades=self._trust_trades)
+                newest, told_late_ms = self._candles[-1], self._settled_ms() - _REVIEW_AFTER_MS
+                self._reviewed_ms = newest.open_ms if newest.close_ms > told_late_ms else newest.close_ms
                 self._on_open(self)
             return self.builder
 
@@ -92,9 +106,55 @@ class CandleHistory:
     async def fetch_missing(self) -> list[Candle]:
         """Fetch from the builder's next interval on and return what that made final."""
         builder = await self.open()
+        settled_ms = self._settled_ms()
         rows = await self._source.fetch_candles(self.market, self.timeframe, builder.next_open_ms, _PAGE)
-        settled_ms = rows[-1].open_ms if len(rows) >= _PAGE else self._settled_ms()
-        return builder.on_history(rows, settled_ms)
+        return builder.on_history(rows, rows[-1].open_ms if len(rows) >= _PAGE else settled_ms)
+
+    # --- corrections ------------------------------------------------------------------------------------
+
+    def is_review_due(self) -> bool:
+        """Whether there are final candles that have not been compared, and enough time has passed."""
+        unseen = bool(self._candles) and self._reviewed_ms < self._candles[-1].close_ms
+        due_ms = max(self._review_at_ms, self._reviewed_ms + self.length_ms)
+        return unseen and self._now_ms() - _REVIEW_AFTER_MS >= due_ms
+
+    async def review(self) -> list[Candle]:
+        """Ask for the candles that have not been compared yet; those that the exchange has otherwise."""
+        settled_ms = self._now_ms() - _REVIEW_AFTER_MS
+        rows = await self._source.fetch_candles(self.market, self.timeframe, self._reviewed_ms, _PAGE)
+        ended = [row for row in rows if row.open_ms + self.length_ms <= settled_ms]
+        settled_ms = ended[-1].open_ms + self.length_ms if len(rows) >= _PAGE else settled_ms
+        self._reviewed_ms = max(self._reviewed_ms, min(self._candles[-1].close_ms, settled_ms))
+        self._review_at_ms = settled_ms + _REVIEW_EVERY_MS
+        return self.correct(ended)
+
+    def correct(self, rows: list[VenueCandle]) -> list[Candle]:
+        """Take over what the exchange says of candles that were final already, and what follows from it."""
+        said = {row.open_ms: row for row in rows}
+        corrections: list[Candle] = []
+        for position, ours in enumerate(self._candles):
+            row = said.get(ours.open_ms)
+            if row is None:
+                row = self._still_flat(ours, corrections)
+            if row and shape(row) != shape(ours):
+                corrections.append(self._corrected(position, ours, row))
+        self.corrected += len(corrections)
+        return corrections
+
+    def _still_flat(self, ours: Candle, corrections: list[Candle]) -> VenueCandle | None:
+        """An interval without a trade is flat at the close before it, also where that was corrected."""
+        before = corrections[-1] if corrections else None
+        if ours.volume or before is None or before.close_ms != ours.open_ms:
+            return None
+        return VenueCandle(ours.open_ms, *(before.close,) * 4, ours.volume, closed=True)
+
+    def _corrected(self, position: int, ours: Candle, row: VenueCandle) -> Candle:
+        open_, high, low, close, volume = shape(row)
+        made = msgspec.structs.replace(ours, open=open_, high=high, low=low, close=close, volume=volume)
+        self._candles[position] = made
+        if self.builder:
+            self.builder.correct(made)
+        return msgspec.structs.replace(made, correction=True)
 
     def _before(self, before_ms: int) -> list[Candle]:
         if not before_ms:

@@ -54,7 +54,7 @@ class Metrics:
         )
         self.mismatches = Gauge(
             "smarttrade_candle_mismatches",
-            "Final candles that the exchange's own contradicted later",
+            "Final candles that the exchange's own, or all their trades, contradicted later",
             ["market", "timeframe"],
             registry=registry,
         )

@@ -307,8 +307,9 @@ class Tape:
     def on_exchange_candle(self, timeframe: str, candle: VenueCandle) -> None:
         history = self._histories[timeframe]
         if history.builder:
+            late = candle.closed and candle.open_ms < history.builder.next_open_ms
             self._emit(history, history.builder.on_exchange_candle(candle), "flag")
-            self._metrics.mismatches.labels(self._symbol, timeframe).set(history.builder.mismatches)
+            self._correct(history, history.correct([candle]) if late else [])
 
     def _begin(self, history: CandleHistory) -> None:
         """A new builder gets the trades remembered, at the moment from which it gets every other."""
@@ -330,10 +331,20 @@ class Tape:
                 self._emit(history, builder.on_time(now_ms, fresh), "time")
                 if builder.overdue(now_ms):
                     self._emit(history, await history.fetch_missing(), "rest")
+                if history.is_review_due():
+                    self._correct(history, await history.review())
                 await asyncio.sleep(_CANDLE_CLOCK_S)
             except VenueError as error:
                 self._log.warning("candles not fetched", timeframe=history.timeframe, error=str(error))
                 await asyncio.sleep(_RETRY_S)
+
+    def _correct(self, history: CandleHistory, corrections: list[Candle]) -> None:
+        """Publish what the exchange says otherwise."""
+        mismatches = history.corrected + (history.builder.mismatches if history.builder else 0)
+        self._metrics.mismatches.labels(self._symbol, history.timeframe).set(mismatches)
+        for candle in corrections:
+            self._log.warning("candle corrected", timeframe=candle.timeframe, open_ms=candle.open_ms)
+            self._publish(candle)
 
     def _emit(self, history: CandleHistory, candles: list[Candle], source: str) -> None:
         if candles:

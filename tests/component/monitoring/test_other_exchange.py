@@ -134,6 +134,13 @@ async def test_a_quiet_market_stays_fresh_and_its_candle_is_the_exchanges_own(sc
     assert scene.running.metric("smarttrade_clock_error_seconds") < 0.6
     assert abs(scene.running.metric("smarttrade_clock_offset_seconds") - exchange.ahead_s) < 0.6
     assert told.open_ms == open_ms
+    exchange.candles[open_ms] = ("60000", "60020", "59980", "60012", "8")
+    await eventually(
+        lambda: len(scene.listener.of(Candle)) > 1, "what the exchange says later of that minute"
+    )
+    corrected = scene.listener.of(Candle)[1]
+    assert (corrected.open_ms, corrected.correction) == (open_ms, True)
+    assert (corrected.close, corrected.volume) == (60_012, 8)
     await eventually(lambda: exchange.asked_for_trades > asked, "a look by REST at the silent stream")
     told_of = [event for event in scene.listener.events[since:] if isinstance(event, StreamStatus)]
     assert {status.verdict for status in told_of if status.stream == "trade"} == {Verdict.FRESH}

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,14 +105,34 @@ def test_a_later_closed_candle_waits_for_the_missing_one() -> None:
     assert [final.open_ms // MINUTE for final in made.on_time(3 * MINUTE + SETTLE_MS, True)] == [2]
 
 
-def test_a_late_contradiction_by_the_exchange_is_counted_not_delivered() -> None:
+def test_a_flag_that_comes_first_is_compared_with_the_trades_once_they_are_all_there() -> None:
     made = builder()
     made.on_trade(trade(1, MINUTE, "100"))
-    made.on_trade(trade(2, 2 * MINUTE, "100"))
-    assert made.on_exchange_candle(venue_candle(MINUTE, "100", "1", closed=True)) == []
+    [final] = made.on_exchange_candle(venue_candle(MINUTE, "100", "2", closed=True))
+    assert final.volume == 2
+    assert made.on_trade(trade(2, MINUTE + 59_999, "100")) == []  # behind the flag, and in its volume
+    made.on_trade(trade(3, 2 * MINUTE, "100"))
     assert made.mismatches == 0
-    assert made.on_exchange_candle(venue_candle(MINUTE, "100", "2", closed=True)) == []
+    made.on_exchange_candle(venue_candle(2 * MINUTE, "100", "7", closed=True))
+    made.on_trade(trade(4, 3 * MINUTE, "100"))
     assert made.mismatches == 1
+
+
+def test_what_was_missed_of_a_flagged_candle_is_not_held_against_it() -> None:
+    made = builder(complete=False)
+    made.on_trade(trade(1, MINUTE, "100"))
+    made.on_exchange_candle(venue_candle(MINUTE, "100", "9", closed=True))
+    made.on_trade(trade(2, 2 * MINUTE, "100"))
+    assert made.mismatches == 0
+
+
+def test_intervals_after_a_corrected_candle_are_flat_at_its_close() -> None:
+    made = builder()
+    made.on_trade(trade(1, MINUTE, "100"))
+    [final] = made.on_time(2 * MINUTE + SETTLE_MS, fresh=True)
+    made.correct(msgspec.structs.replace(final, close=Decimal(104)))
+    [flat] = made.on_time(3 * MINUTE + SETTLE_MS, fresh=True)
+    assert shape(flat) == ("104", "104", "104", "104", "0")
 
 
 @given(

@@ -77,3 +77,95 @@ async def test_what_was_fetched_is_not_fetched_again() -> None:
     asked = exchange.asked
     await made.newest(250)
     assert exchange.asked == asked
+
+
+# --- corrections -----------------------------------------------------------------------------------------
+
+
+class Later:
+    """An exchange whose candles and time the test sets; `slowly` is how long its answer is on its way."""
+
+    def __init__(self) -> None:
+        self.now = 10 * MINUTE + 30_000
+        self.rows = {minute: venue_candle(minute * MINUTE, "100") for minute in range(11)}
+        self.slowly = 0
+        self.asked = 0
+
+    async def fetch_candles(
+        self, symbol: str, timeframe: str, since_ms: int, limit: int
+    ) -> list[VenueCandle]:
+        self.asked += 1
+        found = [row for _, row in sorted(self.rows.items()) if row.open_ms >= since_ms]
+        self.now += self.slowly
+        return found[:limit]
+
+
+def later() -> tuple[Later, CandleHistory]:
+    exchange = Later()
+    return exchange, CandleHistory(exchange, MARKET, "1m", MINUTE, lambda: exchange.now, trust_trades=True)
+
+
+async def pass_minutes(exchange: Later, made: CandleHistory, until: int) -> None:
+    """Candles up to that minute are final and without a trade, two seconds after its beginning."""
+    builder = await made.open()
+    del exchange.rows[10]
+    builder.complete_after(0)
+    exchange.now = until * MINUTE + 2_000
+    made.append(builder.on_time(exchange.now, fresh=True))
+
+
+async def test_a_candle_that_the_exchange_has_otherwise_is_corrected_once() -> None:
+    exchange, made = later()
+    await pass_minutes(exchange, made, 11)
+    assert not made.is_review_due()
+    exchange.now += 5_000
+    assert made.is_review_due()
+    exchange.rows[10] = venue_candle(10 * MINUTE, "103", "4")
+    [correction] = await made.review()
+    assert (correction.close, correction.volume, correction.final) == (103, 4, True)
+    assert correction.correction
+    [kept] = await made.newest(1)
+    assert (kept.close, kept.correction) == (103, False)
+    assert made.corrected == 1
+    assert not made.is_review_due()
+    exchange.now += 60_000
+    assert not made.is_review_due()  # no candle has ended since
+
+
+async def test_what_was_flat_after_a_corrected_candle_is_flat_at_the_new_close() -> None:
+    exchange, made = later()
+    await pass_minutes(exchange, made, 12)
+    exchange.rows[10] = venue_candle(10 * MINUTE, "103", "4")
+    exchange.now += 5_000
+    first, second = await made.review()
+    assert (first.open_ms // MINUTE, second.open_ms // MINUTE) == (10, 11)
+    assert (second.open, second.close, second.volume) == (103, 103, 0)
+    builder = await made.open()
+    assert [candle.close for candle in builder.on_time(13 * MINUTE + 2_000, fresh=True)] == [103]
+
+
+async def test_candles_as_the_exchange_has_them_are_not_corrected() -> None:
+    exchange, made = later()
+    await made.open()
+    exchange.now = 11 * MINUTE + 2_000
+    made.append(await made.fetch_missing())
+    exchange.now += 10_000
+    assert await made.review() == []
+
+
+async def test_a_candle_that_ran_when_the_exchange_answered_is_not_closed_by_a_slow_answer() -> None:
+    exchange, made = later()
+    await made.open()
+    exchange.now, exchange.slowly = 10 * MINUTE + 59_000, 10_000
+    assert await made.fetch_missing() == []
+    exchange.rows[10] = venue_candle(10 * MINUTE, "105")
+    assert [candle.close for candle in await made.fetch_missing()] == [105]
+
+
+async def test_a_review_corrects_nothing_of_a_candle_that_still_runs() -> None:
+    exchange, made = later()
+    await pass_minutes(exchange, made, 11)
+    exchange.now += 5_000
+    exchange.rows[11] = venue_candle(11 * MINUTE, "107")
+    assert await made.review() == []
+    assert [candle.open_ms // MINUTE for candle in await made.newest(1)] == [10]
