@@ -14,7 +14,7 @@ from smarttrade.exchange.loading import load_exchange_class
 from smarttrade.messages import Candle, MonitoringReport, Quote, Report, StreamStatus, Trade, Verdict
 from smarttrade.monitoring.service import MonitoringService
 from tests.component.monitoring.hollaex import MARKET, PAGE, HollaEx
-from tests.component.monitoring.pod import Bus, Listener, Running, build_spec, eventually, start
+from tests.component.monitoring.pod import PATIENCE_S, Bus, Listener, Running, build_spec, eventually, start
 
 POD = "alice-0"
 MINUTE = 60_000
@@ -125,15 +125,19 @@ async def test_a_quiet_market_stays_fresh_and_its_candle_is_the_exchanges_own(sc
     exchange, since, asked = scene.exchange, len(scene.listener.events), scene.exchange.asked_for_trades
     open_ms = exchange.now_ms() // MINUTE * MINUTE
     exchange.candles[open_ms] = ("60000", "60020", "59980", "60011", "7")
+    await eventually(lambda: bool(scene.listener.of(Quote)), "the best prices")
     shown = scene.listener.of(Quote)[-1]
     assert (shown.bid, shown.ask) == (59_999, 60_001)
-    await eventually(lambda: bool(scene.listener.of(Candle)), "the candle of the running minute")
-    told = scene.listener.of(Candle)[0]
+
+    def told_of() -> list[Candle]:
+        return scene.listener.of(Candle, open_ms=open_ms)
+
+    await eventually(lambda: bool(told_of()), "the candle of the running minute", PATIENCE_S + 30)
+    [told] = told_of()
     assert (told.close, told.volume, told.final) == (Decimal(60_011), Decimal(7), True)
     assert exchange.now_ms() >= told.close_ms
     assert scene.running.metric("smarttrade_clock_error_seconds") < 0.6
     assert abs(scene.running.metric("smarttrade_clock_offset_seconds") - exchange.ahead_s) < 0.6
-    assert told.open_ms == open_ms
     exchange.candles[open_ms] = ("60000", "60020", "59980", "60012", "8")
     await eventually(
         lambda: len(scene.listener.of(Candle)) > 1, "what the exchange says later of that minute"
@@ -142,8 +146,12 @@ async def test_a_quiet_market_stays_fresh_and_its_candle_is_the_exchanges_own(sc
     assert (corrected.open_ms, corrected.correction) == (open_ms, True)
     assert (corrected.close, corrected.volume) == (60_012, 8)
     await eventually(lambda: exchange.asked_for_trades > asked, "a look by REST at the silent stream")
-    told_of = [event for event in scene.listener.events[since:] if isinstance(event, StreamStatus)]
-    assert {status.verdict for status in told_of if status.stream == "trade"} == {Verdict.FRESH}
+    verdicts = {
+        event.verdict
+        for event in scene.listener.events[since:]
+        if isinstance(event, StreamStatus) and event.stream == "trade"
+    }
+    assert verdicts == {Verdict.FRESH}
     assert scene.metric("smarttrade_feed_reconnects_total") == 0
 
 
