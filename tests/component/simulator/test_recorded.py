@@ -3,6 +3,8 @@
 import csv
 import os
 import random
+import subprocess
+import sys
 from datetime import UTC, datetime
 from itertools import islice, pairwise
 from pathlib import Path
@@ -15,8 +17,9 @@ from smarttrade.simulator.markets import build_setup
 from smarttrade.simulator.testing import Simulator, build_test_user, ccxt_config, point_ccxt
 from tests.component.simulator.conftest import until
 
+ROOT = Path(__file__).parents[3]
 START_MS = 1_700_000_040_000
-REAL_DATA = Path(os.environ.get("SMARTTRADE_DATA", Path(__file__).parents[3].parent / "shared" / "data"))
+REAL_DATA = Path(os.environ.get("SMARTTRADE_DATA", ROOT.parent / "shared" / "data"))
 
 
 def write_candles(path: Path, count: int = 400) -> list[list[float]]:
@@ -96,6 +99,21 @@ def test_path_is_a_function_of_seed_and_market(other):
         return [(e.elapsed_ms, getattr(e, "price", 0)) for e in islice(tape, 2000)]
 
     assert path() == path() != path(**other)
+
+
+def test_what_becomes_of_the_same_orders_is_a_function_of_the_seed():
+    def told(seed: str, hashing: str) -> list[str]:
+        command = [sys.executable, "-m", "tests.component.simulator.replayed", seed]
+        environment = os.environ | {"PYTHONHASHSEED": hashing}
+        done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split()
+
+    tape, journal, fills = told("1", "1")
+    assert [tape, journal, fills] == told("1", "2")
+    assert int(fills) >= 20
+    other_tape, other_journal, _ = told("2", "1")
+    assert (tape, journal) != (other_tape, other_journal)
 
 
 def test_recorded_path_is_a_function_of_the_file(tmp_path):
