@@ -73,7 +73,7 @@ def _write_files(cluster: Cluster, secret: str, folder: Path) -> dict[str, str]:
 
 
 def _run_operator(cluster: Cluster, values: dict[str, Any], folder: Path, nats_url: str) -> str:
-    """Its log, after an account was created, changed and deleted."""
+    """Its log, after an account was created, hurt, changed and deleted."""
     path = folder / "operator.log"
     environment = _environment(cluster, values, folder, nats_url)
     address = f"http://127.0.0.1:{environment['SMARTTRADE_PORT']}"
@@ -125,6 +125,16 @@ def _live(cluster: Cluster, is_running: Callable[[], bool]) -> None:
     cluster.kubectl("apply", "-f", "-", manifests=[ACCOUNT])
     children = ("deployment/first", "networkpolicy/first", "pdb/first", "secret/first-nats")
     _await(lambda: all(_exists(cluster, child) for child in children), "its children", is_running)
+    cluster.kubectl("delete", "networkpolicy", "first", "-n", "alice")
+    _await(lambda: _exists(cluster, "networkpolicy/first"), "the return of a child", is_running)
+    sidecar = '{"spec":{"template":{"spec":{"containers":[{"name":"miner","image":"miner:1"}]}}}}'
+    cluster.kubectl("patch", "deployment", "first", "-n", "alice", "-p", sidecar)
+    containers = "jsonpath={.spec.template.spec.containers[*].name}"
+    _await(
+        lambda: "miner" not in cluster.kubectl("get", "deploy", "first", "-n", "alice", "-o", containers),
+        "the repair of an edit",
+        is_running,
+    )
     cluster.kubectl("patch", "ta", "first", "-n", "alice", "--type=merge", "-p", '{"spec":{"replicas":1}}')
     _await(lambda: not _exists(cluster, "pdb/first"), "the end of its budget", is_running)
     applied = "jsonpath={.status.observedGeneration}"
