@@ -84,7 +84,7 @@ class EvaluationService:
         reporting = asyncio.create_task(self._report_forever())
         try:
             await self._subscribe(nc)
-            self._probes.ready("bus", ok=True)
+            self._probes.follow("bus", lambda: nc.is_connected, "disconnected")
             await self._work()
         except StrategyFailedError as failure:
             self._session.error = str(failure)

@@ -355,7 +355,8 @@ class Send(_Effect, frozen=True, kw_only=True):
     """Place an order, unless the lease or the deadline has run out when it is about to leave.
 
     `deadline_ms` is the exchange time T that the request carries, `window_ms` how long after T the
-    exchange may still accept it; `leave_by_ms` is monotonic: later it would be refused anyway."""
+    exchange may still accept it; `leave_by_ms` is monotonic: later it would be refused anyway.
+    `decision_id` is for the operator's eyes: which decision it carries out or protects."""
 
     cid: str
     market: str
@@ -367,6 +368,7 @@ class Send(_Effect, frozen=True, kw_only=True):
     window_ms: int
     leave_by_ms: float
     trigger: Decimal | None = None
+    decision_id: str = ""
 
 
 class SendPair(_Effect, frozen=True, kw_only=True):

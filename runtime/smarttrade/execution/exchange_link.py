@@ -184,7 +184,8 @@ class ExchangeLink:
         self, sends: tuple[fx.Send, ...], placing: Coroutine[Any, Any, tuple[OrderReport, ...]]
     ) -> None:
         """Wait for one request, and tell of each of its orders what its end proves."""
-        logger = self._logger.bind(market=sends[0].market, order=sends[0].cid)
+        first = sends[0]
+        logger = self._logger.bind(market=first.market, decision=first.decision_id, order=first.cid)
         started = time.monotonic()
         try:
             reports = {report.client_order_id: report for report in await placing}
@@ -210,6 +211,7 @@ class ExchangeLink:
             self.order_seconds(time.monotonic() - started)
             self.failing_since_ms = None
             self._tell(_told(send, reports) for send in sends)
+            logger.info("order placed", status={cid: str(report.status) for cid, report in reports.items()})
 
     def _tell(self, events: Iterable[fx.Input]) -> None:
         for event in events:

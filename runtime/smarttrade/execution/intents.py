@@ -98,6 +98,7 @@ def _build_send(ctx: Context, intent: OrderIntended) -> Send:
         window_ms=intent.window_ms,
         leave_by_ms=ctx.now_ms + ctx.tuning.window_ms - (ctx.clock.error_ms(ctx.now_ms) or 0.0),
         trigger=intent.trigger,
+        decision_id=intent.decision_id,
     )
 
 

@@ -144,7 +144,7 @@ class ExecutionService:
 
     async def _run(self, nc: Connection) -> None:
         settings = self._settings
-        self._probes.ready("nats", ok=True)
+        self._probes.follow("nats", lambda: nc.is_connected, "disconnected")
         self._bus = BusLink(nc, settings.pod, self.feed, monotonic_ms)
         ttl_s = _TTL_S if settings.replicas > 1 else _TTL_ALONE_S
         lease = Lease(nc, settings.pod, ttl_s)
@@ -360,7 +360,6 @@ class ExecutionService:
             if nc.is_connected != connected:
                 connected = nc.is_connected
                 self.feed(fx.BusReconnected() if connected else fx.BusDisconnected())
-            self._probes.ready("nats", ok=connected, reason="" if connected else "disconnected")
             caught_up = self._leadership is not None and self._leadership.caught_up
             self._probes.ready("log", ok=caught_up, reason="" if caught_up else "not read to its end")
             self._retry_refused()

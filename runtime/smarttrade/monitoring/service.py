@@ -104,7 +104,7 @@ class MonitoringService:
         try:
             await self._nc.subscribe(subjects.history(settings.pod), cb=self._asked)
             await self._peers.serve(self._nc, self._watchers.copy)
-            self._probes.ready("bus", ok=True)
+            self._probes.follow("bus", lambda: self._nc.is_connected, "disconnected")
             await ControlReader(self._nc).subscribe(self._controls.put)
             await asyncio.gather(*tasks)
         finally:

@@ -8,6 +8,7 @@ bring them back but would drop what the process knows. Ready means that every na
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
@@ -26,7 +27,7 @@ class Probes:
     def __init__(self, port: int, host: str | None = None, *, exposes: bool = True) -> None:
         self._port = port
         self._host = host
-        self._conditions: dict[str, tuple[bool, str]] = {}
+        self._conditions: dict[str, tuple[Callable[[], bool], str]] = {}
         pages = {"/livez": _live, "/readyz": self._readiness}
         kept = {"/metrics": self._exposition} if exposes else {}
         # A server on one address, as without Kubernetes, has no neighbours but its own user's.
@@ -40,12 +41,16 @@ class Probes:
 
     def ready(self, name: str, ok: bool, reason: str = "") -> None:
         """Set one condition; the first call registers it."""
-        self._conditions[name] = (ok, reason)
+        self._conditions[name] = (lambda: ok, reason)
+
+    def follow(self, name: str, holds: Callable[[], bool], otherwise: str) -> None:
+        """Look at one condition whenever readiness is asked for; while it does not hold, say `otherwise`."""
+        self._conditions[name] = (holds, otherwise)
 
     @property
     def is_ready(self) -> bool:
         """Every condition holds; False before there is any."""
-        return bool(self._conditions) and all(ok for ok, _ in self._conditions.values())
+        return bool(self._conditions) and all(holds() for holds, _ in self._conditions.values())
 
     @property
     def bound_port(self) -> int:
@@ -67,8 +72,8 @@ class Probes:
 
     def _readiness(self) -> Page:
         lines = [
-            f"{'ok' if ok else 'not'} {name} {reason}".rstrip()
-            for name, (ok, reason) in self._conditions.items()
+            f"ok {name}" if holds() else f"not {name} {reason}".rstrip()
+            for name, (holds, reason) in self._conditions.items()
         ]
         status = HTTPStatus.OK if self.is_ready else HTTPStatus.SERVICE_UNAVAILABLE
         return Page(("\n".join(lines) + "\n").encode(), status)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from smarttrade.bus.accounts import AccountPair, build_accounts
 from smarttrade.bus.connection import Connection, connect
@@ -68,9 +69,9 @@ class Ear:
         self.heard: list[tuple[str, bytes]] = []
 
     async def listen(self, connection: Connection, subject: str) -> "Ear":
-        async def received(message: object) -> None:
-            self.heard.append((message.subject, message.data))  # type: ignore[attr-defined]
+        async def received(message: Any) -> None:
+            self.heard.append((message.subject, message.data))
 
-        await connection.subscribe(subject, cb=received)  # type: ignore[arg-type]
+        await connection.subscribe(subject, cb=received)
         await connection.flush()
         return self

@@ -19,10 +19,12 @@ async def test_trading_goes_on_after_the_nats_server_came_back(stage: Any, kill:
     await theatre.control()
     for name in ("a", "b"):
         await theatre.start(name)
-    await theatre.leader()
+    leader = await theatre.leader()
     await theatre.outcome(await theatre.target("1"))
+    assert await leader.probe("readyz") == 200
     await theatre.server.stop(kill=kill)
     await asyncio.sleep(2.0)
+    assert [await leader.probe("readyz"), await leader.probe("livez")] == [503, 200]
     await theatre.server.start()
     decision = await theatre.target("2")
     assert await theatre.outcome(decision) == ("Reached", "")

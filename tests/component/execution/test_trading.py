@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from decimal import Decimal
 from pathlib import Path
@@ -25,7 +26,18 @@ async def test_a_decision_becomes_a_filled_order_and_reaches_its_target(stage: A
     decision = await theatre.target("1")
     assert await theatre.outcome(decision) == ("Reached", "")
     assert theatre.bought(BTC) == Decimal("0.999")
-    assert len(theatre.orders()) == 1
+    [order] = theatre.orders()
+    lines = [json.loads(line) for line in theatre.pods["a"].output.splitlines()]
+    [placed] = [line for line in lines if line["event"] == "order placed"]
+    told = {name: placed[name] for name in ("account", "component", "pod", "market", "decision", "order")}
+    assert told == {
+        "account": "alice/alice",
+        "component": "execution",
+        "pod": "a",
+        "market": BTC,
+        "decision": decision,
+        "order": order,
+    }
 
 
 async def test_a_resting_order_that_is_wanted_smaller_keeps_its_place(stage: Any) -> None:

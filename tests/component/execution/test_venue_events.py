@@ -53,6 +53,12 @@ async def test_a_pod_that_starts_during_maintenance_trades_when_it_is_over(stage
     await theatre.control()
     await theatre.start("a")
     await eventually(lambda: "the markets were not read" in theatre.pods["a"].output, "a failed start")
+
+    async def is_ready() -> bool:
+        return await theatre.pods["a"].probe("readyz") == 200
+
+    await eventually(is_ready, "readiness, which is not the exchange's health")
+    assert await theatre.pods["a"].probe("livez") == 200
     theatre.exchange.faults.clear()
     await theatre.leader()
     assert await theatre.outcome(await theatre.target("1", BTC)) == ("Reached", "")

@@ -20,6 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
+import aiohttp
 from nats.errors import Error as NatsError
 
 from smarttrade import messages
@@ -35,6 +36,7 @@ from smarttrade.execution.keys import ORDERS_KEY
 from smarttrade.identity import AccountIdentity, decision_id
 from smarttrade.matching import BUY, OrderRequest, OrderType
 from smarttrade.simulator.testing import Simulator, build_test_user, manual_config
+from tests.component.bus.servers import free_ports
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
 PATIENCE_S = 120.0
@@ -60,10 +62,11 @@ async def eventually(
 class Pod:
     """One execution process."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, output: Path) -> None:
+    def __init__(self, name: str, process: asyncio.subprocess.Process, output: Path, port: int) -> None:
         self.name = name
         self.process = process
         self._output = output
+        self._port = port
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -80,6 +83,11 @@ class Pod:
     @property
     def output(self) -> str:
         return self._output.read_text()
+
+    async def probe(self, page: str) -> int:
+        """The HTTP status that the kubelet would see."""
+        async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{self._port}/{page}") as told:
+            return told.status
 
 
 class Theatre:
@@ -190,6 +198,7 @@ class Theatre:
         (self._directory / ORDERS_KEY).write_text(self._pair.order_key)
         keys.mkdir(exist_ok=True)
         self.mount_key()
+        [port] = free_ports(1)
         environment = {
             **os.environ,
             **self.environment(),
@@ -201,7 +210,7 @@ class Theatre:
             "SMARTTRADE_NATS_CREDENTIALS": str(credentials),
             "SMARTTRADE_ENDPOINT": json.dumps(self._endpoint_of(name)),
             "SMARTTRADE_EXCHANGE_CREDENTIALS": str(keys),
-            "SMARTTRADE_PORT": "0",
+            "SMARTTRADE_PORT": str(port),
             "SMARTTRADE_HOST": "127.0.0.1",
             "SMARTTRADE_REPLICAS": str(self._replicas),
             "SMARTTRADE_COMMAND_SOCKET": str(self.socket_of(name)),
@@ -211,7 +220,7 @@ class Theatre:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", module, env=environment, stdout=sink, stderr=sink
             )
-        self.pods[name] = Pod(name, process, output)
+        self.pods[name] = Pod(name, process, output, port)
         return self.pods[name]
 
     def mount_key(self) -> None:

@@ -129,6 +129,7 @@ async def test_trades_quotes_and_candles_arrive_as_they_were(scene: Scene) -> No
 async def test_nothing_is_missing_after_the_websocket_was_dropped(scene: Scene) -> None:
     await trade_for(scene.exchange, 10)
     assert scene.exchange.drop_websockets() > 0
+    assert scene.running.probes.is_ready, "the exchange is no matter of readiness"
     for _ in range(10):
         scene.exchange.trade("BTC/USDT", "60010", "0.01")
     await trade_for(scene.exchange, 60)

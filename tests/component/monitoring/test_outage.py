@@ -27,7 +27,11 @@ async def test_the_pair_goes_on_after_nats_was_gone(bus: Bus, tmp_path: Path) ->
         try:
             await evaluation.ready()
             await eventually(lambda: len(execution.decisions) >= 3, "three decisions")
+            assert monitoring.probes.is_ready
             await bus.server.stop(kill=True)
+            await eventually(
+                lambda: not (monitoring.probes.is_ready or evaluation.probes.is_ready), "neither is ready"
+            )
             made = monitoring.metric("smarttrade_candles_total", **_candles("flag"))
             await eventually(
                 lambda: monitoring.metric("smarttrade_candles_total", **_candles("flag")) >= made + 3,
@@ -39,6 +43,8 @@ async def test_the_pair_goes_on_after_nats_was_gone(bus: Bus, tmp_path: Path) ->
             await bus.server.start()
             before = len(execution.decisions)
             await eventually(lambda: len(execution.decisions) >= before + 3, "decisions after the outage")
+            assert monitoring.probes.is_ready
+            assert evaluation.probes.is_ready
             events = [decision.event_time_ms for decision in execution.decisions]
             assert events == sorted(events)
             assert not monitoring.task.done()
