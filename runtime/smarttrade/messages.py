@@ -360,9 +360,18 @@ class EvaluationStatus(Message, frozen=True, kw_only=True, tag="evaluation_statu
     gaps: int = 0
     version: str = ""
     refused: int = 0
+    lost_batches: int = 0
 
 
-ServiceRequest = HistoryRequest | DescribeRequest | EvaluationStatus
+class MissedRequest(Message, frozen=True, kw_only=True, tag="missed_request"):
+    """The batches `first` to `last` of a feed, which did not arrive."""
+
+    feed: str
+    first: int
+    last: int
+
+
+ServiceRequest = HistoryRequest | DescribeRequest | EvaluationStatus | MissedRequest
 
 
 # --- Between the monitorings of one account -------------------------------------------------------------
@@ -386,6 +395,12 @@ class PeerTrades(Message, frozen=True, kw_only=True, tag="peer_trades"):
 class HistoryReply(Message, frozen=True, kw_only=True, tag="history_reply"):
     candles: list[Candle]
     error: str = ""
+
+
+class MissedReply(Message, frozen=True, kw_only=True, tag="missed_reply"):
+    """The first of them in order, as many as fit a message; none where the first is not kept any more."""
+
+    batches: list[MarketBatch]
 
 
 class DescribeReply(Message, frozen=True, kw_only=True, tag="describe_reply"):

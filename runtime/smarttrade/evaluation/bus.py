@@ -25,6 +25,9 @@ from smarttrade.messages import (
     EvaluationStatus,
     HistoryReply,
     HistoryRequest,
+    MarketBatch,
+    MissedReply,
+    MissedRequest,
     decode,
     encode,
 )
@@ -52,6 +55,18 @@ class PodBus:
 
     async def decide(self, decision: Decision) -> DecisionReply:
         return await self._ask(self._decide, decision, DecisionReply, _DECIDE_TIMEOUT_S)
+
+    async def missed(self, feed: str, first: int, last: int) -> list[MarketBatch]:
+        """Batches that did not arrive, or what is still kept of the first of them."""
+        batches: list[MarketBatch] = []
+        while first <= last:
+            request = MissedRequest(feed=feed, first=first, last=last)
+            reply = await self._ask(self._history, request, MissedReply, _DESCRIBE_TIMEOUT_S)
+            if not reply.batches:
+                break
+            batches += reply.batches
+            first = batches[-1].seq + 1
+        return batches
 
     async def history(self, market: str, timeframe: str, count: int) -> list[Candle]:
         """The last `count` final candles, or what there is of them, oldest first."""

@@ -1,8 +1,9 @@
 """Does a batch of market events follow the one before it?
 
-Core NATS delivers at most once and in order: a lost batch shows as a gap in `seq`, a monitoring process that
-started again as another `feed`. Both are answered by asking where the stream stands and reading the candles
-again, never by going on as if nothing was missing.
+Core NATS delivers at most once and in order: a lost batch shows as a gap in `seq`, a monitoring process
+that started again as another `feed`. What is missing is asked for again; where it is not kept any more, or
+belongs to another feed, where the stream stands is asked and the candles are read again. Nothing goes on as
+if nothing was missing.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ class Intake:
     def start(self, described: DescribeReply) -> None:
         """Go on after what monitoring had published when it answered."""
         self._feed, self._seq = described.feed, described.seq
+
+    def missing(self, batch: MarketBatch) -> range:
+        """The numbers between the last batch and this one of the same feed."""
+        return range(self._seq + 1, batch.seq) if batch.feed == self._feed else range(0)
 
     def judge(self, batch: MarketBatch) -> Verdict:
         """NEXT moves the position; GAP leaves it, until `start`."""

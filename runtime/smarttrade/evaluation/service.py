@@ -213,6 +213,7 @@ class EvaluationService:
             denied=self._tally.denied,
             unanswered=self._tally.unanswered,
             gaps=self._session.gaps,
+            lost_batches=self._session.lost_batches,
             version=self._session.version,
             refused=self._session.refused,
         )

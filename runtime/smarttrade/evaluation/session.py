@@ -97,6 +97,8 @@ class Session:
         self.refused = 0
         """The generation that `error` is about."""
         self.error = ""
+        self.lost_batches = 0
+        """Batches of the feed that could not be had again."""
         self.forgetting = ""
         """Why the newest decision went without the strategy's memory."""
 
@@ -116,19 +118,38 @@ class Session:
         """The next events of the feed; a gap is closed before anything later is seen."""
         verdict = self._intake.judge(batch)
         if verdict is Verdict.GAP:
-            logger.warning("gap in the feed, reading again where it stands", feed=batch.feed, seq=batch.seq)
-            await self.synchronise()
+            await self._close_gap(batch)
         elif verdict is Verdict.NEXT:
-            corrections: list[Candle] = []
-            for event in batch.events:
-                if isinstance(event, _TICKS):
-                    self.event(event)
-                elif isinstance(event, Candle) and event.correction:
-                    corrections.append(event)
-                else:
-                    await self._event(event)
-            if corrections:
-                await self._correct(corrections)
+            await self._take(batch)
+
+    async def _close_gap(self, batch: MarketBatch) -> None:
+        missing = self._intake.missing(batch)
+        try:
+            found = await self._bus.missed(batch.feed, missing.start, missing.stop - 1) if missing else []
+        except BusError as error:
+            logger.debug("missed batches are not had again", error=str(error))
+            found = []
+        if missing and len(found) == len(missing):
+            logger.warning("gap in the feed, filled", first=missing.start, batches=len(found))
+            for each in (*found, batch):
+                if self._intake.judge(each) is Verdict.NEXT:
+                    await self._take(each)
+            return
+        self.lost_batches += len(missing)
+        logger.warning("gap in the feed, reading again where it stands", feed=batch.feed, seq=batch.seq)
+        await self.synchronise()
+
+    async def _take(self, batch: MarketBatch) -> None:
+        corrections: list[Candle] = []
+        for event in batch.events:
+            if isinstance(event, _TICKS):
+                self.event(event)
+            elif isinstance(event, Candle) and event.correction:
+                corrections.append(event)
+            else:
+                await self._event(event)
+        if corrections:
+            await self._correct(corrections)
 
     async def synchronise(self) -> None:
         """Learn where the feed stands, apply its specification, read the candles in between."""

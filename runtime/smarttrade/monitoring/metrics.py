@@ -16,7 +16,8 @@ _EVALUATION = {
     "denied": "Decisions that execution denied",
     "unanswered": "Decisions given up without an answer",
     "divergences": "Decisions of the leading pod that this standby did not make",
-    "gaps": "Gaps in monitoring's feed that were filled",
+    "gaps": "Gaps in monitoring's feed",
+    "lost_batches": "Batches of monitoring's feed that could not be had again",
 }
 
 

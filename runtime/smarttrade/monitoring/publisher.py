@@ -1,13 +1,15 @@
 """Market events onto the bus, in the order in which they were put, numbered without a hole.
 
 What is put within one turn of the event loop goes out together, in runs of one kind. A batch that could not
-be sent keeps its number: readers see the hole and ask where the stream stands, which is the truth.
+be sent keeps its number: readers see the hole and ask for it again. The newest batches are kept for that,
+sent or not; who missed older ones must ask where the stream stands, which is the truth.
 """
 
 from __future__ import annotations
 
 import asyncio
 import uuid
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import groupby, islice
 
@@ -20,9 +22,11 @@ from smarttrade.messages import (
     ControlChange,
     MarketBatch,
     MarketEvent,
+    MissedRequest,
     Quote,
     StreamStatus,
     Trade,
+    decode,
     encode,
 )
 
@@ -39,6 +43,9 @@ _KINDS = {
     ControlChange: "control",
 }
 _LARGEST_BATCH = 500
+_KEPT = 2_000
+_KEPT_BYTES = 2 * 1024 * 1024
+_REPLY_BYTES = 512 * 1024
 
 
 def kind_of(event: MarketEvent) -> str:
@@ -56,6 +63,22 @@ class Publisher:
         self.seq = 0
         self.lost = 0
         self._failing = False
+        self._kept: deque[bytes] = deque()
+        """Ends with batch `seq`."""
+        self._kept_bytes = 0
+
+    def again(self, request: MissedRequest) -> list[MarketBatch]:
+        """The first of the batches asked for, as many as fit a message; none where that is not kept."""
+        oldest = self.seq - len(self._kept) + 1
+        if request.feed != self.feed or not oldest <= request.first <= min(request.last, self.seq):
+            return []
+        found, size = [], 0
+        for payload in islice(self._kept, request.first - oldest, min(request.last, self.seq) - oldest + 1):
+            size += len(payload)
+            if size > _REPLY_BYTES:
+                break
+            found.append(payload)
+        return [decode(payload, MarketBatch) for payload in found]
 
     def put(self, event: MarketEvent) -> None:
         self._waiting.append(event)
@@ -72,7 +95,14 @@ class Publisher:
         for kind, run in _runs(events):
             self.seq += 1
             payload = encode(MarketBatch(feed=self.feed, seq=self.seq, events=run))
+            self._keep(payload)
             await self._send_or_count(kind, payload)
+
+    def _keep(self, payload: bytes) -> None:
+        self._kept.append(payload)
+        self._kept_bytes += len(payload)
+        while len(self._kept) > _KEPT or self._kept_bytes > _KEPT_BYTES:
+            self._kept_bytes -= len(self._kept.popleft())
 
     async def _send_or_count(self, kind: str, payload: bytes) -> None:
         """Say once that batches are lost, and once that they are not any more."""

@@ -31,6 +31,8 @@ from smarttrade.messages import (
     HistoryReply,
     HistoryRequest,
     MarketEvent,
+    MissedReply,
+    MissedRequest,
     ServiceRequest,
     StrategyVersion,
     StreamStatus,
@@ -192,6 +194,8 @@ class MonitoringService:
             reply = b""
         elif isinstance(request, HistoryRequest):
             reply = encode(await self._history(request))
+        elif isinstance(request, MissedRequest):
+            reply = encode(MissedReply(batches=self._publisher.again(request)))
         else:
             reply = encode(self._describe())
         if message.reply:

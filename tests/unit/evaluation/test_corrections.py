@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from smarttrade.errors import BusError
 from smarttrade.evaluation.session import Session
 from smarttrade.messages import Candle, Decision, DescribeReply, MarketBatch, MarketEvent, StrategyVersion
 from smarttrade.source import pack
@@ -47,12 +48,22 @@ class Bus:
         spec["strategy"]["source"] = {"configMapRef": {"name": "mine"}, "class": "mine.Mine"}
         self._reply = DescribeReply(generation=1, spec=spec, feed="feed", seq=0, strategy=version)
         self.candles = {minute: candle(minute, "1") for minute in range(10)}
+        self.kept: dict[int, MarketBatch] = {}
+
+    def stands_at(self, seq: int) -> None:
+        self._reply = msgspec.structs.replace(self._reply, seq=seq)
 
     async def describe(self) -> DescribeReply:
         return self._reply
 
     async def history(self, market: str, timeframe: str, count: int) -> list[Candle]:
         return [each for _, each in sorted(self.candles.items())][-count:]
+
+    async def missed(self, feed: str, first: int, last: int) -> list[MarketBatch]:
+        found = [self.kept[seq] for seq in range(first, last + 1) if seq in self.kept]
+        if not found:
+            raise BusError("no answer")
+        return found
 
 
 class Scene:

@@ -39,3 +39,9 @@ def test_a_lost_batch_is_a_gap_until_the_stream_is_described_again() -> None:
 
 def test_another_run_of_monitoring_is_a_gap() -> None:
     assert intake().judge(batch(1, feed="b")) is Verdict.GAP
+
+
+def test_what_is_missing_is_told_of_the_same_feed_only() -> None:
+    made = intake()
+    assert list(made.missing(batch(9))) == [6, 7, 8]
+    assert list(made.missing(batch(9, feed="b"))) == []
