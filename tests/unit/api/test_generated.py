@@ -19,6 +19,14 @@ def test_the_reference_follows_from_the_models() -> None:
     assert (ROOT / PATH).read_text() == render_reference(), "run `make crds`"
 
 
+def test_kubectl_lists_what_a_user_asks_first() -> None:
+    columns = build_crd()["spec"]["versions"][0]["additionalPrinterColumns"]
+    shown = {column["name"]: column["jsonPath"] for column in columns if not column.get("priority")}
+    assert list(shown) == ["State", "Mode", "Ready", "Leader", "Equity", "PnL", "Age"]
+    assert shown["State"] == ".status.effectiveState"
+    assert shown["Age"] == ".metadata.creationTimestamp"
+
+
 def _fields(path: str, schema: dict[str, object]) -> list[tuple[str, dict[str, object]]]:
     found = [(path, schema)]
     for name, field in schema.get("properties", {}).items():  # type: ignore[attr-defined]

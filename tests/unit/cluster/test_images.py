@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -61,6 +62,16 @@ def test_the_research_image_is_built_above_the_runtime_and_does_not_change_it() 
     for image in images.values():
         for stage in image.stages:
             assert f"ARG {stage.replace('-', '_').upper()}={stage}\n" in dockerfile
+
+
+def test_an_image_has_one_folder_above_its_base() -> None:
+    stages = re.split(r"(?m)^FROM \S+ AS ", (REPOSITORY / "Dockerfile").read_text())[1:]
+    text = {name: rest for name, _, rest in (stage.partition("\n") for stage in stages)}
+    for image in platform.images("base:1"):
+        for stage in (*image.stages, image.target):
+            added = re.findall(r"(?m)^(?:COPY|ADD|RUN) .*", text[stage])
+            assert added
+            assert all(re.fullmatch(r"COPY .* /opt/smarttrade(/\S*)?", line) for line in added), added
 
 
 def test_pip_settings_of_the_environment_win_over_files() -> None:
