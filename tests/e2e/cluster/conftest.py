@@ -15,13 +15,16 @@ POLICIES = "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies"
 
 @dataclass(frozen=True)
 class Stage:
-    """`home` has a listener and callers alice and bob; `away` (labelled `place: away`) has a caller carol."""
+    """`home` has two listeners and callers alice and bob; `away` (labelled `place: away`) a listener and a
+    caller carol. `listener` is what most policies are about; `second` and `distant` are the others."""
 
     cluster: Kubectl
     proxy: Proxy
     home: str
     away: str
     listener: str
+    second: str
+    distant: str
     alice: Caller
     bob: Caller
     carol: Caller
@@ -57,17 +60,23 @@ def stage(cluster: Kubectl, proxy: Proxy, images: dict[str, str]) -> Iterator[St
     cluster.apply(build_namespace(home), build_namespace(away, {"place": "away"}))
     cluster.apply(
         build_listener("listener", image, {"role": "listener"}),
+        build_listener("second", image, {"role": "second"}),
         build_caller("alice", image, {"role": "caller", "who": "alice"}),
         build_caller("bob", image, {"role": "caller", "who": "bob"}),
         namespace=home,
     )
-    cluster.apply(build_caller("carol", image, {"role": "caller", "who": "carol"}), namespace=away)
-    cluster.wait_ready(home, "listener", "alice", "bob")
-    cluster.wait_ready(away, "carol")
-    addresses = {name: address(cluster, home, name) for name in ("listener", "alice", "bob")}
-    addresses["carol"] = address(cluster, away, "carol")
+    cluster.apply(
+        build_listener("distant", image, {"role": "distant"}),
+        build_caller("carol", image, {"role": "caller", "who": "carol"}),
+        namespace=away,
+    )
+    cluster.wait_ready(home, "listener", "second", "alice", "bob")
+    cluster.wait_ready(away, "distant", "carol")
+    addresses = {name: address(cluster, home, name) for name in ("listener", "second", "alice", "bob")}
+    addresses |= {name: address(cluster, away, name) for name in ("distant", "carol")}
     callers = [Caller(cluster, home, "alice"), Caller(cluster, home, "bob"), Caller(cluster, away, "carol")]
-    yield Stage(cluster, proxy, home, away, addresses["listener"], *callers, addresses)
+    listeners = [addresses[name] for name in ("listener", "second", "distant")]
+    yield Stage(cluster, proxy, home, away, *listeners, *callers, addresses)
     for caller in callers:
         caller.close()
     cluster("delete", "namespace", home, away, "--wait=false")

@@ -81,10 +81,14 @@ def test_ingress_by_namespace_selector(stage: Stage) -> None:
 
 
 def test_ingress_by_both_selectors_means_both_at_once(stage: Stage) -> None:
-    peer = {**AWAY, "podSelector": {"matchLabels": {"who": "nobody"}}}
-    stage.apply(build_policy("opening", LISTENER, ingress=[{"from": [peer]}]))
+    nobody_away = {**AWAY, "podSelector": {"matchLabels": {"who": "nobody"}}}
+    stage.apply(build_policy("opening", LISTENER, ingress=[{"from": [nobody_away]}]))
     settle(stage)
     assert stage.carol.is_cut_off(stage.listener)
+    callers_away = {**AWAY, "podSelector": {"matchLabels": {"role": "caller"}}}
+    stage.apply(build_policy("opening", LISTENER, ingress=[{"from": [callers_away]}]))
+    stage.carol.settles(stage.listener, reachable=True)
+    assert stage.alice.is_cut_off(stage.listener)
 
 
 def test_ingress_by_address_block_with_an_exception(stage: Stage) -> None:
@@ -112,6 +116,7 @@ def test_egress_by_pod_selector(stage: Stage) -> None:
 def test_egress_by_namespace_selector(stage: Stage) -> None:
     stage.apply(build_policy("away-only", {"matchLabels": {"role": "caller"}}, egress=[{"to": [AWAY]}]))
     settle(stage)
+    assert stage.bob.reaches(stage.distant)
     stage.apply(build_policy("anywhere", {"matchLabels": {"who": "alice"}}, egress=[{"to": [ANYWHERE]}]))
     stage.alice.settles(stage.listener, reachable=True)
     assert stage.bob.is_cut_off(stage.listener)
@@ -123,6 +128,7 @@ def test_egress_by_address_block_with_an_exception(stage: Stage) -> None:
         build_policy("opening", {"matchLabels": {"who": "bob"}}, egress=[{"to": [{"ipBlock": block}]}])
     )
     settle(stage)
+    assert stage.bob.reaches(stage.second)
     stage.apply(
         build_policy(
             "whole", {"matchLabels": {"who": "bob"}}, egress=[{"to": [{"ipBlock": {"cidr": block["cidr"]}}]}]
