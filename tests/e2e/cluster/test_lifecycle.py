@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cluster.images import docker
-from cluster.kubectl import Kubectl, eventually
+from cluster.kubectl import Kubectl, build_pod, eventually
 from cluster.node import cgroups, running
 from cluster.node.layout import Instance
 from cluster.paths import REPOSITORY
@@ -137,15 +137,45 @@ def is_alive(process: str) -> bool:
         return False
 
 
+def put_to_use(use: Kubectl) -> None:
+    """A pod with limited rates and a claimed volume, and a policy: each leaves something on a node."""
+    dns = use.get("deployment", "coredns", "--namespace=kube-system")["spec"]["template"]["spec"]
+    pod = build_pod("user", dns["containers"][0]["image"], ["coredns", "-dns.port=1053"], {})
+    pod["metadata"]["annotations"] = {f"kubernetes.io/{way}-bandwidth": "8M" for way in ("ingress", "egress")}
+    pod["spec"]["volumes"] = [{"name": "kept", "persistentVolumeClaim": {"claimName": "kept"}}]
+    pod["spec"]["containers"][0]["volumeMounts"] = [{"name": "kept", "mountPath": "/kept"}]
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "kept"},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "standard",
+            "resources": {"requests": {"storage": "1Mi"}},
+        },
+    }
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "deny"},
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+    }
+    use.apply(claim, policy, pod)
+    use.wait_ready("default", "user")
+
+
 def test_nothing_is_left_of_a_cluster_that_ran_pods(instance: Instance) -> None:
     before = traces()
     call("up")
+    put_to_use(kubectl(instance))
     processes, namespaces = processes_of(instance), own_network_namespaces(instance)
     assert len(processes) > 10
+    assert running.supervisors(instance)
     call("down")
     assert [process for process in processes if is_alive(process)] == []
+    assert running.supervisors(instance) == []
     assert traces() == before
-    assert len(namespaces) >= 2, "those of the node and of its DNS pod"
+    assert len(namespaces) >= 3, "those of the node, of its DNS pod and of one more pod"
     assert not namespaces & network_namespaces()
 
 
