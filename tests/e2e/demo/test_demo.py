@@ -5,6 +5,7 @@ In this order: each test goes on with the cluster that the one before has left.
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -23,11 +24,13 @@ FIRST_ACCOUNT = "export KUBECONFIG="
 pytestmark = pytest.mark.timeout(1800)
 
 
-def kill_when(shell: Shell, reached: str) -> None:
-    """Start the demonstration and kill it with everything that it started, in the middle of a step."""
+def kill_when(shell: Shell, reached: str, after_s: float) -> None:
+    """Start the demonstration and kill it with everything that it started, some time into a step."""
     with shell.start("make demo", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as first:
         assert first.stderr is not None
         assert any(f"{reached}:" in line for line in first.stderr), f"it ended without {reached}"
+        with pytest.raises(subprocess.TimeoutExpired):
+            first.wait(after_s)
         os.killpg(first.pid, signal.SIGKILL)
 
 
@@ -38,17 +41,43 @@ def lose_too_much(kubectl: Kubectl, name: str) -> None:
     eventually(lambda: bool(accounts.look(kubectl, name).breach), f"{name} is stopped", 120)
 
 
+def assert_steps_are_timed(shown: str) -> None:
+    """Each step of the story says how long after the start it began."""
+    steps = ("cluster", "images", "platform", "accounts", "alice trades", "bob trades", "fail-over", "done")
+    began_s = [re.search(rf"\[ *(\d+\.\d) s\]\S* {step}\b", shown) for step in steps]
+    assert all(began_s), shown
+    assert (times := [float(found[1]) for found in began_s if found]) == sorted(times)
+
+
+def assert_it_says_what_next(printed: str) -> None:
+    """The accounts as kubectl lists them, then commands to go on with."""
+    columns = ["NAMESPACE", "NAME", "STATE", "MODE", "READY", "LEADER", "EQUITY", "PNL", "AGE"]
+    [listing, _, suggested] = printed.partition("Try next:")
+    lines = [line.split() for line in listing.splitlines()]
+    rows = lines[lines.index(columns) + 1 :]
+    for name in accounts.NAMES:
+        [row] = [row for row in rows if row[:2] == [name, name]]
+        assert re.fullmatch(r"(\d+[smhd])+", row[len(columns) - 1]), row
+    for command in ("kubectl get ta -A -w", "kubectl patch ta alice", "make demo-down", "make cluster-down"):
+        assert command in suggested
+
+
 def test_killed_at_any_point_it_can_be_run_again(shell: Shell, kubectl: Kubectl) -> None:
-    for reached in ("cluster", "images", "platform", "accounts", "fail-over"):
-        kill_when(shell, reached)
+    chance = random.Random(5)
+    for reached in ("cluster", "images", "platform", "accounts", "alice trades", "fail-over"):
+        kill_when(shell, reached, chance.uniform(0, 3))
     lose_too_much(kubectl, "bob")
-    assert_both_traded(shell.run("make demo").stdout)
+    shown = shell.run("make demo")
+    assert_both_traded(shown.stdout)
+    assert_steps_are_timed(shown.stderr)
+    assert_it_says_what_next(shown.stdout)
     listed = kubectl("get", "ta", "-A")
     assert re.search(r"alice +alice +Active +Live +True", listed), listed
 
 
 def test_the_first_account_of_the_readme(shell: Shell, kubectl: Kubectl) -> None:
-    assert "carol" in shell.run(readme.block_with(FIRST_ACCOUNT), timeout_s=300).stdout
+    told = shell.run(readme.block_with(FIRST_ACCOUNT), timeout_s=300).stdout
+    assert re.search(r"carol +Active +Paper +True", told), told
     kubectl("delete", "namespace", "carol", "--wait=false")
 
 

@@ -14,6 +14,9 @@ from tests.e2e.demo.conftest import Shell, assert_both_traded
 
 RECORDINGS = Path(os.environ.get("SMARTTRADE_DATA", readme.ROOT.parent / "shared" / "data"))
 
+CANDLES = RECORDINGS / "btc-perp-2022-01-1m.csv"
+TRADES = RECORDINGS / "binance-btcusdt-trades.parquet"
+
 pytestmark = pytest.mark.timeout(1800)
 
 
@@ -47,13 +50,18 @@ def make_trades(path: Path) -> Path:
     return path
 
 
-def test_it_replays_recorded_candles(shell: Shell, tmp_path: Path) -> None:
-    recorded = RECORDINGS / "btc-perp-2022-01-1m.csv"
-    data = recorded if recorded.exists() else make_candles(tmp_path / "candles.csv")
+def source(recorded: Path) -> str:
+    """What is replayed here, for the test's name; made-up data only where there is no recording."""
+    return recorded.stem if recorded.exists() else "made-up"
+
+
+@pytest.mark.parametrize("replayed", [source(CANDLES)])
+def test_it_replays_recorded_candles(shell: Shell, tmp_path: Path, replayed: str) -> None:
+    data = make_candles(tmp_path / "candles.csv") if replayed == "made-up" else CANDLES
     assert_both_traded(shell.run("make demo DATA=candles.csv".replace("candles.csv", str(data))).stdout)
 
 
-def test_it_replays_recorded_trades(shell: Shell, tmp_path: Path) -> None:
-    recorded = RECORDINGS / "binance-btcusdt-trades.parquet"
-    data = recorded if recorded.exists() else make_trades(tmp_path / "trades.parquet")
+@pytest.mark.parametrize("replayed", [source(TRADES)])
+def test_it_replays_recorded_trades(shell: Shell, tmp_path: Path, replayed: str) -> None:
+    data = make_trades(tmp_path / "trades.parquet") if replayed == "made-up" else TRADES
     assert_both_traded(shell.run(f"make demo DATA={data}").stdout)
