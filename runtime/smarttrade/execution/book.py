@@ -221,7 +221,7 @@ class Book:
         self._note_sent(record.deadline_ms)
         market = self.market(record.market)
         if record.purpose is Purpose.PROTECTIVE:
-            if record.trigger is not None:
+            if record.trigger is not None and not _is_fixed(record.trigger, market.plan):
                 market.ratchet = max(market.ratchet or record.trigger, record.trigger)
         elif record.decision_id == market.counted:
             market.legs, market.attempts, market.newest = record.leg, record.attempt, record.cid
@@ -456,3 +456,8 @@ class Book:
             if order.group:
                 self._leave_group(order)
             self._by_order_id.pop((order.market, order.order_id), None)
+
+
+def _is_fixed(trigger: Decimal, plan: Plan | None) -> bool:
+    """Whether a stop waits for the price that its decision names: another decision may name a lower one."""
+    return plan is not None and plan.stop_loss is not None and trigger <= plan.stop_loss

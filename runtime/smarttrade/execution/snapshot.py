@@ -49,8 +49,9 @@ class MarketBook(msgspec.Struct, kw_only=True):
     what orders of this very set have filled per key.
 
     Of protection: `plan` is the decision's that was carried out last, `ratchet` the highest trigger that a
-    stop had since the position was opened, `most` the most that it held since then. A protective fill ends
-    the decision `stopped`: what it sold must not be bought back on its behalf.
+    stop had since the position was opened, but for prices that a decision named, `most` the most that it held
+    since then. A protective fill ends the decision `stopped`: what it sold must not be bought back on its
+    behalf.
     """
 
     market: str

@@ -215,6 +215,30 @@ def test_a_trailing_stop_follows_the_price_up_in_steps_and_never_down(desk: Desk
     assert desk.take(fx.Cancel) == []
 
 
+def test_a_trailing_stop_that_takes_the_place_of_a_fixed_one_may_be_further_away(desk: Desk) -> None:
+    """Only a price that was trailed never comes down."""
+    guarded(desk, stop_loss=Decimal(99))
+    desk.decide("1", trailing_stop=Decimal("0.1"))
+    desk.advance(600)
+    cancelled(desk)
+    [stop] = desk.sends()
+    assert stop.trigger == Decimal(90)
+
+
+def test_a_trailed_price_holds_when_a_new_decision_trails_on_and_another_leads(desk: Desk) -> None:
+    guarded(desk, trailing_stop=Decimal("0.1"), stop_loss=Decimal(80))
+    desk.quote(BTC, "104", "104.02")
+    desk.advance(600)
+    cancelled(desk)
+    [stop] = desk.sends()
+    assert stop.trigger == Decimal("93.6")
+    desk.accept(stop.cid)
+    desk.decide("1", trailing_stop=Decimal("0.1"))
+    desk.advance(600)
+    assert desk.core.ctx.book.markets[BTC].ratchet == Decimal("93.6")
+    assert desk.take(fx.Cancel) == []
+
+
 # --- making way ---
 
 
