@@ -14,7 +14,7 @@ from smarttrade.exchange.ccxt_feed import (
     trade_from_ccxt,
     translated,
 )
-from smarttrade.exchange.endpoints import create_exchange, load_own_markets
+from smarttrade.exchange.endpoints import KEEP_ALIVE_MS, create_exchange, load_own_markets
 from smarttrade.exchange.exchange_time import ToldTime, ask_time
 from smarttrade.exchange.route import Route
 from smarttrade.exchange.watchable import find_lacks
@@ -22,7 +22,9 @@ from smarttrade.exchange.weights import limiter
 from smarttrade.messages import Quote, Trade
 
 _CANDLES_PAGE = 1_000
-_STREAM_CONFIG = {"enableRateLimit": False, "number": str}
+# Some exchanges never answer pings, while data comes: whether a stream lives is for its watchdog to judge.
+_PATIENT = {"keepAlive": KEEP_ALIVE_MS, "maxPingPongMisses": 60}
+_STREAM_CONFIG = {"enableRateLimit": False, "number": str, "streaming": _PATIENT}
 
 
 class CcxtVenue:

@@ -20,7 +20,7 @@ from smarttrade.exchange.route import Gateway, Route
 from smarttrade.process.memory import give_back
 
 BINANCE_PROTOCOL = frozenset({"binance", "binanceus"})
-_KEEP_ALIVE_MS = 1_000
+KEEP_ALIVE_MS = 1_000
 _REST_TIMEOUT_MS = 5_000
 
 
@@ -41,7 +41,7 @@ def build_config(name: str, overrides: Mapping[str, Any] | None = None) -> dict[
     defaults = {
         "enableRateLimit": True,
         "timeout": _REST_TIMEOUT_MS,
-        "streaming": {"keepAlive": _KEEP_ALIVE_MS},
+        "streaming": {"keepAlive": KEEP_ALIVE_MS},
     }
     return {**defaults, **given, "options": options}
 

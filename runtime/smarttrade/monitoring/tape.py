@@ -141,7 +141,7 @@ class Tape:
         watch, until = self._watch(), monotonic_ms() + _PAGING_S * 1000
         while page and not self._sequence.overlaps(page):
             watch.backfilling(why)
-            later = await self._fetch(why, _CATCH_UP_S, self._recent[-1]) or []
+            later = await self._fetch(why, _CATCH_UP_S, self._sequence.newest) or []
             watch.backfilling("")
             reached = self._sequence.overlaps(later) and monotonic_ms() < until
             found = self._sequence.accept(later, overlapping=True).trades if reached else []

@@ -75,6 +75,11 @@ class TradeSequence:
             return int(trade.id) > self.last_id
         return trade.time_ms > self.last_time_ms and bool(self._unmatched([trade]))
 
+    @property
+    def newest(self) -> Trade:
+        """The last one delivered, where ids do not count."""
+        return self._delivered[-1]
+
     def overlaps(self, trades: Sequence[Trade]) -> bool:
         """Whether a page reaches back to what has been delivered, so that nothing is missing between."""
         return self.consecutive or not self._delivered or len(self._unmatched(trades)) < len(trades)

@@ -107,6 +107,17 @@ async def test_what_was_traded_while_nothing_was_connected_comes_once_and_in_ord
     assert scene.metric("smarttrade_feed_reconnects_total") >= 1
 
 
+async def test_pings_without_an_answer_end_no_stream_that_brings_something(scene: Scene) -> None:
+    scene.exchange.answers_pings = False
+    await scene.trade(1)
+    pings = scene.exchange.pings
+    while scene.exchange.pings < pings + 4:  # two without an answer are what ccxt would bear
+        await scene.trade(1)
+        await asyncio.sleep(0.2)
+    await scene.newest_comes()
+    assert scene.metric("smarttrade_feed_reconnects_total") == 0
+
+
 async def test_more_than_the_exchange_tells_of_is_said_to_be_doubtful(scene: Scene) -> None:
     await scene.trade(1)
     await scene.newest_comes()
