@@ -280,6 +280,9 @@ class BinanceFeed:
             return None
         return int((time.monotonic() - self._listener.heard_at) * 1000)
 
+    def answers_pings(self) -> bool:
+        return True
+
     async def heard(self, watching: asyncio.Task[Any]) -> None:
         acknowledged = asyncio.ensure_future(self._listener.acknowledged.wait())
         try:

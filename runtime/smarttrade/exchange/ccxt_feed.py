@@ -18,6 +18,7 @@ from smarttrade.exchange.candle import VenueCandle
 from smarttrade.messages import Book, Quote, Side, Trade
 
 _LISTEN_S = 0.02
+_PONGS = 2
 
 
 @asynccontextmanager
@@ -35,6 +36,7 @@ class CcxtFeed:
     def __init__(self, exchange: Any, symbol: str, now_ms: Callable[[], int]) -> None:
         self._exchange = exchange
         self._now_ms = now_ms
+        self._pongs: dict[str, set[int]] = {}
         self.symbol = symbol
 
     async def watch_trades(self) -> list[Trade]:
@@ -76,6 +78,13 @@ class CcxtFeed:
         ]
         newest = max(heard, default=0)
         return max(0, int(time.time() * 1000) - newest) if newest else None
+
+    def answers_pings(self) -> bool:
+        """ccxt counts its first ping as answered, so only the answer after that is one."""
+        for url, client in self._exchange.clients.items():
+            if client.lastPong and len(seen := self._pongs.setdefault(url, set())) < _PONGS:
+                seen.add(client.lastPong)
+        return any(len(seen) == _PONGS for seen in self._pongs.values())
 
     async def heard(self, watching: asyncio.Task[Any]) -> None:
         while self.silence_ms() is None and not watching.done():  # noqa: ASYNC110 - ccxt does not tell

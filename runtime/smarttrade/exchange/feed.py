@@ -37,6 +37,10 @@ class MarketFeed(Protocol):
         """Milliseconds since anything at all, a pong included, came in; None before the first message."""
         ...
 
+    def answers_pings(self) -> bool:
+        """Whether silence says something: an exchange that answers no pings may just have nothing to say."""
+        ...
+
     async def heard(self, watching: asyncio.Task[Any]) -> None:
         """Wait for the first message of the connection, or for the end of what waits on it."""
         ...

@@ -34,6 +34,7 @@ _ASLEEP_MS = 1_000
 _CONNECT_TIMEOUT_MS = 10_000
 _PROBE_TIMEOUT_S = 5.0
 _PROBE_GRACE_MS = 1_000
+_LEAST_UNANSWERED_MS = 5_000
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 10.0
 _STABLE_MS = 30_000
@@ -136,7 +137,10 @@ class MarketMonitor:
 
     def _new_watch(self) -> StreamWatch:
         return StreamWatch(
-            int(monotonic_ms()), stale_ms=min(3_000, self.stale_ms), probe_ms=max(1_000, self.stale_ms // 2)
+            int(monotonic_ms()),
+            stale_ms=min(3_000, self.stale_ms),
+            probe_ms=max(1_000, self.stale_ms // 2),
+            unanswered_ms=max(_LEAST_UNANSWERED_MS, self.stale_ms),
         )
 
     def _watch_of_trades(self) -> StreamWatch:
@@ -239,6 +243,7 @@ class MarketMonitor:
                 continue
             for stream, watch in self._watches.items():
                 watch.connected(now)
+                watch.answers_pings = feed.answers_pings()
                 watch.heard(now - silence_ms)
                 judgement = watch.judge(now)
                 if judgement.action is Action.RECONNECT:
@@ -247,7 +252,7 @@ class MarketMonitor:
                     probes[stream] = tasks.create_task(self._probe(stream, watch))
 
     async def _probe(self, stream: str, watch: StreamWatch) -> None:
-        behind = ""
+        behind: str | None = None
         try:
             async with asyncio.timeout(_PROBE_TIMEOUT_S):
                 behind = await self._missed(stream)

@@ -2,7 +2,8 @@
 
 Silence of a market is not staleness: a stream is Fresh while its connection is heard (a pong will do) and a
 look by REST shows nothing that it should have brought. ccxt raises nothing on a stream that fell silent, so
-this is the only thing that notices.
+this is the only thing that notices. Where an exchange answers no pings, its silence says nothing: then a look
+by REST is what is heard, as often as the account's own bound wants it.
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ class Judgement:
 
 class StreamWatch:
     """One stream of one market. `stale_ms`: how long a connection may be silent; after `probe_ms` without
-    data the stream is probed, then again at doubling intervals up to eight times that."""
+    data the stream is probed, then again at doubling intervals up to eight times that. `unanswered_ms` and no
+    doubling hold while pings are not answered."""
 
-    def __init__(self, now_ms: int, *, stale_ms: int, probe_ms: int) -> None:
+    def __init__(self, now_ms: int, *, stale_ms: int, probe_ms: int, unanswered_ms: int = 0) -> None:
         self.stale_ms = stale_ms
+        self.unanswered_ms = unanswered_ms or stale_ms
+        self.answers_pings = True
         self.probe_ms = probe_ms
         self._connected = False
         self._reason = "connecting"
@@ -60,10 +64,14 @@ class StreamWatch:
         self._probe_wait_ms = self.probe_ms
         self._behind = ""
 
-    def probed(self, now_ms: int, behind: str) -> None:
-        """REST was asked: `behind` says what the stream should have brought, or is empty."""
+    def probed(self, now_ms: int, behind: str | None) -> None:
+        """REST was asked: `behind` says what the stream should have brought, or is empty; None: no answer."""
         self._probed_ms = now_ms
-        self._probe_wait_ms = min(2 * self._probe_wait_ms, 8 * self.probe_ms)
+        if self.answers_pings:
+            self._probe_wait_ms = min(2 * self._probe_wait_ms, 8 * self.probe_ms)
+        elif behind is not None:
+            self.heard(now_ms)
+        behind = behind or ""
         self._behind = "" if self._backfilling else behind
 
     def backfilling(self, reason: str) -> None:
@@ -77,7 +85,7 @@ class StreamWatch:
         if self._behind:
             return Judgement(Verdict.BROKEN, self._behind, Action.RECONNECT)
         silence_ms = now_ms - self._heard_ms
-        if silence_ms > self.stale_ms:
+        if silence_ms > (self.stale_ms if self.answers_pings else self.unanswered_ms):
             return Judgement(Verdict.STALE, f"nothing heard for {silence_ms} ms", Action.RECONNECT)
         if self._backfilling:
             return Judgement(Verdict.BACKFILLING, self._backfilling)

@@ -29,7 +29,7 @@ class HollaEx:
         self.accepting = asyncio.Event()
         self.accepting.set()
         self.dates = True
-        self.asked_for_trades = self.pings = 0
+        self.asked_for_trades = 0
         self.answers_pings = True
         self._bid = 60_000
 
@@ -143,7 +143,6 @@ class HollaEx:
                 break
             asked = message.json()
             if asked["op"] == "ping":
-                self.pings += 1
                 if self.answers_pings:
                     await connection.send_json({"message": "pong"})
             elif asked["args"] == [f"trade:{IDENTIFIER}"]:

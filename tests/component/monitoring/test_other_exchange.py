@@ -107,15 +107,18 @@ async def test_what_was_traded_while_nothing_was_connected_comes_once_and_in_ord
     assert scene.metric("smarttrade_feed_reconnects_total") >= 1
 
 
-async def test_pings_without_an_answer_end_no_stream_that_brings_something(scene: Scene) -> None:
-    scene.exchange.answers_pings = False
-    await scene.trade(1)
-    pings = scene.exchange.pings
-    while scene.exchange.pings < pings + 4:  # two without an answer are what ccxt would bear
-        await scene.trade(1)
-        await asyncio.sleep(0.2)
-    await scene.newest_comes()
-    assert scene.metric("smarttrade_feed_reconnects_total") == 0
+async def test_a_quiet_market_of_an_exchange_that_answers_no_pings_is_looked_at_by_rest(scene: Scene) -> None:
+    exchange = scene.exchange
+    exchange.answers_pings = False
+    await exchange.drop()
+    await eventually(lambda: bool(exchange.connections), "the new connection")
+    await scene.fresh()
+    reconnects = scene.metric("smarttrade_feed_reconnects_total")
+    looks, since = exchange.asked_for_trades, len(scene.listener.events)
+    await eventually(lambda: exchange.asked_for_trades >= looks + 3, "three looks at the silent stream")
+    told = {event.verdict for event in scene.listener.events[since:] if isinstance(event, StreamStatus)}
+    assert told == {Verdict.FRESH}
+    assert scene.metric("smarttrade_feed_reconnects_total") == reconnects
 
 
 async def test_more_than_the_exchange_tells_of_is_said_to_be_doubtful(scene: Scene) -> None:

@@ -61,3 +61,35 @@ def test_fetching_what_was_missed_is_told() -> None:
     assert made.judge(1).verdict is Verdict.BACKFILLING
     made.backfilling("")
     assert made.judge(1).verdict is Verdict.FRESH
+
+
+def unanswered() -> StreamWatch:
+    """Of an exchange that answers no pings."""
+    made = StreamWatch(0, stale_ms=3_000, probe_ms=2_000, unanswered_ms=5_000)
+    made.connected(0)
+    made.answers_pings = False
+    return made
+
+
+def test_without_answers_to_pings_a_look_by_rest_is_what_is_heard() -> None:
+    made = unanswered()
+    for now in range(0, 60_000, 250):
+        judgement = made.judge(now)
+        assert judgement.verdict is Verdict.FRESH
+        if judgement.action is Action.PROBE:
+            made.probed(now, "")
+
+
+def test_without_answers_to_pings_or_from_rest_a_silent_stream_is_stale_and_replaced() -> None:
+    made = unanswered()
+    for now in (2_000, 4_000):
+        made.probed(now, None)
+    assert made.judge(5_000).verdict is Verdict.FRESH
+    judgement = made.judge(5_001)
+    assert (judgement.verdict, judgement.action) == (Verdict.STALE, Action.RECONNECT)
+
+
+def test_without_answers_to_pings_a_stream_that_is_behind_is_broken() -> None:
+    made = unanswered()
+    made.probed(2_000, "trade 7 did not come")
+    assert made.judge(2_001).verdict is Verdict.BROKEN
