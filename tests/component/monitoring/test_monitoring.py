@@ -87,7 +87,8 @@ def trade_ids(listener: Listener) -> list[int]:
 
 
 def opens(listener: Listener, timeframe: str = "1s") -> list[int]:
-    return [candle.open_ms for candle in listener.of(Candle, timeframe=timeframe)]
+    """Of the candles as they were first told."""
+    return [candle.open_ms for candle in listener.of(Candle, timeframe=timeframe, correction=False)]
 
 
 def assert_steps(numbers: list[int], step: int) -> None:
