@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from smarttrade.messages import Check, OrderStyle
+from tests.chaos.proxy import Proxy
 from tests.component.execution.theatre import BTC, ETH, Theatre, eventually
 
 
@@ -122,6 +123,28 @@ async def test_a_resting_paper_order_survives_a_crash_and_fills(stage: Any) -> N
     )
     [position] = theatre.views["a"].positions
     assert position.average_price <= Decimal(59_100)
+
+
+async def test_a_leader_that_alone_cannot_reach_the_exchange_gives_the_lead_to_the_other(stage: Any) -> None:
+    theatre = await stage(replicas=2)
+    await theatre.control()
+    async with Proxy(theatre.exchange_port) as way_a, Proxy(theatre.exchange_port) as way_b:
+        ways = {"a": way_a, "b": way_b}
+        for name, way in ways.items():
+            theatre.detours[name] = way.port
+            await theatre.start(name)
+        leader = await theatre.leader()
+        await theatre.outcome(await theatre.target("1"))
+        ways[leader.name].silence()
+        other = await theatre.leader(other_than=leader.name)
+        await theatre.outcome(await theatre.target("2"))
+        assert theatre.views[other.name].leading
+        assert leader.process.returncode is None
+        await eventually(lambda: not theatre.views[leader.name].leading, "the other knows that it stands by")
+        ways[leader.name].restore()
+        await theatre.outcome(await theatre.target("1"))
+    assert abs(theatre.bought() - 1) < Decimal("0.01")
+    assert len(theatre.orders()) == len(set(theatre.orders())) == 3
 
 
 @pytest.mark.parametrize("sick", ["hung", "blind"], ids=["evaluation hangs", "monitoring is silent"])

@@ -107,6 +107,8 @@ class Theatre:
         self.key, self.secret = "alice-key", "alice-secret"
         self.hung: set[str] = set()
         self.blind: set[str] = set()
+        self.detours: dict[str, int] = {}
+        """The port on which a pod finds the exchange, where it is another one."""
         self._sockets = Path(tempfile.mkdtemp(prefix="smarttrade-"))
         self._event = 0
         self._generation = 0
@@ -240,12 +242,17 @@ class Theatre:
         return self.bus_url
 
     def _endpoint_of(self, pod: str) -> dict[str, Any]:
-        exchange = self.exchange
-        return {
+        exchange, port = self.exchange, str(self.exchange_port)
+        own = {
             "rest": exchange.rest_url,
             "websocket": exchange.ws_url,
             "websocketApi": exchange.websocket_api_url,
         }
+        return {key: url.replace(port, str(self.detours.get(pod, port)), 1) for key, url in own.items()}
+
+    @property
+    def exchange_port(self) -> int:
+        return int(self.exchange.rest_url.rsplit(":", 1)[1])
 
     async def leader(self, *, other_than: str = "") -> Pod:
         """Wait until a living pod says that it leads."""
