@@ -63,7 +63,7 @@ def assert_it_says_what_next(printed: str) -> None:
 
 
 def test_killed_at_any_point_it_can_be_run_again(shell: Shell, kubectl: Kubectl) -> None:
-    chance = random.Random(5)
+    chance = random.Random(195)  # spreads them well
     for reached in ("cluster", "images", "platform", "accounts", "alice trades", "fail-over"):
         kill_when(shell, reached, chance.uniform(0, 3))
     lose_too_much(kubectl, "bob")
