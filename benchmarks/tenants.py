@@ -1,9 +1,9 @@
 """A thousand accounts brought into NATS and taken out again, as the operator does it, beside the bare calls.
 
 Ours is `Provisioner`: it derives the keys, signs, looks at what the servers hold, pushes, waits for every
-server, makes log and lease bucket, and at the end disables, looks for a log to keep, purges and deletes. The
-reference makes the same requests with tokens that were signed beforehand and looks at nothing. As many at
-once as the operator has at work.
+server, makes log, lease bucket and trail, and at the end disables, looks for a trail to keep, purges and
+deletes. The reference makes the same requests with tokens that were signed beforehand and looks at nothing.
+As many at once as the operator has at work.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ async def _measure_ours(server: LocalServer, keys: OperatorKeys) -> dict[str, fl
 
     async def delete(identity: AccountIdentity) -> None:
         await provisioner.disable(identity, DELETED_S, LIMITS)
-        await provisioner.copy_log(identity, DELETED_S)
+        await provisioner.copy_trail(identity, DELETED_S)
         await provisioner.delete(identity)
 
     await provisioner.prepare_archive(assets.Retention())
@@ -122,6 +122,12 @@ class _Bare:
             answer = await nc.request(subject, json.dumps(config).encode(), timeout=30)
             assert b'"created"' in answer.data, answer.data
         await nc.close()
+        nc = await self._enter(accounts.trail_credentials(self._keys, identity))
+        config = assets.build_trail_config(LIMITS.trail_bytes, assets.Retention())
+        subject = f"$JS.API.STREAM.CREATE.{config['name']}"
+        answer = await nc.request(subject, json.dumps(config).encode(), timeout=30)
+        assert b'"created"' in answer.data, answer.data
+        await nc.close()
 
     async def delete(self, identity: AccountIdentity) -> None:
         pair = self._pairs[identity]
@@ -129,10 +135,13 @@ class _Bare:
             await self.system.request("$SYS.REQ.CLAIMS.UPDATE", token.encode(), timeout=30)
         nc = await self._enter(accounts.archivist_credentials(self._keys, identity))
         await nc.request(f"$JS.API.STREAM.INFO.{subjects.STREAM}", timeout=30)
+        for question in ({"last_by_subj": subjects.LOG}, {"seq": 1, "next_by_subj": subjects.LOG}):
+            await nc.request(subjects.TRAIL_READ, json.dumps(question).encode(), timeout=30)
         body = {"seq": 1, "batch": 1000, "next_by_subj": subjects.LOG}
         await nc.request(f"$JS.API.DIRECT.GET.{subjects.STREAM}", json.dumps(body).encode(), timeout=30)
         await nc.close()
-        await self.system.request(f"$JS.API.ACCOUNT.PURGE.{pair.core_public}", timeout=30)
+        for public in (pair.core_public, pair.trail_public):
+            await self.system.request(f"$JS.API.ACCOUNT.PURGE.{public}", timeout=30)
         signing = self._keys.signing
         claims = jwt.build_delete_claims(list(pair.jwts))
         token = jwt.encode(signing, signing.public, "delete", claims, int(time.time()))

@@ -1,4 +1,4 @@
-"""An account's place in NATS: its pair of accounts, its two assets, its control value.
+"""An account's place in NATS: its accounts, its assets, its control value.
 
 What has been done is remembered, so that a reconcile which changes nothing sends nothing; `forget` makes the
 next one do it again. The platform's own credentials do not expire; its connection is made anew whenever NATS
@@ -28,6 +28,7 @@ from smarttrade.bus.accounts import (
     build_accounts,
     core_key,
     strategy_key,
+    trail_key,
 )
 from smarttrade.bus.assets import Retention
 from smarttrade.bus.gateway import build_gateway_key
@@ -106,7 +107,9 @@ class Provisioning:
         pair = self.pair(identity, replicas, rotation)
         async with self._turn_of(key):
             sent = await self._required.push(pair)
-            await self._required.ensure_assets(identity, self.asset_replicas, limits=limits)
+            await self._required.ensure_assets(
+                identity, self.asset_replicas, limits=limits, retention=self.retention
+            )
         self._provisioned[key] = limits, rotation.revoked_s
         if sent:
             _log.info("NATS accounts pushed", account=identity.key)
@@ -143,7 +146,7 @@ class Provisioning:
         return self._controls.get(key)
 
     async def remove(self, identity: AccountIdentity, deleted_s: int, *, if_disabled: bool = False) -> bool:
-        """Shut both accounts, bring the log into the archive, and take them and all they stored out of NATS.
+        """Shut the accounts, bring the audit trail into the archive, and take them and what they stored away.
 
         May be repeated from wherever it was cut off. With `if_disabled` nothing is done, and False returned,
         unless the servers themselves say that the account was deleted at that time.
@@ -155,7 +158,7 @@ class Provisioning:
                 return False
             await required.disable(identity, deleted_s, limits)
             await required.prepare_archive(self.retention, self.asset_replicas)
-            await required.copy_log(identity, deleted_s)
+            await required.copy_trail(identity, deleted_s)
             await required.delete(identity)
         self.drop(_key(identity))
         return True
@@ -219,8 +222,8 @@ class Provisioning:
         """The public keys of all their accounts."""
         return frozenset(public for identity in identities for public in self._publics(identity))
 
-    def _publics(self, identity: AccountIdentity) -> tuple[str, str]:
-        return core_key(self.keys, identity).public, strategy_key(self.keys, identity).public
+    def _publics(self, identity: AccountIdentity) -> tuple[str, ...]:
+        return tuple(key(self.keys, identity).public for key in (core_key, strategy_key, trail_key))
 
     @property
     def connected(self) -> bool:

@@ -1,8 +1,10 @@
 """The NATS accounts of one trading account, and who may do what in them.
 
-Two of them, because allow-lists within one account do not hold: a user barred from a subject reaches it
+Several of them, because allow-lists within one account do not hold: a user barred from a subject reaches it
 through a reply, a consumer's delivery or an acknowledgement. Evaluation, which runs the user's code, is
-alone in the *strategy* account, which has no JetStream and only the imports below.
+alone in the *strategy* account, which has no JetStream and only the imports below. For the same reason the
+audit trail is in an account of its own, which has no users but the operator: whoever may read in an account
+has its servers answer where they like, and so delete any of its streams.
 
 Credentials are a function of (keys, identity, time): user keys and JWTs are derived per period, so
 that every replica of the operator writes the same Secret and an unchanged one is never written again. The
@@ -32,6 +34,10 @@ ARCHIVE = "archive"
 
 _DELETED = "deleted-"
 
+# What a stream that is filled from another account's asks of that account: the log, and more of it.
+_TRAIL_NEEDS = (f"$JS.API.CONSUMER.CREATE.{subjects.STREAM}.>", f"$JS.FC.{subjects.STREAM}.>")
+_TRAIL_ANSWERS = f"$JS.API.STREAM.MSG.GET.{subjects.TRAIL_STREAM}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class AccountLimits:
@@ -45,6 +51,10 @@ class AccountLimits:
     log_bytes: int = 128 * 1024 * 1024
 
     @property
+    def trail_bytes(self) -> int:
+        return self.log_bytes
+
+    @property
     def core_connections(self) -> int:
         """Two containers of every pod and of one surge pod, twice for reconnections, and the operator's."""
         return 2 * 2 * (self.pods + 1) + 8
@@ -56,7 +66,7 @@ class AccountLimits:
 
 @dataclass(frozen=True)
 class AccountPair:
-    """The two signed accounts; `credentials` maps a role to the text of its .creds file,
+    """The signed accounts; `credentials` maps a role to the text of its .creds file,
     `issued` and `renew_at` are when they were issued and when they change (seconds). `mark_key` seals its
     marks, `order_key` marks its client order ids; both follow from the master key alone and never change."""
 
@@ -70,10 +80,16 @@ class AccountPair:
     issued: int = 0
     mark_key: str = ""
     order_key: str = ""
+    trail_jwt: str = ""
+    trail_public: str = ""
 
     @property
     def jwts(self) -> dict[str, str]:
-        return {self.core_public: self.core_jwt, self.strategy_public: self.strategy_jwt}
+        return {
+            self.core_public: self.core_jwt,
+            self.strategy_public: self.strategy_jwt,
+            self.trail_public: self.trail_jwt,
+        }
 
 
 def core_key(keys: OperatorKeys, identity: AccountIdentity) -> NatsKey:
@@ -82,6 +98,10 @@ def core_key(keys: OperatorKeys, identity: AccountIdentity) -> NatsKey:
 
 def strategy_key(keys: OperatorKeys, identity: AccountIdentity) -> NatsKey:
     return keys.account("strategy", identity.key)
+
+
+def trail_key(keys: OperatorKeys, identity: AccountIdentity) -> NatsKey:
+    return keys.account("trail", identity.key)
 
 
 def build_accounts(
@@ -96,6 +116,7 @@ def build_accounts(
     limits = limits or AccountLimits()
     moment = int(time.time() if now is None else now)
     core, strategy = core_key(keys, identity), strategy_key(keys, identity)
+    trail = trail_key(keys, identity)
     start = _period_start(identity, moment)
     return AccountPair(
         identity=identity,
@@ -114,6 +135,8 @@ def build_accounts(
         issued=rotation.issue(start)[0],
         mark_key=build_mark_key(keys.master, identity.key).hex(),
         order_key=derive(keys.master, "orders", identity.key).hex(),
+        trail_jwt=_account_jwt(keys, "trail", identity, build_trail_claims(core.public, limits), moment),
+        trail_public=trail.public,
     )
 
 
@@ -126,6 +149,7 @@ def build_disabled(
     claims = {
         "core": build_core_claims(keys, identity, limits),
         "strategy": build_strategy_claims(core, limits),
+        "trail": build_trail_claims(core, limits),
     }
     return {
         keys.account(kind, identity.key).public: _account_jwt(
@@ -154,8 +178,12 @@ def read_deletion(keys: OperatorKeys, token: str) -> tuple[AccountIdentity, int]
 
 
 def archivist_credentials(keys: OperatorKeys, identity: AccountIdentity) -> str:
-    """Ten minutes in a disabled core account: to read its log."""
-    readable = [f"$JS.API.STREAM.INFO.{subjects.STREAM}", f"$JS.API.DIRECT.GET.{subjects.STREAM}"]
+    """Ten minutes in a disabled core account: to read its trail and its log."""
+    readable = [
+        f"$JS.API.STREAM.INFO.{subjects.STREAM}",
+        f"$JS.API.DIRECT.GET.{subjects.STREAM}",
+        subjects.TRAIL_READ,
+    ]
     claims = jwt.build_user_claims(core_key(keys, identity).public, readable, ["_INBOX.operator.>"])
     issued, user = int(time.time()), keys.user("archivist", identity.key)
     token = jwt.encode(
@@ -207,6 +235,16 @@ def operator_credentials(keys: OperatorKeys, identity: AccountIdentity, *, now: 
     )
 
 
+def trail_credentials(keys: OperatorKeys, identity: AccountIdentity) -> str:
+    """Five minutes in the account of the trail: to create it and to adapt it."""
+    allowed = [f"$JS.API.STREAM.{verb}.{subjects.TRAIL_STREAM}" for verb in ("CREATE", "UPDATE", "INFO")]
+    claims = jwt.build_user_claims(trail_key(keys, identity).public, allowed, ["_INBOX.operator.>"])
+    issued, user = int(time.time()), keys.user("operator-trail", identity.key)
+    signer = keys.account_signing("trail", identity.key)
+    token = jwt.encode(signer, user.public, "operator", claims, issued - 60, issued + 300)
+    return jwt.format_credentials(token, user.seed)
+
+
 def observer_credentials(keys: OperatorKeys, identity: AccountIdentity, *, now: float | None = None) -> str:
     """A month of listening to prices, fills and positions in the core account; it can publish nothing."""
     core = core_key(keys, identity)
@@ -221,7 +259,8 @@ def observer_credentials(keys: OperatorKeys, identity: AccountIdentity, *, now: 
 
 def build_core_claims(keys: OperatorKeys, identity: AccountIdentity, limits: AccountLimits) -> jwt.Claims:
     exports = [_export(subject, "stream") for subject in subjects.STRATEGY_STREAMS]
-    exports += [_export(subject, "service") for subject in subjects.STRATEGY_SERVICES]
+    exports += [_export(subject, "service") for subject in (*subjects.STRATEGY_SERVICES, *_TRAIL_NEEDS)]
+    exports.append(_export(f"{subjects.TRAIL_FEED}.>", "stream"))
     imports = [
         {
             "name": f"report-{role}",
@@ -232,6 +271,8 @@ def build_core_claims(keys: OperatorKeys, identity: AccountIdentity, limits: Acc
         }
         for role in ("monitoring", "execution")
     ]
+    trail = trail_key(keys, identity).public
+    imports.append(_import(trail, _TRAIL_ANSWERS, "service") | {"local_subject": subjects.TRAIL_READ})
     capacity = _capacity(connections=limits.core_connections, imports=len(imports), exports=len(exports)) | {
         "wildcards": True,
         "mem_storage": 2 * assets.LEASE_MAX_BYTES * limits.copies,
@@ -253,6 +294,22 @@ def build_strategy_claims(core_public: str, limits: AccountLimits) -> jwt.Claims
     return {"imports": imports, "limits": capacity | {"subs": 500, "payload": 65_536}}
 
 
+def build_trail_claims(core_public: str, limits: AccountLimits) -> jwt.Claims:
+    """The servers ask the core account for the log, and the core account asks for a record: nothing else."""
+    create, flow = (_import(core_public, subject, "service") for subject in _TRAIL_NEEDS)
+    create["local_subject"] = create["subject"].replace("$JS", assets.TRAIL_ORIGIN, 1)
+    imports = [create, flow, _import(core_public, f"{subjects.TRAIL_FEED}.>", "stream")]
+    capacity = _capacity(connections=8, imports=len(imports), exports=1) | {
+        "wildcards": True,
+        "disk_storage": limits.trail_bytes * limits.copies,
+        "disk_max_stream_bytes": limits.trail_bytes,
+        "streams": 1,
+        "consumer": 1,
+        "max_bytes_required": True,
+    }
+    return {"imports": imports, "exports": [_export(_TRAIL_ANSWERS, "service")], "limits": capacity}
+
+
 def build_permissions(role: str) -> tuple[list[str], list[str]]:
     """(publish, subscribe) allow-lists of one container; answers to requests come on top."""
     own_inbox = f"{subjects.inbox(role)}.>"
@@ -269,6 +326,7 @@ def build_permissions(role: str) -> tuple[list[str], list[str]]:
         subjects.SNAPSHOT,
         subjects.LEASE_KEY,
         subjects.report(role),
+        subjects.TRAIL_READ,
     ]
     publish += [
         control,

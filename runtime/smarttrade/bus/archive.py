@@ -1,7 +1,7 @@
-"""What deleted accounts leave behind: their logs, in one append-only stream of the platform's own.
+"""What deleted accounts leave behind: their audit trails, in one append-only stream of the platform's own.
 
 One stream for all of them, because the number of JetStream assets is what limits a NATS cluster; its maximum
-age is the retention, so that the servers themselves purge what is older. A log is written as pages, each
+age is the retention, so that the servers themselves purge what is older. A trail is written as pages, each
 behind the one before (compare-and-swap on its subject): whoever goes on after a crash reads the last page
 first, so nothing is there twice and nothing is left out.
 """
@@ -15,7 +15,7 @@ import msgspec
 from nats.aio.client import Client
 
 from smarttrade.bus import jetstream, subjects
-from smarttrade.bus.log import AccountLog
+from smarttrade.bus.trail import Trail
 from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import MALFORMED
@@ -26,7 +26,7 @@ _LAST = "Smarttrade-Last-Sequence"
 
 
 class ArchivedBatch(msgspec.Struct, frozen=True, array_like=True):
-    """One batch of an account's log, as it was there."""
+    """One batch of an account's audit trail, as it was there."""
 
     sequence: int
     time_ms: int
@@ -43,8 +43,8 @@ class Page(msgspec.Struct, frozen=True, array_like=True):
 _pages = msgspec.msgpack.Decoder(Page)
 
 
-async def copy_log(log: AccountLog, archive: Client, subject: str) -> int:
-    """Bring what the log has and the archive has not there; the sequence of the newest record that it has.
+async def copy_trail(trail: Trail, archive: Client, subject: str) -> int:
+    """Bring what the trail has and the archive has not there; the sequence of the newest record that it has.
 
     May be repeated until it succeeds. BusError when the archive refuses, or another process copies as well.
     """
@@ -52,7 +52,7 @@ async def copy_log(log: AccountLog, archive: Client, subject: str) -> int:
     after, copied = (last.sequence, int(last.headers[_LAST])) if last else (0, 0)
     page: list[ArchivedBatch] = []
     size = 0
-    async for sequence, payload, time_ms in log.read(copied + 1):
+    async for sequence, payload, time_ms in trail.read(copied + 1):
         if page and size + len(payload) > PAGE_BYTES:
             after = await _append(archive, subject, page, after)
             page, size = [], 0

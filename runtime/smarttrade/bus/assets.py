@@ -1,7 +1,8 @@
-"""The two JetStream assets of an account, as plain configurations.
+"""The JetStream assets of an account, as plain configurations.
 
 Their number is what limits a NATS cluster, so everything durable shares one stream and there are no
 consumers. The lease is in memory: it is renewed several times a second and means nothing after a restart.
+The trail is in an account of its own (see `trail`).
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ _SECOND = 1_000_000_000
 LEASE_MAX_AGE_S = 60
 LEASE_MAX_BYTES = 64 * 1024
 
+TRAIL_ORIGIN = "origin"
+"""What the log's own account is called in that of its trail."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long a deleted account's log is kept, and what all of them together may take of a server's disk."""
+    """How long trails are kept, those of deleted accounts as well, and what the latter together may take of a
+    server's disk."""
 
     seconds: float = 30 * 86_400.0
     max_bytes: int = 1024**3
@@ -75,6 +80,33 @@ def build_lease_config(replicas: int = 1) -> dict[str, Any]:
         "allow_direct": True,
         "deny_delete": True,
         "deny_purge": False,
+    }
+
+
+def build_trail_config(max_bytes: int, retention: Retention, replicas: int = 1) -> dict[str, Any]:
+    """The account's audit trail, which the servers themselves fill from its log.
+
+    Sources, not a mirror: a mirror of a log that was lost and made anew waits until that has grown beyond the
+    former one. Discard new: whoever floods the log fills the trail and erases nothing in it. A record that
+    has the message id of an older one is another record.
+    """
+    external = {"api": f"{TRAIL_ORIGIN}.API", "deliver": subjects.TRAIL_FEED}
+    origin = {"name": subjects.STREAM, "filter_subject": subjects.LOG, "external": external}
+    return {
+        "name": subjects.TRAIL_STREAM,
+        "sources": [origin],
+        "retention": "limits",
+        "storage": "file",
+        "discard": "new",
+        "max_age": int(retention.seconds * _SECOND),
+        "max_bytes": max_bytes,
+        "max_msgs": -1,
+        "max_consumers": -1,
+        "num_replicas": replicas,
+        "duplicate_window": _SECOND // 10,
+        "allow_direct": False,
+        "deny_delete": True,
+        "deny_purge": True,
     }
 
 

@@ -29,7 +29,7 @@ from smarttrade.bus.assets import Retention
 from smarttrade.bus.connection import Callback, Connection, connect
 from smarttrade.bus.control import ControlReader
 from smarttrade.bus.keys import OperatorKeys
-from smarttrade.bus.log import AccountLog
+from smarttrade.bus.trail import Trail
 from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity
 from smarttrade.rates import Buckets
@@ -95,7 +95,7 @@ class Provisioner:
         )
 
     async def push(self, pair: AccountPair) -> bool:
-        """Make every server hold both accounts as they are in `pair`; False when nothing had to be sent."""
+        """Make every server hold the accounts as they are in `pair`; False when nothing had to be sent."""
         return await self._push(pair.jwts)
 
     async def prepare_archive(self, retention: Retention, replicas: int = 1) -> None:
@@ -119,8 +119,8 @@ class Provisioner:
         known = [public for public in disabled if await self.lookup(public)]
         await self._push({public: disabled[public] for public in known})
 
-    async def copy_log(self, identity: AccountIdentity, deleted_s: int) -> None:
-        """Bring the log of a disabled account into the archive, as far as it is not there yet."""
+    async def copy_trail(self, identity: AccountIdentity, deleted_s: int) -> None:
+        """Bring the audit trail of a disabled account into the archive, as far as it is not there yet."""
         if self._archive is None:
             raise BusError("Provisioner.prepare_archive has not been called")
         if await self.lookup(accounts.core_key(self._keys, identity).public) is None:
@@ -133,7 +133,7 @@ class Provisioner:
                     return
                 raise
             subject = subjects.archived(identity.token, deleted_s)
-            await archive.copy_log(AccountLog(nc), self._archive, subject)
+            await archive.copy_trail(Trail(nc), self._archive, subject)
 
     async def _push(self, jwts: dict[str, str]) -> bool:
         stored = await asyncio.gather(*(self.lookup(public) for public in jwts))
@@ -163,12 +163,12 @@ class Provisioner:
         return {public for answer in answers for public in answer.get("data") or []}
 
     async def delete(self, identity: AccountIdentity) -> None:
-        """Remove both accounts with all they stored; their connections drop. Idempotent."""
-        core = accounts.core_key(self._keys, identity).public
+        """Remove the accounts with all they stored; their connections drop. Idempotent."""
+        core, trail = (key(self._keys, identity).public for key in (accounts.core_key, accounts.trail_key))
         strategy = accounts.strategy_key(self._keys, identity).public
-        if await self.lookup(core):
-            await self._purge_jetstream(core)
-        present = [public for public in (core, strategy) if await self.lookup(public)]
+        present = [public for public in (core, strategy, trail) if await self.lookup(public)]
+        for public in {core, trail}.intersection(present):
+            await self._purge_jetstream(public)
         if present:
             issued = int(time.time())
             claims = jwt.build_delete_claims(present)
@@ -176,13 +176,22 @@ class Provisioner:
             await self._claims("DELETE", jwt.encode(signing, signing.public, "delete", claims, issued))
 
     async def ensure_assets(
-        self, identity: AccountIdentity, replicas: int = 1, *, limits: AccountLimits | None = None
+        self,
+        identity: AccountIdentity,
+        replicas: int = 1,
+        *,
+        limits: AccountLimits | None = None,
+        retention: Retention | None = None,
     ) -> None:
-        """Create or adapt the account's stream and lease bucket (`replicas` is NATS's); probes JetStream."""
+        """Create or adapt the account's log, lease bucket and trail (`replicas` is NATS's); probes
+        JetStream."""
         limits = limits or AccountLimits()
+        trail = assets.build_trail_config(limits.trail_bytes, retention or Retention(), replicas)
         async with self._inside(accounts.operator_credentials(self._keys, identity)) as nc:
             await _ensure_stream(nc, assets.build_stream_config(limits.log_bytes, replicas))
             await _ensure_stream(nc, assets.build_lease_config(replicas))
+        async with self._inside(accounts.trail_credentials(self._keys, identity)) as nc:
+            await _ensure_stream(nc, trail)
 
     async def write_control(self, identity: AccountIdentity, control: messages.AccountControl) -> None:
         """Replace the account's control value; returns when it is stored."""

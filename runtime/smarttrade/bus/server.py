@@ -34,7 +34,7 @@ def build_config(
     monitor: str | None = None,
     server_name: str | None = None,
     cluster: str | None = None,
-    max_file_store: int = 256 * GIB,
+    max_file_store: int = 512 * GIB,
     max_memory_store: int = 2 * GIB,
     tls: str | None = None,
     extra: str = "",

@@ -21,6 +21,12 @@ LEASE_KEY = f"$KV.{LEASE_BUCKET}.leader"
 
 ARCHIVE_STREAM = "ARCHIVE"
 
+TRAIL_STREAM = "TRAIL"
+TRAIL_FEED = "trail.feed"
+"""Below it the servers deliver the log into the account of its trail; nobody speaks or listens there."""
+TRAIL_READ = "trail.read"
+"""The one thing that an account may ask of its trail: a record."""
+
 PEER_TRADES = "peer.trades"
 """Where the monitorings of one account ask one another; no strategy hears or speaks there."""
 

@@ -1,4 +1,4 @@
-"""Prints the account's log as an audit trail: every decision, denial, order, fill, breach, command by hand.
+"""Prints the account's audit trail: every decision, denial, order, fill, breach, command by hand.
 
 `python -m smarttrade.execution.audit_trail FROM LIMIT` is what `smarttrade audit export` runs by way of
 `kubectl exec`: a process of its own beside the running execution, which it does not disturb, with the same
@@ -15,16 +15,16 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from smarttrade.bus.connection import connect
-from smarttrade.bus.log import AccountLog
+from smarttrade.bus.trail import Trail
 from smarttrade.errors import SmartTradeError
 from smarttrade.execution.audit_rows import build_rows
 from smarttrade.process.settings import Settings
 
 
-async def read_trail(log: AccountLog, first: int, limit: int) -> AsyncIterator[dict[str, Any]]:
+async def read_trail(trail: Trail, first: int, limit: int) -> AsyncIterator[dict[str, Any]]:
     """The rows of so many batches beginning with a sequence."""
     batches = 0
-    async for sequence, payload, time_ms in log.read(first):
+    async for sequence, payload, time_ms in trail.read(first):
         if batches == limit:
             return
         batches += 1
@@ -47,7 +47,7 @@ async def _print(environ: Mapping[str, str], first: int, limit: int) -> None:
         on_closed=_ignore,
     )
     try:
-        async for row in read_trail(AccountLog(nc), first, limit):
+        async for row in read_trail(Trail(nc), first, limit):
             sys.stdout.write(json.dumps(row, separators=(",", ":")) + "\n")
     finally:
         await nc.close()

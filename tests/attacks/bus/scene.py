@@ -7,11 +7,12 @@ stay the same.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from smarttrade.bus import accounts, jetstream, jwt, subjects
+from smarttrade.bus import accounts, assets, jetstream, jwt, subjects
 from smarttrade.bus.accounts import AccountLimits, AccountPair
 from smarttrade.bus.connection import Connection, connect
 from smarttrade.bus.keys import OperatorKeys
@@ -28,6 +29,8 @@ LIMITS = AccountLimits(log_bytes=1024 * 1024)
 ROOMY = AccountLimits(log_bytes=8 * 1024 * 1024)
 VICTIM = AccountIdentity("attacks", "victim", "victim")
 FOREVER = -1
+# A stream of the trail's name that lies in the account of the log.
+_LOOSE = {"name": subjects.TRAIL_STREAM, "subjects": ["loose"], "max_bytes": 1024, "storage": "file"}
 # Guards that keep everybody out of the platform's own accounts.
 _PLATFORMS = {"system account": (accounts.SYSTEM,), "platform account": (accounts.PLATFORM,)}
 
@@ -66,6 +69,10 @@ class Scene:
         await self.provisioner.push(self.pair)
         await self.provisioner.ensure_assets(self.identity, limits=limits)
         await self.provisioner.write_control(self.identity, CONTROL)
+        if "denials" in self.off:
+            await self._permit_deletion()
+        if "trail apart" in self.off:
+            await self._ask(await self.overseer(), "CREATE", _LOOSE)
 
     async def close(self) -> None:
         for opened in reversed(self._open):
@@ -108,12 +115,53 @@ class Scene:
         """The attacker's own honest container, as the platform runs it."""
         return await self.connect(accounts.build_accounts(self.keys, self.identity, LIMITS), role)
 
-    async def overseer(self) -> Wire:
-        """A user that may do everything in the attacker's core account: the test's own eyes and mouth."""
+    async def trail_overseer(self) -> Wire:
+        """Where the attacker's trail was made."""
+        return await self.overseer("core" if "trail apart" in self.off else "trail")
+
+    async def has_trail(self, overseer: Wire) -> bool:
+        """Whether it is still there."""
+        return b'"config"' in await self._ask(overseer, "INFO")
+
+    async def leave_a_trace(self) -> None:
+        """One record in the attacker's log, and so in the trail."""
+        log = AccountLog(await self.container("execution"))
+        await log.append(b"a trace", after=0, message_id="trace")
+
+        overseer = await self.overseer("trail")
+
+        async def kept() -> bool:
+            return b'"messages":1' in await self._ask(overseer, "INFO")
+
+        assert await soon(kept), "the trail has it"
+
+    async def _permit_deletion(self) -> None:
+        """The trail again, as it would be without what it refuses."""
+        overseer = await self.overseer("trail")
+        await self._ask(overseer, "DELETE")
+        config = assets.build_trail_config(LIMITS.trail_bytes, assets.Retention())
+        await self._ask(overseer, "CREATE", config | {"deny_delete": False, "deny_purge": False})
+
+    async def _ask(self, overseer: Wire, verb: str, body: dict[str, Any] | None = None) -> bytes:
+        inbox = f"_INBOX.overseer.{len(overseer.heard)}"
+        overseer.subscribe(inbox)
+        payload = json.dumps(body).encode() if body else b""
+        overseer.publish(f"$JS.API.STREAM.{verb}.{subjects.TRAIL_STREAM}", payload, reply=inbox)
+        answers: list[bytes] = []
+
+        def answered() -> bool:
+            answers.extend(heard.payload for heard in overseer.heard if heard.subject == inbox)
+            return bool(answers)
+
+        assert await soon(answered), f"{verb} is answered"
+        return answers[0]
+
+    async def overseer(self, kind: str = "core") -> Wire:
+        """A user that may do everything in one of the attacker's accounts: the test's own eyes and mouth."""
         user = self.keys.user("overseer", self.identity.key)
-        core = self.keys.account("core", self.identity.key).public
+        core = self.keys.account(kind, self.identity.key).public
         claims = jwt.build_user_claims(core, [">"], [">"])
-        signer = self.keys.account_signing("core", self.identity.key)
+        signer = self.keys.account_signing(kind, self.identity.key)
         token = jwt.encode(signer, user.public, "overseer", claims, self.keys.created - 60)
         return await self.enter("overseer", Credentials(token, user.seed))
 
@@ -152,7 +200,7 @@ class Scene:
 
     def _weaken(self, pair: AccountPair) -> AccountPair:
         weakened = pair
-        if "limits" in self.off:
+        if {"limits", "trail apart"} & self.off:
             weakened = self._unlimited(weakened)
         if "report subject" in self.off:
             weakened = self._any_report(weakened)
@@ -166,6 +214,7 @@ class Scene:
         public = jwt.decode(Credentials.parse(text).token)["sub"]
         owner = self.target if "accounts" in self.off else self.identity
         kind = "strategy" if role == "evaluation" and "strategy account" not in self.off else "core"
+        kind = "trail" if "trail account" in self.off and role == "execution" else kind
         publish, subscribe = accounts.build_permissions(role)
         if "strategy account" in self.off and role == "evaluation":
             # What anybody needs who reads a stream of their account by a consumer.

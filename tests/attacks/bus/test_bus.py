@@ -13,13 +13,18 @@ import pytest_asyncio
 
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.server import LocalServer
-from tests.attacks.bus import attempts_credentials, attempts_strategy, attempts_tenancy
+from tests.attacks.bus import attempts_credentials, attempts_strategy, attempts_tenancy, attempts_trail
 from tests.attacks.bus.scene import Stage
 from tests.attacks.latency import ENOUGH
 from tests.attacks.matrix import Attempt, Succeeded, judge
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-MATRICES = (attempts_tenancy.MATRIX, attempts_strategy.MATRIX, attempts_credentials.MATRIX)
+MATRICES = (
+    attempts_tenancy.MATRIX,
+    attempts_strategy.MATRIX,
+    attempts_credentials.MATRIX,
+    attempts_trail.MATRIX,
+)
 ATTEMPTS = [attempt for matrix in MATRICES for attempt in matrix.attempts]
 CONTROLS = [control for matrix in MATRICES for control in matrix.controls()]
 

@@ -64,7 +64,7 @@ async def test_a_disabled_account_keeps_what_it_has_stored_and_lets_none_of_its_
     assert await tenants.provisioner.deletion_of(pair.core_public) == (ALICE, DELETED_S)
     assert await tenants.provisioner.deletion_of(pair.strategy_public) == (ALICE, DELETED_S)
 
-    await tenants.provisioner.copy_log(ALICE, DELETED_S)
+    await tenants.provisioner.copy_trail(ALICE, DELETED_S)
     await tenants.provisioner.delete(ALICE)
     assert await _archived(kept) == records
     assert await list_deletions(kept, ALICE) == [DELETED_S]
@@ -100,13 +100,13 @@ async def test_a_copy_that_was_cut_off_goes_on_where_it_was(
     with monkeypatch.context() as patch:
         patch.setattr(jetstream, "publish", dies)
         with pytest.raises(BusError, match="cut off"):
-            await tenants.provisioner.copy_log(ALICE, DELETED_S)
+            await tenants.provisioner.copy_trail(ALICE, DELETED_S)
     assert 0 < len(await _archived(kept)) < len(records)
     # Others at the same time: whoever comes second is refused, and what is there is whole all the same.
-    copies = (tenants.provisioner.copy_log(ALICE, DELETED_S) for _ in range(3))
+    copies = (tenants.provisioner.copy_trail(ALICE, DELETED_S) for _ in range(3))
     refusals = [str(each) for each in await asyncio.gather(*copies, return_exceptions=True) if each]
     assert all("wrong last sequence" in refusal for refusal in refusals), refusals
-    await tenants.provisioner.copy_log(ALICE, DELETED_S)
+    await tenants.provisioner.copy_trail(ALICE, DELETED_S)
     assert await _archived(kept) == records
 
 
@@ -114,7 +114,7 @@ async def test_after_the_retention_the_servers_purge_it(tenants: Tenants, kept: 
     pair = await tenants.create("alice")
     await _fill(AccountLog(await tenants.connect(pair, "execution")), 3)
     await tenants.provisioner.disable(ALICE, DELETED_S)
-    await tenants.provisioner.copy_log(ALICE, DELETED_S)
+    await tenants.provisioner.copy_trail(ALICE, DELETED_S)
     assert await _archived(kept)
     await tenants.provisioner.prepare_archive(Retention(seconds=1))
 
@@ -128,7 +128,7 @@ async def test_nobody_can_take_a_kept_log_away(tenants: Tenants, kept: Connectio
     pair = await tenants.create("alice")
     records = await _fill(AccountLog(await tenants.connect(pair, "execution")), 3)
     await tenants.provisioner.disable(ALICE, DELETED_S)
-    await tenants.provisioner.copy_log(ALICE, DELETED_S)
+    await tenants.provisioner.copy_trail(ALICE, DELETED_S)
     for request in (f"STREAM.PURGE.{subjects.ARCHIVE_STREAM}", f"STREAM.DELETE.{subjects.ARCHIVE_STREAM}"):
         with pytest.raises(BusError):
             await jetstream.api(kept, request, timeout_s=0.3)
@@ -138,6 +138,6 @@ async def test_nobody_can_take_a_kept_log_away(tenants: Tenants, kept: Connectio
 async def test_an_account_without_a_log_leaves_nothing(tenants: Tenants, kept: Connection) -> None:
     await tenants.create("alice")
     await tenants.provisioner.disable(ALICE, DELETED_S)
-    await tenants.provisioner.copy_log(ALICE, DELETED_S)
-    await tenants.provisioner.copy_log(identity("never-made"), DELETED_S)
+    await tenants.provisioner.copy_trail(ALICE, DELETED_S)
+    await tenants.provisioner.copy_trail(identity("never-made"), DELETED_S)
     assert await list_deletions(kept, ALICE) == []

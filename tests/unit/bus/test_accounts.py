@@ -49,10 +49,12 @@ def test_renewals_of_many_accounts_are_spread():
     assert all(NOW < moment <= NOW + RENEWAL_S for moment in times)
 
 
-def test_only_the_core_account_has_jetstream():
+def test_all_but_the_strategy_account_have_jetstream():
     pair = build_accounts(KEYS, ALICE, now=NOW)
-    core, strategy = (jwt.decode(token)["nats"]["limits"] for token in (pair.core_jwt, pair.strategy_jwt))
+    tokens = (pair.core_jwt, pair.strategy_jwt, pair.trail_jwt)
+    core, strategy, trail = (jwt.decode(token)["nats"]["limits"] for token in tokens)
     assert core["disk_storage"] > 0
+    assert trail["disk_storage"] > 0
     assert not any(strategy.get(name) for name in ("disk_storage", "mem_storage", "streams", "consumer"))
 
 
@@ -88,7 +90,19 @@ def test_the_token_of_the_identity_is_in_the_report_import():
     claims = jwt.decode(build_accounts(KEYS, ALICE, now=NOW).core_jwt)["nats"]
     assert {i["subject"]: i["local_subject"] for i in claims["imports"]} == {
         f"report.{ALICE.token}.{role}": f"report.{role}" for role in ("monitoring", "execution")
+    } | {"$JS.API.STREAM.MSG.GET.TRAIL": "trail.read"}
+
+
+def test_nothing_of_its_trail_is_open_to_an_account_but_reading_a_record():
+    pair = build_accounts(KEYS, ALICE, now=NOW)
+    exports = jwt.decode(pair.trail_jwt)["nats"]["exports"]
+    assert [(each["subject"], each["type"]) for each in exports] == [
+        ("$JS.API.STREAM.MSG.GET.TRAIL", "service")
+    ]
+    holders = {
+        jwt.decode(text.splitlines()[1])["nats"]["issuer_account"] for text in pair.credentials.values()
     }
+    assert pair.trail_public not in holders
 
 
 @pytest.mark.parametrize("pod", ["", "a.b", "a b", "*", ">", "A", "-a"])
@@ -125,7 +139,7 @@ def test_both_accounts_refuse_what_was_issued_before_a_revocation_and_nothing_la
     assert (asked.is_cut, cut.is_cut) == (False, True)
     for rotation, revoked in ((asked, None), (cut, {"*": NOW})):
         pair = build_accounts(KEYS, ALICE, now=NOW + 5, rotation=rotation)
-        for token in pair.jwts.values():
+        for token in (pair.core_jwt, pair.strategy_jwt):
             assert jwt.decode(token)["nats"].get("revocations") == revoked
         issued = [jwt.decode(text.splitlines()[1])["iat"] for text in pair.credentials.values()]
         assert min(issued) > NOW

@@ -1,0 +1,190 @@
+"""The audit trail: the servers fill it from the log, and what is in it stays whatever happens to the log."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from smarttrade.bus import assets, jetstream, jwt, subjects
+from smarttrade.bus.accounts import AccountLimits, AccountPair, build_accounts, trail_key
+from smarttrade.bus.assets import Retention
+from smarttrade.bus.connection import Connection, connect
+from smarttrade.bus.log import AccountLog
+from smarttrade.bus.trail import Trail
+from smarttrade.errors import BusError
+from tests.component.bus.tenants import Tenants, eventually, identity
+
+ALICE = identity("alice")
+Row = tuple[int, bytes]
+
+
+async def _rows(nc: Connection, first: int = 1) -> list[Row]:
+    return [(sequence, payload) async for sequence, payload, _ in Trail(nc).read(first)]
+
+
+async def _append(log: AccountLog, name: str, number: int, after: int = 0) -> int:
+    for n in range(number):
+        after = await log.append(f"{name}{n}".encode(), after=after, message_id=f"{name}{n}")
+    return after
+
+
+def _records(name: str, number: int) -> list[bytes]:
+    return [f"{name}{n}".encode() for n in range(number)]
+
+
+async def _keeper(tenants: Tenants, pair: AccountPair) -> Connection:
+    """More than anybody has: every right within the account of the trail."""
+
+    async def closed() -> None:
+        return None
+
+    user = tenants.keys.user("keeper", pair.identity.key)
+    claims = jwt.build_user_claims(pair.trail_public, [">"], [">"])
+    signer = tenants.keys.account_signing("trail", pair.identity.key)
+    token = jwt.encode(signer, user.public, "keeper", claims, tenants.keys.created - 60)
+    return await connect(
+        tenants.server.url,
+        name="keeper",
+        role="operator",
+        credentials=jwt.format_credentials(token, user.seed),
+        on_closed=closed,
+    )
+
+
+def _kept(keeper: Connection, number: int) -> Callable[[], Awaitable[bool]]:
+    async def kept() -> bool:
+        answer = await jetstream.api(keeper, f"STREAM.INFO.{subjects.TRAIL_STREAM}", {})
+        return bool(answer["state"]["messages"] == number)
+
+    return kept
+
+
+async def test_what_compaction_drops_from_the_log_stays_in_the_trail(tenants: Tenants) -> None:
+    pair = await tenants.create("alice")
+    nc, keeper = await tenants.connect(pair, "execution"), await _keeper(tenants, pair)
+    log = AccountLog(nc)
+    last = await _append(log, "a", 150)
+    await eventually(_kept(keeper, 150), "the trail has them")
+    await log.put_snapshot(b"s", after=0)
+    assert await log.purge(last) == 149
+    await _append(log, "b", 3, after=last)
+    rows = await _rows(nc)
+    assert [payload for _, payload in rows] == _records("a", 150) + _records("b", 3)
+    assert [sequence for sequence, _ in rows] == list(range(1, 154)), "snapshots are not of it"
+    assert await _rows(nc, 152) == rows[151:]
+    assert await _rows(nc, 154) == []
+    await keeper.close()
+
+
+async def test_a_record_is_in_it_as_soon_as_it_is_written(tenants: Tenants) -> None:
+    """Also while the trail has not got it, or there is none: then it is the log's."""
+    pair = await tenants.create("alice")
+    nc, keeper = await tenants.connect(pair, "execution"), await _keeper(tenants, pair)
+    last = 0
+    for n in range(5):
+        last = await AccountLog(nc).append(b"%d" % n, after=last, message_id=str(n))
+        assert [payload for _, payload in await _rows(nc)][-1] == b"%d" % n
+    await jetstream.api(keeper, f"STREAM.DELETE.{subjects.TRAIL_STREAM}")
+    assert await _rows(nc) == [(n + 1, b"%d" % n) for n in range(5)]
+    await keeper.close()
+
+
+async def test_it_survives_the_loss_of_the_log_and_goes_on_with_the_next_one(tenants: Tenants) -> None:
+    pair = await tenants.create("alice")
+    nc, keeper = await tenants.connect(pair, "execution"), await _keeper(tenants, pair)
+    await _append(AccountLog(nc), "old", 10)
+    await eventually(_kept(keeper, 10), "the trail has them")
+    await tenants.server.stop()
+    shutil.rmtree(tenants.server.store_dir / "jetstream" / pair.core_public)
+    await tenants.server.start()
+    await eventually(lambda: tenants.provisioner.connected and nc.is_connected, "they are connected again")
+    await tenants.provisioner.ensure_assets(ALICE)
+    await _append(AccountLog(nc), "new", 3)
+    await eventually(lambda: keeper.is_connected, "it is connected again")
+    await eventually(_kept(keeper, 13), "the next log is in the trail")
+    assert await _rows(nc) == list(enumerate(_records("old", 10) + _records("new", 3), 1))
+    await keeper.close()
+
+
+async def test_nobody_can_take_a_record_out_of_it(tenants: Tenants) -> None:
+    """With rights that nobody has, and by a log that is rolled up."""
+    pair = await tenants.create("alice")
+    nc, keeper = await tenants.connect(pair, "execution"), await _keeper(tenants, pair)
+    await _append(AccountLog(nc), "a", 3)
+    await eventually(_kept(keeper, 3), "the trail has them")
+    await jetstream.publish(nc, subjects.LOG, b"rolled", {"Nats-Rollup": "sub"})
+    await eventually(_kept(keeper, 4), "the trail has the last one too")
+    assert len([each async for each in AccountLog(nc).read()]) == 1
+    config = assets.build_trail_config(AccountLimits().trail_bytes, Retention())
+    for request, body in (
+        ("PURGE", {}),
+        ("MSG.DELETE", {"seq": 1}),
+        ("UPDATE", config | {"deny_purge": False}),
+        ("UPDATE", config | {"deny_delete": False}),
+    ):
+        with pytest.raises(BusError, match=r"not permitted|can not cancel"):
+            await jetstream.api(keeper, f"STREAM.{request}.{subjects.TRAIL_STREAM}", body)
+    assert [payload for _, payload in await _rows(nc)] == [*_records("a", 3), b"rolled"]
+    await keeper.close()
+
+
+async def test_a_flooded_trail_refuses_and_erases_nothing(tenants: Tenants) -> None:
+    limits = AccountLimits(log_bytes=256 * 1024)
+    pair = build_accounts(tenants.keys, ALICE, limits)
+    await tenants.provisioner.push(pair)
+    await tenants.provisioner.ensure_assets(ALICE, limits=limits)
+    nc, keeper = await tenants.connect(pair, "execution"), await _keeper(tenants, pair)
+    log, after = AccountLog(nc), await _append(AccountLog(nc), "mine", 1)
+    await eventually(_kept(keeper, 1), "the trail has it")
+    for n in range(12):
+        after = await log.append(b"x" * 50_000, after=after, message_id=f"flood{n}")
+        await log.purge(after)
+    after = await log.append(b"last", after=after, message_id="last")
+    payloads = [payload for _, payload in await _rows(nc)]
+    assert payloads[0] == b"mine0", "the oldest is there"
+    assert payloads[-1] == b"last", "what the trail refuses is read from the log"
+    await keeper.close()
+
+
+async def test_what_is_older_than_the_retention_goes(tenants: Tenants) -> None:
+    pair = await tenants.create("alice")
+    nc, keeper = await tenants.connect(pair, "execution"), await _keeper(tenants, pair)
+    await _append(AccountLog(nc), "a", 2)
+    await eventually(_kept(keeper, 2), "the trail has them")
+    await tenants.provisioner.ensure_assets(ALICE, retention=Retention(seconds=1))
+    await eventually(_kept(keeper, 0), "the servers have dropped them")
+    await keeper.close()
+
+
+async def test_the_trail_goes_on_when_the_account_is_signed_anew(tenants: Tenants) -> None:
+    pair = await tenants.create("alice")
+    nc, keeper = await tenants.connect(pair, "execution"), await _keeper(tenants, pair)
+    last = await _append(AccountLog(nc), "a", 2)
+    assert await tenants.provisioner.push(build_accounts(tenants.keys, ALICE, AccountLimits(pods=5)))
+    await _append(AccountLog(nc), "b", 2, after=last)
+    await eventually(_kept(keeper, 4), "the trail has them all")
+    await keeper.close()
+
+
+async def test_an_account_made_before_there_were_trails_gets_one_with_what_its_log_has(
+    tenants: Tenants,
+) -> None:
+    pair = await tenants.create("alice")
+    keeper, nc = await _keeper(tenants, pair), await tenants.connect(pair, "execution")
+    await jetstream.api(keeper, f"STREAM.DELETE.{subjects.TRAIL_STREAM}")
+    await _append(AccountLog(nc), "a", 5)
+    await tenants.provisioner.ensure_assets(ALICE)
+    await eventually(_kept(keeper, 5), "the trail has what the log had")
+    await keeper.close()
+
+
+async def test_deletion_takes_the_trail_away_too(tenants: Tenants) -> None:
+    pair = await tenants.create("alice")
+    await tenants.provisioner.delete(ALICE)
+    assert trail_key(tenants.keys, ALICE).public not in await tenants.provisioner.stored_accounts()
+    fresh = await tenants.create("alice")
+    assert await _rows(await tenants.connect(fresh, "execution")) == []
+    assert json.dumps(sorted(fresh.jwts)) == json.dumps(sorted(pair.jwts))
