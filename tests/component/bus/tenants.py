@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from smarttrade.bus import jetstream, jwt, subjects
 from smarttrade.bus.accounts import AccountPair, build_accounts
 from smarttrade.bus.connection import Connection, connect
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
+from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity
 
 PATIENCE_S = 60.0
@@ -57,9 +59,45 @@ class Tenants:
         self._connections.append(connection)
         return connection
 
+    async def keep_trail(self, pair: AccountPair) -> Connection:
+        """More than anybody has: every right within the account of the trail."""
+        connection = await keep_trail(self.server.url, self.keys, pair)
+        self._connections.append(connection)
+        return connection
+
     async def close(self) -> None:
         for connection in self._connections:
             await connection.close()
+
+
+async def keep_trail(url: str, keys: OperatorKeys, pair: AccountPair) -> Connection:
+    async def on_closed() -> None:
+        return None
+
+    user = keys.user("keeper", pair.identity.key)
+    claims = jwt.build_user_claims(pair.trail_public, [">"], [">"])
+    signer = keys.account_signing("trail", pair.identity.key)
+    token = jwt.encode(signer, user.public, "keeper", claims, keys.created - 60)
+    return await connect(
+        url,
+        name="keeper",
+        role="operator",
+        credentials=jwt.format_credentials(token, user.seed),
+        on_closed=on_closed,
+    )
+
+
+def trail_has(keeper: Connection, number: int) -> Callable[[], Awaitable[bool]]:
+    """Whether so many records are in the trail itself."""
+
+    async def has() -> bool:
+        try:
+            answer = await jetstream.api(keeper, f"STREAM.INFO.{subjects.TRAIL_STREAM}", {})
+        except BusError:
+            return False
+        return bool(answer["state"]["messages"] == number)
+
+    return has
 
 
 class Ear:

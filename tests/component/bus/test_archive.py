@@ -14,7 +14,7 @@ from smarttrade.bus.assets import Retention
 from smarttrade.bus.connection import Connection, connect
 from smarttrade.bus.log import AccountLog
 from smarttrade.errors import BusError
-from tests.component.bus.tenants import Tenants, eventually, identity
+from tests.component.bus.tenants import Tenants, eventually, identity, trail_has
 
 ALICE = identity("alice")
 DELETED_S = 1_800_000_000
@@ -69,6 +69,17 @@ async def test_a_disabled_account_keeps_what_it_has_stored_and_lets_none_of_its_
     assert await _archived(kept) == records
     assert await list_deletions(kept, ALICE) == [DELETED_S]
     assert await list_deletions(kept, identity("bob")) == []
+
+
+async def test_what_compaction_had_dropped_is_archived_too(tenants: Tenants, kept: Connection) -> None:
+    pair = await tenants.create("alice")
+    log = AccountLog(await tenants.connect(pair, "execution"))
+    records = await _fill(log, 30)
+    await eventually(trail_has(await tenants.keep_trail(pair), 30), "the trail has them")
+    assert await log.purge(30) == 29
+    await tenants.provisioner.disable(ALICE, DELETED_S)
+    await tenants.provisioner.copy_trail(ALICE, DELETED_S)
+    assert await _archived(kept) == records
 
 
 async def test_an_account_that_lives_is_not_marked_as_deleted(tenants: Tenants) -> None:

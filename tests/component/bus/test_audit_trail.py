@@ -18,7 +18,7 @@ from smarttrade.cli.auditing import PAGE, check_target, read_pages, write_trail
 from smarttrade.errors import ConfigurationError
 from smarttrade.execution.records import Batch, DecisionClosed, EpochStarted, PeakReached, encode_batch
 from smarttrade.messages import Outcome
-from tests.component.bus.tenants import Tenants
+from tests.component.bus.tenants import Tenants, eventually, trail_has
 
 DENIAL = DecisionClosed(
     id="d1", market="BTC/USDT", outcome=Outcome.DENIED, code="DailyLoss", message="m", time_ms=2
@@ -36,6 +36,8 @@ async def test_every_record_is_exported_in_order_as_lines_and_as_parquet(
     log, last = AccountLog(await tenants.connect(pair, "execution")), 0
     for number, batch in enumerate(BATCHES):
         last = await log.append(encode_batch(batch), after=last, message_id=f"b{number}")
+    await eventually(trail_has(await tenants.keep_trail(pair), len(BATCHES)), "the trail has them")
+    assert await log.purge(last) == 1
     (tmp_path / "execution.creds").write_text(pair.credentials["execution"])
     environment = os.environ | {
         "SMARTTRADE_NATS_URL": tenants.server.url,

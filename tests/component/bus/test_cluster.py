@@ -13,9 +13,10 @@ from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.log import AccountLog
 from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
+from smarttrade.bus.trail import Trail
 from smarttrade.errors import BusError
 from tests.component.bus.servers import clustered, know_each_other
-from tests.component.bus.tenants import eventually, identity
+from tests.component.bus.tenants import eventually, identity, keep_trail, trail_has
 
 
 @pytest_asyncio.fixture
@@ -94,4 +95,9 @@ async def test_the_log_survives_any_one_server(
     assert await log.last_sequence() == after
     records = [payload async for _, payload, _ in log.read()]
     assert len(records) == len(set(records)) == 39
+    keeper = await keep_trail(servers[0].url, keys, pair)
+    await eventually(trail_has(keeper, 39), "the trail has them all")
+    await log.purge(after)
+    assert [payload async for _, payload, _ in Trail(nc).read()] == records
+    await keeper.close()
     await nc.close()

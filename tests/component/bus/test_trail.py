@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Awaitable, Callable
 
 import pytest
 
-from smarttrade.bus import assets, jetstream, jwt, subjects
-from smarttrade.bus.accounts import AccountLimits, AccountPair, build_accounts, trail_key
+from smarttrade.bus import assets, jetstream, subjects
+from smarttrade.bus.accounts import AccountLimits, build_accounts, trail_key
 from smarttrade.bus.assets import Retention
-from smarttrade.bus.connection import Connection, connect
+from smarttrade.bus.connection import Connection
 from smarttrade.bus.log import AccountLog
 from smarttrade.bus.trail import Trail
 from smarttrade.errors import BusError
-from tests.component.bus.tenants import Tenants, eventually, identity
+from tests.component.bus.tenants import Tenants, eventually, identity, trail_has
 
 ALICE = identity("alice")
 Row = tuple[int, bytes]
@@ -35,39 +33,12 @@ def _records(name: str, number: int) -> list[bytes]:
     return [f"{name}{n}".encode() for n in range(number)]
 
 
-async def _keeper(tenants: Tenants, pair: AccountPair) -> Connection:
-    """More than anybody has: every right within the account of the trail."""
-
-    async def closed() -> None:
-        return None
-
-    user = tenants.keys.user("keeper", pair.identity.key)
-    claims = jwt.build_user_claims(pair.trail_public, [">"], [">"])
-    signer = tenants.keys.account_signing("trail", pair.identity.key)
-    token = jwt.encode(signer, user.public, "keeper", claims, tenants.keys.created - 60)
-    return await connect(
-        tenants.server.url,
-        name="keeper",
-        role="operator",
-        credentials=jwt.format_credentials(token, user.seed),
-        on_closed=closed,
-    )
-
-
-def _kept(keeper: Connection, number: int) -> Callable[[], Awaitable[bool]]:
-    async def kept() -> bool:
-        answer = await jetstream.api(keeper, f"STREAM.INFO.{subjects.TRAIL_STREAM}", {})
-        return bool(answer["state"]["messages"] == number)
-
-    return kept
-
-
 async def test_what_compaction_drops_from_the_log_stays_in_the_trail(tenants: Tenants) -> None:
     pair = await tenants.create("alice")
-    nc, keeper = await tenants.connect(pair, "execution"), await _keeper(tenants, pair)
+    nc, keeper = await tenants.connect(pair, "execution"), await tenants.keep_trail(pair)
     log = AccountLog(nc)
     last = await _append(log, "a", 150)
-    await eventually(_kept(keeper, 150), "the trail has them")
+    await eventually(trail_has(keeper, 150), "the trail has them")
     await log.put_snapshot(b"s", after=0)
     assert await log.purge(last) == 149
     await _append(log, "b", 3, after=last)
@@ -76,27 +47,25 @@ async def test_what_compaction_drops_from_the_log_stays_in_the_trail(tenants: Te
     assert [sequence for sequence, _ in rows] == list(range(1, 154)), "snapshots are not of it"
     assert await _rows(nc, 152) == rows[151:]
     assert await _rows(nc, 154) == []
-    await keeper.close()
 
 
 async def test_a_record_is_in_it_as_soon_as_it_is_written(tenants: Tenants) -> None:
     """Also while the trail has not got it, or there is none: then it is the log's."""
     pair = await tenants.create("alice")
-    nc, keeper = await tenants.connect(pair, "execution"), await _keeper(tenants, pair)
+    nc, keeper = await tenants.connect(pair, "execution"), await tenants.keep_trail(pair)
     last = 0
     for n in range(5):
         last = await AccountLog(nc).append(b"%d" % n, after=last, message_id=str(n))
         assert [payload for _, payload in await _rows(nc)][-1] == b"%d" % n
     await jetstream.api(keeper, f"STREAM.DELETE.{subjects.TRAIL_STREAM}")
     assert await _rows(nc) == [(n + 1, b"%d" % n) for n in range(5)]
-    await keeper.close()
 
 
 async def test_it_survives_the_loss_of_the_log_and_goes_on_with_the_next_one(tenants: Tenants) -> None:
     pair = await tenants.create("alice")
-    nc, keeper = await tenants.connect(pair, "execution"), await _keeper(tenants, pair)
+    nc, keeper = await tenants.connect(pair, "execution"), await tenants.keep_trail(pair)
     await _append(AccountLog(nc), "old", 10)
-    await eventually(_kept(keeper, 10), "the trail has them")
+    await eventually(trail_has(keeper, 10), "the trail has them")
     await tenants.server.stop()
     shutil.rmtree(tenants.server.store_dir / "jetstream" / pair.core_public)
     await tenants.server.start()
@@ -104,19 +73,18 @@ async def test_it_survives_the_loss_of_the_log_and_goes_on_with_the_next_one(ten
     await tenants.provisioner.ensure_assets(ALICE)
     await _append(AccountLog(nc), "new", 3)
     await eventually(lambda: keeper.is_connected, "it is connected again")
-    await eventually(_kept(keeper, 13), "the next log is in the trail")
+    await eventually(trail_has(keeper, 13), "the next log is in the trail")
     assert await _rows(nc) == list(enumerate(_records("old", 10) + _records("new", 3), 1))
-    await keeper.close()
 
 
 async def test_nobody_can_take_a_record_out_of_it(tenants: Tenants) -> None:
     """With rights that nobody has, and by a log that is rolled up."""
     pair = await tenants.create("alice")
-    nc, keeper = await tenants.connect(pair, "execution"), await _keeper(tenants, pair)
+    nc, keeper = await tenants.connect(pair, "execution"), await tenants.keep_trail(pair)
     await _append(AccountLog(nc), "a", 3)
-    await eventually(_kept(keeper, 3), "the trail has them")
+    await eventually(trail_has(keeper, 3), "the trail has them")
     await jetstream.publish(nc, subjects.LOG, b"rolled", {"Nats-Rollup": "sub"})
-    await eventually(_kept(keeper, 4), "the trail has the last one too")
+    await eventually(trail_has(keeper, 4), "the trail has the last one too")
     assert len([each async for each in AccountLog(nc).read()]) == 1
     config = assets.build_trail_config(AccountLimits().trail_bytes, Retention())
     for request, body in (
@@ -128,7 +96,6 @@ async def test_nobody_can_take_a_record_out_of_it(tenants: Tenants) -> None:
         with pytest.raises(BusError, match=r"not permitted|can not cancel"):
             await jetstream.api(keeper, f"STREAM.{request}.{subjects.TRAIL_STREAM}", body)
     assert [payload for _, payload in await _rows(nc)] == [*_records("a", 3), b"rolled"]
-    await keeper.close()
 
 
 async def test_a_flooded_trail_refuses_and_erases_nothing(tenants: Tenants) -> None:
@@ -136,9 +103,9 @@ async def test_a_flooded_trail_refuses_and_erases_nothing(tenants: Tenants) -> N
     pair = build_accounts(tenants.keys, ALICE, limits)
     await tenants.provisioner.push(pair)
     await tenants.provisioner.ensure_assets(ALICE, limits=limits)
-    nc, keeper = await tenants.connect(pair, "execution"), await _keeper(tenants, pair)
+    nc, keeper = await tenants.connect(pair, "execution"), await tenants.keep_trail(pair)
     log, after = AccountLog(nc), await _append(AccountLog(nc), "mine", 1)
-    await eventually(_kept(keeper, 1), "the trail has it")
+    await eventually(trail_has(keeper, 1), "the trail has it")
     for n in range(12):
         after = await log.append(b"x" * 50_000, after=after, message_id=f"flood{n}")
         await log.purge(after)
@@ -146,39 +113,35 @@ async def test_a_flooded_trail_refuses_and_erases_nothing(tenants: Tenants) -> N
     payloads = [payload for _, payload in await _rows(nc)]
     assert payloads[0] == b"mine0", "the oldest is there"
     assert payloads[-1] == b"last", "what the trail refuses is read from the log"
-    await keeper.close()
 
 
 async def test_what_is_older_than_the_retention_goes(tenants: Tenants) -> None:
     pair = await tenants.create("alice")
-    nc, keeper = await tenants.connect(pair, "execution"), await _keeper(tenants, pair)
+    nc, keeper = await tenants.connect(pair, "execution"), await tenants.keep_trail(pair)
     await _append(AccountLog(nc), "a", 2)
-    await eventually(_kept(keeper, 2), "the trail has them")
+    await eventually(trail_has(keeper, 2), "the trail has them")
     await tenants.provisioner.ensure_assets(ALICE, retention=Retention(seconds=1))
-    await eventually(_kept(keeper, 0), "the servers have dropped them")
-    await keeper.close()
+    await eventually(trail_has(keeper, 0), "the servers have dropped them")
 
 
 async def test_the_trail_goes_on_when_the_account_is_signed_anew(tenants: Tenants) -> None:
     pair = await tenants.create("alice")
-    nc, keeper = await tenants.connect(pair, "execution"), await _keeper(tenants, pair)
+    nc, keeper = await tenants.connect(pair, "execution"), await tenants.keep_trail(pair)
     last = await _append(AccountLog(nc), "a", 2)
     assert await tenants.provisioner.push(build_accounts(tenants.keys, ALICE, AccountLimits(pods=5)))
     await _append(AccountLog(nc), "b", 2, after=last)
-    await eventually(_kept(keeper, 4), "the trail has them all")
-    await keeper.close()
+    await eventually(trail_has(keeper, 4), "the trail has them all")
 
 
 async def test_an_account_made_before_there_were_trails_gets_one_with_what_its_log_has(
     tenants: Tenants,
 ) -> None:
     pair = await tenants.create("alice")
-    keeper, nc = await _keeper(tenants, pair), await tenants.connect(pair, "execution")
+    keeper, nc = await tenants.keep_trail(pair), await tenants.connect(pair, "execution")
     await jetstream.api(keeper, f"STREAM.DELETE.{subjects.TRAIL_STREAM}")
     await _append(AccountLog(nc), "a", 5)
     await tenants.provisioner.ensure_assets(ALICE)
-    await eventually(_kept(keeper, 5), "the trail has what the log had")
-    await keeper.close()
+    await eventually(trail_has(keeper, 5), "the trail has what the log had")
 
 
 async def test_deletion_takes_the_trail_away_too(tenants: Tenants) -> None:
@@ -187,4 +150,4 @@ async def test_deletion_takes_the_trail_away_too(tenants: Tenants) -> None:
     assert trail_key(tenants.keys, ALICE).public not in await tenants.provisioner.stored_accounts()
     fresh = await tenants.create("alice")
     assert await _rows(await tenants.connect(fresh, "execution")) == []
-    assert json.dumps(sorted(fresh.jwts)) == json.dumps(sorted(pair.jwts))
+    assert fresh.trail_public == pair.trail_public

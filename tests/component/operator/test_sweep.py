@@ -28,9 +28,9 @@ async def test_accounts_that_no_object_stands_for_are_counted_and_left_alone(
     await asyncio.to_thread(namespace.wait, "Deployment", "alice")
 
     def counted() -> bool:
-        return operator.metric(UNKNOWN) == 2
+        return operator.metric(UNKNOWN) == len(left.jwts)
 
-    await asyncio.to_thread(eventually, counted, 30, "the core and the strategy account of bob")
+    await asyncio.to_thread(eventually, counted, 30, "all accounts of bob")
     assert set(left.jwts) <= await provisioner.stored_accounts()
     told = [line["account"] for line in operator.lines() if "belongs to no TradingAccount" in str(line)]
     assert sorted(told) == sorted(left.jwts), "each of them, once"
