@@ -32,7 +32,7 @@ def export(
     namespace: Namespace = None,
     context: Context = None,
 ) -> None:
-    """Write the account's audit trail, as its log has it, to a file; needs the right to exec into its
+    """Write the account's audit trail to a file; needs the right to exec into its
     pods, or, of one that was deleted, into the platform's."""
     from smarttrade.cli.archived import Archive
     from smarttrade.cli.auditing import check_target, read_pages, write_trail
