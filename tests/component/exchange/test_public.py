@@ -98,6 +98,20 @@ async def test_trades_candles_quotes_and_time_by_rest(exchange: Simulator, build
         await venue.close()
 
 
+async def test_trades_are_read_on_from_one_of_them(exchange: Simulator, build: BuildVenue) -> None:
+    for price in range(60_000, 60_010):
+        exchange.set_price("BTC/USDT", str(price))
+    venue = build(endpoint(exchange))
+    try:
+        await venue.load_markets(["BTC/USDT"])
+        every = await venue.fetch_trades("BTC/USDT")
+        later = await venue.fetch_trades("BTC/USDT", every[-4])
+        assert every[-3:] == later[-3:]
+        assert venue.consecutive_trade_ids <= (len(later) == 3)
+    finally:
+        await venue.close()
+
+
 OpenFeed = Callable[[], MarketFeed]
 
 

@@ -142,6 +142,19 @@ async def test_nothing_is_missing_after_the_websocket_was_dropped(scene: Scene) 
     assert scene.running.metric("smarttrade_feed_reconnects_total", market="BTC/USDT") >= 1
 
 
+async def test_more_trades_than_a_page_that_were_missed_are_read_page_by_page(scene: Scene) -> None:
+    await trade_for(scene.exchange, 3)
+    assert scene.exchange.drop_websockets() > 0
+    for number in range(2_500):
+        scene.exchange.trade("BTC/USDT", str(60_000 + number % 7), "0.01")
+    last = scene.exchange.venue.by_symbol["BTC/USDT"].trades[-1].id
+    await eventually(lambda: trade_ids(scene.listener)[-1] == last, "the newest trade")
+    assert_complete(scene.listener)
+    assert not scene.running.metric("smarttrade_trades_lost_total", market="BTC/USDT")
+    filled = scene.running.metric("smarttrade_trades_filled_total", market="BTC/USDT", source="rest")
+    assert filled >= 1_000
+
+
 async def test_a_silent_websocket_is_noticed_and_replaced(scene: Scene) -> None:
     await trade_for(scene.exchange, 5)
     assert scene.exchange.silence_websockets() > 0
