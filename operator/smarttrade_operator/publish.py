@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from smarttrade_operator.kinds import EVENT, TRADING_ACCOUNT, Manifest
 from smarttrade_operator.kube import Kube, KubeError, NotFound
 from smarttrade_operator.status import Budget, Status, build_status, is_urgent, write_delay_s
 
-_BAD_WHEN_TRUE = ("Drifted",)
+_BAD_WHEN_TRUE = ("Drifted", "Unprotected", "LogLost", "DeadMansSwitchHeldBack")
 _BUDGET_RETRY_S = 1.0
 _SAME_EVENT_S = 60.0
 # Of one account, as Kubernetes' own components do it: 25 at once, then one in five minutes.
@@ -125,17 +125,25 @@ class Publisher:
 
 
 def transitions(before: Iterable[Condition], after: Iterable[Condition]) -> Iterator[Transition]:
-    """Conditions whose status changed to True or False; of a new object's good news only Ready is told."""
+    """Conditions whose status changed to True or False; of a new object's good news only Ready is told. A bad
+    one whose reason changed is another piece of bad news; Ready only repeats those of others."""
     known = {condition["type"]: condition["status"] for condition in before}
+    reasons = {condition["type"]: condition["reason"] for condition in before}
     for condition in after:
         status, kind = condition["status"], condition["type"]
-        if status == "Unknown" or known.get(kind) == status:
-            continue
         bad = (status == "True") == (kind in _BAD_WHEN_TRUE)
+        same = known.get(kind) == status
+        if status == "Unknown" or (same and not (bad and _is_other_reason(condition, reasons))):
+            continue
         was_bad = known.get(kind) == ("True" if kind in _BAD_WHEN_TRUE else "False")
         if bad or was_bad or kind == "Ready":
             note = f"{kind}={status}: {condition['message'] or condition['reason']}"
             yield Transition(kind, "Warning" if bad else "Normal", condition["reason"], note)
+
+
+def _is_other_reason(condition: Condition, reasons: Mapping[str, str]) -> bool:
+    name: str = condition["type"]
+    return name != "Ready" and reasons[name] != condition["reason"]
 
 
 def _spread(account: Manifest) -> float:

@@ -32,7 +32,7 @@ KEPT_ENDED = 500
 PACE_MS = 60_000
 NEARLY_FLAT = Decimal("0.005")
 """A position below this share of what it was at most is what fees left over: the next one is another."""
-DEADLINE_MISSED = "DeadlineMissed"
+DEADLINE_MISSED, WOULD_MATCH = "DeadlineMissed", "WouldMatch"
 
 
 class Book:
@@ -198,7 +198,7 @@ class Book:
         market.standing = decision if isinstance(decision.want, RestingOrders) else None
         market.done, market.filled = [], {}
         market.counted, market.newest, market.legs, market.attempts = decision.id, "", 0, 0
-        market.residuals, market.refusals = 0, 0
+        market.residuals, market.refusals, market.matched, market.tried_ms = 0, 0, 0, 0
 
     def _decision_closed(self, record: records.DecisionClosed) -> None:
         market = self.market(record.market)
@@ -225,6 +225,7 @@ class Book:
                 market.ratchet = max(market.ratchet or record.trigger, record.trigger)
         elif record.decision_id == market.counted:
             market.legs, market.attempts, market.newest = record.leg, record.attempt, record.cid
+            market.tried_ms = market.tried_ms or record.deadline_ms
             if record.side is Side.BUY and market.current is not None:
                 self._plan(market, market.current)
         self._keep(
@@ -331,6 +332,8 @@ class Book:
             return
         if order.code == DEADLINE_MISSED:
             market.refusals += 1
+        elif order.code == WOULD_MATCH:
+            market.matched += 1
         elif order.state is not OrderState.VOID and order.filled < order.quantity:
             market.residuals += 1
 

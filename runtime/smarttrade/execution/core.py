@@ -22,7 +22,7 @@ from smarttrade.exchange.reports import OrderKind
 from smarttrade.execution import effects as fx
 from smarttrade.execution.accounting import Accounting
 from smarttrade.execution.amending import Amending
-from smarttrade.execution.book import DEADLINE_MISSED, Book
+from smarttrade.execution.book import DEADLINE_MISSED, WOULD_MATCH, Book
 from smarttrade.execution.cancelling import Cancelling
 from smarttrade.execution.commands import Commands
 from smarttrade.execution.context import MARKETS_REFUSED, Context, Tuning
@@ -47,7 +47,6 @@ from smarttrade.execution.working import Working
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import DecisionOutcome, EffectiveState, Outcome
 
-WOULD_MATCH = "WouldMatch"
 _ANOTHER_LOG = "the log lost its end: it is another one than was read"
 _IN_FLIGHT = (OrderState.PENDING_NEW, OrderState.UNKNOWN)
 _EVERY_SECOND_MS = 1_000.0
@@ -394,7 +393,7 @@ class Core:
         elif order.purpose is Purpose.RESTING:
             self.resting.refuse(order, code, message)
         elif code == WOULD_MATCH:
-            ctx.resume_ms[order.market] = ctx.now_ms + ctx.tuning.residual_backoff_ms
+            self.working.passed_over(order.market)
         elif current is not None and current.id == order.decision_id:
             self.decisions.close(current, Outcome.REJECTED, code, message)
 

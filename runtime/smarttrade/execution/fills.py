@@ -13,7 +13,8 @@ from itertools import islice
 
 import msgspec
 
-from smarttrade.exchange.reports import OrderReport, TradeReport, VenueStatus
+from smarttrade.exchange.reports import OrderKind, OrderReport, TradeReport, VenueStatus
+from smarttrade.execution.book import WOULD_MATCH
 from smarttrade.execution.context import Context
 from smarttrade.execution.effects import Cancel, FetchTrades, Publish
 from smarttrade.execution.fees import Fees
@@ -29,6 +30,8 @@ from smarttrade.execution.records import FillRecorded, LossTaken, OrderMoved
 from smarttrade.execution.switch import Switch
 from smarttrade.messages import Fill
 
+_NEWEST = (OrderState.PENDING_NEW, OrderState.UNKNOWN, OrderState.NEW)
+_REFUSED = (OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED)
 _AGAIN_MS = 1_000.0
 _AT_ONCE = 20
 """A restored history may lack the trades of a thousand orders; the allowance is for cancels too."""
@@ -161,6 +164,7 @@ class Fills:
                 order_id=report.order_id,
                 filled=report.filled,
                 time_ms=report.time_ms,
+                code=WOULD_MATCH if self._would_have_matched(order, state, report) else "",
                 quantity=lowered,
             )
         )
@@ -168,10 +172,17 @@ class Fills:
         if order.ended and order.filled < order.quantity and order.purpose is not Purpose.PROTECTIVE:
             self._back_off(order.market)
 
+    def _would_have_matched(self, order: Order, state: OrderState, report: OrderReport) -> bool:
+        """Some exchanges take a post-only order and cancel it at once, where others refuse it."""
+        unasked = order.state in _NEWEST and state in _REFUSED
+        at_once = self._ctx.exchange_ms <= order.deadline_ms + order.window_ms
+        return order.kind is OrderKind.POST_ONLY and unasked and at_once and not report.filled
+
     def _back_off(self, market: str) -> None:
         """Let the market come back before the rest is tried: longer each time."""
         ctx = self._ctx
-        tries = min(ctx.book.market(market).residuals, ctx.tuning.residual_legs)
+        book = ctx.book.market(market)
+        tries = min(book.residuals + book.matched, ctx.tuning.residual_legs)
         ctx.resume_ms[market] = ctx.now_ms + ctx.tuning.residual_backoff_ms * 2 ** max(tries - 1, 0)
 
     def _count(self, order: Order, trade: TradeReport) -> None:

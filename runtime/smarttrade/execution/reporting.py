@@ -121,7 +121,7 @@ class Reporting:
         checks = [self._within_risk(), self._config(), *self._log_lost()]
         if ctx.lead.claimed:
             checks += [self._reconciled(), self._credentials(), *self._unprotected(), *self._flattened()]
-            checks += self._fee_unvalued()
+            checks += [*self._fee_unvalued(), *self._held_back()]
         preflight = build_check(ctx)
         if preflight is not None:
             checks.append(preflight)
@@ -189,6 +189,11 @@ class Reporting:
         if told:
             yield Check(type=FEE_UNVALUED, ok=True, reason="NoPrice", message=told)
 
+    def _held_back(self) -> Iterator[Check]:
+        told = self._ctx.problems.get(HELD_BACK)
+        if told:
+            yield Check(type=HELD_BACK, ok=True, reason="ForeignOrders", message=told)
+
     def _config(self) -> Check:
         refusal = self._ctx.refusal or self._ctx.problems.get(MARKETS_REFUSED)
         if refusal:
@@ -196,10 +201,6 @@ class Reporting:
         if self._ctx.kill:
             message = "the platform's kill switch is thrown: every account is Halted until it is released"
             return Check(type="ConfigApplied", ok=True, reason="Applied", message=message)
-        if HELD_BACK in self._ctx.problems:
-            return Check(
-                type="ConfigApplied", ok=True, reason="Applied", message=self._ctx.problems[HELD_BACK]
-            )
         if self._ctx.left:
             message = (
                 f"{', '.join(self._ctx.left)} is not in spec.markets any more and holds an order or "

@@ -43,7 +43,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 class MarketBook(msgspec.Struct, kw_only=True):
     """What one market is working at. The counters belong to the decision `counted`, whose
-    newest order is `newest`.
+    newest order is `newest`. `tried_ms` is when its first order was pinned; `matched` are those that were
+    refused because they would have matched instead of resting.
 
     Of the standing set: `done` are the keys of which an order has filled whole since it stands, `filled` is
     what orders of this very set have filled per key.
@@ -66,6 +67,8 @@ class MarketBook(msgspec.Struct, kw_only=True):
     attempts: int = 0
     residuals: int = 0
     refusals: int = 0
+    tried_ms: int = 0
+    matched: int = 0
     last_loss_ms: int = 0
     plan: Plan | None = None
     ratchet: Decimal | None = None

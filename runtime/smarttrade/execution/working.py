@@ -92,6 +92,17 @@ class Working:
             self._cancelling.request_all(others)
         self._guarding.maintain(spec, market, state, selling=selling)
 
+    def passed_over(self, market: str) -> None:
+        """A passive order was refused because it would have matched: try anew, later each time, but no later
+        than its patience ends."""
+        ctx, book = self._ctx, self._ctx.book.market(market)
+        tries = min(book.matched, ctx.tuning.residual_legs)
+        pause_ms = ctx.tuning.residual_backoff_ms * 2 ** max(tries - 1, 0)
+        timeout_ms = _timeout_ms(ctx.spec)
+        if timeout_ms:
+            pause_ms = min(pause_ms, max(book.tried_ms + timeout_ms - ctx.exchange_ms, 1))
+        ctx.resume_ms[market] = ctx.now_ms + pause_ms
+
     def _would_buy(self, decision: Decision) -> bool:
         want = decision.want
         return not isinstance(want, Target) or want.quantity > self._ctx.position(decision.market)
@@ -209,8 +220,8 @@ class Working:
                 self._ctx.wake_at(self._ctx.now_ms + ends - self._ctx.exchange_ms)
 
     def _patience_ends_ms(self, spec: TradingAccountSpec, want: Target, order: Order) -> int | None:
-        limit_ms = int(spec.orders.passive_timeout.seconds * 1000)
-        timeout = order.deadline_ms + limit_ms if limit_ms else None
+        limit_ms, tried_ms = _timeout_ms(spec), self._ctx.book.market(order.market).tried_ms
+        timeout = (tried_ms or order.deadline_ms) + limit_ms if limit_ms else None
         expiry = want.valid_until_ms if order.side == "Buy" else None
         return min((each for each in (timeout, expiry) if each is not None), default=None)
 
@@ -219,12 +230,16 @@ class Working:
         if book.refusals >= tuning.refusals:
             message = f"{book.refusals} attempts arrived after their deadline; compare the clocks"
             self._decisions.close(decision, Outcome.PARKED, "DeadlineMissed", message)
-        elif book.residuals > tuning.residual_legs and decision.strategy != FLATTEN_STRATEGY:
-            message = f"{book.residuals} orders did not fill whole; a new decision starts over"
+        elif self._unfilled(book) > tuning.residual_legs and decision.strategy != FLATTEN_STRATEGY:
+            message = f"{self._unfilled(book)} orders did not fill whole; a new decision starts over"
             self._decisions.close(decision, Outcome.PARKED, "NotFilled", message)
         else:
             return False
         return True
+
+    def _unfilled(self, book: MarketBook) -> int:
+        """What would have matched is tried until its time is over; where it has none, it counts."""
+        return book.residuals + (0 if _timeout_ms(self._ctx.spec) else book.matched)
 
     def _backing_off(self, market: str) -> bool:
         ctx = self._ctx
@@ -287,12 +302,13 @@ class Working:
         return stopped or (want.take_profit is not None and want.take_profit <= quote.ask)
 
     def _patient(self, spec: TradingAccountSpec, want: Target, decision: Decision) -> bool:
-        """Whether a passive decision may still rest: its first order has not been timed out."""
-        if want.style is not OrderStyle.PASSIVE:
-            return False
-        return (
-            not spec.orders.passive_timeout.seconds or self._ctx.book.market(decision.market).residuals == 0
-        )
+        """Whether a passive decision may still rest: none of its orders has ended after it had rested, and
+        its time, which begins with its first order, is not over."""
+        timeout_ms, book = _timeout_ms(spec), self._ctx.book.market(decision.market)
+        if want.style is not OrderStyle.PASSIVE or not timeout_ms:
+            return want.style is OrderStyle.PASSIVE
+        in_time = not book.matched or self._ctx.exchange_ms < book.tried_ms + timeout_ms
+        return book.residuals == 0 and in_time
 
     def _retried(self, decision: Decision) -> bool:
         """Whether the newest order of the decision never came to be: the same leg is tried again."""
@@ -322,6 +338,10 @@ class Working:
             return None
         quantity = floor_to(min(verdict.quantity, leg.quantity), filters.lot)
         return Leg(leg.side, leg.kind, leg.price, quantity, leg.reference) if quantity > 0 else None
+
+
+def _timeout_ms(spec: TradingAccountSpec | None) -> int:
+    return int(spec.orders.passive_timeout.seconds * 1000) if spec is not None else 0
 
 
 def _superseded(order: Order, book: MarketBook) -> bool:

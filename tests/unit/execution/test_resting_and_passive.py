@@ -151,6 +151,81 @@ def test_post_only_that_would_match_is_tried_again_at_a_new_price(desk: Desk) ->
     assert again.price == Decimal("99")
 
 
+def refuse_all(desk: Desk) -> list[OrderKind]:
+    """The kinds of what was sent, all of which would have matched."""
+    sends = desk.sends()
+    for send in sends:
+        if send.kind is OrderKind.POST_ONLY:
+            desk.reject(send.cid, "WouldMatch")
+    return [send.kind for send in sends]
+
+
+def test_a_target_that_would_match_stays_passive_until_its_time_is_over_and_only_then_takes(
+    desk: Desk,
+) -> None:
+    desk.control(orders={"passiveTimeout": "5s"})
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    began, kinds = desk.now_ms, refuse_all(desk)
+    while desk.now_ms < began + 4_950:
+        desk.advance(50)
+        kinds += refuse_all(desk)
+    assert set(kinds) == {OrderKind.POST_ONLY}
+    assert len(kinds) == 5, "after 0.25, 0.5, 1 and 2 s: not as fast as it is refused"
+    desk.advance(100)
+    [send] = desk.sends()
+    assert send.kind is OrderKind.LIMIT_IOC
+    desk.fill(send.cid)
+    assert desk.position() == 1
+
+
+def test_a_post_only_order_that_the_exchange_takes_and_cancels_at_once_was_refused(desk: Desk) -> None:
+    desk.control(orders={"passiveTimeout": "5s"})
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    [cid] = accept_all(desk)
+    desk.feed(fx.OrderSeen(report=desk.report(cid, VenueStatus.CANCELED)))
+    desk.advance(400)
+    [send] = desk.sends()
+    assert send.kind is OrderKind.POST_ONLY
+
+
+def test_what_rests_after_a_refusal_rests_for_what_is_left_of_the_time(desk: Desk) -> None:
+    desk.control(orders={"passiveTimeout": "5s"})
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    assert refuse_all(desk) == [OrderKind.POST_ONLY]
+    desk.advance(1_000)
+    [cid] = accept_all(desk)
+    desk.advance(3_900)
+    assert desk.take(fx.Cancel) == []
+    desk.advance(150)
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [cid]
+
+
+def test_a_new_leader_goes_on_with_what_is_left_of_a_passive_targets_time(desk: Desk) -> None:
+    desk.control(orders={"passiveTimeout": "5s"})
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    assert refuse_all(desk) == [OrderKind.POST_ONLY]
+    new = Desk("b", log=desk.log)
+    new.now_ms = desk.now_ms + 2_000
+    new.replay()
+    new.lead(orders={"passiveTimeout": "5s"})
+    kinds = refuse_all(new)
+    while new.now_ms < desk.now_ms + 5_050:
+        new.advance(50)
+        kinds += refuse_all(new)
+    assert kinds[0] is OrderKind.POST_ONLY
+    assert kinds[-1] is OrderKind.LIMIT_IOC
+
+
+def test_without_a_time_out_a_target_that_would_match_is_parked_and_never_takes(desk: Desk) -> None:
+    decision = desk.decide("1", style=OrderStyle.PASSIVE)
+    kinds = refuse_all(desk)
+    for _ in range(400):
+        desk.advance(50)
+        kinds += refuse_all(desk)
+    assert kinds == [OrderKind.POST_ONLY] * 6
+    assert desk.outcomes()[decision] == (Outcome.PARKED, "NotFilled")
+
+
 def test_a_superseded_order_goes_even_while_another_of_the_market_is_in_doubt(desk: Desk) -> None:
     """It may fill meanwhile, and the doubt may last as long as the hold."""
     desk.rest(BID, ("bid-2", Side.BUY, "98", "1"))

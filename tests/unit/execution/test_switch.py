@@ -66,9 +66,9 @@ def foreign(market: str = BTC, status: VenueStatus = VenueStatus.OPEN) -> OrderR
 
 
 def told(desk: Desk) -> str:
-    [check] = [check for check in desk.report_now().checks if check.type == "ConfigApplied"]
-    assert check.ok
-    return check.message
+    checks = [check for check in desk.report_now().checks if check.type == "DeadMansSwitchHeldBack"]
+    assert all(check.ok for check in checks)
+    return " ".join(check.message for check in checks)
 
 
 @pytest.mark.parametrize("market", [BTC, "DOGE/USDT"])

@@ -228,3 +228,22 @@ def test_events_are_for_transitions_only() -> None:
     assert [(t.kind, t.reason) for t in transitions(good, bad)] == [("Warning", "DailyLoss")] * 2
     assert list(transitions(bad, bad)) == []
     assert [t.kind for t in transitions(bad, good)] == ["Normal"] * 2
+
+
+def test_another_reason_of_a_bad_verdict_is_told_once() -> None:
+    def of(*checks: Check) -> list[dict[str, Any]]:
+        return stamp(judge(_findings(_voices(checks=[*GOOD, *checks]))), [], 4, NOW)
+
+    short = of(Check(type="Reconciled", ok=False, reason="BalanceShortfall", message="the wallet"))
+    unknown = of(Check(type="Reconciled", ok=False, reason="OrdersUnknown", message="ask the exchange"))
+    [told] = transitions(short, unknown)
+    assert told == ("Reconciled", "Warning", "OrdersUnknown", "Reconciled=False: ask the exchange")
+    assert list(transitions(unknown, unknown)) == []
+
+
+@pytest.mark.parametrize("condition", ["Unprotected", "LogLost", "DeadMansSwitchHeldBack"])
+def test_a_condition_that_is_bad_news_when_true_is_told_as_a_warning(condition: str) -> None:
+    quiet = stamp(judge(_findings()), [], 4, NOW)
+    check = Check(type=condition, ok=True, reason="Why", message="what")
+    loud = stamp(judge(_findings(_voices(checks=[*GOOD, check]))), quiet, 4, NOW)
+    assert list(transitions(quiet, loud)) == [(condition, "Warning", "Why", f"{condition}=True: what")]
