@@ -245,11 +245,14 @@ class Pod:
 
     def _tuning(self) -> Tuning:
         tuning = self.world.tuning
-        return msgspec.structs.replace(tuning, restores=False) if self.older else tuning
+        return msgspec.structs.replace(tuning, restores=False, amends=False) if self.older else tuning
 
     def _aged(self, core: Core) -> Core:
-        """An older version denies what it cannot protect, and does not look for what a log has lost."""
+        """An older version denies what it cannot protect, does not look for what a log has lost, and writes
+        nothing that it has no record for."""
         if self.older:
+            core.guarding._remember = lambda market, since_ms: None
+            core.fills._tell = lambda order, told: None
             refusal = core.decisions._refusal
 
             def refused(decision: Decision) -> DecisionReply | None:

@@ -19,7 +19,6 @@ from smarttrade.execution.errors import ReusedClientOrderIdError
 from smarttrade.execution.ledger import Ledger, split_symbol
 from smarttrade.execution.orders import Order, OrderState, Purpose
 from smarttrade.execution.snapshot import (
-    SNAPSHOT_VERSION,
     HighWater,
     MarketBook,
     Plan,
@@ -80,6 +79,7 @@ class Book:
             records.Breached: self._loss_record,
             records.BreachAcknowledged: self._loss_record,
             records.LossTaken: self._loss_taken,
+            records.ProtectionMissed: self._protection_missed,
             records.Instructed: lambda record: None,
             records.HaltOrdered: self._halt_ordered,
             records.HaltLifted: self._halt_lifted,
@@ -126,9 +126,14 @@ class Book:
 
     def snapshot(self, sequence: int, batch_id: str = "") -> Snapshot:
         newer = self.restoring or bool(self.not_before_ms) or self.halt is not None
-        least = version_of(self.markets.values(), self.orders.values(), newer=newer)
         return Snapshot(
-            v=SNAPSHOT_VERSION if self.owed else 3 if self.ledger.has_forgotten else least,
+            v=version_of(
+                self.markets.values(),
+                self.orders.values(),
+                newer=newer,
+                forgotten=self.ledger.has_forgotten,
+                newest=bool(self.owed) or any(True for _ in self.differing()),
+            ),
             sequence=sequence,
             batch_id=batch_id,
             restoring=self.restoring,
@@ -413,6 +418,9 @@ class Book:
 
     def _loss_taken(self, record: records.LossTaken) -> None:
         self.market(record.market).last_loss_ms = record.time_ms
+
+    def _protection_missed(self, record: records.ProtectionMissed) -> None:
+        self.market(record.market).bare_ms = record.since_ms
 
     def _halt_ordered(self, record: records.HaltOrdered) -> None:
         self.halt = self.ordered = record

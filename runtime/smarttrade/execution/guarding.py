@@ -33,6 +33,7 @@ from smarttrade.execution.protection import (
     reached,
     smallest,
 )
+from smarttrade.execution.records import ProtectionMissed
 from smarttrade.execution.resting import Resting
 from smarttrade.execution.risk import Answer, Proposal, check
 from smarttrade.messages import EffectiveState, Side
@@ -167,6 +168,7 @@ class Guarding:
         for kept in (self._highest, self._refused, self._ctx.unprotected):
             kept.pop(market, None)
         self._ctx.watched.discard(market)
+        self._remember(market, 0)
 
     def _wanted(self, market: str, levels: Levels | None, filters: MarketFilters) -> tuple[Guard, ...]:
         tuning = self._ctx.tuning
@@ -264,13 +266,20 @@ class Guarding:
         bare = held - _cover(guards, levels)
         if held < smallest(price, filters) or bare < smallest(price, filters):
             ctx.unprotected.pop(market, None)
+            self._remember(market, 0)
             self._set_watched(market, levels, complete=len(guards) == 2 or not self._half(levels))
             return
         reason = self._why(market, state, selling=selling)
-        known = ctx.unprotected.get(market)
-        since_ms = known.since_ms if known is not None else ctx.exchange_ms
+        since_ms = ctx.book.market(market).bare_ms or ctx.exchange_ms
+        self._remember(market, since_ms)
         ctx.unprotected[market] = Unprotected(since_ms=since_ms, quantity=bare, reason=reason)
         self._set_watched(market, levels, complete=False)
+
+    def _remember(self, market: str, since_ms: int) -> None:
+        """Written with what brought it about, so that the next leader tells the same."""
+        known = self._ctx.book.markets.get(market)
+        if (known.bare_ms if known is not None else 0) != since_ms:
+            self._ctx.record(ProtectionMissed(market=market, since_ms=since_ms))
 
     def _half(self, levels: Levels | None) -> bool:
         """Whether only one of two prices can rest."""

@@ -21,7 +21,8 @@ from smarttrade.messages import MALFORMED, Decision, EffectiveState, Fill, Outco
 
 RECORD_VERSION = 3
 """2: protective orders (triggers, groups, stop exits), a log restored from the exchange, commands by hand.
-3: fees in a third asset."""
+3: fees in a third asset, orders lowered where they stand, the exchange's other sum of a settled one, since
+when protection is missed."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -102,8 +103,8 @@ class OrderIntended(Record, frozen=True, kw_only=True, tag="intent"):
 
 class OrderMoved(Record, frozen=True, kw_only=True, tag="order"):
     """The exchange's word on an order, or the proof that there is none (Void, Rejected). `quantity`: what it
-    was lowered to; a reader that does not know the field counts more than there is, until the order ends.
-    `told`: nothing has moved, but the exchange tells of this sum filled by an order that was settled."""
+    was lowered to. `told`: nothing has moved, but the exchange tells of this sum filled by an order that was
+    settled."""
 
     cid: str
     state: OrderState
@@ -188,6 +189,13 @@ class LossTaken(Record, frozen=True, kw_only=True, tag="loss"):
     time_ms: int
 
 
+class ProtectionMissed(Record, frozen=True, kw_only=True, tag="unprotected"):
+    """Since when a position lacks the protection that it should have; 0: it has it again, or needs none."""
+
+    market: str
+    since_ms: int
+
+
 class Instructed(Record, frozen=True, kw_only=True, tag="instructed"):
     """A person's command, as it came, before anything of it is done. Nothing follows from it."""
 
@@ -232,6 +240,7 @@ AnyRecord = (
     | Breached
     | BreachAcknowledged
     | LossTaken
+    | ProtectionMissed
     | Instructed
     | HaltOrdered
     | HaltLifted
@@ -260,10 +269,12 @@ def version_of(records: Iterable[AnyRecord]) -> int:
     return max([_version(record) for record in records if type(record) not in _SINCE_1], default=1)
 
 
-_SINCE_1 = frozenset({DecisionClosed, OrderMoved})
+_SINCE_1 = frozenset({DecisionClosed})
 
 
 def _version(record: AnyRecord) -> int:
+    if isinstance(record, OrderMoved):
+        return 1 if record.quantity is record.told is None else 3
     if isinstance(record, FillRecorded):
         return 3 if record.unvalued else 1
     if isinstance(record, OrderIntended):
@@ -276,7 +287,7 @@ def _version(record: AnyRecord) -> int:
         return 1 if plain else 2
     if isinstance(record, OrderAdopted):
         return 1 if record.trigger is None else 2
-    if isinstance(record, FeeValued):
+    if isinstance(record, FeeValued | ProtectionMissed):
         return 3
     return 2 if isinstance(record, HistoryRestored | Instructed | HaltOrdered | HaltLifted) else 1
 

@@ -16,7 +16,8 @@ from smarttrade.messages import MALFORMED, Decision
 
 SNAPSHOT_VERSION = 4
 """3: a ledger that has forgotten old trades; to an older version they would be strange. 4: fees that wait for
-their price; an older version would never count them."""
+their price, which an older version would never count; the exchange's other sum of a settled order, for which
+it would not hold back."""
 
 
 class HighWater(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -52,7 +53,7 @@ class MarketBook(msgspec.Struct, kw_only=True):
     Of protection: `plan` is the decision's that was carried out last, `ratchet` the highest trigger that a
     stop had since the position was opened, but for prices that a decision named, `most` the most that it held
     since then. A protective fill ends the decision `stopped`: what it sold must not be bought back on its
-    behalf.
+    behalf. `bare_ms` is since when the position lacks the protection that it should have, 0 while it does not.
     """
 
     market: str
@@ -74,6 +75,7 @@ class MarketBook(msgspec.Struct, kw_only=True):
     ratchet: Decimal | None = None
     most: Decimal = Decimal(0)
     stopped: str = ""
+    bare_ms: int = 0
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,8 +110,13 @@ class _Header(msgspec.Struct, frozen=True):
     v: int = 1
 
 
-def version_of(markets: Iterable[MarketBook], orders: Iterable[Order], *, newer: bool) -> int:
-    """The least version of a reader that must not misread these; `newer`: something else needs it."""
+def version_of(
+    markets: Iterable[MarketBook], orders: Iterable[Order], *, newer: bool, forgotten: bool, newest: bool
+) -> int:
+    """The least version of a reader that must not misread these; `newer`: something else needs 2,
+    `newest`: this version."""
+    if newest or forgotten:
+        return SNAPSHOT_VERSION if newest else 3
     planned = newer or any(market.plan is not None for market in markets)
     return 2 if planned or any(order.trigger is not None or order.group for order in orders) else 1
 

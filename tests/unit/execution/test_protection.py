@@ -10,9 +10,11 @@ import pytest
 
 from smarttrade.exchange.reports import OrderKind, VenueStatus
 from smarttrade.execution import effects as fx
+from smarttrade.execution.book import Book
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.orders import OrderState, Purpose
 from smarttrade.execution.records import OrderIntended
+from smarttrade.execution.snapshot import decode_snapshot, encode_snapshot
 from smarttrade.messages import ExecutionReport, OrderStyle, Outcome, Side
 from tests.unit.execution.desk import BTC, Desk
 
@@ -444,6 +446,32 @@ def test_halted_cancels_protection_and_says_that_the_position_is_bare(desk: Desk
     desk.advance(7_000)
     assert desk.sends() == []
     assert unprotected(desk) == "Halted"
+
+
+def test_a_new_leader_tells_since_when_the_position_is_bare_from_the_log(desk: Desk) -> None:
+    guarded(desk)
+    desk.control(state="Halted")
+    cancelled(desk)
+    desk.advance(7_000)
+    since = message(desk)
+    new = Desk("b", log=desk.log)
+    new.now_ms = desk.now_ms + 20_000
+    new.replay()
+    new.lead(state="Halted")
+    new.advance(2_000)
+    assert unprotected(new) == "Halted"
+    assert message(new) == since
+    restored = Book.restore(decode_snapshot(encode_snapshot(new.core.ctx.book.snapshot(1))))
+    assert restored.market(BTC).bare_ms == desk.core.ctx.book.market(BTC).bare_ms > 0
+    new.control(generation=3, state="Active")
+    [send] = new.sends()
+    new.accept(send.cid)
+    assert new.core.ctx.book.market(BTC).bare_ms == 0
+
+
+def message(desk: Desk) -> str:
+    checks = desk.published(ExecutionReport)[-1].checks
+    return next(check.message for check in checks if check.type == "Unprotected")
 
 
 def test_flatten_replaces_protection_by_the_exit(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,25 @@ import pytest
 
 from smarttrade.exchange.reports import VenueStatus
 from smarttrade.execution import effects as fx
+from smarttrade.execution import records
 from smarttrade.execution.book import Book
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.errors import UnknownRecordError
-from smarttrade.execution.records import RECORD_VERSION, FillRecorded, decode_batch, encode_batch
+from smarttrade.execution.orders import OrderState
+from smarttrade.execution.records import (
+    RECORD_VERSION,
+    AnyRecord,
+    Batch,
+    FillRecorded,
+    HaltLifted,
+    HaltOrdered,
+    Instructed,
+    OrderMoved,
+    ProtectionMissed,
+    decode_batch,
+    encode_batch,
+    version_of,
+)
 from smarttrade.execution.snapshot import decode_snapshot, encode_snapshot
 from smarttrade.messages import OrderStyle, Side
 from tests.unit.execution.desk import BTC, ETH, Desk
@@ -171,18 +187,63 @@ def test_a_log_of_version_1_is_traded_on_and_stays_readable_for_version_1() -> N
         _assert_known_to_version_1(msgspec.json.decode(encode_batch(batch)))
 
 
-def test_what_version_1_would_misread_is_written_as_version_2() -> None:
+def test_a_log_of_version_3_with_what_was_done_by_hand_is_read_as_it_was_written() -> None:
+    """Recorded of a core that halted by hand, adopted, lowered an order, and was told another sum."""
+    lines = (HERE / "log-v3-by-hand.jsonl").read_bytes().splitlines()
+    book, batches = Book(), [decode_batch(line) for line in lines]
+    for batch in batches:
+        for record in batch.records:
+            book.apply(record)
+    kinds = Counter(type(record) for batch in batches for record in batch.records)
+    assert (kinds[Instructed], kinds[HaltOrdered], kinds[HaltLifted]) == (2, 1, 1)
+    assert {batch.v for batch in batches} == {1, 2, 3}
+    assert book.halt is None
+    assert (book.ledger.quantity(BTC), book.ledger.quantity(ETH)) == (Decimal("1.4"), 3)
+    [(resolved, told)] = book.differing()
+    assert (resolved.recorded, told) == (Decimal("0.4"), 1)
+    assert [order.quantity for order in book.orders.values() if order.key == "bid"] == [Decimal("0.4")]
+    assert book.market(BTC).bare_ms > 0
+    restored = Book.restore(decode_snapshot((HERE / "snapshot-v4-by-hand.json").read_bytes()))
+    assert folded(restored, 0) == folded(book, 0)
+
+
+def test_what_an_older_version_would_misread_is_written_as_the_version_that_knows_it() -> None:
     desk = Desk().lead()
     desk.decide("1", stop_loss=Decimal(95))
     for send in desk.sends():
         desk.fill(send.cid, price="100")
-    versions = {batch.v for _, batch in desk.log}
-    assert versions == {1, 2}
+    assert {batch.v for _, batch in desk.log} == {1, 2, 3}
     for _, batch in desk.log:
         if batch.v == 1:
             _assert_known_to_version_1(msgspec.json.decode(encode_batch(batch)))
     snapshot = desk.core.ctx.book.snapshot(1)
     assert snapshot.v == 2
+
+
+def _moved(**more: Any) -> OrderMoved:
+    return OrderMoved(cid="c", state=OrderState.NEW, order_id="1", filled=Decimal(0), time_ms=1, **more)
+
+
+@pytest.mark.parametrize(
+    ("record", "version"),
+    [
+        (_moved(), 1),
+        (_moved(quantity=Decimal(1)), 3),
+        (_moved(told=Decimal(1)), 3),
+        (ProtectionMissed(market=BTC, since_ms=1), 3),
+    ],
+)
+def test_a_version_that_does_not_know_a_field_that_matters_stands_aside(
+    record: AnyRecord, version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert version_of((record,)) == version
+    payload = encode_batch(Batch(v=version_of((record,)), epoch=1, records=(record,)))
+    if version == 1:
+        _assert_known_to_version_1(msgspec.json.decode(payload))
+    monkeypatch.setattr(records, "RECORD_VERSION", max(version - 1, 1))
+    if version > 1:
+        with pytest.raises(UnknownRecordError, match="finish the rollout"):
+            decode_batch(payload)
 
 
 def _assert_known_to_version_1(batch: dict[str, Any]) -> None:
