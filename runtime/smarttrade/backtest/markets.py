@@ -25,4 +25,5 @@ def _filters(symbol: str, price: Decimal) -> MarketFilters:
         minimum_quantity=market.min_quantity,
         minimum_notional=market.min_notional,
         maximum_orders=market.max_open_orders,
+        maximum_stops=market.max_stop_orders,
     )

@@ -88,7 +88,7 @@ def own_id(value: Any) -> str:
 
 def parse_filters(market: Mapping[str, Any], market_orders: int = 0) -> MarketFilters:
     """`market_orders`: how many may be open in a market whose own word is missing."""
-    limits, precision = market["limits"], market["precision"]
+    limits, precision, told = market["limits"], market["precision"], market.get("info") or {}
     return MarketFilters(
         market=str(market["symbol"]),
         base=str(market["base"]),
@@ -97,16 +97,17 @@ def parse_filters(market: Mapping[str, Any], market_orders: int = 0) -> MarketFi
         lot=number(precision.get("amount")),
         minimum_quantity=number(limits["amount"].get("min")),
         minimum_notional=number(limits["cost"].get("min")),
-        maximum_orders=_maximum_orders(market.get("info") or {}) or market_orders,
+        maximum_orders=_most(told, "maxNumOrders") or market_orders,
+        maximum_stops=_most(told, "maxNumAlgoOrders"),
         active=market.get("active") is not False,
     )
 
 
-def _maximum_orders(told: Mapping[str, Any]) -> int:
+def _most(told: Mapping[str, Any], name: str) -> int:
     """ccxt keeps no limit of this kind: it is read where an exchange tells it as Binance does."""
     filters = told.get("filters")
     limits = filters if isinstance(filters, list) else []
-    return next((int(each["maxNumOrders"]) for each in limits if "maxNumOrders" in each), 0)
+    return next((int(each[name]) for each in limits if name in each), 0)
 
 
 def parse_quote(market: str, book: Mapping[str, Any], time_ms: int) -> Quote:

@@ -67,7 +67,8 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 class MarketFilters(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The steps, minima and maxima that the exchange enforces; 0 where it has none. `maximum_orders`: of one
-    account that may be open in the market at once, whatever their kind."""
+    account that may be open in the market at once, whatever their kind; `maximum_stops`: of those that
+    wait for a trigger."""
 
     market: str
     base: str
@@ -77,6 +78,7 @@ class MarketFilters(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     minimum_quantity: Decimal
     minimum_notional: Decimal
     maximum_orders: int = 0
+    maximum_stops: int = 0
     active: bool = True
 
 

@@ -150,6 +150,9 @@ class Accounting:
             resting=sum(_rests(order) for order in unsettled),
             listed=sum(order.market == market for order in unsettled) + ctx.foreign[market],
             listable=filters.maximum_orders if filters else 0,
+            stops=sum(o.market == market and o.trigger is not None for o in unsettled)
+            + ctx.foreign_stops[market],
+            stoppable=filters.maximum_stops if filters else 0,
             free_balance=balance.free if balance else None,
             holds=tuple(self.holds()),
             first=ctx.tuning.preflight and not (ctx.book.intents or ctx.book.fills or ctx.book.orders),

@@ -144,6 +144,8 @@ class Context:
     balances: dict[str, Balance] = field(default_factory=dict)
     foreign: Counter[str] = field(default_factory=Counter)
     """Open orders that are not this account's on the same exchange account, by market."""
+    foreign_stops: Counter[str] = field(default_factory=Counter)
+    """Of those, the ones that wait for a trigger."""
     probes: dict[str, Probe] = field(default_factory=dict)
     cancelling: dict[str, Milliseconds] = field(default_factory=dict)
     resume_ms: dict[str, Milliseconds] = field(default_factory=dict)

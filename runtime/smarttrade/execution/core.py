@@ -176,13 +176,19 @@ class Core:
         if self.accounting.state().state is EffectiveState.HALTED:
             self.cancelling.halt(self.ctx.book.unsettled())
         if self._dirty:
-            for market in sorted(self._dirty):
+            for market in sorted(self._dirty, key=self._turn):
                 self.working.advance(market)
             self._dirty.clear()
         self._periodic()
         self._save()
         if self.ctx.lead.draining:
             self._finish_draining()
+
+    def _turn(self, market: str) -> tuple[int, str]:
+        """What markets share goes to the earlier event, and of one event by the market's name."""
+        book = self.ctx.book.markets.get(market)
+        decided = (book.current or book.standing) if book is not None else None
+        return (decided.event_time_ms if decided is not None else 0, market)
 
     def _periodic(self) -> None:
         ctx, tuning = self.ctx, self.ctx.tuning

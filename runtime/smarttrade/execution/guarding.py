@@ -61,6 +61,7 @@ class Guarding:
         self._resting = resting
         self._highest: dict[str, Decimal] = {}
         self._refused: dict[str, tuple[float, float]] = {}
+        self._denied: dict[str, str] = {}
         self._hit: set[str] = set()
 
     def watch(self, spec: TradingAccountSpec, market: str, state: EffectiveState) -> None:
@@ -165,7 +166,7 @@ class Guarding:
         return known
 
     def _forget(self, market: str) -> None:
-        for kept in (self._highest, self._refused, self._ctx.unprotected):
+        for kept in (self._highest, self._refused, self._denied, self._ctx.unprotected):
             kept.pop(market, None)
         self._ctx.watched.discard(market)
         self._remember(market, 0)
@@ -227,8 +228,11 @@ class Guarding:
             price=wanted[0].price,
             purpose=Purpose.PROTECTIVE,
             rests=True,
+            waits=any(guard.trigger is not None for guard in wanted),
         )
-        if check(proposal, self._accounting.view(spec, market)).answer is not Answer.ALLOWED:
+        verdict = check(proposal, self._accounting.view(spec, market))
+        self._denied[market] = verdict.code
+        if verdict.answer is not Answer.ALLOWED:
             return
         plan = self._ctx.book.market(market).plan
         open_guards(self._ctx, market, plan.decision_id if plan is not None else "", wanted)
@@ -298,6 +302,8 @@ class Guarding:
             return str(state)
         if selling:
             return "Selling"
+        if self._denied.get(market) == "ExchangeMaxStops":
+            return "NoRoomAtExchange"
         if market in self._refused:
             return "Refused"
         return "Placing" if self._ctx.tuning.stop_orders else "NoStopsAtExchange"

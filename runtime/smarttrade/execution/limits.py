@@ -208,6 +208,13 @@ def exchange_orders(proposal: Proposal, view: View) -> Finding:
     )
 
 
+def exchange_stops(proposal: Proposal, view: View) -> Finding:
+    limit = view.stoppable
+    if not proposal.waits or not limit or view.stops < limit:
+        return None
+    return f"{view.stops} stops are open in {proposal.market}, the exchange allows {limit}"
+
+
 def _above(what: str, value: Decimal, name: str, limit: Decimal) -> Finding:
     return f"{what} {_plain(value)}, {name} is {_plain(limit)}" if value > limit else None
 

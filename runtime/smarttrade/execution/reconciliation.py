@@ -98,6 +98,7 @@ class Reconciliation:
 
     def _orders(self, reports: Iterable[OrderReport]) -> None:
         self._ctx.foreign.clear()
+        self._ctx.foreign_stops.clear()
         foreign = []
         for report in reports:
             if self._fills.absorb(report) is not None:
@@ -107,6 +108,7 @@ class Reconciliation:
                 self._restoring.surfaced(report)
             else:
                 self._ctx.foreign[report.market] += 1
+                self._ctx.foreign_stops[report.market] += report.trigger is not None
                 foreign.append(report)
         self._strangers.compared(foreign)
 

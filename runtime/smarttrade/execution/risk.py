@@ -12,7 +12,7 @@ order's own price, as the exchange locks it. Throttling alone does not deny: the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -20,7 +20,7 @@ from smarttrade.execution import limits
 from smarttrade.execution.limits import Finding, classify
 from smarttrade.execution.view import Answer, Hold, Kind, Proposal, Verdict, View
 
-__all__ = ["CHECKS", "Answer", "Check", "Hold", "Kind", "Proposal", "Verdict", "View", "check", "check_group"]
+__all__ = ["CHECKS", "Answer", "Check", "Hold", "Kind", "Proposal", "Verdict", "View", "check"]
 
 MINUTE_MS = 60_000
 LEAST_RESERVE = 5
@@ -61,17 +61,6 @@ def check(proposal: Proposal, view: View) -> Verdict:
     return Verdict(Answer.ALLOWED, quantity=_slice(kind, proposal, view))
 
 
-def check_group(proposals: Iterable[Proposal], view: View) -> Verdict:
-    """All or none: the first denial of any, each judged as if the ones before it were out already."""
-    verdict = Verdict(Answer.ALLOWED)
-    for proposal in proposals:
-        verdict = check(proposal, view)
-        if verdict.answer is Answer.DENIED:
-            return verdict
-        view = view.with_order(proposal)
-    return verdict
-
-
 _OPENING = frozenset({Kind.OPENING})
 _DECIDED = frozenset({Kind.OPENING, Kind.REDUCING})
 _COVERED = frozenset({Kind.OPENING, Kind.REDUCING, Kind.PROTECTIVE})
@@ -105,6 +94,12 @@ CHECKS: tuple[Check, ...] = (
         _DECIDED,
         limits.exchange_orders,
         "what the exchange lets be open in a market, of orders that rest",
+    ),
+    Check(
+        "ExchangeMaxStops",
+        frozenset({Kind.PROTECTIVE}),
+        limits.exchange_stops,
+        "what the exchange lets be open in a market, of orders that wait for a trigger",
     ),
 )
 

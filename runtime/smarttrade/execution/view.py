@@ -33,7 +33,8 @@ class Answer(StrEnum):
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An order that is about to be written as an intent. `rests`: it may stay open on the exchange."""
+    """An order that is about to be written as an intent. `rests`: it may stay open on the exchange;
+    `waits`: for a trigger."""
 
     market: str
     side: Side
@@ -41,6 +42,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     price: Decimal
     purpose: Purpose = Purpose.TARGET
     rests: bool = False
+    waits: bool = False
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
@@ -77,7 +79,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     positions cost, per market. `last_losses_ms`: market to its last losing exit. `sent_ms`: times of the
     orders of the last minute, oldest first. `resting`: own orders that are or may be open; `listed`: all
     that are or may be in the proposal's market, protection and those of others on the same exchange account
-    too; `listable`: how many the exchange allows there, 0 if it has told no limit.
+    too; `listable`: how many the exchange allows there, 0 if it has told no limit; `stops` and `stoppable`
+    likewise, of those that wait for a trigger.
     `free_balance`: of capital.currency in the wallet, None if unknown. `first`: a live account that never
     sent an order.
     """
@@ -96,6 +99,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     resting: int = 0
     listed: int = 0
     listable: int = 0
+    stops: int = 0
+    stoppable: int = 0
     free_balance: Decimal | None = None
     holds: tuple[Hold, ...] = ()
     first: bool = False
@@ -106,8 +111,3 @@ class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def after(self, proposal: Proposal) -> Exposure:
         """The exposure as if the order were out."""
         return self.exposure.with_order(proposal.market, proposal.side, proposal.quantity, proposal.price)
-
-    def with_order(self, proposal: Proposal) -> View:
-        """The view as if the order were out."""
-        resting, listed = self.resting + proposal.rests, self.listed + proposal.rests
-        return msgspec.structs.replace(self, exposure=self.after(proposal), resting=resting, listed=listed)

@@ -111,6 +111,7 @@ async def test_new_orders_stay_below_what_the_exchange_counts_and_the_last_are_f
 async def test_the_rules_tell_how_many_orders_may_be_open(venue: Venue) -> None:
     [filters] = await venue.read_filters()
     assert filters.maximum_orders == 200
+    assert filters.maximum_stops == 5
 
 
 async def test_the_user_stream_never_loads_all_of_the_exchanges_markets(

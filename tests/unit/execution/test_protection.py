@@ -6,9 +6,10 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 
-from smarttrade.exchange.reports import OrderKind, VenueStatus
+from smarttrade.exchange.reports import OrderKind, OrderReport, VenueStatus
 from smarttrade.execution import effects as fx
 from smarttrade.execution.book import Book
 from smarttrade.execution.context import Tuning
@@ -16,7 +17,7 @@ from smarttrade.execution.orders import OrderState, Purpose
 from smarttrade.execution.records import OrderIntended
 from smarttrade.execution.snapshot import decode_snapshot, encode_snapshot
 from smarttrade.messages import ExecutionReport, OrderStyle, Outcome, Side
-from tests.unit.execution.desk import BTC, Desk
+from tests.unit.execution.desk import BTC, ETH, Desk, build_filters
 
 STOP: dict[str, Any] = {"stop_loss": Decimal(95)}
 BOTH: dict[str, Any] = {**STOP, "take_profit": Decimal(110)}
@@ -419,6 +420,40 @@ def test_a_refused_stop_is_tried_again_later_and_later_and_told(desk: Desk) -> N
     assert gaps == sorted(gaps)
     assert gaps[-1] > 4 * gaps[0]
     assert unprotected(desk) == "Refused"
+
+
+def test_a_stop_for_which_the_exchange_has_no_room_is_not_sent_and_its_price_is_watched(desk: Desk) -> None:
+    two = msgspec.structs.replace(build_filters(BTC), maximum_stops=2)
+    desk.feed(fx.FiltersRead(filters=(two, build_filters(ETH))))
+    strange = [
+        OrderReport(
+            client_order_id="by hand",
+            order_id=f"s{number}",
+            market=BTC,
+            side=Side.SELL,
+            status=VenueStatus.OPEN,
+            price=Decimal(80),
+            quantity=Decimal(1),
+            filled=Decimal(0),
+            time_ms=1,
+            trigger=Decimal(80),
+        )
+        for number in range(2)
+    ]
+    desk.reconcile(*strange)
+    buy(desk, **STOP)
+    desk.advance(7_000)
+    assert desk.sends() == []
+    assert unprotected(desk) == "NoRoomAtExchange"
+    desk.reconcile(strange[0])
+    [stop] = accept(desk)
+    assert desk.order(stop).trigger == 95
+    desk.reconcile(*strange, desk.report(stop))
+    assert not desk.order(stop).ended, "what rests stays"
+    desk.feed(fx.OrderSeen(report=desk.report(stop, VenueStatus.CANCELED)))
+    desk.quote(BTC, "94.8", "94.9")
+    [sale] = desk.sends()
+    assert (sale.kind, sale.side) == (OrderKind.LIMIT_IOC, Side.SELL)
 
 
 # --- states ---

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from smarttrade.exchange.reports import OrderKind, VenueStatus
@@ -12,7 +13,7 @@ from smarttrade.execution import effects as fx
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.orders import OrderState
 from smarttrade.execution.records import DecisionAccepted, OrderIntended
-from smarttrade.messages import Answer, OrderStyle, Outcome
+from smarttrade.messages import Answer, OrderStyle, Outcome, Target
 from tests.unit.execution.desk import BTC, ETH, Desk, build_spec
 
 
@@ -497,3 +498,20 @@ def test_a_pod_that_slept_while_it_took_the_lease_does_not_claim_the_log() -> No
     assert desk.log == []
     desk.feed(fx.LeaseRenewed(until_ms=desk.now_ms + 700))
     assert len(desk.log) == 1
+
+
+@pytest.mark.parametrize(("later_ms", "first"), [(1, ETH), (0, BTC)], ids=["by the event", "by the name"])
+def test_what_markets_share_goes_to_whoever_decided_first_then_by_the_markets_name(
+    later_ms: int, first: str
+) -> None:
+    """Both had to wait, for the exchange was out of reach; only one position may be open."""
+    desk = Desk().lead(capital={"maxOpenPositions": 1})
+    desk.feed(fx.AccountReadFailed(reason="no way"))
+    want = Target(quantity=Decimal(1), valid_until_ms=desk.exchange_ms() + 60_000)
+    for market, event_ms in ((ETH, 1_000), (BTC, 1_000 + later_ms)):
+        decision = msgspec.structs.replace(desk.decision(want, market), event_time_ms=event_ms)
+        desk.send(decision)
+    assert desk.sends() == []
+    desk.reconcile()
+    assert [send.market for send in desk.sends()] == [first]
+    assert list(desk.outcomes().values()) == [(Outcome.DENIED, "MaxOpenPositions")]

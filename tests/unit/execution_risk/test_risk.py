@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from smarttrade.execution.equity import LossState
 from smarttrade.execution.orders import Purpose
-from smarttrade.execution.risk import CHECKS, Answer, Kind, check, check_group, reserve
+from smarttrade.execution.risk import CHECKS, Answer, Kind, check, reserve
 from smarttrade.execution.view import Hold, Proposal, View
 from smarttrade.messages import EffectiveState, Side
 from tests.unit.execution_risk.building import BTC, ETH, NOW, order, spec, valuation, view
@@ -121,6 +121,12 @@ DENIALS: list[tuple[str, Proposal, View, tuple[str, ...]]] = [
     ),
     ("MaxOpenOrders", buy(rests=True), view(resting=20), ("20", "risk.maxOpenOrders is 20")),
     ("ExchangeMaxOrders", buy(rests=True), view(listed=196, listable=200), ("196", BTC, "200", "4 are kept")),
+    (
+        "ExchangeMaxStops",
+        sell(purpose=Purpose.PROTECTIVE, rests=True, waits=True),
+        view(positions={BTC: "35"}, stops=5, stoppable=5),
+        ("5", BTC, "the exchange allows 5"),
+    ),
     ("WouldCrossZero", sell(), view(), ("Sell 1", "0 held", "0 of it free")),
 ]
 
@@ -303,19 +309,6 @@ def test_a_denial_comes_before_a_wait() -> None:
     account = spec(risk={"maxOrdersPerMinute": 1})
     seen = view(account=account, sent_ms=(NOW,), state=S.PAUSED)
     assert verdict(buy(), seen) == (Answer.DENIED, "StatePaused")
-
-
-# --- groups ---
-
-
-def test_a_group_is_judged_as_if_its_earlier_orders_were_out() -> None:
-    assert verdict(buy("9"), view(positions={BTC: "25"})) == ALLOWED
-    judged = check_group([buy("9"), buy("9")], view(positions={BTC: "25"}))
-    assert (judged.answer, judged.code) == (Answer.DENIED, "MaxPositionNotional")
-
-
-def test_a_group_within_the_limits_is_allowed() -> None:
-    assert check_group([buy("9"), buy("5", "10", market=ETH)], view()).answer is Answer.ALLOWED
 
 
 # --- never crossing zero, never beyond the limits, whatever happens to what is unknown ---
