@@ -14,6 +14,7 @@ from smarttrade.execution.effects import Cancel
 from smarttrade.execution.orders import ON_BOOK, Order, OrderState
 from smarttrade.execution.resolution import Resolution, ask_for
 
+_IN_DOUBT = (OrderState.PENDING_NEW, OrderState.UNKNOWN)
 _AGAIN_MS = 1_000.0
 
 
@@ -28,7 +29,7 @@ class Cancelling:
         """Cancel a resting order, at most once in a while."""
         ctx = self._ctx
         due = ctx.cancelling.get(order.cid, 0.0)
-        if order.ended or order.state in (OrderState.PENDING_NEW, OrderState.UNKNOWN):
+        if order.ended or order.state in _IN_DOUBT:
             return
         if order.state is OrderState.PENDING_CANCEL and ctx.now_ms < due:
             ctx.wake_at(due)
@@ -39,9 +40,11 @@ class Cancelling:
         ctx.wake_at(ctx.now_ms + _AGAIN_MS)
 
     def halt(self, orders: Iterable[Order]) -> None:
-        """Cancel everything that could rest, by its client id also what may not even exist."""
+        """Cancel everything that could rest, by its client id also what may not even exist, or has left and
+        was not answered yet: the answer may take long."""
         for order in orders:
-            if order.state is OrderState.UNKNOWN and order.kind is not OrderKind.LIMIT_IOC:
+            away = order.state is OrderState.UNKNOWN or order.cid in self._ctx.sent
+            if away and order.state in _IN_DOUBT and order.kind is not OrderKind.LIMIT_IOC:
                 self._try(order)
             else:
                 self.request(order)

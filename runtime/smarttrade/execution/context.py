@@ -161,6 +161,8 @@ class Context:
     """Since when the exchange has counted fills of an order whose trades it does not tell."""
     known_ms: dict[str, Milliseconds] = field(default_factory=dict)
     """When this process learned of an order that is not settled."""
+    sent: set[str] = field(default_factory=set)
+    """Orders that this process let go and that are not settled."""
     fired: set[str] = field(default_factory=set)
     """Markets in which the exchange cancelled what it was not asked to."""
     effects: list[Effect] = field(default_factory=list)

@@ -213,6 +213,7 @@ class Core:
             return
         open_ = {order.cid for order in self.ctx.book.unsettled()}
         self.ctx.known_ms = {cid: at for cid, at in self.ctx.known_ms.items() if cid in open_}
+        self.ctx.sent &= open_
 
     def _follow(self) -> None:
         """A market that was taken out of the specification stays in sight while it holds anything."""
@@ -326,9 +327,12 @@ class Core:
                 ctx.emit(effect)
 
     def _let_go(self, effect: fx.Send | fx.SendPair) -> None:
-        """The intent is durable: send, unless the lease or the deadline has run out meanwhile."""
+        """The intent is durable: send, unless meanwhile the lease or the deadline has run out, or the account
+        was halted."""
         legs = (effect,) if isinstance(effect, fx.Send) else effect.legs
-        if self.ctx.lease_holds and self.ctx.now_ms < legs[0].leave_by_ms:
+        halted = self.accounting.state().state is EffectiveState.HALTED
+        if self.ctx.lease_holds and self.ctx.now_ms < legs[0].leave_by_ms and not halted:
+            self.ctx.sent.update(leg.cid for leg in legs)
             self.ctx.emit(effect)
         else:
             for leg in legs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from decimal import Decimal
 from typing import Any
 
@@ -37,20 +36,14 @@ async def test_flatten_sells_what_the_ledger_holds_and_leaves_the_rest_of_the_wa
     assert Decimal(10) <= free + locked < Decimal("10.002")
 
 
-async def test_halted_has_cancelled_the_own_orders_within_a_second_and_foreign_ones_stay(stage: Any) -> None:
+async def test_halted_cancels_the_own_orders_and_foreign_ones_stay(stage: Any) -> None:
+    """How soon is shown on virtual time: `tests/simulation/test_halt.py`."""
     theatre = await trading(stage)
     foreign = await theatre.place_by_hand(BTC, "50000", "0.1")
-    taken_s = []
-    for _ in range(3):
-        await theatre.control()
-        await theatre.target("1", style=OrderStyle.PASSIVE)
-        await eventually(lambda: len(theatre.open_orders()) == 2, "the bid rests")
-        began = time.monotonic()
-        await theatre.control(state="Halted")
-        await eventually(lambda: theatre.open_orders() == [foreign], "own order cancelled")
-        taken_s.append(time.monotonic() - began)
-    # Any one of them may be late on a busy machine; a halt that is slow is so every time.
-    assert min(taken_s) < 1.0
+    await theatre.target("1", style=OrderStyle.PASSIVE)
+    await eventually(lambda: len(theatre.open_orders()) == 2, "the bid rests")
+    await theatre.control(state="Halted")
+    await eventually(lambda: theatre.open_orders() == [foreign], "own order cancelled")
 
 
 @pytest.mark.parametrize(("policy", "left"), [("CancelOrders", "1"), ("Flatten", "0")])

@@ -225,6 +225,30 @@ def test_halted_cancels_an_order_of_unknown_fate_by_its_id_and_asks_on(desk: Des
     assert desk.take(fx.Cancel)
 
 
+def test_halted_cancels_an_order_that_was_not_answered_yet_by_its_id(desk: Desk) -> None:
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    [send] = desk.sends()
+    desk.control(state="Halted")
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [send.cid]
+    assert desk.order(send.cid).state is OrderState.PENDING_NEW
+    desk.feed(fx.CancelFailed(cid=send.cid, gone=True, reason="not there yet"))
+    desk.accept(send.cid)
+    assert [cancel.cid for cancel in desk.take(fx.Cancel)] == [send.cid]
+
+
+def test_what_the_log_has_after_the_halt_does_not_leave_any_more(desk: Desk) -> None:
+    desk.auto_ack = False
+    desk.decide("1", style=OrderStyle.PASSIVE)
+    [append] = desk.take(fx.Append)
+    desk.control(state="Halted")
+    desk.log.append((append.after + 1, append.batch))
+    desk.auto_ack = True
+    desk.feed(fx.Appended(sequence=append.after + 1))
+    assert desk.sends() == []
+    [order] = desk.core.ctx.book.orders.values()
+    assert (order.state, order.code) == (OrderState.VOID, "Withheld")
+
+
 def test_the_kill_switch_stops_the_sale_of_an_account_that_is_deleted_with_flatten(desk: Desk) -> None:
     hold(desk, "1")
     desk.control(kill=True, deleting=True, deletionPolicy="Flatten")
