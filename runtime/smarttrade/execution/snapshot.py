@@ -53,7 +53,7 @@ class MarketBook(msgspec.Struct, kw_only=True):
     Of protection: `plan` is the decision's that was carried out last, `ratchet` the highest trigger that a
     stop had since the position was opened, but for prices that a decision named, `most` the most that it held
     since then. A protective fill ends the decision `stopped`: what it sold must not be bought back on its
-    behalf. `bare_ms` is since when the position lacks the protection that it should have, 0 while it does not.
+    behalf. `bare_ms` is since when the position lacks the protection that it should have, 0 otherwise.
     """
 
     market: str
