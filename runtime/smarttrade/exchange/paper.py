@@ -143,7 +143,9 @@ class PaperVenue:
     async def clock(self) -> tuple[float, float, float]:
         """What all answers together prove, as one sample whose round trip is their doubt."""
         try:
-            if not self._public.markets:  # ccxt would load all that the exchange has
+            # The clock comes first where it can be asked for: until it is known nothing is decided. An order
+            # book needs its market, for which ccxt would load all that the exchange has.
+            if not self._public.has.get("fetchTime") and not self._public.markets:
                 await load_own_markets(self._public, self._symbols, self._left)
             if self._resolution_ms:
                 await asyncio.sleep(self._time.wait_ms(_monotonic_ms()) / 1000)
