@@ -49,6 +49,8 @@ class Connection(Client):
             self._pending, self._pending_data_size = [], 0
         with suppress(OSError):
             await super().close()
+        if self._reconnection_task and self._reconnection_task is not asyncio.current_task():
+            await _end(self._reconnection_task)
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
         """The library's end, also where a server that refused us has closed the socket before it.
@@ -164,18 +166,23 @@ async def connect(
 
 
 async def _within(timeout_s: float, dial: Coroutine[Any, Any, None]) -> None:
-    """TimeoutError when it takes longer. The library dials for ever, and a cancellation that comes as one of
-    its attempts ends can be lost, so it is cancelled until it has ended."""
+    """TimeoutError when it takes longer."""
     dialing = asyncio.ensure_future(dial)
     try:
         await asyncio.wait({dialing}, timeout=timeout_s)
     finally:
-        while not dialing.done():
-            dialing.cancel()
-            await asyncio.wait({dialing}, timeout=_CANCEL_AGAIN_S)
+        await _end(dialing)
     if dialing.cancelled():
         raise TimeoutError
     dialing.result()
+
+
+async def _end(dialing: asyncio.Future[None]) -> None:
+    """Cancel until it has ended: the library dials for ever, and a cancellation that comes as one of its
+    attempts ends can be lost."""
+    while not dialing.done():
+        dialing.cancel()
+        await asyncio.wait({dialing}, timeout=_CANCEL_AGAIN_S)
 
 
 async def _read(credentials: Path) -> bytes:

@@ -1,5 +1,6 @@
 """A connection that is lost for good is noticed; new credentials are taken up; nothing stale is sent."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,30 @@ async def test_closing_on_purpose_is_not_a_failure(tenants: Tenants):
     nc = await tenants.connect(await tenants.create("alice"), "monitoring")
     await nc.close()
     assert tenants.closed == []
+
+
+async def test_closing_ends_a_reconnection_that_lost_the_first_cancellation(
+    tenants: Tenants, monkeypatch: pytest.MonkeyPatch
+):
+    nc = await tenants.connect(await tenants.create("alice"), "monitoring")
+    swallowed = []
+
+    async def select(*_: object) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:  # as it happens where an attempt ends at that moment
+            swallowed.append(1)
+            if len(swallowed) > 1:
+                raise
+            raise OSError from None
+
+    monkeypatch.setattr(nc, "_select_next_server", select)
+    await tenants.server.stop(kill=True)
+    await eventually(lambda: nc.is_reconnecting, "the loss is noticed")
+    await nc.close()
+    assert nc._reconnection_task is not None
+    assert nc._reconnection_task.done()
+    assert len(swallowed) == 2
 
 
 async def test_nothing_is_buffered_while_the_server_is_away(tenants: Tenants):
