@@ -104,7 +104,9 @@ class Platform:
 
     def pods(self, name: str) -> list[Manifest]:
         return [
-            p for p in self.users.items("Pod") if p["metadata"]["labels"].get("smarttrade.io/account") == name
+            p
+            for p in self.users.items("Pod")
+            if p["metadata"].get("labels", {}).get("smarttrade.io/account") == name
         ]
 
     def scale_operator(self, replicas: int) -> None:
@@ -118,7 +120,9 @@ class Platform:
 
     def _operator_pods(self) -> list[Manifest]:
         label = "app.kubernetes.io/name"
-        return [p for p in self.system.items("Pod") if p["metadata"]["labels"].get(label) == "operator"]
+        return [
+            p for p in self.system.items("Pod") if p["metadata"].get("labels", {}).get(label) == "operator"
+        ]
 
     def metric(self, pod: str, name: str) -> float:
         """One figure of a pod's execution container, asked from its node: the policy lets nobody else in."""

@@ -92,7 +92,7 @@ def read_metrics(platform: Platform, pods: list[Manifest]) -> Iterator[Output]:
     """The metrics of an account's pods, of the operator and of the servers, and what these tell a monitor."""
     places = [(pod, port, "metrics") for pod in pods for port in _ports(pod)]
     for pod in platform.system.items("Pod"):
-        name = pod["metadata"]["labels"].get("app.kubernetes.io/name")
+        name = pod["metadata"].get("labels", {}).get("app.kubernetes.io/name")
         if name == "operator":
             places.append((pod, 8080, "metrics"))
         if name == "nats":
