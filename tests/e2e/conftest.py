@@ -10,11 +10,8 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 from cluster import clusters
 from cluster.images import platform
@@ -26,32 +23,20 @@ from tests.e2e.proxy import Proxy
 
 os.environ.setdefault("CLUSTER_NAME", "smarttrade-test")
 
-# What one process does, in this order: about as long for each. Files of one share have one platform. The one
-# that takes its platform away comes last.
-SHARES = (
-    ("test_demo", "test_services", "test_images", "test_bandwidth"),
-    ("test_recordings", "test_network_policy", "test_lifecycle"),
-    ("test_attacks", "test_life"),
-    ("test_backtest", "test_own_strategy", "test_gateway", "test_nats_cluster"),
-    ("test_execution_under_faults", "test_trouble", "test_chart_release", "test_uninstall"),
-)
-PLACES = {name: (number, place) for number, share in enumerate(SHARES) for place, name in enumerate(share)}
-
-
-class Sharing(LoadScopeScheduling):
-    """Gives each worker a share."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return str(PLACES[Path(nodeid.partition("::")[0]).stem][0])
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
-    return Sharing(config, log)
+# A file is one process's. Those that take longest begin, the one that takes the platform away ends.
+FIRST = ("test_demo", "test_attacks", "test_recordings", "test_life", "test_trouble")
+FIRST += ("test_execution_under_faults", "test_own_strategy", "test_backtest", "test_lifecycle")
+LAST = "test_uninstall"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The order of the shares; within a file it stays as written."""
-    items.sort(key=lambda item: PLACES[item.path.stem])
+    """The order in which files are given out; within a file it stays as written."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    name = item.path.stem
+    return FIRST.index(name) if name in FIRST else len(FIRST) + (name == LAST)
 
 
 @contextmanager
