@@ -36,6 +36,8 @@ from tests.simulation.plan import MARKETS
 START_S = 120.0
 PROGRESS_S = 90.0
 REST_S = 120.0
+HEARD_S = 2.0
+"""Until every pod has heard the price at which the market stands still: many beats of it."""
 # What is wanted at rest, one after the other: hundredths of PRICE, and stop, profit and trailing distance.
 _RESTS: tuple[tuple[tuple[int, Guard], tuple[int, Guard]], ...] = (
     ((0, NONE), (0, NONE)),
@@ -148,6 +150,9 @@ async def _come_to_rest(stage: Stage, trading: Trading) -> None:
     """No more faults, and a market that stands still: what is wanted there is reached, again and again."""
     stage.exchange.faults.clear()
     stage.settle()
+    # A bid from before, higher than the market is, would pull a trailing stop above it, and no limit of its
+    # own that the market has fallen through is sold at.
+    await asyncio.sleep(HEARD_S)
     for wanted in _RESTS:
         last = await trading.say(dict(zip(MARKETS, wanted, strict=True)))
         until = time.monotonic() + REST_S
