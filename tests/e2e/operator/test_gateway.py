@@ -164,7 +164,7 @@ def test_no_container_gets_out_but_through_the_gateway_with_its_own_credentials(
 
 async def test_no_output_tells_a_key(trading: Platform, nats_url: str, nats_authority: Path) -> None:
     """What the strategy has planted is found in each place; the keys are in none, nor any signed request."""
-    outputs = await read_bus(trading, nats_url, nats_authority, ACCOUNT, messages=20)
+    outputs = await read_bus(trading, nats_url, nats_authority, ACCOUNT, messages=100)
     outputs += await asyncio.to_thread(lambda: [*read_audit(trading, ACCOUNT), *_read_outputs(trading)])
     leaks = find_leaks(_secrets(trading) | {"planted": PLANTED}, outputs)
     planted = {leak for leak in leaks if leak.secret == "planted"}
