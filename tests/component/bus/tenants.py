@@ -20,17 +20,19 @@ def identity(name: str) -> AccountIdentity:
     return AccountIdentity("tests", name, name)
 
 
-async def eventually(condition: Callable[[], Awaitable[bool] | bool], what: str) -> None:
+async def eventually(
+    condition: Callable[[], Awaitable[bool] | bool], what: str, within_s: float = PATIENCE_S
+) -> None:
     """Wait until the condition holds; fail with what was waited for."""
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(within_s):
             while True:
                 answer = condition()
                 if answer if isinstance(answer, bool) else await answer:
                     return
                 await asyncio.sleep(0.02)
     except TimeoutError:
-        raise AssertionError(f"not within {PATIENCE_S} s: {what}") from None
+        raise AssertionError(f"not within {within_s} s: {what}") from None
 
 
 class Tenants:
