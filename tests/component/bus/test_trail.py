@@ -73,7 +73,7 @@ async def test_it_survives_the_loss_of_the_log_and_goes_on_with_the_next_one(ten
     await tenants.provisioner.ensure_assets(ALICE)
     await _append(AccountLog(nc), "new", 3)
     await eventually(lambda: keeper.is_connected, "it is connected again")
-    await eventually(trail_has(keeper, 13), "the next log is in the trail")
+    await eventually(trail_has(keeper, 13), "the next log is in the trail", 180)
     assert await _rows(nc) == list(enumerate(_records("old", 10) + _records("new", 3), 1))
 
 
