@@ -121,7 +121,7 @@ class Reporting:
         checks = [self._within_risk(), self._config(), *self._log_lost()]
         if ctx.lead.claimed:
             checks += [self._reconciled(), self._credentials(), *self._unprotected(), *self._flattened()]
-            checks += [*self._fee_unvalued(), *self._held_back()]
+            checks += [*self._told(FEE_UNVALUED, "NoPrice"), *self._told(HELD_BACK, "ForeignOrders")]
         preflight = build_check(ctx)
         if preflight is not None:
             checks.append(preflight)
@@ -184,15 +184,11 @@ class Reporting:
             reason = next(iter(bare.values())).reason
             yield Check(type="Unprotected", ok=True, reason=reason, message="; ".join(told))
 
-    def _fee_unvalued(self) -> Iterator[Check]:
-        told = self._ctx.problems.get(FEE_UNVALUED)
-        if told:
-            yield Check(type=FEE_UNVALUED, ok=True, reason="NoPrice", message=told)
-
-    def _held_back(self) -> Iterator[Check]:
-        told = self._ctx.problems.get(HELD_BACK)
-        if told:
-            yield Check(type=HELD_BACK, ok=True, reason="ForeignOrders", message=told)
+    def _told(self, problem: str, reason: str) -> Iterator[Check]:
+        """A problem that is a condition of its own, while there is one."""
+        message = self._ctx.problems.get(problem)
+        if message:
+            yield Check(type=problem, ok=True, reason=reason, message=message)
 
     def _config(self) -> Check:
         refusal = self._ctx.refusal or self._ctx.problems.get(MARKETS_REFUSED)
