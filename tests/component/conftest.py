@@ -1,5 +1,7 @@
 """Real components, started once for all component tests."""
 
+import os
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,9 @@ HERE = Path(__file__).parent
 # whose tests share an API server.
 ON_THEIR_OWN = ("execution", "cli", "lockstep", "bus", "monitoring")
 TOGETHER = ("cli/test_objects.py", "execution/test_by_hand.py")
-LONG = ("operator", "chart", "cli", "execution", "lockstep", "bus", "monitoring")
+FIRST = (*TOGETHER, "bus/test_cluster.py")
+COMPUTING = ("operator", "chart")
+PHASES = {"first": 0, "computes": 1, "waits": 1, "short": 2}
 
 
 class Sharing(LoadScopeScheduling):
@@ -46,16 +50,26 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long ones first, so that short ones fill the end."""
-    items.sort(key=_turn)
+    """Long ones first, so that short ones fill the end; those that compute evenly among those that wait."""
+    items.sort(key=lambda item: _folder(item) not in COMPUTING[:1])
+    groups = [_group(item) for item in items]
+    sizes, seen, turns = Counter(groups), Counter[int](), {}
+    for item, group in zip(items, groups, strict=True):
+        seen[group] += 1
+        turns[item] = (PHASES[group], seen[group] / sizes[group])
+    items.sort(key=turns.__getitem__)
 
 
-def _turn(item: pytest.Item) -> int:
-    below = str(item.path.relative_to(HERE)) if item.path.is_relative_to(HERE) else ""
-    folder = below.partition("/")[0]
-    if below in TOGETHER:
-        return -1
-    return LONG.index(folder) if folder in LONG else len(LONG)
+def _group(item: pytest.Item) -> str:
+    folder = _folder(item)
+    if f"{folder}/{item.path.name}" in FIRST:
+        return "first"
+    return "computes" if folder in COMPUTING else "waits" if folder in ON_THEIR_OWN else "short"
+
+
+def _folder(item: pytest.Item) -> str:
+    """Below this one; of other layers' tests the path outside it."""
+    return os.path.relpath(item.path.parent, HERE)
 
 
 @pytest.fixture(scope="session")
