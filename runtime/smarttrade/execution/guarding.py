@@ -154,15 +154,22 @@ class Guarding:
         return levels if levels.any else None
 
     def _follow(self, market: str) -> Decimal | None:
-        """The highest bid seen since more was held than the exchange would take back."""
+        """The highest bid seen since more was held than the exchange would take back.
+
+        A bid that was heard before the purchase counts for no more than was paid: the market may have fallen
+        in between, and a stop that trails from above it is one that nothing fills.
+        """
         quote, known = self._ctx.quote(market), self._highest.get(market)
         if quote is None:
             return known
+        bid, holding = quote.bid, self._ctx.book.ledger.holding(market)
+        if quote.time_ms < holding.opened_ms:
+            bid = min(bid, holding.average_price)
         if self._ctx.position(market) < smallest(quote.bid, self._ctx.filters[market]):
             self._highest.pop(market, None)
-            return quote.bid
-        if known is None or quote.bid > known:
-            known = self._highest[market] = quote.bid
+            return bid
+        if known is None or bid > known:
+            known = self._highest[market] = bid
         return known
 
     def _forget(self, market: str) -> None:

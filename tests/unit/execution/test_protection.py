@@ -218,6 +218,21 @@ def test_a_trailing_stop_follows_the_price_up_in_steps_and_never_down(desk: Desk
     assert desk.take(fx.Cancel) == []
 
 
+def test_a_bid_from_before_the_purchase_does_not_pull_a_trailing_stop_above_the_market(desk: Desk) -> None:
+    desk.decide("1", trailing_stop=Decimal("0.02"))
+    [send] = desk.sends()
+    desk.advance(10)
+    desk.fill(send.cid, price="95")
+    [stop] = desk.sends()
+    assert stop.trigger == Decimal("93.1")
+    desk.accept(stop.cid)
+    desk.quote(BTC, "96", "96.02")
+    desk.advance(600)
+    cancelled(desk)
+    [raised] = desk.sends()
+    assert raised.trigger == Decimal("94.08")
+
+
 def test_a_trailing_stop_that_takes_the_place_of_a_fixed_one_may_be_further_away(desk: Desk) -> None:
     """Only a price that was trailed never comes down."""
     guarded(desk, stop_loss=Decimal(99))
