@@ -212,15 +212,20 @@ class Reconciler:
         bus = self.buses.of(key)
         if await bus.provision(plan.identity, plan.replicas, plan.rotation):
             memory.provisioned_s = self.clock()
-        # State and risk reach the pods whatever becomes of the strategy.
-        await steps.attempt("strategy", self._take_up_strategy(bus, plan, memory))
+        # State and risk reach the pods whatever becomes of another strategy; what runs is not forgotten.
+        known = await self._recall_strategy(bus, plan, memory)
+        await steps.attempt("strategy", self._take_up_strategy(plan, memory, known))
         await bus.write_control(plan.identity, self._control(key, plan, memory))
 
-    async def _take_up_strategy(self, bus: Provisioning, plan: Plan, memory: Memory) -> None:
-        known, memory.strategy = memory.strategy, None
-        if known is None and plan.account.spec.strategy.source is not None:
-            stored = await bus.recall_control(plan.identity)
-            known = stored.strategy if stored else None
+    async def _recall_strategy(self, bus: Provisioning, plan: Plan, memory: Memory) -> StrategyVersion | None:
+        """What the control value has; BusError, and the value stays as it is, while that is not known."""
+        if memory.strategy is not None or plan.account.spec.strategy.source is None:
+            return memory.strategy
+        stored = await bus.recall_control(plan.identity)
+        return stored.strategy if stored else None
+
+    async def _take_up_strategy(self, plan: Plan, memory: Memory, known: StrategyVersion | None) -> None:
+        memory.strategy = None
         memory.strategy = await take_up(self.kube, plan.account, known)
 
     def _control(self, key: Key, plan: Plan, memory: Memory) -> AccountControl:

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
 import structlog
 
 from smarttrade.api import DeletionPolicy, TradingAccount
@@ -93,7 +94,11 @@ class Removal:
         """Tell the pods. Without NATS they cannot be told; the time-out then ends the wait."""
         try:
             bus = self.buses.of(Key(identity.namespace, identity.name))
-            await bus.write_control(identity, build_control(account, deleting=True))
+            stored = await bus.recall_control(identity)
+            # A pod that starts while its account is settled still needs what it runs.
+            strategy = stored.strategy if stored else None
+            control = msgspec.structs.replace(build_control(account, deleting=True), strategy=strategy)
+            await bus.write_control(identity, control)
         except BusError as error:
             _log.warning("deletion not announced", account=identity.key, error=str(error))
 

@@ -204,6 +204,12 @@ async def test_a_strategy_comes_from_its_config_map_once_for_every_name(
         await told(5, "edited")
         assert namespace.get("Deployment", "alice")["spec"]["template"] == before
 
+        await pod.report(5, open_orders=1)
+        await asyncio.to_thread(namespace.wait_condition, "alice", "Ready", "Trading")
+        namespace.delete("TradingAccount", "alice")
+        await told(6, "edited")
+        await pod.report(6)
+
 
 def _image(namespace: Namespace, name: str) -> str:
     containers = namespace.get("Deployment", name)["spec"]["template"]["spec"]["containers"]

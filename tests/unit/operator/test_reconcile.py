@@ -1,0 +1,84 @@
+"""What one reconcile tells the pods while a part of what it asks fails."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, cast
+
+import pytest
+
+from smarttrade.api.catalogue import Catalogue
+from smarttrade.bus.accounts import AccountLimits, AccountPair, build_accounts
+from smarttrade.bus.keys import OperatorKeys
+from smarttrade.bus.rotation import Rotation
+from smarttrade.errors import BusError
+from smarttrade.identity import AccountIdentity
+from smarttrade.messages import AccountControl, StrategyVersion
+from smarttrade_operator.apply import Applier
+from smarttrade_operator.cache import Cache
+from smarttrade_operator.names import Key
+from smarttrade_operator.plan import build_plan
+from smarttrade_operator.reconcile import Memory, Reconciler
+from smarttrade_operator.reports import Reports
+from smarttrade_operator.steps import Steps
+from tests.unit.operator.accounts import SETTINGS, SIMULATOR, build_manifest
+
+KEYS = OperatorKeys.generate()
+ALICE = Key("alice", "alice")
+RUNNING = StrategyVersion(config_map="mine", digest="0" * 64, packed=b"as it was taken up")
+OWN = {"source": {"configMapRef": {"name": "mine"}, "class": "mine.Mine"}, "timeframe": "1m"}
+
+
+class Bus:
+    """An account's control value, which once cannot be read."""
+
+    def __init__(self, stored: AccountControl) -> None:
+        self.value = stored
+        self.is_away = True
+
+    def of(self, _: Key) -> Bus:
+        return self
+
+    async def provision(self, *_: object) -> bool:
+        return False
+
+    async def recall_control(self, _: AccountIdentity) -> AccountControl | None:
+        if self.is_away:
+            self.is_away = False
+            raise BusError("no answer")
+        return self.value
+
+    async def write_control(self, _: AccountIdentity, control: AccountControl) -> bool:
+        self.value = control
+        return True
+
+
+def _pair(identity: AccountIdentity, replicas: int, rotation: Rotation) -> AccountPair:
+    return build_accounts(KEYS, identity, AccountLimits(pods=replicas), now=1_800_000_000, rotation=rotation)
+
+
+async def test_what_runs_is_not_forgotten_while_it_cannot_be_recalled() -> None:
+    """The ConfigMap may have been edited since, or deleted: nothing but the control value knows."""
+    catalogue = Catalogue.model_validate({"binance": {"Simulator": SIMULATOR}})
+    manifest = build_manifest(strategy=OWN)
+    plan = build_plan(manifest, SETTINGS, catalogue, _pair)
+    bus = Bus(AccountControl(generation=3, spec=plan.control.spec, deleting=False, strategy=RUNNING))
+    nothing = cast("Any", None)
+    reconciler = Reconciler(
+        kube=nothing,
+        cache=Cache(),
+        settings=SETTINGS,
+        catalogue=catalogue,
+        buses=cast("Any", bus),
+        reports=Reports(time.monotonic),
+        publisher=nothing,
+        removal=nothing,
+        aliases=nothing,
+    )
+    memory = Memory(manifest["metadata"]["uid"], Applier(nothing, time.monotonic))
+    with pytest.raises(BusError, match="no answer"):
+        await reconciler._provision(ALICE, plan, memory, Steps())
+    assert (bus.value.generation, bus.value.strategy) == (3, RUNNING)
+    await reconciler._provision(ALICE, plan, memory, steps := Steps())
+    assert not steps.failures
+    assert (bus.value.generation, bus.value.strategy) == (4, RUNNING)
