@@ -18,6 +18,7 @@ import pytest
 from cluster import binaries
 from cluster.commands import run
 from cluster.components import SERVICE_NETWORK
+from cluster.errors import ClusterError
 from cluster.kubectl import Kubectl, build_namespace
 from cluster.node.layout import POD_NETWORK
 from smarttrade.api import RISK_ACKNOWLEDGEMENT
@@ -95,12 +96,25 @@ class Platform:
         """Until the status shows that many fills; how many there are."""
 
         def filled() -> int:
-            status = self.status(name)
-            fills = int(status.get("fills", 0))
-            assert fills >= at_least, {k: status.get(k) for k in ("phase", "leader", "fills", "conditions")}
+            fills = int(self.status(name).get("fills", 0))
+            assert fills >= at_least, f"{fills} fills"
             return fills
 
-        return eventually(filled, within_s, f"{at_least} fills of {name}")
+        try:
+            return eventually(filled, within_s, f"{at_least} fills of {name}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.tell_trouble(name)}") from None
+
+    def tell_trouble(self, name: str) -> str:
+        """The account's status without what is well, and what its leading pod said last."""
+        status = self.status(name)
+        bad = [c for c in status.pop("conditions", []) if c["status"] != "True"]
+        options = [f"--namespace={self.users.name}", "--tail=15", "--all-containers", "--prefix"]
+        try:
+            said = self.cluster("logs", str(status.get("leader")), *options)
+        except ClusterError as error:
+            said = str(error)
+        return f"{json.dumps(status)}\n{json.dumps(bad)}\n{said}"
 
     def pods(self, name: str) -> list[Manifest]:
         return [
