@@ -54,6 +54,12 @@ labels:
 {{- .Values.runtime.priorityClassName | default $made -}}
 {{- end }}
 
+{{/* Empty: what accounts depend on has the cluster's default priority. */}}
+{{- define "smarttrade.platformPriority" -}}
+{{- $made := ternary (printf "%s-%s-platform" .Release.Namespace (include "smarttrade.fullname" .)) "" .Values.platform.createPriorityClass -}}
+{{- .Values.platform.priorityClassName | default $made -}}
+{{- end }}
+
 {{- define "smarttrade.simulatorImage" -}}
 {{- $image := .Values.simulator.image }}
 {{- if $image.repository }}{{ include "smarttrade.image" (dict "root" . "image" $image) }}
@@ -96,6 +102,12 @@ tolerations:
 {{- with .priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
+{{- end }}
+
+{{/* Of what stays while accounts come and go. Hooks run before its class is there and after it is gone. */}}
+{{- define "smarttrade.platformPlacement" -}}
+{{- $class := .part.priorityClassName | default (include "smarttrade.platformPriority" .root) -}}
+{{ include "smarttrade.placement" (merge (dict "priorityClassName" $class) .part) }}
 {{- end }}
 
 {{- define "smarttrade.spread" -}}

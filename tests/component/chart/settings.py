@@ -84,6 +84,7 @@ TOGGLES: dict[str, dict[str, Any]] = {
         "operator.tolerations": [{"operator": "Exists"}],
         "operator.priorityClassName": "system-cluster-critical",
         "nats.priorityClassName": "system-cluster-critical",
+        "platform.createPriorityClass": False,
         "imagePullSecrets": ["registry"],
         "commonLabels": {"owner": "us"},
         "operator.podAnnotations": {"a": "b"},

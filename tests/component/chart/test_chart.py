@@ -342,11 +342,26 @@ def test_backtests_rank_below_everything_and_a_quota_is_bound_to_their_class() -
     assert (priority["value"] < 0, priority["preemptionPolicy"]) == (True, "Never")
     assert _operator_settings({}).backtests.priority_class == priority["metadata"]["name"]
     without = {"backtests": {"createPriorityClass": False}}
-    (left,) = helm.template(without).kind("PriorityClass")
-    assert left["value"] > 0
-    assert _operator_settings({}).runtime.priority_class == left["metadata"]["name"]
-    assert _operator_settings({"runtime.createPriorityClass": False}).runtime.priority_class == ""
+    classes = [each["metadata"]["name"] for each in helm.template(without).kind("PriorityClass")]
+    assert priority["metadata"]["name"] not in classes
     assert _operator_settings(without).backtests.priority_class == ""
+
+
+def test_no_account_puts_what_all_depend_on_off_a_node() -> None:
+    rendering = helm.template(SIMULATOR | {"nats.dedicated": [{"name": "own", "namespaces": ["alice"]}]})
+    classes = {each["metadata"]["name"]: each for each in rendering.kind("PriorityClass")}
+    account = classes[_operator_settings({}).runtime.priority_class]
+    for kind, number in (("Deployment", 2), ("StatefulSet", 3)):
+        lasting = rendering.kind(kind)
+        assert len(lasting) == number
+        for each in lasting:
+            ranked = classes[each["spec"]["template"]["spec"]["priorityClassName"]]
+            assert ranked["value"] > account["value"] > 0
+    assert _operator_settings({"runtime.createPriorityClass": False}).runtime.priority_class == ""
+    without = helm.template({"platform.createPriorityClass": False})
+    assert not any("platform" in each["metadata"]["name"] for each in without.kind("PriorityClass"))
+    for hook in (each for each in rendering.kind("Job")):
+        assert "priorityClassName" not in hook["spec"]["template"]["spec"]
 
 
 def test_backtests_may_have_an_image_of_their_own() -> None:

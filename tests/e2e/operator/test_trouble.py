@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.component.operator.harness import eventually
+from tests.component.operator.harness import Manifest, eventually
 from tests.e2e.operator.conftest import Platform
 
 MakeAccount = Callable[..., str]
@@ -65,6 +65,49 @@ def test_an_unschedulable_pod_is_named(platform: Platform, account: MakeAccount)
     name = account("bob", resources={"execution": huge})
     condition = platform.users.wait_condition(name, "PodsHealthy", "Unschedulable", 60)
     assert "Insufficient cpu" in condition["message"]
+
+
+def test_an_account_that_finds_no_room_puts_off_nothing_that_others_depend_on(
+    platform: Platform, account: MakeAccount
+) -> None:
+    """It asks for all that is free and nearly all that the platform's own pods hold of the node."""
+    (node, *_) = platform.cluster.get("nodes")["items"]
+    every = [p for p in platform.cluster.get("pods", "--all-namespaces")["items"] if _is_on(p, node)]
+    others = [pod for pod in every if pod["metadata"]["namespace"] != platform.system.name]
+    room = _milli(node["status"]["allocatable"]["cpu"]) - sum(_requested(pod) for pod in others)
+    ours = sum(_requested(pod) for pod in every if pod not in others)
+    before = _lasting(platform)
+    assert ours > 100
+    name = account("bob", resources={"execution": {"requests": {"cpu": f"{room - 110}m"}}})
+
+    def is_judged() -> bool:
+        """It finds no room, or another test has just made some."""
+        placed = any(pod["spec"].get("nodeName") for pod in platform.pods(name))
+        return placed or platform.users.condition(name, "PodsHealthy")["reason"] == "Unschedulable"
+
+    eventually(is_judged, 60, "the scheduler has judged it")
+    assert _lasting(platform) == before
+
+
+def _lasting(platform: Platform) -> set[str]:
+    """The pods that run for all accounts, each with its own id."""
+    metadata = [pod["metadata"] for pod in platform.system.items("Pod")]
+    owners = {each["uid"]: (each.get("ownerReferences") or [{"kind": ""}])[0]["kind"] for each in metadata}
+    return {uid for uid, kind in owners.items() if kind in ("ReplicaSet", "StatefulSet")}
+
+
+def _is_on(pod: Manifest, node: Manifest) -> bool:
+    ended = pod["status"].get("phase") in ("Succeeded", "Failed")
+    return not ended and pod["spec"].get("nodeName") == node["metadata"]["name"]
+
+
+def _requested(pod: Manifest) -> int:
+    requests = [c.get("resources", {}).get("requests", {}).get("cpu", "0") for c in pod["spec"]["containers"]]
+    return sum(_milli(each) for each in requests)
+
+
+def _milli(cpu: str) -> int:
+    return int(cpu.removesuffix("m")) if cpu.endswith("m") else int(cpu) * 1000
 
 
 def test_a_container_out_of_memory_is_named(platform: Platform, account: MakeAccount) -> None:
