@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
 from smarttrade.api.model import Model, Rule
 from smarttrade.api.scalars import OBJECT_NAME_PATTERN, Text
+from smarttrade.api.timeframe import Timeframe
 
 PARAMETER_NAME_MESSAGE = "write names that start with a letter and hold only letters, digits and underscores"
 
@@ -23,27 +23,6 @@ StrategyName = Annotated[
     str,
     Text(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", 63, "write the name of a built-in strategy, such as ma-cross"),
 ]
-
-
-class Timeframe(StrEnum):
-    S1 = "1s"
-    M1 = "1m"
-    M3 = "3m"
-    M5 = "5m"
-    M15 = "15m"
-    M30 = "30m"
-    H1 = "1h"
-    H2 = "2h"
-    H4 = "4h"
-    H6 = "6h"
-    H8 = "8h"
-    H12 = "12h"
-    D1 = "1d"
-
-    @property
-    def milliseconds(self) -> int:
-        unit = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[self.value[-1]]
-        return int(self.value[:-1]) * unit
 
 
 class ConfigMapReference(Model):

@@ -190,10 +190,10 @@ def build_row(market: str, time_ms: int, values: Iterable[Decimal]) -> Row:
 
 def timeframe_of(length_ms: int) -> str:
     """ConfigurationError for a length that is none of the timeframes."""
-    for timeframe in Timeframe:
+    uniform = [timeframe for timeframe in Timeframe if timeframe is not Timeframe.MONTH]
+    for timeframe in uniform:
         if timeframe.milliseconds == length_ms:
             return timeframe.value
     raise ConfigurationError(
-        f"the data's candles are {length_ms / 1000:g} s long: they must be one of "
-        f"{', '.join(timeframe.value for timeframe in Timeframe)}"
+        f"the data's candles are {length_ms / 1000:g} s long: they must be one of {', '.join(uniform)}"
     )

@@ -106,25 +106,26 @@ class Resampler:
 
     def __init__(self, timeframe: str) -> None:
         self._timeframe = timeframe
-        self._length_ms = Timeframe(timeframe).milliseconds
+        self._frame = Timeframe(timeframe)
+        self._open_ms = self._close_ms = -1
         self._parts: list[Candle] = []
 
     def add(self, candle: Candle) -> Candle | None:
         """The final candle that this part completes. An interval whose beginning is not there is left out."""
         if candle.timeframe == self._timeframe:
             return candle
-        open_ms = candle.open_ms - candle.open_ms % self._length_ms
-        if self._parts and self._parts[0].open_ms != open_ms:
-            self._parts = []
-        if self._parts or candle.open_ms == open_ms:
+        if not self._open_ms <= candle.open_ms < self._close_ms:
+            self._open_ms = self._frame.start(candle.open_ms)
+            self._close_ms, self._parts = self._frame.step(self._open_ms), []
+        if self._parts or candle.open_ms == self._open_ms:
             self._parts.append(candle)
-        if not self._parts or candle.close_ms != open_ms + self._length_ms:
+        if not self._parts or candle.close_ms != self._close_ms:
             return None
         parts, self._parts = self._parts, []
         return Candle(
             market=candle.market,
             timeframe=self._timeframe,
-            open_ms=open_ms,
+            open_ms=self._open_ms,
             close_ms=candle.close_ms,
             open=parts[0].open,
             high=max(part.high for part in parts),
@@ -183,7 +184,19 @@ def join_histories(candles: dict[str, CandleColumns]) -> History:
         raise ConfigurationError(f"the markets' candles are of different lengths ({told}): give equal ones")
     if len({columns.first_ms % length_ms for columns in candles.values()}) > 1:
         raise ConfigurationError("the markets' candles do not begin at the same instants: align them")
+    for market, columns in candles.items():
+        _check_beginning(market, columns)
     return History(candles, length_ms)
+
+
+def _check_beginning(market: str, columns: CandleColumns) -> None:
+    """ConfigurationError for candles of several days that begin on other days than live ones."""
+    frame = Timeframe(columns.timeframe)
+    if frame.milliseconds > Timeframe.D1.milliseconds and frame.start(columns.first_ms) != columns.first_ms:
+        raise ConfigurationError(
+            f"the {frame} candles of {market} begin at other times than an account's: give candles of 1d, "
+            f"of which those of {frame} are made"
+        )
 
 
 def check_timeframes(history: History, timeframes: Iterable[str]) -> None:

@@ -128,11 +128,11 @@ class Backtest:
     def _first_traded_ms(self, from_ms: int | None) -> int:
         """Candles before this are warm-up: as many as live trading would have read."""
         warmup = max(_LEAST_WARMUP, self._spec.strategy.warmup or self._strategy.warmup)
-        longest = max(Timeframe(frame).milliseconds for frame in self._frames)
-        warmed_ms = self._history.first_ms + warmup * longest
+        longest = max((Timeframe(frame) for frame in self._frames), key=lambda frame: frame.milliseconds)
+        warmed_ms = self._history.first_ms + longest.span_ms(warmup)
         if warmed_ms >= self._history.last_ms:
             raise ConfigurationError(
-                f"the strategy needs {warmup} candles of {longest // 1000} s before its first decision, and "
+                f"the strategy needs {warmup} candles of {longest} before its first decision, and "
                 "the data ends before that: give more data"
             )
         return max(from_ms or 0, warmed_ms)

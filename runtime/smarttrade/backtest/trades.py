@@ -83,6 +83,8 @@ def _columns(market: str, candles: list[Candle]) -> CandleColumns:
         (candle for candle in candles if candle.close_ms - candle.open_ms == length_ms),
         key=lambda candle: candle.open_ms,
     )
+    if base[0].timeframe == Timeframe.MONTH:
+        raise ConfigurationError(f"the journal has no candles of {market} but those of 1M: give a finer one")
     rows = (build_row(market, c.open_ms, (c.open, c.high, c.low, c.close, c.volume)) for c in base)
     return build_candles(market, base[0].timeframe, length_ms, rows)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from smarttrade.api.timeframe import Timeframe
 from smarttrade.data.coverage import Span, find_gaps, missing
 from smarttrade.data.series import Series, month_of
 from smarttrade.data.store import COLUMNS, SeriesStore
@@ -57,7 +58,7 @@ def check(root: Path, series: Series) -> Findings:
 def _problems(store: SeriesStore) -> Iterator[str]:
     before_ms = -1
     for candle in store.iterate():
-        wrong = _wrong(candle, store.series.length_ms)
+        wrong = _wrong(candle, store.series.timeframe)
         if candle.open_ms <= before_ms:
             wrong = "it is not later than the one before it"
         before_ms = candle.open_ms
@@ -65,9 +66,9 @@ def _problems(store: SeriesStore) -> Iterator[str]:
             yield f"the candle at {candle.open_ms} ms in {month_of(candle.open_ms)}.parquet: {wrong}"
 
 
-def _wrong(candle: RecordedCandle, length_ms: int) -> str:
-    if candle.open_ms % length_ms:
-        return "it does not begin at a multiple of its length"
+def _wrong(candle: RecordedCandle, timeframe: str) -> str:
+    if Timeframe(timeframe).start(candle.open_ms) != candle.open_ms:
+        return f"no candle of {timeframe} begins then"
     if min(getattr(candle, name) for name in COLUMNS[:4]) <= 0 or candle.volume < 0:
         return "a price is not above zero, or the volume is below it"
     if candle.high < max(candle.open, candle.close) or candle.low > min(candle.open, candle.close):

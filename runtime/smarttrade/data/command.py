@@ -57,9 +57,7 @@ async def download(request: Request, console: Console) -> None:
     try:
         _check_timeframe(venue, request)
         now_ms = (await venue.fetch_time()).ms
-        span = whole_span(
-            request.begin_ms, request.end_ms or now_ms, now_ms, Timeframe(request.timeframe).milliseconds
-        )
+        span = whole_span(request.begin_ms, request.end_ms or now_ms, now_ms, Timeframe(request.timeframe))
         if span.begin_ms >= span.end_ms:
             raise ConfigurationError("the span holds no candle that is over: give an earlier --from")
         await _download_all(request, venue, span, console)
@@ -104,8 +102,11 @@ def find_endpoint(request: Request) -> Endpoint:
 
 def check_timeframe(name: str) -> str:
     """One that backtests know; ConfigurationError lists them."""
-    if name not in list(Timeframe):
-        raise ConfigurationError(f"--timeframe {name} is not one of {', '.join(Timeframe)}")
+    kept = [timeframe for timeframe in Timeframe if timeframe is not Timeframe.MONTH]
+    if name not in kept:
+        raise ConfigurationError(
+            f"--timeframe {name} is not one of {', '.join(kept)} (candles of 1M are made of those of 1d)"
+        )
     return name
 
 

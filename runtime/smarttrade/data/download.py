@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from smarttrade.api.timeframe import Timeframe
 from smarttrade.data.coverage import Span
 from smarttrade.data.series import month_of
 from smarttrade.data.store import SeriesStore
@@ -110,7 +111,8 @@ class Download:
         self._rows, self._asked, self._kept_s = [], None, time.monotonic()
 
 
-def whole_span(begin_ms: int, end_ms: int, now_ms: int, length_ms: int) -> Span:
+def whole_span(begin_ms: int, end_ms: int, now_ms: int, timeframe: Timeframe) -> Span:
     """The span of whole candles that are over."""
-    end_ms = min(end_ms, now_ms)
-    return Span(-(-begin_ms // length_ms) * length_ms, end_ms // length_ms * length_ms)
+    first_ms = timeframe.start(begin_ms)
+    first_ms = first_ms if first_ms == begin_ms else timeframe.step(first_ms)
+    return Span(first_ms, timeframe.start(min(end_ms, now_ms)))

@@ -23,6 +23,7 @@ from typing import Any
 
 import msgspec
 
+from smarttrade.api.timeframe import Timeframe
 from smarttrade.errors import SmartTradeError
 from smarttrade.evaluation.memory import Memory, Series, write_memory
 from smarttrade.evaluation.strategy import SHORT_VALIDITY_MS, Strategy, Wants, Wish
@@ -213,7 +214,7 @@ class Core:
         open_ms, last = candle.open_ms, self._opened.get((candle.market, candle.timeframe), -1)
         if not candle.final or open_ms <= last:
             return []
-        if last >= 0 and open_ms > last + (candle.close_ms - open_ms):
+        if last >= 0 and open_ms > last + (candle.close_ms - open_ms) and _is_later(candle, last):
             raise MissingCandlesError(candle.market, candle.timeframe, last, open_ms)
         return self._candle(candle)
 
@@ -225,7 +226,10 @@ class Core:
         open_ms, close_ms = candle.open_ms, candle.close_ms
         self._opened[market, timeframe] = open_ms
         strategy._prices[market] = candle.close
-        drafts = self._run(strategy.on_candle, candle, timeframe, close_ms, 0, close_ms - open_ms, open_ms)
+        validity_ms = close_ms - open_ms
+        if timeframe == Timeframe.MONTH:
+            validity_ms = Timeframe.MONTH.step(close_ms) - close_ms
+        drafts = self._run(strategy.on_candle, candle, timeframe, close_ms, 0, validity_ms, open_ms)
         if self._memory is not None:
             self._recall_if_due(self._opened)
         return drafts
@@ -285,3 +289,8 @@ class Core:
             draft = Draft(market, want, wish.reason, key, time_ms, ordinal, number, opened_ms)
             self.newest[market] = draft
             drafts.append(draft)
+
+
+def _is_later(candle: Candle, last_ms: int) -> bool:
+    """Whether a candle opens later than the one after that of `last_ms`: months have no length to add."""
+    return candle.open_ms > Timeframe(candle.timeframe).step(last_ms)

@@ -89,7 +89,7 @@ class FreqtradeStrategy(Strategy):
                 raise ConfigurationError(
                     f"{self.inner_class.__name__} needs candles of {pair}: add it to spec.markets"
                 )
-            if timeframe not in set(Timeframe):
+            if timeframe not in set(Timeframe) - {Timeframe.MONTH}:
                 raise ConfigurationError(f"candles of {timeframe} are not available here")
         return asked
 
@@ -133,13 +133,11 @@ class FreqtradeStrategy(Strategy):
         if self._decided.get(market, -1) >= time_ms:
             return False
         own = self._closed_ms(market, self.timeframe) == time_ms
-        return own and all(
-            self._closed_ms(*key) >= time_ms - time_ms % Timeframe(key[1]).milliseconds for key in self._asked
-        )
+        return own and all(self._closed_ms(*key) >= Timeframe(key[1]).start(time_ms) for key in self._asked)
 
     def _closed_ms(self, market: str, timeframe: str) -> int:
         rows = self._rows.get((market, timeframe))
-        return rows[-1][0] + Timeframe(timeframe).milliseconds if rows else -1
+        return Timeframe(timeframe).step(rows[-1][0]) if rows else -1
 
     def _decide(self, market: str, time_ms: int) -> Wish | None:
         self._decided[market] = time_ms

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from smarttrade.api.timeframe import Timeframe
 from smarttrade.exchange.candle import VenueCandle
 from smarttrade.messages import Candle, Trade
 
@@ -41,10 +42,11 @@ class CandleBuilder:
     def __init__(self, last: Candle, *, trust_trades: bool) -> None:
         self.market = last.market
         self.timeframe = last.timeframe
-        self.length_ms = last.close_ms - last.open_ms
         self.next_open_ms = last.close_ms
         self.sources: Counter[str] = Counter()
         self.mismatches = 0
+        self._frame = Timeframe(last.timeframe)
+        self._current = (last.open_ms, last.close_ms)
         self._trust_trades = trust_trades
         self._last = last
         self._running: dict[int, _Running] = {}
@@ -71,7 +73,7 @@ class CandleBuilder:
 
     def on_trade(self, trade: Trade) -> list[Candle]:
         """Candles that this trade made final; they come before it."""
-        open_ms = trade.time_ms - trade.time_ms % self.length_ms
+        open_ms = self._interval(trade.time_ms)
         if open_ms < self.next_open_ms:
             self._add_late(trade, open_ms)
             return []
@@ -91,27 +93,34 @@ class CandleBuilder:
         if not candle.closed or candle.open_ms < self.next_open_ms:
             return []
         self._closed[candle.open_ms] = candle
-        return self._advance(candle.open_ms + self.length_ms, "flag")
+        return self._advance(self._frame.step(candle.open_ms), "flag")
 
     def on_time(self, exchange_ms: int, fresh: bool) -> list[Candle]:
         """Intervals that ended two seconds ago, if the stream is alive and nothing of them was missed."""
         settled_ms = exchange_ms - SETTLE_MS
-        return self._advance(settled_ms - settled_ms % self.length_ms, "time") if fresh else []
+        return self._advance(self._interval(settled_ms), "time") if fresh else []
 
     def overdue(self, exchange_ms: int) -> bool:
         """Whether the next candle should be final and must be fetched."""
-        return exchange_ms >= self.next_open_ms + self.length_ms + SETTLE_MS
+        return exchange_ms >= self._frame.step(self.next_open_ms) + SETTLE_MS
 
     def on_history(self, candles: Iterable[VenueCandle], settled_ms: int) -> list[Candle]:
         """Candles fetched from `next_open_ms` on; those that ended by `settled_ms` are final, and intervals
         between or after them that the exchange left out had no trade."""
         known = {candle.open_ms: candle for candle in candles}
         final = []
-        while self.next_open_ms + self.length_ms <= settled_ms:
+        while self._frame.step(self.next_open_ms) <= settled_ms:
             found = known.get(self.next_open_ms)
             candle = self._from_exchange(found) if found else self._from_trades()
             final.append(self._emit(candle, "rest"))
         return final
+
+    def _interval(self, time_ms: int) -> int:
+        """When the interval opens that holds a time, which mostly is the same as the last time."""
+        if not self._current[0] <= time_ms < self._current[1]:
+            open_ms = self._frame.start(time_ms)
+            self._current = (open_ms, self._frame.step(open_ms))
+        return self._current[0]
 
     # --- making them final ------------------------------------------------------------------------------
 
@@ -151,7 +160,7 @@ class CandleBuilder:
             market=self.market,
             timeframe=self.timeframe,
             open_ms=self.next_open_ms,
-            close_ms=self.next_open_ms + self.length_ms,
+            close_ms=self._frame.step(self.next_open_ms),
             open=open_,
             high=high,
             low=low,
@@ -203,19 +212,23 @@ def shape(candle: Candle | VenueCandle) -> tuple[Decimal, ...]:
     return candle.open, candle.high, candle.low, candle.close, candle.volume
 
 
-def contiguous(
-    candles: Iterable[VenueCandle], market: str, timeframe: str, length_ms: int, until_ms: int
-) -> list[Candle]:
-    """Fetched candles as final ones up to `until_ms`, flat ones where the exchange left intervals out."""
+def contiguous(candles: Iterable[VenueCandle], market: str, timeframe: str, until_ms: int) -> list[Candle]:
+    """Fetched candles as final ones up to `until_ms`, flat ones where the exchange left intervals out. One
+    that begins where none should is passed over: the first one's grid would be that of all."""
+    frame = Timeframe(timeframe)
     ordered = sorted(candles, key=lambda candle: candle.open_ms)
-    ended = [candle for candle in ordered if candle.open_ms + length_ms <= until_ms]
+    ended = [
+        candle
+        for candle in ordered
+        if frame.step(candle.open_ms) <= until_ms and frame.start(candle.open_ms) == candle.open_ms
+    ]
     if not ended:
         return []
     first = ended[0]
     before = Candle(
         market=market,
         timeframe=timeframe,
-        open_ms=first.open_ms - length_ms,
+        open_ms=frame.step(first.open_ms, -1),
         close_ms=first.open_ms,
         open=first.open,
         high=first.open,

@@ -17,6 +17,7 @@ from typing import Protocol
 
 import msgspec
 
+from smarttrade.api.timeframe import Timeframe
 from smarttrade.errors import VenueError
 from smarttrade.exchange.candle import VenueCandle
 from smarttrade.messages import Candle
@@ -46,7 +47,6 @@ class CandleHistory:
         source: CandleSource,
         market: str,
         timeframe: str,
-        length_ms: int,
         now_ms: Callable[[], int],
         *,
         trust_trades: bool,
@@ -55,7 +55,7 @@ class CandleHistory:
         self._source = source
         self.market = market
         self.timeframe = timeframe
-        self.length_ms = length_ms
+        self._frame = Timeframe(timeframe)
         self._now_ms = now_ms
         self._trust_trades = trust_trades
         self._on_open = on_open
@@ -107,7 +107,7 @@ class CandleHistory:
         """Fetch from the builder's next interval on and return what that made final."""
         builder = await self.open()
         settled_ms = self._settled_ms()
-        rows = await self._source.fetch_candles(self.market, self.timeframe, builder.next_open_ms, _PAGE)
+        rows = await self._fetch(builder.next_open_ms, _PAGE)
         return builder.on_history(rows, rows[-1].open_ms if len(rows) >= _PAGE else settled_ms)
 
     # --- corrections ------------------------------------------------------------------------------------
@@ -115,16 +115,17 @@ class CandleHistory:
     def is_review_due(self) -> bool:
         """Whether there are final candles that have not been compared, and enough time has passed."""
         unseen = bool(self._candles) and self._reviewed_ms < self._candles[-1].close_ms
-        due_ms = max(self._review_at_ms, self._reviewed_ms + self.length_ms)
+        due_ms = max(self._review_at_ms, self._frame.step(self._reviewed_ms))
         return unseen and self._now_ms() - _REVIEW_AFTER_MS >= due_ms
 
     async def review(self) -> list[Candle]:
         """Ask for the candles that have not been compared yet; those that the exchange has otherwise."""
         settled_ms = self._now_ms() - _REVIEW_AFTER_MS
-        rows = await self._source.fetch_candles(self.market, self.timeframe, self._reviewed_ms, _PAGE)
-        ended = [row for row in rows if row.open_ms + self.length_ms <= settled_ms]
-        settled_ms = ended[-1].open_ms + self.length_ms if len(rows) >= _PAGE else settled_ms
-        self._reviewed_ms = max(self._reviewed_ms, min(self._candles[-1].close_ms, settled_ms))
+        rows = await self._fetch(self._reviewed_ms, _PAGE)
+        ended = [row for row in rows if self._frame.step(row.open_ms) <= settled_ms]
+        settled_ms = self._frame.step(ended[-1].open_ms) if len(rows) >= _PAGE else settled_ms
+        until_ms = min(self._candles[-1].close_ms, self._frame.start(settled_ms))
+        self._reviewed_ms = max(self._reviewed_ms, until_ms)
         self._review_at_ms = settled_ms + _REVIEW_EVERY_MS
         return self.correct(ended)
 
@@ -168,11 +169,21 @@ class CandleHistory:
         self._keep = max(self._keep, len(self._candles))
 
     async def _fetch_until(self, until_ms: int, count: int) -> list[Candle]:
-        until_ms -= until_ms % self.length_ms
-        since_ms = until_ms - count * self.length_ms
-        rows = await self._source.fetch_candles(self.market, self.timeframe, since_ms, count + 1)
+        until_ms = self._frame.start(until_ms)
+        rows = await self._fetch(max(0, self._frame.step(until_ms, -count)), count + 1)
         inside = [row for row in rows if row.open_ms < until_ms]
-        return contiguous(inside, self.market, self.timeframe, self.length_ms, until_ms)
+        return contiguous(inside, self.market, self.timeframe, until_ms)
+
+    async def _fetch(self, since_ms: int, limit: int) -> list[VenueCandle]:
+        """VenueError if the exchange's candles all begin at other times than ours, as weeks on Thursday do:
+        every one of ours would be taken for an interval without a trade."""
+        rows = await self._source.fetch_candles(self.market, self.timeframe, since_ms, limit)
+        if rows and all(self._frame.start(row.open_ms) != row.open_ms for row in rows):
+            raise VenueError(
+                f"the exchange's {self.timeframe} candles of {self.market} begin at other times than ours "
+                f"(one at {rows[-1].open_ms} ms): choose another timeframe"
+            )
+        return rows
 
     def _settled_ms(self) -> int:
         return self._now_ms() - _REST_SETTLE_MS

@@ -17,7 +17,6 @@ from dataclasses import replace
 import msgspec
 import structlog
 
-from smarttrade.api import Timeframe
 from smarttrade.errors import VenueError
 from smarttrade.exchange.candle import VenueCandle
 from smarttrade.exchange.public import PublicVenue
@@ -83,7 +82,6 @@ class Tape:
                 self._venue,
                 self._symbol,
                 timeframe,
-                Timeframe(timeframe).milliseconds,
                 self._clock.surely_ms,
                 trust_trades=self._sequence.consecutive,
                 on_open=self._begin,

@@ -32,7 +32,7 @@ INTERVALS: Final[dict[str, int]] = {
     "1w": 7 * _DAY,
     "1M": 31 * _DAY,  # at most
 }
-_WEEK_OFFSET: Final = 4 * _DAY  # 1970-01-01 was a Thursday, weeks begin on Monday
+_OFFSETS: Final = {"3d": _DAY, "1w": 4 * _DAY}  # as on Binance; 1970-01-01 was a Thursday
 KEPT: Final = 5000
 
 
@@ -97,7 +97,7 @@ def interval_start(interval: str, time_ms: int) -> int:
     if interval == "1M":
         return _month_ms(time_ms, 0)
     length = INTERVALS[interval]
-    offset = _WEEK_OFFSET if interval == "1w" else 0
+    offset = _OFFSETS.get(interval, 0)
     return (time_ms - offset) // length * length + offset
 
 

@@ -68,7 +68,7 @@ def is_possible(account: TradingAccount, candidate: Candidate, source: Path) -> 
 def warmup_ms(strategy: Strategy, declared: int | None) -> int:
     """The time that the strategy has to be shown before it may trade."""
     frames = (strategy.timeframe, *strategy.timeframes)
-    return max(declared or strategy.warmup, 2) * max(Timeframe(frame).milliseconds for frame in frames)
+    return max(Timeframe(frame).span_ms(max(declared or strategy.warmup, 2)) for frame in frames)
 
 
 def run_unit(work: Work, candidate: Candidate, fold: int) -> Outcome:

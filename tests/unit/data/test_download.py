@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from smarttrade.api.timeframe import Timeframe
 from smarttrade.data import download as downloading
+from smarttrade.data.command import check_timeframe
 from smarttrade.data.coverage import Span
 from smarttrade.data.download import Download, whole_span
 from smarttrade.data.series import Series
 from smarttrade.data.store import SeriesStore
-from smarttrade.errors import VenueError
+from smarttrade.errors import ConfigurationError, VenueError
 from smarttrade.exchange.candle import VenueCandle
 from smarttrade.simulator.recorded import RecordedCandle
 from tests.unit.backtest.recordings import MINUTE_MS, START_MS, random_walk
@@ -125,5 +127,17 @@ async def test_a_failure_for_good_keeps_what_had_come(tmp_path: Path) -> None:
 
 
 def test_the_running_candle_is_not_part_of_the_span() -> None:
-    assert whole_span(1, 10**12, 125_000, 60_000) == Span(60_000, 120_000)
-    assert whole_span(60_000, 119_999, 10**12, 60_000) == Span(60_000, 60_000)
+    assert whole_span(1, 10**12, 125_000, Timeframe.M1) == Span(60_000, 120_000)
+    assert whole_span(60_000, 119_999, 10**12, Timeframe.M1) == Span(60_000, 60_000)
+
+
+def test_a_span_of_weeks_begins_and_ends_on_mondays() -> None:
+    monday, day = 1_704_067_200_000, 86_400_000
+    asked = whole_span(monday - day, monday + 15 * day, 10**13, Timeframe.W1)
+    assert asked == Span(monday, monday + 14 * day)
+
+
+def test_months_are_not_downloaded_but_made_of_days() -> None:
+    assert check_timeframe("3d") == "3d"
+    with pytest.raises(ConfigurationError, match="made of those of 1d"):
+        check_timeframe("1M")

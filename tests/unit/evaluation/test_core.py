@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import ClassVar
 
+import msgspec
 import pytest
 
 from smarttrade.evaluation.core import MissingCandlesError, StrategyFailedError
@@ -10,6 +11,7 @@ from smarttrade.evaluation.strategy import Strategy, Wants
 from smarttrade.identity import decision_id
 from smarttrade.messages import AccountView, Book, Candle, EffectiveState, Position, Quote, Target
 from tests.unit.evaluation.strategies import IDENTITY, MARKET, MINUTE, OTHER, candle, core, setup, trade
+from tests.unit.monitoring.events import moment
 
 
 def test_a_final_candle_becomes_a_decision_named_after_it() -> None:
@@ -41,6 +43,21 @@ def test_a_missing_candle_stops_before_the_strategy_sees_anything() -> None:
     made.fill([candle(1, "1"), candle(2, "2"), candle(3, "3")])
     [decision] = made.on_event(candle(4, "4"))
     assert decision.want == Target(quantity=Decimal(4), valid_until_ms=6 * MINUTE)
+
+
+def month(opens: str, closes: str) -> Candle:
+    made, length_ms = candle(0, "1"), moment(closes) - moment(opens)
+    times = {"open_ms": moment(opens), "close_ms": moment(opens) + length_ms}
+    return msgspec.structs.replace(made, timeframe="1M", **times)
+
+
+def test_a_short_month_after_a_long_one_misses_nothing_and_a_left_out_one_is_noticed() -> None:
+    made = core()
+    assert made.on_event(month("2023-01-01", "2023-02-01"))
+    [decision] = made.on_event(month("2023-02-01", "2023-03-01"))
+    assert decision.want.valid_until_ms == moment("2023-04-01")
+    with pytest.raises(MissingCandlesError):
+        made.on_event(month("2023-04-01", "2023-05-01"))
 
 
 def test_history_is_not_sent_but_is_what_is_wanted_now() -> None:

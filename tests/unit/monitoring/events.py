@@ -1,5 +1,6 @@
 """Short ways to write market events in tests."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from smarttrade.exchange.candle import VenueCandle
@@ -7,6 +8,11 @@ from smarttrade.messages import Book, Candle, Quote, Side, Trade
 
 MARKET = "BTC/USDT"
 MINUTE = 60_000
+
+
+def moment(day: str) -> int:
+    """Milliseconds at which a day such as 2024-01-01 begins, in UTC."""
+    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000)
 
 
 def trade(number: int, time_ms: int, price: str = "100", quantity: str = "1") -> Trade:

@@ -3,12 +3,14 @@
 from decimal import Decimal
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smarttrade.api.timeframe import Timeframe
 from smarttrade.messages import Candle
 from smarttrade.monitoring.candles import SETTLE_MS, CandleBuilder, contiguous
-from tests.unit.monitoring.events import MARKET, MINUTE, candle, trade, venue_candle
+from tests.unit.monitoring.events import MARKET, MINUTE, candle, moment, trade, venue_candle
 
 
 def builder(*, trust_trades: bool = True, complete: bool = True) -> CandleBuilder:
@@ -135,6 +137,52 @@ def test_intervals_after_a_corrected_candle_are_flat_at_its_close() -> None:
     assert shape(flat) == ("104", "104", "104", "104", "0")
 
 
+@pytest.mark.parametrize(
+    ("timeframe", "opens"),
+    [
+        ("3d", ["2023-12-29", "2024-01-01", "2024-01-04", "2024-01-07"]),
+        ("1w", ["2023-12-25", "2024-01-01", "2024-01-08", "2024-01-15"]),
+        ("1M", ["2023-12-01", "2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01"]),
+    ],
+)
+def test_candles_of_several_days_follow_the_calendar(timeframe: str, opens: list[str]) -> None:
+    first, *later = (moment(day) for day in opens)
+    made = CandleBuilder(candle(first, "90", later[0] - first, timeframe), trust_trades=True)
+    made.complete_after(first)
+    finals = []
+    for number, open_ms in enumerate(later):
+        finals += made.on_trade(trade(number, open_ms, str(100 + number)))
+        finals += made.on_trade(trade(10 + number, open_ms + 86_400_000, "90"))
+    assert [final.open_ms for final in finals] == later[:-1]
+    assert [final.close_ms for final in finals] == later[1:]
+    assert [shape(final) for final in finals[:2]] == [
+        ("100", "100", "90", "90", "2"),
+        ("101", "101", "90", "90", "2"),
+    ]
+    after = Timeframe(timeframe).step(later[-1])
+    assert not made.overdue(after)
+    assert made.on_time(after + SETTLE_MS - 1, fresh=True) == []
+    [settled] = made.on_time(after + SETTLE_MS, fresh=True)
+    assert (settled.open_ms, settled.close_ms) == (later[-1], after)
+
+
+def test_a_month_that_the_exchange_left_out_is_flat_and_as_long_as_it_was() -> None:
+    january, february, march = moment("2024-01-01"), moment("2024-02-01"), moment("2024-03-01")
+    rows = [venue_candle(moment("2023-12-01"), "80"), venue_candle(january, "90"), venue_candle(march, "95")]
+    made = contiguous(rows, MARKET, "1M", moment("2024-04-01"))
+    assert [(c.open_ms, c.close_ms, c.close) for c in made[2:]] == [
+        (february, march, Decimal(90)),
+        (march, moment("2024-04-01"), Decimal(95)),
+    ]
+    assert contiguous(rows, MARKET, "1M", moment("2024-03-31"))[-1].open_ms == february
+
+
+def test_a_fetched_candle_that_begins_where_none_should_shifts_no_other() -> None:
+    rows = [venue_candle(moment("2023-12-14"), "70"), venue_candle(moment("2024-01-01"), "90")]
+    [made] = contiguous(rows, MARKET, "1M", moment("2024-02-01"))
+    assert (made.open_ms, made.close) == (moment("2024-01-01"), 90)
+
+
 @given(
     st.lists(
         st.one_of(
@@ -167,10 +215,10 @@ def test_whatever_happens_candles_are_contiguous(steps: list[tuple[str, int]]) -
 
 def test_fetched_pages_become_contiguous_candles() -> None:
     rows = [venue_candle(2 * MINUTE, "10"), venue_candle(0, "8"), venue_candle(3 * MINUTE, "11")]
-    made = contiguous(rows, MARKET, "1m", MINUTE, 3 * MINUTE)
+    made = contiguous(rows, MARKET, "1m", 3 * MINUTE)
     assert [(c.open_ms // MINUTE, c.close, c.volume) for c in made] == [
         (0, Decimal(8), Decimal(1)),
         (1, Decimal(8), Decimal(0)),
         (2, Decimal(10), Decimal(1)),
     ]
-    assert contiguous([], MARKET, "1m", MINUTE, 3 * MINUTE) == []
+    assert contiguous([], MARKET, "1m", 3 * MINUTE) == []

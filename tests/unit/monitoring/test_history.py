@@ -6,7 +6,7 @@ from smarttrade.errors import VenueError
 from smarttrade.exchange.candle import VenueCandle
 from smarttrade.messages import Candle
 from smarttrade.monitoring.history import CandleHistory
-from tests.unit.monitoring.events import MARKET, MINUTE, trade, venue_candle
+from tests.unit.monitoring.events import MARKET, MINUTE, moment, trade, venue_candle
 
 NOW = 5_000 * MINUTE + 30_000
 
@@ -28,7 +28,7 @@ class Exchange:
 
 
 def history(exchange: Exchange) -> CandleHistory:
-    return CandleHistory(exchange, MARKET, "1m", MINUTE, lambda: NOW, trust_trades=True)
+    return CandleHistory(exchange, MARKET, "1m", lambda: NOW, trust_trades=True)
 
 
 def minutes(candles: list[Candle]) -> list[int]:
@@ -79,6 +79,40 @@ async def test_what_was_fetched_is_not_fetched_again() -> None:
     assert exchange.asked == asked
 
 
+class Months:
+    """An exchange of candles whose beginnings the test gives; asked for times before 1970 it refuses."""
+
+    def __init__(self, *opens: int) -> None:
+        self.opens = opens
+
+    async def fetch_candles(
+        self, symbol: str, timeframe: str, since_ms: int, limit: int
+    ) -> list[VenueCandle]:
+        if since_ms < 0:
+            raise VenueError("startTime is below zero")
+        return [venue_candle(open_ms) for open_ms in self.opens if open_ms >= since_ms][:limit]
+
+
+async def test_a_history_of_months_goes_as_far_back_as_the_market_does() -> None:
+    opens = [moment(f"{2017 + n // 12}-{n % 12 + 1:02}-01") for n in range(7, 86)]
+    made = CandleHistory(
+        Months(*opens), MARKET, "1M", lambda: moment("2024-02-01") + 5_000, trust_trades=True
+    )
+    assert [candle.open_ms for candle in await made.newest(2)] == opens[-3:-1]
+    assert [candle.open_ms for candle in await made.newest(1_000)] == opens[:-1]
+    builder = await made.open()
+    assert builder.next_open_ms == moment("2024-02-01")
+    assert not builder.overdue(moment("2024-03-01") + 1_999)
+    assert builder.overdue(moment("2024-03-01") + 2_000)
+
+
+async def test_an_exchange_whose_weeks_begin_on_another_day_is_not_believed_to_have_had_none() -> None:
+    thursdays = [moment("2024-01-04"), moment("2024-01-11"), moment("2024-01-18")]
+    made = CandleHistory(Months(*thursdays), MARKET, "1w", lambda: moment("2024-01-20"), trust_trades=True)
+    with pytest.raises(VenueError, match=r"1w candles .* begin at other times than ours"):
+        await made.newest(2)
+
+
 # --- corrections -----------------------------------------------------------------------------------------
 
 
@@ -102,7 +136,7 @@ class Later:
 
 def later() -> tuple[Later, CandleHistory]:
     exchange = Later()
-    return exchange, CandleHistory(exchange, MARKET, "1m", MINUTE, lambda: exchange.now, trust_trades=True)
+    return exchange, CandleHistory(exchange, MARKET, "1m", lambda: exchange.now, trust_trades=True)
 
 
 async def pass_minutes(exchange: Later, made: CandleHistory, until: int) -> None:
@@ -130,6 +164,18 @@ async def test_a_candle_that_the_exchange_has_otherwise_is_corrected_once() -> N
     assert not made.is_review_due()
     exchange.now += 60_000
     assert not made.is_review_due()  # no candle has ended since
+
+
+async def test_a_candle_that_ended_within_a_review_is_in_the_next_one() -> None:
+    exchange, made = later()
+    await pass_minutes(exchange, made, 11)
+    builder = await made.open()
+    made.append(builder.on_time(12 * MINUTE + 2_000, fresh=True))
+    exchange.now = 12 * MINUTE + 4_000  # the end of the newest is not five seconds ago
+    await made.review()
+    exchange.rows[11] = venue_candle(11 * MINUTE, "109")
+    exchange.now += 90_000
+    assert 109 in [candle.close for candle in await made.review()]
 
 
 async def test_what_was_flat_after_a_corrected_candle_is_flat_at_the_new_close() -> None:
