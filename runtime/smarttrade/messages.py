@@ -44,8 +44,9 @@ class Side(StrEnum):
     SELL = "Sell"
 
 
-class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="trade"):
-    """One public trade; `side` is the taker's."""
+class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="trade", omit_defaults=True):
+    """One public trade; `side` is the taker's. `outlier`: its price is far from those before it, see
+    monitoring.outliers; it counts all the same."""
 
     market: str
     id: str
@@ -53,10 +54,12 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="trade"):
     quantity: Decimal
     side: Side
     time_ms: int
+    outlier: bool = False
 
 
-class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="quote"):
-    """Best bid and ask. `update_id` grows; 0 where the exchange has none."""
+class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="quote", omit_defaults=True):
+    """Best bid and ask. `update_id` grows; 0 where the exchange has none. `outlier`: as of a trade, of the
+    middle."""
 
     market: str
     bid: Decimal
@@ -65,6 +68,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="quote"):
     ask_quantity: Decimal
     time_ms: int
     update_id: int = 0
+    outlier: bool = False
 
 
 BOOK_LEVELS = (5, 10, 20)

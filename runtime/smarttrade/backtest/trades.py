@@ -17,6 +17,7 @@ from smarttrade.backtest.history import History, Moved, Step, join_histories
 from smarttrade.errors import ConfigurationError
 from smarttrade.matching.units import to_units
 from smarttrade.messages import Candle, Quote, Side, Trade
+from smarttrade.monitoring.outliers import OutlierRule, flag_quote, flag_trade
 from smarttrade.simulator.recorded import RecordedQuote, RecordedTrade, Recording
 
 _SECOND_UP_TO_MS = 86_400_000
@@ -105,8 +106,9 @@ def build_trade_history(recordings: Mapping[str, Recording]) -> TradeHistory:
 
 
 def _events(market: str, recording: Recording) -> Iterator[Trade | Quote]:
-    trades = (_trade(market, number, trade) for number, trade in enumerate(recording.trades, 1))
-    quotes = (_quote(market, number, quote) for number, quote in enumerate(recording.quotes, 1))
+    of_trades, of_quotes = OutlierRule(), OutlierRule()
+    trades = (flag_trade(of_trades, _trade(market, *each)) for each in enumerate(recording.trades, 1))
+    quotes = (flag_quote(of_quotes, _quote(market, *each)) for each in enumerate(recording.quotes, 1))
     return heapq.merge(trades, quotes, key=lambda event: event.time_ms)
 
 

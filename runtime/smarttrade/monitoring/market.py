@@ -20,6 +20,7 @@ from smarttrade.exchange.public import PublicVenue
 from smarttrade.messages import Book, MarketEvent, Quote, StreamStatus, Verdict
 from smarttrade.monitoring.clock import ExchangeClock, monotonic_ms
 from smarttrade.monitoring.metrics import Metrics
+from smarttrade.monitoring.outliers import OutlierRule, flag_quote
 from smarttrade.monitoring.peers import Copy
 from smarttrade.monitoring.staleness import Action, Judgement, StreamWatch
 from smarttrade.monitoring.tape import Tape
@@ -69,6 +70,7 @@ class MarketMonitor:
         self._metrics = metrics
         self._log = logger.bind(market=symbol)
         self._quote: Quote | None = None
+        self._outliers = OutlierRule()
         self._book: Book | None = None
         self._told: dict[str, tuple[Judgement, int, int]] = {}
         self._watches = self._new_watches()
@@ -114,7 +116,7 @@ class MarketMonitor:
     async def _connection(self) -> str:
         """Live with one feed until it breaks; say why it did."""
         feed = self._venue.open_feed(self.symbol, self._clock.now_ms)
-        self._watches = self._new_watches()
+        self._watches, self._outliers = self._new_watches(), OutlierRule()
         reason = ""
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -184,8 +186,22 @@ class MarketMonitor:
             self._metrics.withheld.labels(self.symbol, "quote").inc()
             self._log.warning("impossible quote withheld", reason=reason)
             return
+        before, quote = self._quote, flag_quote(self._outliers, quote)
+        if quote.outlier:
+            self._tell_outlier(quote, before)
         self._quote = quote
         self._publish(quote)
+
+    def _tell_outlier(self, quote: Quote, before: Quote | None) -> None:
+        """Count each, and say of the first in a row what it is far from."""
+        self._metrics.outliers.labels(self.symbol, "quote").inc()
+        if before is None or not before.outlier:
+            self._log.warning(
+                "quote far from those before it",
+                bid=str(quote.bid),
+                ask=str(quote.ask),
+                usual=(self._outliers.low, self._outliers.high),
+            )
 
     async def _books(self, feed: MarketFeed) -> None:
         """From the moment that somebody wants books; another depth needs another connection."""

@@ -28,6 +28,12 @@ class Metrics:
         self.withheld = Counter(
             "smarttrade_ticks_withheld", "Impossible trades and quotes", stream, registry=registry
         )
+        self.outliers = Counter(
+            "smarttrade_ticks_outlying",
+            "Trades and quotes far from those before them, delivered with a flag",
+            stream,
+            registry=registry,
+        )
         self.unanswered = Counter(
             "smarttrade_questions_unanswered",
             "Answers to evaluation that the bus did not take",

@@ -24,6 +24,7 @@ from smarttrade.messages import Candle, MarketEvent, Trade, Verdict
 from smarttrade.monitoring.clock import ExchangeClock, monotonic_ms
 from smarttrade.monitoring.history import CandleHistory
 from smarttrade.monitoring.metrics import Metrics
+from smarttrade.monitoring.outliers import OutlierRule, flag_trade
 from smarttrade.monitoring.peers import Copy
 from smarttrade.monitoring.staleness import StreamWatch
 from smarttrade.monitoring.ticks import impossible_trade
@@ -64,6 +65,8 @@ class Tape:
         self._delivered = asyncio.Event()
         self._log = logger.bind(market=symbol)
         self._sequence = TradeSequence(venue.consecutive_trade_ids)
+        self._outliers = OutlierRule()
+        self._outlying = False
         self._recent: deque[Trade] = deque(maxlen=_REMEMBERED)
         self._complete_after_ms: int | None = None
         self._continuous = False
@@ -283,8 +286,11 @@ class Tape:
                 self._metrics.withheld.labels(self._symbol, "trade").inc()
                 self._log.warning("impossible trade withheld", trade=trade.id, reason=reason)
                 continue
-            self._make(trade)
-            self._publish(trade)
+            flagged = flag_trade(self._outliers, trade)
+            if flagged.outlier or self._outlying:
+                self._tell_outlier(flagged)
+            self._make(flagged)
+            self._publish(flagged)
         if trades:
             self._delivered.set()
             self._metrics.last_trade.labels(self._symbol).set(trades[-1].time_ms / 1000)
@@ -292,7 +298,20 @@ class Tape:
     def _remember(self, trades: list[Trade]) -> None:
         for trade in trades:
             if not impossible_trade(trade):
-                self._make(trade)
+                self._make(flag_trade(self._outliers, trade))
+
+    def _tell_outlier(self, trade: Trade) -> None:
+        """Count each, and say of the first in a row what it is far from."""
+        if trade.outlier:
+            self._metrics.outliers.labels(self._symbol, "trade").inc()
+        if trade.outlier and not self._outlying:
+            self._log.warning(
+                "trade far from those before it",
+                trade=trade.id,
+                price=str(trade.price),
+                usual=(self._outliers.low, self._outliers.high),
+            )
+        self._outlying = trade.outlier
 
     def _make(self, trade: Trade) -> None:
         self._recent.append(trade)

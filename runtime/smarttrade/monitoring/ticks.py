@@ -1,4 +1,4 @@
-"""Only what is impossible is withheld. A crash is real: outliers pass."""
+"""Only what is impossible is withheld. A crash is real: outliers pass, flagged by `outliers`."""
 
 from __future__ import annotations
 
