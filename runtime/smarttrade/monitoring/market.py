@@ -8,7 +8,6 @@ between the two.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Collection
 from decimal import Decimal
 
@@ -18,6 +17,7 @@ from smarttrade.errors import VenueError
 from smarttrade.exchange.feed import MarketFeed
 from smarttrade.exchange.public import PublicVenue
 from smarttrade.messages import Book, MarketEvent, Quote, StreamStatus, Verdict
+from smarttrade.monitoring.backoff import Backoff
 from smarttrade.monitoring.clock import ExchangeClock, monotonic_ms
 from smarttrade.monitoring.metrics import Metrics
 from smarttrade.monitoring.outliers import OutlierRule, flag_quote
@@ -103,15 +103,15 @@ class MarketMonitor:
     # --- the connection ---------------------------------------------------------------------------------
 
     async def _keep_connected(self) -> None:
-        pause_s = _FIRST_PAUSE_S
+        backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         while True:
             began = monotonic_ms()
             reason = await self._connection()
             self._log.warning("feed lost, connecting again", reason=reason)
             self._metrics.reconnects.labels(self.symbol).inc()
-            stable = monotonic_ms() - began > _STABLE_MS
-            pause_s = _FIRST_PAUSE_S if stable else min(2 * pause_s, _LONGEST_PAUSE_S)
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+            if monotonic_ms() - began > _STABLE_MS:
+                backoff.reset()
+            await asyncio.sleep(backoff.pause_s())
 
     async def _connection(self) -> str:
         """Live with one feed until it breaks; say why it did."""

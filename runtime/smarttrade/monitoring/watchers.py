@@ -15,6 +15,7 @@ from smarttrade.exchange.public import PublicVenue, open_public
 from smarttrade.exchange.route import Route
 from smarttrade.exchange.weights import MONITORING, share_of
 from smarttrade.messages import HistoryReply, HistoryRequest, MarketEvent, Trade
+from smarttrade.monitoring.backoff import Backoff
 from smarttrade.monitoring.clock import ExchangeClock, monotonic_ms
 from smarttrade.monitoring.market import MarketMonitor
 from smarttrade.monitoring.metrics import Metrics
@@ -28,7 +29,7 @@ _CLOCK_FIRST_S = 0.1
 _CLOCK_RETRY_S = 2.0
 _FIRST_SAMPLES = 3
 _BISECTIONS = 4
-_OPEN_RETRY_S = 1.0
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 8.0
 _LARGEST_PAGE = 1_000
 
 
@@ -118,6 +119,7 @@ class Watchers:
     async def _opened(self, exchange: Exchange, symbols: list[str]) -> PublicVenue:
         platform = self._endpoint.request_weight
         share = share_of(exchange.request_weight, platform, MONITORING, self._replicas)
+        backoff = Backoff(_FIRST_RETRY_S, _LONGEST_RETRY_S)
         while True:
             try:
                 if self._venue is None:
@@ -134,7 +136,7 @@ class Watchers:
                 if str(error) != self.problem:
                     logger.warning("the exchange cannot be reached, trying again", error=str(error))
                 self.problem = str(error)
-                await asyncio.sleep(_OPEN_RETRY_S)
+                await asyncio.sleep(backoff.pause_s())
 
     def _start(self, venue: PublicVenue, symbol: str, stale_ms: int) -> None:
         monitor = MarketMonitor(
