@@ -16,8 +16,10 @@ STAMP  := $(VENV)/.installed
 # Side by side, each one's output in one piece when it has ended.
 BESIDE := --no-print-directory -j3 --output-sync=target
 PYTEST := $(BIN)/pytest -q --durations=15
-# What computes on virtual time does not mind to have only what others leave.
-LEFT_OVER := nice -n 15
+# What computes on virtual time does not mind to have only what others leave. Component tests give way to the
+# attacks beside them, whose victim must not be slowed down by anything but the attack.
+LEFT_OVER  := nice -n 19
+GIVING_WAY := nice -n 10
 # Component tests wait for processes as much as they compute; their conftest says which go first and together.
 PARALLEL := -n 5 --dist loadscope --no-loadscope-reorder
 
@@ -56,7 +58,7 @@ test-unit: setup ## Pure code, no processes
 
 test-component: setup ## Real nats-server, kube-apiserver and exchange protocol as plain processes
 	$(PY) -m cluster binaries nats-server etcd kube-apiserver kube-controller-manager kubectl helm >/dev/null
-	$(PYTEST) $(PARALLEL) tests/component
+	$(GIVING_WAY) $(PYTEST) $(PARALLEL) tests/component
 
 test-attacks: setup ## The attack matrix on the bus and in the containers; its other parts are component and end-to-end tests
 	$(PY) -m cluster binaries nats-server >/dev/null
