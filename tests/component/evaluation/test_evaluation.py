@@ -19,6 +19,7 @@ from smarttrade.messages import (
     Decision,
     DescribeReply,
     EvaluationStatus,
+    Fill,
     HistoryReply,
     HistoryRequest,
     MarketBatch,
@@ -363,6 +364,44 @@ async def test_quotes_reach_the_strategy_in_their_order_between_trades_and_candl
     await replica.feed.send(candle(400, 100))
     await eventually(lambda: len(replica.decisions) == 3, "a decision on the candle")
     assert replica.execution.decisions[-1].reason == "98/99 traded 7 99/100 100/101 at 100"
+
+
+async def test_a_fill_reaches_the_strategy_live_and_what_it_wants_then_is_decided(make: Any) -> None:
+    spec, strategy = own(
+        "mine",
+        "from decimal import Decimal\n"
+        "from smarttrade import Strategy\n"
+        "class Mine(Strategy):\n"
+        "    def on_candle(self, candle):\n"
+        "        return self.target(candle.market, Decimal(1))\n"
+        "    def on_fill(self, fill):\n"
+        "        told = f'{fill.side.value} {fill.quantity} at {fill.price}'\n"
+        "        return self.target(fill.market, Decimal(0), reason=told)\n",
+    )
+    replica = await make(spec=spec, strategy=strategy)
+    await replica.running.ready()
+    await replica.lead()
+    await replica.decided(399)
+    bought = Fill(
+        market=MARKET,
+        trade_id="77",
+        order_id="5",
+        client_order_id="c",
+        decision_id=replica.execution.decisions[-1].id,
+        side=Side.BUY,
+        price=Decimal(100),
+        quantity=Decimal(1),
+        fee=Decimal("0.1"),
+        fee_asset="USDT",
+        maker=False,
+        time_ms=400 * MINUTE + 30,
+    )
+    execution = await replica.bus.connect("execution")
+    await execution.publish(subjects.fill(replica.pod), encode(bought))
+    await eventually(lambda: replica.decisions[1:] == ["fill:77"], "a decision on the fill")
+    decision = replica.execution.decisions[-1]
+    assert (decision.reason, decision.want.quantity) == ("Buy 1 at 100", 0)
+    assert decision.event_time_ms == bought.time_ms
 
 
 async def test_an_unanswered_decision_is_asked_again_with_its_id(make: Any) -> None:
