@@ -25,10 +25,8 @@ from smarttrade.bus.accounts import (
     SYSTEM,
     AccountLimits,
     AccountPair,
+    account_keys,
     build_accounts,
-    core_key,
-    strategy_key,
-    trail_key,
 )
 from smarttrade.bus.assets import Retention
 from smarttrade.bus.gateway import build_gateway_key
@@ -223,7 +221,7 @@ class Provisioning:
         return frozenset(public for identity in identities for public in self._publics(identity))
 
     def _publics(self, identity: AccountIdentity) -> tuple[str, ...]:
-        return tuple(key(self.keys, identity).public for key in (core_key, strategy_key, trail_key))
+        return tuple(key.public for key in account_keys(self.keys, identity))
 
     @property
     def connected(self) -> bool:

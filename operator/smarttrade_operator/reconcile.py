@@ -195,16 +195,20 @@ class Reconciler:
         confined = [child for child in plan.children if child["kind"] != DEPLOYMENT.kind]
         running = [child for child in plan.children if child["kind"] == DEPLOYMENT.kind]
         waits: list[float | None] = [plan.pair.renew_at - self.wall()]
-        in_nats, has_secret, *_ = await asyncio.gather(
-            steps.attempt("NATS accounts", self._provision(key, plan, memory, steps)),
-            steps.attempt("credentials Secret", self._write_secret(plan, memory)),
+        has_access, *_ = await asyncio.gather(
+            self._give_access(key, plan, memory, steps),
             *(steps.attempt(_name(child), self._ensure(key, child, memory, waits)) for child in confined),
         )
         for child in running:
-            if self.cache.get(key).child(child) is not None or (in_nats and has_secret):
+            if self.cache.get(key).child(child) is not None or has_access:
                 await steps.attempt(_name(child), self._roll(key, child, memory, waits))
         await steps.attempt("prune", self._prune(key, plan))
         return waits
+
+    async def _give_access(self, key: Key, plan: Plan, memory: Memory, steps: Steps) -> bool:
+        """In this order: credentials of an account that the servers do not know shut a running pod out."""
+        in_nats = await steps.attempt("NATS accounts", self._provision(key, plan, memory, steps))
+        return in_nats and await steps.attempt("credentials Secret", self._write_secret(plan, memory))
 
     async def _provision(self, key: Key, plan: Plan, memory: Memory, steps: Steps) -> None:
         if self._silent(key, memory):

@@ -2,9 +2,10 @@
 
 Several of them, because allow-lists within one account do not hold: a user barred from a subject reaches it
 through a reply, a consumer's delivery or an acknowledgement. Evaluation, which runs the user's code, is
-alone in the *strategy* account, which has no JetStream and only the imports below. For the same reason the
-audit trail is in an account of its own, which has no users but the operator: whoever may read in an account
-has its servers answer where they like, and so delete any of its streams.
+alone in the *strategy* account, which has no JetStream and only the imports below. For the same reason
+monitoring is in an account of its own, without JetStream, and so is the audit trail, which has no users but
+the operator: whoever may read in an account has its servers answer where they like, and so delete any of its
+streams. What monitoring may read of the core account comes through imports, whose answers stay in its own.
 
 Credentials are a function of (keys, identity, time): user keys and JWTs are derived per period, so
 that every replica of the operator writes the same Secret and an unchanged one is never written again. The
@@ -37,6 +38,11 @@ _DELETED = "deleted-"
 # What a stream that is filled from another account's asks of that account: the log, and more of it.
 _TRAIL_NEEDS = (f"$JS.API.CONSUMER.CREATE.{subjects.STREAM}.>", f"$JS.FC.{subjects.STREAM}.>")
 _TRAIL_ANSWERS = f"$JS.API.STREAM.MSG.GET.{subjects.TRAIL_STREAM}"
+
+_CONTROL_READ = f"$JS.API.DIRECT.GET.{subjects.STREAM}.{subjects.CONTROL}"
+_MARKET, _HISTORY = "market.>", "history.>"
+# Where servers want the answer to a request from another account: a name of their own, which none can guess.
+_SERVED = "_R_.>"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +88,15 @@ class AccountPair:
     order_key: str = ""
     trail_jwt: str = ""
     trail_public: str = ""
+    monitoring_jwt: str = ""
+    monitoring_public: str = ""
 
     @property
     def jwts(self) -> dict[str, str]:
+        """In the order in which they must be sent: a server that is told of an account in use with imports
+        from one that it does not know looks for that one, for seconds."""
         return {
+            self.monitoring_public: self.monitoring_jwt,
             self.core_public: self.core_jwt,
             self.strategy_public: self.strategy_jwt,
             self.trail_public: self.trail_jwt,
@@ -104,6 +115,15 @@ def trail_key(keys: OperatorKeys, identity: AccountIdentity) -> NatsKey:
     return keys.account("trail", identity.key)
 
 
+def monitoring_key(keys: OperatorKeys, identity: AccountIdentity) -> NatsKey:
+    return keys.account("monitoring", identity.key)
+
+
+def account_keys(keys: OperatorKeys, identity: AccountIdentity) -> tuple[NatsKey, ...]:
+    """Those of all accounts that one trading account has."""
+    return tuple(key(keys, identity) for key in (core_key, strategy_key, trail_key, monitoring_key))
+
+
 def build_accounts(
     keys: OperatorKeys,
     identity: AccountIdentity,
@@ -116,7 +136,7 @@ def build_accounts(
     limits = limits or AccountLimits()
     moment = int(time.time() if now is None else now)
     core, strategy = core_key(keys, identity), strategy_key(keys, identity)
-    trail = trail_key(keys, identity)
+    trail, monitoring = trail_key(keys, identity), monitoring_key(keys, identity)
     start = _period_start(identity, moment)
     return AccountPair(
         identity=identity,
@@ -124,7 +144,11 @@ def build_accounts(
             keys, "core", identity, build_core_claims(keys, identity, limits) | rotation.claims, moment
         ),
         strategy_jwt=_account_jwt(
-            keys, "strategy", identity, build_strategy_claims(core.public, limits) | rotation.claims, moment
+            keys,
+            "strategy",
+            identity,
+            build_strategy_claims(keys, identity, limits) | rotation.claims,
+            moment,
         ),
         core_public=core.public,
         strategy_public=strategy.public,
@@ -137,6 +161,14 @@ def build_accounts(
         order_key=derive(keys.master, "orders", identity.key).hex(),
         trail_jwt=_account_jwt(keys, "trail", identity, build_trail_claims(core.public, limits), moment),
         trail_public=trail.public,
+        monitoring_jwt=_account_jwt(
+            keys,
+            "monitoring",
+            identity,
+            build_monitoring_claims(keys, identity, limits) | rotation.claims,
+            moment,
+        ),
+        monitoring_public=monitoring.public,
     )
 
 
@@ -148,9 +180,14 @@ def build_disabled(
     core = core_key(keys, identity).public
     claims = {
         "core": build_core_claims(keys, identity, limits),
-        "strategy": build_strategy_claims(core, limits),
+        "strategy": build_strategy_claims(keys, identity, limits),
         "trail": build_trail_claims(core, limits),
+        "monitoring": build_monitoring_claims(keys, identity, limits),
     }
+    # One from before monitoring had an account has none, and servers would look for it.
+    absent = monitoring_key(keys, identity).public
+    for content in claims.values():
+        content["imports"] = [each for each in content["imports"] if each["account"] != absent]
     return {
         keys.account(kind, identity.key).public: _account_jwt(
             keys,
@@ -219,7 +256,7 @@ def operator_credentials(keys: OperatorKeys, identity: AccountIdentity, *, now: 
         core.public,
         [
             subjects.CONTROL,
-            f"$JS.API.DIRECT.GET.{subjects.STREAM}.{subjects.CONTROL}",
+            _CONTROL_READ,
             "$JS.API.INFO",
             *(f"$JS.API.STREAM.{verb}.*" for verb in ("CREATE", "UPDATE", "INFO")),
         ],
@@ -260,17 +297,13 @@ def observer_credentials(keys: OperatorKeys, identity: AccountIdentity, *, now: 
 def build_core_claims(keys: OperatorKeys, identity: AccountIdentity, limits: AccountLimits) -> jwt.Claims:
     exports = [_export(subject, "stream") for subject in subjects.STRATEGY_STREAMS]
     exports += [_export(subject, "service") for subject in (*subjects.STRATEGY_SERVICES, *_TRAIL_NEEDS)]
-    exports.append(_export(f"{subjects.TRAIL_FEED}.>", "stream"))
-    imports = [
-        {
-            "name": f"report-{role}",
-            "account": keys.account(PLATFORM).public,
-            "subject": subjects.platform_report(identity.token, role),
-            "local_subject": subjects.report(role),
-            "type": "service",
-        }
-        for role in ("monitoring", "execution")
-    ]
+    exports += [_export(f"{subjects.TRAIL_FEED}.>", "stream"), _export(subjects.CONTROL, "stream")]
+    exports.append(_export(_CONTROL_READ, "service"))
+    # Monitorings with credentials from before they had an account are users of this one for a while.
+    imports = [_report(keys, identity, role) for role in ("monitoring", "execution")]
+    monitoring = monitoring_key(keys, identity).public
+    imports.append(_import(monitoring, _MARKET, "stream"))
+    imports.append(_import(monitoring, _HISTORY, "service"))
     trail = trail_key(keys, identity).public
     imports.append(_import(trail, _TRAIL_ANSWERS, "service") | {"local_subject": subjects.TRAIL_READ})
     capacity = _capacity(connections=limits.core_connections, imports=len(imports), exports=len(exports)) | {
@@ -287,11 +320,30 @@ def build_core_claims(keys: OperatorKeys, identity: AccountIdentity, limits: Acc
     return {"imports": imports, "exports": exports, "limits": capacity}
 
 
-def build_strategy_claims(core_public: str, limits: AccountLimits) -> jwt.Claims:
-    imports = [_import(core_public, subject, "stream") for subject in subjects.STRATEGY_STREAMS]
-    imports += [_import(core_public, subject, "service") for subject in subjects.STRATEGY_SERVICES]
+def build_strategy_claims(keys: OperatorKeys, identity: AccountIdentity, limits: AccountLimits) -> jwt.Claims:
+    """What is streamed is not handed on by the account in between, what is asked is: so `market.>` comes from
+    monitoring's account (and from the core account, where older credentials publish it)."""
+    core = core_key(keys, identity).public
+    imports = [_import(core, subject, "stream") for subject in subjects.STRATEGY_STREAMS]
+    imports += [_import(core, subject, "service") for subject in subjects.STRATEGY_SERVICES]
+    imports.append(_import(monitoring_key(keys, identity).public, _MARKET, "stream"))
     capacity = _capacity(connections=limits.strategy_connections, imports=len(imports), exports=0)
     return {"imports": imports, "limits": capacity | {"subs": 500, "payload": 65_536}}
+
+
+def build_monitoring_claims(
+    keys: OperatorKeys, identity: AccountIdentity, limits: AccountLimits
+) -> jwt.Claims:
+    """The control value is heard and asked for by the names that it has in the core account."""
+    core = core_key(keys, identity).public
+    imports = [
+        _import(core, subjects.CONTROL, "stream"),
+        _import(core, _CONTROL_READ, "service"),
+        _report(keys, identity, "monitoring"),
+    ]
+    exports = [_export(_MARKET, "stream"), _export(_HISTORY, "service")]
+    capacity = _capacity(connections=limits.strategy_connections, imports=len(imports), exports=len(exports))
+    return {"imports": imports, "exports": exports, "limits": capacity | {"wildcards": True}}
 
 
 def build_trail_claims(core_public: str, limits: AccountLimits) -> jwt.Claims:
@@ -310,12 +362,21 @@ def build_trail_claims(core_public: str, limits: AccountLimits) -> jwt.Claims:
     return {"imports": imports, "exports": [_export(_TRAIL_ANSWERS, "service")], "limits": capacity}
 
 
+def home_of(role: str) -> str:
+    """Which of a trading account's NATS accounts a container is a user of."""
+    return {"monitoring": "monitoring", "evaluation": "strategy"}.get(role, "core")
+
+
 def build_permissions(role: str) -> tuple[list[str], list[str]]:
-    """(publish, subscribe) allow-lists of one container; answers to requests come on top."""
+    """(publish, subscribe) allow-lists of one container.
+
+    Answers are on the list too. Leave to answer wherever a request says would be leave to publish anywhere:
+    whoever may ask themselves chooses the place.
+    """
     own_inbox = f"{subjects.inbox(role)}.>"
-    control = f"$JS.API.DIRECT.GET.{subjects.STREAM}.{subjects.CONTROL}"
     if role == "monitoring":
-        publish = ["market.*.*", subjects.PEER_TRADES, subjects.report(role), control]
+        publish = ["market.*.*", subjects.PEER_TRADES, subjects.report(role), _CONTROL_READ]
+        publish += [_SERVED, own_inbox]
         return publish, ["history.*", subjects.PEER_TRADES, subjects.CONTROL, own_inbox]
     if role == "evaluation":
         return ["history.*", "decide.*"], ["market.*.*", "position.*", "fill.*", own_inbox]
@@ -329,7 +390,8 @@ def build_permissions(role: str) -> tuple[list[str], list[str]]:
         subjects.TRAIL_READ,
     ]
     publish += [
-        control,
+        _SERVED,
+        _CONTROL_READ,
         f"$JS.API.DIRECT.GET.{subjects.STREAM}",
         f"$JS.API.DIRECT.GET.{subjects.STREAM}.{subjects.SNAPSHOT}",
         f"$JS.API.STREAM.MSG.GET.{subjects.STREAM}",
@@ -414,12 +476,10 @@ def _period_start(identity: AccountIdentity, moment: int) -> int:
 def _user_credentials(
     keys: OperatorKeys, identity: AccountIdentity, role: str, start: int, rotation: Rotation
 ) -> str:
-    kind = "strategy" if role == "evaluation" else "core"
+    kind = home_of(role)
     issued, mark = rotation.issue(start)
     user = keys.user(identity.key, role, str(start), *mark)
-    claims = jwt.build_user_claims(
-        keys.account(kind, identity.key).public, *build_permissions(role), replies=role != "evaluation"
-    )
+    claims = jwt.build_user_claims(keys.account(kind, identity.key).public, *build_permissions(role))
     signer = keys.account_signing(kind, identity.key)
     return jwt.format_credentials(
         jwt.encode(signer, user.public, role, claims, issued, start + LIFETIME_S), user.seed
@@ -457,6 +517,12 @@ def _capacity(*, connections: int, imports: int, exports: int) -> jwt.Claims:
 
 def _export(subject: str, kind: str) -> jwt.Claims:
     return {"name": subject, "subject": subject, "type": kind}
+
+
+def _report(keys: OperatorKeys, identity: AccountIdentity, role: str) -> jwt.Claims:
+    platform = keys.account(PLATFORM).public
+    named = _import(platform, subjects.platform_report(identity.token, role), "service")
+    return named | {"name": f"report-{role}", "local_subject": subjects.report(role)}
 
 
 def _import(account: str, subject: str, kind: str) -> jwt.Claims:

@@ -64,11 +64,9 @@ def build_operator_claims(signing_public: str, system_public: str) -> Claims:
     }
 
 
-def build_user_claims(
-    account_public: str, publish: list[str], subscribe: list[str], *, replies: bool = False
-) -> Claims:
-    """A user that may do exactly what is listed; `replies` adds one answer to each request it received."""
-    claims: Claims = {
+def build_user_claims(account_public: str, publish: list[str], subscribe: list[str]) -> Claims:
+    """A user that may do exactly what is listed."""
+    return {
         "type": "user",
         "version": 2,
         "issuer_account": account_public,
@@ -79,7 +77,6 @@ def build_user_claims(
         "pub": {"allow": publish} if publish else {"deny": [">"]},
         "sub": {"allow": subscribe} if subscribe else {"deny": [">"]},
     }
-    return claims | ({"resp": {"max": 1, "ttl": 10_000_000_000}} if replies else {})
 
 
 def build_delete_claims(accounts: list[str]) -> Claims:

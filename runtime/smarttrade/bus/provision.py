@@ -165,8 +165,8 @@ class Provisioner:
     async def delete(self, identity: AccountIdentity) -> None:
         """Remove the accounts with all they stored; their connections drop. Idempotent."""
         core, trail = (key(self._keys, identity).public for key in (accounts.core_key, accounts.trail_key))
-        strategy = accounts.strategy_key(self._keys, identity).public
-        present = [public for public in (core, strategy, trail) if await self.lookup(public)]
+        publics = [key.public for key in accounts.account_keys(self._keys, identity)]
+        present = [public for public in publics if await self.lookup(public)]
         for public in {core, trail}.intersection(present):
             await self._purge_jetstream(public)
         if present:

@@ -1,7 +1,7 @@
 """The subjects inside one account's core NATS account.
 
 A pod's name is one token, so a pod speaks and listens only about itself; the names of what evaluation may
-import (`STRATEGY_*`) are the same in both of an account's NATS accounts.
+import (`STRATEGY_*`) are the same in its NATS account, and monitoring's too.
 """
 
 from __future__ import annotations

@@ -230,7 +230,7 @@ async def report_for_another(scene: Scene) -> Outcome:
     PLATFORM,
     "monitoring reports as if it were execution",
     refusal=FORBIDDEN,
-    guard="allow-lists",
+    guard="monitoring account + allow-lists",
 )
 async def report_as_execution(scene: Scene) -> Outcome:
     before = len(scene.reports)

@@ -49,6 +49,7 @@ class Scene:
     off: frozenset[str] = frozenset()
     _open: list[Any] = field(default_factory=list)
     _prey: Connection | None = None
+    _preys_monitoring: Connection | None = None
 
     @property
     def identity(self) -> AccountIdentity:
@@ -83,9 +84,11 @@ class Scene:
 
     async def pulse(self) -> None:
         """Returns after the target has sent prices and fills, and has logged orders."""
-        if self._prey is None:
+        if self._prey is None or self._preys_monitoring is None:
             await self.victim.goes_on()
             return
+        await self._preys_monitoring.publish(subjects.market("prey-0", "quote"), b"price 1")
+        await self._preys_monitoring.flush()
         await self._prey.publish(subjects.fill("prey-0"), b"fill 1")
         await self._prey.publish(subjects.report("execution"), b"report 1")
         await self._prey.flush()
@@ -191,6 +194,7 @@ class Scene:
         await self.provisioner.ensure_assets(self.target, limits=LIMITS)
         await self.provisioner.write_control(self.target, CONTROL)
         self._prey = await self.connect(pair, "execution")
+        self._preys_monitoring = await self.connect(pair, "monitoring")
         for number in (1, 2):
             await AccountLog(self._prey).append(
                 b"order %d" % number, after=2 * number - 2 and 2, message_id=f"prey-{number}"
@@ -213,7 +217,8 @@ class Scene:
         seed = Credentials.parse(text).seed
         public = jwt.decode(Credentials.parse(text).token)["sub"]
         owner = self.target if "accounts" in self.off else self.identity
-        kind = "strategy" if role == "evaluation" and "strategy account" not in self.off else "core"
+        kind = accounts.home_of(role)
+        kind = "core" if f"{kind} account" in self.off else kind
         kind = "trail" if "trail account" in self.off and role == "execution" else kind
         publish, subscribe = accounts.build_permissions(role)
         if "strategy account" in self.off and role == "evaluation":
@@ -222,20 +227,20 @@ class Scene:
         if "allow-lists" in self.off:
             publish, subscribe = [">"], [">"]
         home = next((words for guard, words in _PLATFORMS.items() if guard in self.off), (kind, owner.key))
-        claims = jwt.build_user_claims(
-            self.keys.account(*home).public, publish, subscribe, replies=role != "evaluation"
-        )
+        claims = jwt.build_user_claims(self.keys.account(*home).public, publish, subscribe)
+        if "answers" in self.off:
+            claims["resp"] = {"max": 1, "ttl": 10_000_000_000}
         signer = self.keys.account_signing(*home)
         return jwt.format_credentials(jwt.encode(signer, public, role, claims, self.keys.created - 60), seed)
 
     def _unlimited(self, pair: AccountPair) -> AccountPair:
         core = self._limits_off(accounts.build_core_claims(self.keys, self.identity, LIMITS))
-        strategy = self._limits_off(accounts.build_strategy_claims(pair.core_public, LIMITS))
+        strategy = self._limits_off(accounts.build_strategy_claims(self.keys, self.identity, LIMITS))
         return replace(pair, core_jwt=self._sign("core", core), strategy_jwt=self._sign("strategy", strategy))
 
     def _any_report(self, pair: AccountPair) -> AccountPair:
         """As if the account might choose in which account's name it reports."""
-        claims = accounts.build_core_claims(self.keys, self.identity, LIMITS)
+        claims = accounts.build_monitoring_claims(self.keys, self.identity, LIMITS)
         claims["imports"] = [
             {
                 "name": "report",
@@ -244,7 +249,7 @@ class Scene:
                 "type": "service",
             }
         ]
-        return replace(pair, core_jwt=self._sign("core", claims))
+        return replace(pair, monitoring_jwt=self._sign("monitoring", claims))
 
     def _limits_off(self, claims: jwt.Claims) -> jwt.Claims:
         free = dict.fromkeys(claims["limits"], FOREVER) | {"wildcards": True, "max_bytes_required": False}

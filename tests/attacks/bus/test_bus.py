@@ -13,7 +13,13 @@ import pytest_asyncio
 
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.server import LocalServer
-from tests.attacks.bus import attempts_credentials, attempts_strategy, attempts_tenancy, attempts_trail
+from tests.attacks.bus import (
+    attempts_credentials,
+    attempts_monitoring,
+    attempts_strategy,
+    attempts_tenancy,
+    attempts_trail,
+)
 from tests.attacks.bus.scene import Stage
 from tests.attacks.latency import ENOUGH
 from tests.attacks.matrix import Attempt, Succeeded, judge
@@ -24,6 +30,7 @@ MATRICES = (
     attempts_strategy.MATRIX,
     attempts_credentials.MATRIX,
     attempts_trail.MATRIX,
+    attempts_monitoring.MATRIX,
 )
 ATTEMPTS = [attempt for matrix in MATRICES for attempt in matrix.attempts]
 CONTROLS = [control for matrix in MATRICES for control in matrix.controls()]

@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
+from nats.errors import Error as NatsError
 
+from smarttrade.bus import subjects
 from smarttrade.bus.accounts import AccountLimits, AccountPair, build_accounts
 from smarttrade.bus.connection import Connection, connect
+from smarttrade.bus.control import ControlReader
 from smarttrade.bus.jetstream import BusTimeoutError
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.log import AccountLog
@@ -15,8 +18,9 @@ from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
 from smarttrade.bus.trail import Trail
 from smarttrade.errors import BusError
+from smarttrade.messages import AccountControl
 from tests.component.bus.servers import clustered, know_each_other
-from tests.component.bus.tenants import eventually, identity, keep_trail, trail_has
+from tests.component.bus.tenants import Ear, eventually, identity, keep_trail, trail_has
 
 
 @pytest_asyncio.fixture
@@ -44,6 +48,46 @@ async def join(servers: list[LocalServer], pair: AccountPair) -> Connection:
     url = ",".join(server.url for server in servers)
     text = pair.credentials["execution"]
     return await connect(url, name="test", role="execution", credentials=text, on_closed=ignore)
+
+
+async def test_containers_reach_one_another_on_different_servers(
+    servers: list[LocalServer], provisioner: Provisioner, keys: OperatorKeys
+):
+    pair = await provision(provisioner, keys)
+    on = dict(zip(("monitoring", "evaluation", "execution"), servers, strict=True))
+    ncs = {
+        role: await connect(
+            server.url, name=role, role=role, credentials=pair.credentials[role], on_closed=ignore
+        )
+        for role, server in on.items()
+    }
+    ears = [await Ear().listen(ncs[role], "market.*.*") for role in ("evaluation", "execution")]
+
+    async def answer(message: object) -> None:
+        await message.respond(b"answer")  # type: ignore[attr-defined]
+
+    await ncs["monitoring"].subscribe(subjects.history("p"), cb=answer)  # type: ignore[arg-type]
+    await ncs["execution"].subscribe(subjects.decide("p"), cb=answer)  # type: ignore[arg-type]
+    control = AccountControl(generation=1, spec={"state": "Active"})
+    await provisioner.write_control(pair.identity, control)
+    assert await ControlReader(ncs["monitoring"]).current() == control
+
+    async def answered() -> bool:  # routes tell one another of subscriptions within milliseconds
+        try:
+            for subject in (subjects.history("p"), subjects.decide("p")):
+                await ncs["evaluation"].request(subject, b"", timeout=1)
+        except NatsError:
+            return False
+        return True
+
+    async def priced() -> bool:
+        await ncs["monitoring"].publish(subjects.market("p", "quote"), b"price")
+        return all(ear.heard for ear in ears)
+
+    await eventually(answered, "evaluation is answered")
+    await eventually(priced, "the price is heard")
+    for nc in ncs.values():
+        await nc.close()
 
 
 async def provision(provisioner: Provisioner, keys: OperatorKeys) -> AccountPair:

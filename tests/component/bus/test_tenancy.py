@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from nats.errors import TimeoutError as NatsTimeout
 
 from smarttrade import messages
-from smarttrade.bus import subjects
-from smarttrade.bus.accounts import build_accounts, operator_credentials
+from smarttrade.bus import jwt, subjects
+from smarttrade.bus.accounts import AccountPair, build_accounts, build_permissions, operator_credentials
 from smarttrade.bus.connection import connect
 from smarttrade.bus.control import ControlReader
 from smarttrade.bus.keys import OperatorKeys
@@ -177,6 +178,47 @@ async def test_the_imports_work(tenants: Tenants):
     await eventually(lambda: all(len(ear.heard) == 1 for ear in ears), "market, position and fill arrive")
 
 
+async def test_a_monitoring_with_credentials_from_before_it_had_an_account_works_on_beside_a_new_one(
+    tenants: Tenants,
+):
+    pair = await tenants.create("alice")
+    control = messages.AccountControl(generation=1, spec={"state": "Active"})
+    await tenants.provisioner.write_control(pair.identity, control)
+    old = await tenants.connect(_from_before(tenants, pair), "monitoring")
+    new = await tenants.connect(pair, "monitoring")
+    execution = await tenants.connect(pair, "execution")
+    strategy = await tenants.connect(pair, "evaluation")
+    for name, nc in (("old", old), ("new", new)):
+
+        async def answer(message: object, name: str = name) -> None:
+            await message.respond(name.encode())  # type: ignore[attr-defined]
+
+        await nc.subscribe(subjects.history(name), cb=answer)  # type: ignore[arg-type]
+        assert await ControlReader(nc).current() == control
+    ears = [await Ear().listen(nc, "market.*.*") for nc in (execution, strategy)]
+    for name, nc in (("old", old), ("new", new)):
+        await nc.publish(subjects.market(name, "quote"), name.encode())
+        await nc.flush()
+        assert (await strategy.request(subjects.history(name), b"", timeout=5)).data == name.encode()
+    each = [(subjects.market(name, "quote"), name.encode()) for name in ("new", "old")]
+    await eventually(lambda: all(sorted(ear.heard) == each for ear in ears), "each is heard once")
+    heard = [await Ear().listen(nc, subjects.CONTROL) for nc in (old, new)]
+    await tenants.provisioner.write_control(pair.identity, control)
+    await eventually(lambda: all(len(ear.heard) == 1 for ear in heard), "control is heard")
+
+
+def _from_before(tenants: Tenants, pair: AccountPair) -> AccountPair:
+    """Monitoring as a user of the core account, which may answer whatever it is asked."""
+    publish, subscribe = build_permissions("monitoring")
+    claims = jwt.build_user_claims(pair.core_public, publish, subscribe)
+    claims["resp"] = {"max": 1, "ttl": 10_000_000_000}
+    user = tenants.keys.user("before", pair.identity.key)
+    signer = tenants.keys.account_signing("core", pair.identity.key)
+    token = jwt.encode(signer, user.public, "monitoring", claims, tenants.keys.created)
+    text = jwt.format_credentials(token, user.seed)
+    return replace(pair, credentials=pair.credentials | {"monitoring": text})
+
+
 @pytest.mark.parametrize(
     ("role", "subject"),
     [
@@ -278,9 +320,9 @@ async def test_a_reader_starts_although_something_else_lies_in_the_place_of_the_
     alice = await tenants.create("alice")
     control = messages.AccountControl(generation=1, spec={"state": "Halted"})
     await tenants.provisioner.write_control(alice.identity, control)
-    monitoring = await tenants.connect(alice, "monitoring")
+    execution = await tenants.connect(alice, "execution")
     lookup = f"$JS.API.DIRECT.GET.{subjects.STREAM}.{subjects.CONTROL}"
-    await monitoring.publish(lookup, b"not what it takes", reply=subjects.CONTROL)
+    await execution.publish(lookup, b"not what it takes", reply=subjects.CONTROL)
     reader = ControlReader(await tenants.connect(alice, "execution"))
     changes: list[messages.AccountControl] = []
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from smarttrade.bus import subjects
-from smarttrade.bus.accounts import core_key, strategy_key
+from smarttrade.bus.accounts import account_keys
 from smarttrade.bus.connection import Connection, connect
 from smarttrade.bus.control import ControlReader
 from smarttrade.bus.keys import OperatorKeys
@@ -118,13 +118,13 @@ def holding(quantity: str) -> Position:
     )
 
 
-async def stored_accounts(server: LocalServer, keys: OperatorKeys, namespace: Namespace) -> list[bool]:
-    """Whether NATS holds the core and the strategy account of the account `alice`."""
+async def stored_accounts(server: LocalServer, keys: OperatorKeys, namespace: Namespace) -> set[bool]:
+    """Whether NATS holds each of the accounts of the account `alice`."""
     identity = AccountIdentity(namespace.installation, namespace.name, "alice")
     provisioner = Provisioner(server.url, keys)
     await provisioner.connect()
     try:
-        publics = [core_key(keys, identity).public, strategy_key(keys, identity).public]
-        return [await provisioner.lookup(public) is not None for public in publics]
+        publics = [key.public for key in account_keys(keys, identity)]
+        return {await provisioner.lookup(public) is not None for public in publics}
     finally:
         await provisioner.close()

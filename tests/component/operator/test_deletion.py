@@ -41,11 +41,11 @@ async def test_an_account_that_never_traded_is_released_at_once(
 ) -> None:
     namespace.create("TradingAccount", build_account("alice"))
     await asyncio.to_thread(namespace.wait, "Deployment", "alice")
-    assert await stored_accounts(nats, keys, namespace) == [True, True]
+    assert await stored_accounts(nats, keys, namespace) == {True}
     namespace.delete("TradingAccount", "alice")
     await asyncio.to_thread(eventually, lambda: _is_gone(namespace))
     await asyncio.to_thread(_assert_nothing_is_left, namespace)
-    assert await stored_accounts(nats, keys, namespace) == [False, False]
+    assert await stored_accounts(nats, keys, namespace) == {False}
 
 
 async def test_pods_stay_until_their_orders_are_cancelled(
@@ -68,7 +68,7 @@ async def test_pods_stay_until_their_orders_are_cancelled(
         await asyncio.to_thread(eventually, lambda: _is_gone(namespace))
     assert namespace.events("Settled")
     await asyncio.to_thread(_assert_nothing_is_left, namespace)
-    assert await stored_accounts(nats, keys, namespace) == [False, False]
+    assert await stored_accounts(nats, keys, namespace) == {False}
 
 
 async def test_flatten_waits_for_the_positions_too(
@@ -111,7 +111,7 @@ async def test_an_account_deleted_while_the_operator_is_away_is_settled_on_its_r
     assert not _is_gone(namespace)
     await asyncio.to_thread(own_operator.start)
     await asyncio.to_thread(eventually, lambda: _is_gone(namespace))
-    assert await stored_accounts(nats, keys, namespace) == [False, False]
+    assert await stored_accounts(nats, keys, namespace) == {False}
 
 
 async def test_a_namespace_with_accounts_can_be_deleted(
@@ -143,7 +143,7 @@ async def test_a_recreated_account_is_built_anew(
             return [owner["uid"] for owner in owners] == [uid]
 
         await asyncio.to_thread(eventually, is_owned)
-        assert await stored_accounts(nats, keys, namespace) == [True, True]
+        assert await stored_accounts(nats, keys, namespace) == {True}
         namespace.delete("TradingAccount", "alice")
         await asyncio.to_thread(eventually, lambda: _is_gone(namespace))
 

@@ -82,7 +82,7 @@ async def test_a_namespace_can_be_deleted_that_takes_the_operators_rights_away_f
         return client.call("GET", f"/api/v1/namespaces/{doomed.name}").status == 404
 
     await asyncio.to_thread(eventually, is_gone, 60)
-    assert await stored_accounts(nats, keys, doomed) == [False, False]
+    assert await stored_accounts(nats, keys, doomed) == {False}
     await asyncio.to_thread(_assert_serves, namespaced_operator, kept)
     assert await asyncio.to_thread(namespaced_operator.stop) == 0
     await asyncio.to_thread(namespaced_operator.start)

@@ -110,10 +110,10 @@ def read_audit(platform: Platform, name: str) -> Iterator[Output]:
 async def read_bus(
     platform: Platform, url: str, authority: Path, name: str, *, messages: int
 ) -> list[Output]:
-    """All that the account's two NATS accounts store, and so many messages that are sent in each."""
+    """All that the account's NATS accounts store, and so many messages that are sent in each with users."""
     identity = AccountIdentity(platform.system.name, platform.users.name, name)
     keys, outputs = platform.keys(), []
-    for kind in ("core", "strategy"):
+    for kind in ("core", "strategy", "monitoring"):
         nc = await _look_into(url, authority, keys, kind, identity)
         try:
             outputs += await _listen(nc, kind, messages)

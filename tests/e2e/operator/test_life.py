@@ -8,7 +8,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from smarttrade.bus.accounts import core_key, strategy_key, trail_key
+from smarttrade.bus.accounts import account_keys
 from smarttrade.bus.provision import Provisioner
 from smarttrade.identity import AccountIdentity
 from tests.component.operator.harness import Manifest, assert_prompt, eventually, seconds_until
@@ -171,7 +171,7 @@ async def test_a_deleted_account_leaves_nothing_but_its_audit_trail(
     await asyncio.to_thread(platform.wait_fills, name, 1)
     assert len(_belonging(platform, kinds, name, uid)) >= 5
     keys, identity = platform.keys(), AccountIdentity(platform.system.name, platform.users.name, name)
-    publics = [key(keys, identity).public for key in (core_key, strategy_key, trail_key)]
+    publics = [key.public for key in account_keys(keys, identity)]
     provisioner = Provisioner(nats_url, keys, authority=nats_authority)
     await provisioner.connect()
     try:

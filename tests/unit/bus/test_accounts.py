@@ -1,7 +1,16 @@
 import pytest
 
 from smarttrade.bus import jwt, subjects
-from smarttrade.bus.accounts import LIFETIME_S, RENEWAL_S, AccountLimits, build_accounts, build_permissions
+from smarttrade.bus.accounts import (
+    LIFETIME_S,
+    RENEWAL_S,
+    AccountLimits,
+    account_keys,
+    build_accounts,
+    build_disabled,
+    build_permissions,
+    monitoring_key,
+)
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.rotation import Rotation
 from smarttrade.errors import ConfigurationError
@@ -49,27 +58,55 @@ def test_renewals_of_many_accounts_are_spread():
     assert all(NOW < moment <= NOW + RENEWAL_S for moment in times)
 
 
-def test_all_but_the_strategy_account_have_jetstream():
+def test_only_the_core_account_and_that_of_the_trail_have_jetstream():
     pair = build_accounts(KEYS, ALICE, now=NOW)
-    tokens = (pair.core_jwt, pair.strategy_jwt, pair.trail_jwt)
-    core, strategy, trail = (jwt.decode(token)["nats"]["limits"] for token in tokens)
+    tokens = (pair.core_jwt, pair.trail_jwt, pair.strategy_jwt, pair.monitoring_jwt)
+    core, trail, *without = (jwt.decode(token)["nats"]["limits"] for token in tokens)
     assert core["disk_storage"] > 0
     assert trail["disk_storage"] > 0
-    assert not any(strategy.get(name) for name in ("disk_storage", "mem_storage", "streams", "consumer"))
+    for limits in without:
+        assert not any(limits.get(name) for name in ("disk_storage", "mem_storage", "streams", "consumer"))
 
 
 def test_the_strategy_imports_five_subjects_and_exports_nothing():
     pair = build_accounts(KEYS, ALICE, now=NOW)
     claims = jwt.decode(pair.strategy_jwt)["nats"]
-    assert {(i["subject"], i["type"]) for i in claims["imports"]} == {
-        ("market.>", "stream"),
-        ("position.>", "stream"),
-        ("fill.>", "stream"),
-        ("history.>", "service"),
-        ("decide.>", "service"),
+    assert {(i["subject"], i["type"], i["account"]) for i in claims["imports"]} == {
+        ("market.>", "stream", pair.core_public),
+        ("market.>", "stream", pair.monitoring_public),
+        ("position.>", "stream", pair.core_public),
+        ("fill.>", "stream", pair.core_public),
+        ("history.>", "service", pair.core_public),
+        ("decide.>", "service", pair.core_public),
     }
-    assert {i["account"] for i in claims["imports"]} == {pair.core_public}
     assert "exports" not in claims
+
+
+def test_monitoring_imports_the_control_value_and_its_report_and_exports_the_market():
+    pair = build_accounts(KEYS, ALICE, now=NOW)
+    claims = jwt.decode(pair.monitoring_jwt)["nats"]
+    assert {(i["subject"], i["type"], i["account"]) for i in claims["imports"]} == {
+        ("control.account", "stream", pair.core_public),
+        ("$JS.API.DIRECT.GET.ACCOUNT.control.account", "service", pair.core_public),
+        (f"report.{ALICE.token}.monitoring", "service", KEYS.account("platform").public),
+    }
+    assert {(e["subject"], e["type"]) for e in claims["exports"]} == {
+        ("market.>", "stream"),
+        ("history.>", "service"),
+    }
+
+
+def test_an_account_is_sent_after_the_one_that_it_imports_from_while_it_is_in_use():
+    pair = build_accounts(KEYS, ALICE, now=NOW)
+    assert next(iter(pair.jwts)) == pair.monitoring_public
+
+
+def test_a_disabled_account_imports_nothing_from_one_that_it_may_not_have():
+    monitoring = monitoring_key(KEYS, ALICE).public
+    disabled = build_disabled(KEYS, ALICE, AccountLimits(), int(NOW))
+    claims = [jwt.decode(token)["nats"] for token in disabled.values()]
+    assert len(claims) == len(account_keys(KEYS, ALICE)) == 4
+    assert not [each for claim in claims for each in claim["imports"] if each["account"] == monitoring]
 
 
 @pytest.mark.parametrize("pods", [1, 2, 5])
@@ -82,13 +119,19 @@ def test_connections_suffice_for_a_surge_that_reconnects(pods: int):
 @pytest.mark.parametrize("role", subjects.ROLES)
 def test_no_role_may_use_a_whole_tree_but_its_own_inbox(role: str):
     publish, subscribe = build_permissions(role)
-    assert [subject for subject in publish if ">" in subject] == []
+    answers = {"monitoring": ["_R_.>", "_INBOX.monitoring.>"], "execution": ["_R_.>"]}.get(role, [])
+    assert [subject for subject in publish if ">" in subject] == answers
     assert [subject for subject in subscribe if ">" in subject] == [f"_INBOX.{role}.>"]
+
+
+def test_nobody_may_answer_wherever_a_request_says():
+    pair = build_accounts(KEYS, ALICE, now=NOW)
+    assert all("resp" not in jwt.decode(t.splitlines()[1])["nats"] for t in pair.credentials.values())
 
 
 def test_the_token_of_the_identity_is_in_the_report_import():
     claims = jwt.decode(build_accounts(KEYS, ALICE, now=NOW).core_jwt)["nats"]
-    assert {i["subject"]: i["local_subject"] for i in claims["imports"]} == {
+    assert {i["subject"]: i["local_subject"] for i in claims["imports"] if "local_subject" in i} == {
         f"report.{ALICE.token}.{role}": f"report.{role}" for role in ("monitoring", "execution")
     } | {"$JS.API.STREAM.MSG.GET.TRAIL": "trail.read"}
 
@@ -133,13 +176,13 @@ def test_a_renewal_out_of_turn_gives_every_container_another_key_until_the_perio
     )
 
 
-def test_both_accounts_refuse_what_was_issued_before_a_revocation_and_nothing_later() -> None:
+def test_all_accounts_with_users_refuse_what_was_issued_before_a_revocation_and_nothing_later() -> None:
     asked = Rotation(renewed_s=NOW)
     cut = Rotation(renewed_s=NOW, revoked_s=NOW)
     assert (asked.is_cut, cut.is_cut) == (False, True)
     for rotation, revoked in ((asked, None), (cut, {"*": NOW})):
         pair = build_accounts(KEYS, ALICE, now=NOW + 5, rotation=rotation)
-        for token in (pair.core_jwt, pair.strategy_jwt):
+        for token in (pair.core_jwt, pair.strategy_jwt, pair.monitoring_jwt):
             assert jwt.decode(token)["nats"].get("revocations") == revoked
         issued = [jwt.decode(text.splitlines()[1])["iat"] for text in pair.credentials.values()]
         assert min(issued) > NOW
