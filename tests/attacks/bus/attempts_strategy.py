@@ -152,14 +152,17 @@ async def pub_ack_reply(scene: Scene) -> Outcome:
     return await _by_detour(scene, subjects.SNAPSHOT, b"x")
 
 
-for service, subject in (("decision", subjects.decide(POD)), ("history", subjects.history(POD))):
+for service, subject, guard in (
+    ("decision", subjects.decide(POD), "strategy account + answers"),
+    ("history", subjects.history(POD), "strategy account"),
+):
 
     @MATRIX.attempt(
         f"{service}-reply",
         DETOUR,
         f"asks for a {service} with control as the reply subject",
         refusal="reply subject of the server's own",
-        guard="strategy account",
+        guard=guard,
     )
     async def service_reply(scene: Scene, subject: str = subject) -> Outcome:
         asked: list[str] = []

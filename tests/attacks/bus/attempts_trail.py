@@ -59,7 +59,7 @@ async def delete_by_answer(scene: Scene) -> Outcome:
     CHANNEL,
     "asks itself a question whose answer goes to where the trail is deleted, and answers it",
     refusal=UNTOUCHED,
-    guard="trail apart",
+    guard="trail apart + answers",
 )
 async def delete_by_reply(scene: Scene) -> Outcome:
     wire = await scene.enter("execution")

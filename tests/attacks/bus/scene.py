@@ -116,7 +116,8 @@ class Scene:
 
     async def container(self, role: str) -> Connection:
         """The attacker's own honest container, as the platform runs it."""
-        return await self.connect(accounts.build_accounts(self.keys, self.identity, LIMITS), role)
+        ours = accounts.build_accounts(self.keys, self.identity, LIMITS)
+        return await self.connect(self.pair if "answers" in self.off else ours, role)
 
     async def trail_overseer(self) -> Wire:
         """Where the attacker's trail was made."""
