@@ -200,7 +200,7 @@ class MarketMonitor:
                 "quote far from those before it",
                 bid=str(quote.bid),
                 ask=str(quote.ask),
-                usual=(self._outliers.low, self._outliers.high),
+                usual=f"{self._outliers.low / 2:.8g} to {self._outliers.high / 2:.8g}",
             )
 
     async def _books(self, feed: MarketFeed) -> None:

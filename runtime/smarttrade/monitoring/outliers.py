@@ -14,8 +14,7 @@ behind it.
 from __future__ import annotations
 
 from collections import deque
-from math import inf
-from typing import TypeVar
+from decimal import Decimal
 
 import msgspec
 
@@ -27,16 +26,17 @@ GRANULARITY = 0.005
 
 
 class OutlierRule:
-    """One stream of prices, in order. `low` and `high` are the bounds of what is none."""
+    """One stream of prices, in order. `low` and `high` are the bounds of what is none; decimals, so that a
+    tick's price need not become a float."""
 
     __slots__ = ("_prices", "_second", "high", "low")
 
     def __init__(self) -> None:
-        self._prices: deque[float] = deque(maxlen=WINDOW)
+        self._prices: deque[Decimal] = deque(maxlen=WINDOW)
         self._second = -1
-        self.low, self.high = -inf, inf
+        self.low, self.high = Decimal("-Infinity"), Decimal("Infinity")
 
-    def judge(self, price: float, time_ms: int) -> bool:
+    def judge(self, price: Decimal, time_ms: int) -> bool:
         """Whether a price is an outlier; none is before there were 50."""
         second = time_ms // 1000
         if second != self._second:
@@ -48,26 +48,23 @@ class OutlierRule:
     def _measure(self) -> None:
         if len(self._prices) < WINDOW:
             return
-        middle = _median(sorted(self._prices))
-        deviation = _median(sorted(abs(price - middle) for price in self._prices))
+        prices = sorted(map(float, self._prices))
+        middle = _median(prices)
+        deviation = _median(sorted(abs(price - middle) for price in prices))
         reach = DEVIATIONS * deviation + GRANULARITY * middle
-        self.low, self.high = middle - reach, middle + reach
-
-
-Tick = TypeVar("Tick", Trade, Quote)
+        self.low, self.high = Decimal(middle - reach), Decimal(middle + reach)
 
 
 def flag_trade(rule: OutlierRule, trade: Trade) -> Trade:
-    return _flagged(trade, rule.judge(float(trade.price), trade.time_ms))
+    """Nearly always the same object: a copy costs more than the rule."""
+    outlier = rule.judge(trade.price, trade.time_ms)
+    return trade if outlier is trade.outlier else msgspec.structs.replace(trade, outlier=outlier)
 
 
 def flag_quote(rule: OutlierRule, quote: Quote) -> Quote:
-    return _flagged(quote, rule.judge(float(quote.bid + quote.ask) / 2, quote.time_ms))
-
-
-def _flagged(tick: Tick, outlier: bool) -> Tick:
-    """Nearly always the same object: a copy costs more than the rule."""
-    return tick if tick.outlier is outlier else msgspec.structs.replace(tick, outlier=outlier)
+    """By bid plus ask, twice the middle: the rule knows no scale."""
+    outlier = rule.judge(quote.bid + quote.ask, quote.time_ms)
+    return quote if outlier is quote.outlier else msgspec.structs.replace(quote, outlier=outlier)
 
 
 def _median(ordered: list[float]) -> float:

@@ -309,7 +309,7 @@ class Tape:
                 "trade far from those before it",
                 trade=trade.id,
                 price=str(trade.price),
-                usual=(self._outliers.low, self._outliers.high),
+                usual=f"{self._outliers.low:.8g} to {self._outliers.high:.8g}",
             )
         self._outlying = trade.outlier
 

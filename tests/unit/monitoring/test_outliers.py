@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -25,11 +26,15 @@ from tests.unit.monitoring.events import MARKET, quote, trade
 SECOND = 1_000
 
 
+def judge(rule: OutlierRule, price: float, time_ms: int) -> bool:
+    return rule.judge(Decimal(str(price)), time_ms)
+
+
 def settled(*prices: float) -> OutlierRule:
     """A rule that has seen these prices again and again, one a second, until the window is full of them."""
     rule = OutlierRule()
     for second in range(WINDOW):
-        rule.judge(prices[second % len(prices)], second * SECOND)
+        judge(rule, prices[second % len(prices)], second * SECOND)
     return rule
 
 
@@ -38,25 +43,25 @@ NOW = WINDOW * SECOND
 
 def test_nothing_is_an_outlier_before_there_are_fifty_prices() -> None:
     rule = OutlierRule()
-    judged = [rule.judge(price, n * SECOND) for n, price in enumerate([100.0] * (WINDOW - 1) + [900.0])]
+    judged = [judge(rule, price, n * SECOND) for n, price in enumerate([100.0] * (WINDOW - 1) + [900.0])]
     assert not any(judged)
-    assert rule.judge(900.0, NOW)
+    assert judge(rule, 900.0, NOW)
 
 
 @pytest.mark.parametrize(("price", "outlier"), [(100.4, False), (99.6, False), (100.6, True), (99.4, True)])
 def test_after_equal_prices_half_a_per_cent_is_no_outlier(price: float, outlier: bool) -> None:
-    assert settled(100.0).judge(price, NOW) is outlier
+    assert judge(settled(100.0), price, NOW) is outlier
 
 
 @pytest.mark.parametrize(("price", "outlier"), [(110.4, False), (89.6, False), (110.6, True), (89.4, True)])
 def test_in_a_market_that_swings_ten_deviations_more_are_none(price: float, outlier: bool) -> None:
     """The median of 99 and 101 is 100, and each deviates from it by 1."""
-    assert settled(99.0, 101.0).judge(price, NOW) is outlier
+    assert judge(settled(99.0, 101.0), price, NOW) is outlier
 
 
 def test_a_crash_is_flagged_at_first_and_then_is_the_price() -> None:
     rule = settled(100.0)
-    judged = [rule.judge(80.0, NOW + second * SECOND) for second in range(WINDOW)]
+    judged = [judge(rule, 80.0, NOW + second * SECOND) for second in range(WINDOW)]
     assert judged == [True] * (WINDOW // 2) + [False] * (WINDOW // 2)
 
 
@@ -64,7 +69,7 @@ def test_errors_between_good_prices_do_not_make_these_outliers() -> None:
     rule = settled(100.0)
     for number in range(200):
         price = 5.0 if number % 3 == 0 else 100.0
-        assert rule.judge(price, NOW + number * 100) is (price == 5.0)
+        assert judge(rule, price, NOW + number * 100) is (price == 5.0)
 
 
 @given(st.lists(st.floats(50, 150), max_size=80), st.lists(st.floats(50, 150), max_size=80), st.data())
@@ -75,12 +80,12 @@ def test_pods_that_began_at_different_times_agree(
     rules = [OutlierRule(), OutlierRule()]
     for rule, before in zip(rules, (one, other), strict=True):
         for price in before:
-            rule.judge(price, 1)
+            judge(rule, price, 1)
         for number, price in enumerate(common):
-            rule.judge(price, 2 * SECOND + number * 37)
+            judge(rule, price, 2 * SECOND + number * 37)
     for number in range(20):
         price, time_ms = data.draw(st.floats(1, 1_000)), 10 * SECOND + number * 333
-        assert len({rule.judge(price, time_ms) for rule in rules}) == 1
+        assert len({judge(rule, price, time_ms) for rule in rules}) == 1
 
 
 # --- what is done with them ------------------------------------------------------------------------------
@@ -120,7 +125,9 @@ async def test_an_outlying_trade_is_delivered_in_its_place_flagged_counted_and_t
     assert [each.id for each in scene.delivered if each.outlier] == [each.id for each in far]
     assert scene.counted("trade") == 3
     told = [entry for entry in logs if entry["event"] == "trade far from those before it"]
-    assert [(entry["trade"], entry["price"]) for entry in told] == [(far[0].id, "180")]
+    assert [(entry["trade"], entry["price"], entry["usual"]) for entry in told] == [
+        (far[0].id, "180", "99.5 to 100.5")
+    ]
     copied = await asyncio.wait_for(scene.monitor.tape.copy(WINDOW, WINDOW + 1), 1)
     assert [each.outlier for each in copied] == [False, True]
 
@@ -135,7 +142,9 @@ def test_an_outlying_quote_is_delivered_flagged_counted_and_told_once() -> None:
     assert [each.update_id for each in scene.delivered if each.outlier] == [WINDOW + n for n in (1, 2, 3)]
     assert len(scene.delivered) == WINDOW + 3
     assert scene.counted("quote") == 3
-    assert [entry["event"] for entry in logs] == ["quote far from those before it"]
+    assert [(entry["event"], entry["usual"]) for entry in logs] == [
+        ("quote far from those before it", "99.5 to 100.5")
+    ]
 
 
 def test_a_wide_spread_around_the_same_middle_is_no_outlier() -> None:
