@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +30,33 @@ def test_the_api_server_accepts_every_object(cluster: Cluster, values: dict[str,
 
 @pytest.mark.parametrize("name", ["defaults", "three servers", "no persistence", "simulator"])
 def test_every_pod_satisfies_the_restricted_standard(cluster: Cluster, name: str) -> None:
-    for workload, template in helm.pod_templates(helm.template(TOGGLES[name])).items():
-        spec = {key: value for key, value in template["spec"].items() if key != "serviceAccountName"}
-        pod = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"generateName": "try-", "namespace": helm.NAMESPACE},
-            "spec": {**spec, "automountServiceAccountToken": False},
-        }
-        if workload.startswith("StatefulSet"):
-            claimed = {volume["name"] for volume in spec["volumes"]}
-            pod["spec"]["volumes"] = [
-                *spec["volumes"],
-                *([] if "data" in claimed else [{"name": "data", "emptyDir": {}}]),
-            ]
-        cluster.kubectl("create", "--dry-run=server", "-f", "-", manifests=[pod])
+    rendering = helm.template(TOGGLES[name])
+    with _applied(cluster, rendering.kind("PriorityClass")):
+        for workload, template in helm.pod_templates(rendering).items():
+            spec = {key: value for key, value in template["spec"].items() if key != "serviceAccountName"}
+            pod = {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"generateName": "try-", "namespace": helm.NAMESPACE},
+                "spec": {**spec, "automountServiceAccountToken": False},
+            }
+            if workload.startswith("StatefulSet"):
+                claimed = {volume["name"] for volume in spec["volumes"]}
+                pod["spec"]["volumes"] = [
+                    *spec["volumes"],
+                    *([] if "data" in claimed else [{"name": "data", "emptyDir": {}}]),
+                ]
+            cluster.kubectl("create", "--dry-run=server", "-f", "-", manifests=[pod])
+
+
+@contextmanager
+def _applied(cluster: Cluster, manifests: list[dict[str, Any]]) -> Iterator[None]:
+    """There for a block; what is left would not be Helm's."""
+    cluster.kubectl("apply", "-f", "-", manifests=manifests)
+    try:
+        yield
+    finally:
+        cluster.kubectl("delete", "-f", "-", manifests=manifests)
 
 
 @pytest.mark.parametrize("name", ["defaults", "simulator", "namespaced"])

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from nats.errors import Error as NatsError
 
@@ -93,6 +94,18 @@ async def beat(theatre: Theatre) -> None:
         await asyncio.sleep(0.3)
 
 
+async def _listen(theatre: Theatre) -> list[messages.Verdict]:
+    """What execution is told of the quotes, as it is told."""
+    told: list[messages.Verdict] = []
+
+    async def heard(message: Any) -> None:
+        events = messages.decode(message.data, messages.MarketBatch).events
+        told.extend(e.verdict for e in events if isinstance(e, messages.StreamStatus) and e.stream == "quote")
+
+    await theatre.evaluation.subscribe(subjects.market(POD, "status"), cb=heard)
+    return told
+
+
 async def test_a_broken_stream_blocks_what_opens_and_not_what_reduces(stage: Stage, tmp_path: Path) -> None:
     theatre: Theatre = await stage(replicas=1)
     theatre.blind.add(POD)  # its quotes come from monitoring alone
@@ -101,6 +114,7 @@ async def test_a_broken_stream_blocks_what_opens_and_not_what_reduces(stage: Sta
     port = server.sockets[0].getsockname()[1]
     await theatre.control()
     await theatre.start(POD)
+    verdicts = await _listen(theatre)
     async with monitoring(theatre, tmp_path, f"ws://127.0.0.1:{port}") as running:
         await theatre.leader()
         theatre.price(BTC, "60010")  # execution began to listen after the quote before
@@ -110,6 +124,7 @@ async def test_a_broken_stream_blocks_what_opens_and_not_what_reduces(stage: Sta
         await eventually(
             lambda: running.metric("smarttrade_stream_fresh", **fresh) == 0, "monitoring's verdict"
         )
+        await eventually(lambda: verdicts and verdicts[-1] is not messages.Verdict.FRESH, "it is told")
         assert await theatre.outcome(await theatre.target("2")) == ("Denied", "StaleData")
         assert (await theatre.outcome(await theatre.target("0.4")))[0] == "Reached"
         line.whole = True
