@@ -28,7 +28,7 @@ from smarttrade.api.scalars import Duration
 from smarttrade.api.spec import Mode, TradingAccountSpec
 from smarttrade.api.status import Breach, Condition, Phase, PositionStatus, TradingAccountStatus
 from smarttrade.api.strategy import Strategy, StrategySource
-from smarttrade.api.timeframe import Timeframe
+from smarttrade.timeframe import Timeframe
 
 __all__ = [
     "API_VERSION",

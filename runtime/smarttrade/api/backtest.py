@@ -16,7 +16,7 @@ from smarttrade.api.model import Model, Rule
 from smarttrade.api.operation import ContainerResources, Limits, Requests
 from smarttrade.api.scalars import OBJECT_NAME_PATTERN, Amount, Ratio, Text
 from smarttrade.api.status import Conditions, Timestamp
-from smarttrade.api.timeframe import Timeframe
+from smarttrade.timeframe import Timeframe
 
 KIND = "Backtest"
 PLURAL = "backtests"

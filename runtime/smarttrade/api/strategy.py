@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from smarttrade.api.model import Model, Rule
 from smarttrade.api.scalars import OBJECT_NAME_PATTERN, Text
-from smarttrade.api.timeframe import Timeframe
+from smarttrade.timeframe import Timeframe
 
 PARAMETER_NAME_MESSAGE = "write names that start with a letter and hold only letters, digits and underscores"
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from smarttrade.api.timeframe import Timeframe
 from smarttrade.data.coverage import Span, find_gaps, missing
 from smarttrade.data.series import Series, month_of
 from smarttrade.data.store import COLUMNS, SeriesStore
 from smarttrade.errors import ConfigurationError
 from smarttrade.simulator.recorded import RecordedCandle
+from smarttrade.timeframe import Timeframe
 
 _SHOWN = 5
 

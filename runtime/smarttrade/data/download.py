@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from smarttrade.api.timeframe import Timeframe
 from smarttrade.data.coverage import Span
 from smarttrade.data.series import month_of
 from smarttrade.data.store import SeriesStore
 from smarttrade.errors import VenueError
 from smarttrade.exchange.candle import VenueCandle
 from smarttrade.simulator.recorded import RecordedCandle
+from smarttrade.timeframe import Timeframe
 
 PAGE = 1_000
 _KEEP_ROWS = 20_000

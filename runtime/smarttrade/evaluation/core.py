@@ -23,13 +23,13 @@ from typing import Any
 
 import msgspec
 
-from smarttrade.api.timeframe import Timeframe
 from smarttrade.errors import SmartTradeError
 from smarttrade.evaluation.memory import Memory, Series, write_memory
 from smarttrade.evaluation.strategy import SHORT_VALIDITY_MS, Strategy, Wants, Wish
 from smarttrade.evaluation.timers import Timers
 from smarttrade.identity import AccountIdentity, decision_id
 from smarttrade.messages import AccountView, Book, Candle, Decision, Fill, Quote, RestingOrders, Target, Trade
+from smarttrade.timeframe import Timeframe
 
 _LAST_LINES = 6
 _NEVER = (-1, 0, 0)

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from smarttrade.api.timeframe import Timeframe
 from smarttrade.exchange.candle import VenueCandle
 from smarttrade.messages import Candle, Trade
+from smarttrade.timeframe import Timeframe
 
 SETTLE_MS = 2_000
 

@@ -17,11 +17,11 @@ from typing import Protocol
 
 import msgspec
 
-from smarttrade.api.timeframe import Timeframe
 from smarttrade.errors import VenueError
 from smarttrade.exchange.candle import VenueCandle
 from smarttrade.messages import Candle
 from smarttrade.monitoring.candles import CandleBuilder, contiguous, shape
+from smarttrade.timeframe import Timeframe
 
 _PAGE = 1_000
 _FIRST = 300

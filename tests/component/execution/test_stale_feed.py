@@ -131,6 +131,7 @@ async def test_a_broken_stream_blocks_what_opens_and_not_what_reduces(stage: Sta
         await eventually(
             lambda: running.metric("smarttrade_stream_fresh", **fresh) == 1, "the stream is fresh again"
         )
+        await eventually(lambda: verdicts[-1] is messages.Verdict.FRESH, "it is told")
         theatre.price(BTC, "60020")
         assert (await theatre.outcome(await theatre.target("1.5")))[0] == "Reached"
     line.cut()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from smarttrade.api.timeframe import Timeframe
 from smarttrade.data import download as downloading
 from smarttrade.data.command import check_timeframe
 from smarttrade.data.coverage import Span
@@ -17,6 +16,7 @@ from smarttrade.data.store import SeriesStore
 from smarttrade.errors import ConfigurationError, VenueError
 from smarttrade.exchange.candle import VenueCandle
 from smarttrade.simulator.recorded import RecordedCandle
+from smarttrade.timeframe import Timeframe
 from tests.unit.backtest.recordings import MINUTE_MS, START_MS, random_walk
 
 SERIES = Series("binance", "Production", "BTC/USDT", "1m")

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smarttrade.api.timeframe import Timeframe
 from smarttrade.messages import Candle
 from smarttrade.monitoring.candles import SETTLE_MS, CandleBuilder, contiguous
+from smarttrade.timeframe import Timeframe
 from tests.unit.monitoring.events import MARKET, MINUTE, candle, moment, trade, venue_candle
 
 
