@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.images import docker
+from cluster.images import docker, system
 from cluster.kubectl import Kubectl, build_pod, eventually
 from cluster.node import cgroups, running
 from cluster.node.layout import Instance
@@ -139,8 +139,7 @@ def is_alive(process: str) -> bool:
 
 def put_to_use(use: Kubectl) -> None:
     """A pod with limited rates and a claimed volume, and a policy: each leaves something on a node."""
-    dns = use.get("deployment", "coredns", "--namespace=kube-system")["spec"]["template"]["spec"]
-    pod = build_pod("user", dns["containers"][0]["image"], ["coredns", "-dns.port=1053"], {})
+    pod = build_pod("user", system.reference("pause"), ["/usr/local/bin/pause"], {})
     pod["metadata"]["annotations"] = {f"kubernetes.io/{way}-bandwidth": "8M" for way in ("ingress", "egress")}
     pod["spec"]["volumes"] = [{"name": "kept", "persistentVolumeClaim": {"claimName": "kept"}}]
     pod["spec"]["containers"][0]["volumeMounts"] = [{"name": "kept", "mountPath": "/kept"}]

@@ -73,20 +73,27 @@ def test_an_account_that_finds_no_room_puts_off_nothing_that_others_depend_on(
     """It asks for all that is free and nearly all that the platform's own pods hold of the node."""
     (node, *_) = platform.cluster.get("nodes")["items"]
     every = [p for p in platform.cluster.get("pods", "--all-namespaces")["items"] if _is_on(p, node)]
-    others = [pod for pod in every if pod["metadata"]["namespace"] != platform.system.name]
+    others = [pod for pod in every if not _makes_room(pod, platform)]
     room = _milli(node["status"]["allocatable"]["cpu"]) - sum(_requested(pod) for pod in others)
     ours = sum(_requested(pod) for pod in every if pod not in others)
     before = _lasting(platform)
     assert ours > 100
-    name = account("bob", resources={"execution": {"requests": {"cpu": f"{room - 110}m"}}})
+    name = account("trudy", resources={"execution": {"requests": {"cpu": f"{room - 110}m"}}})
 
     def is_judged() -> bool:
         """It finds no room, or another test has just made some."""
         placed = any(pod["spec"].get("nodeName") for pod in platform.pods(name))
-        return placed or platform.users.condition(name, "PodsHealthy")["reason"] == "Unschedulable"
+        reason = platform.users.condition(name, "PodsHealthy")["reason"]
+        assert placed or reason == "Unschedulable", f"{room} {reason} {platform.tell_trouble(name)}"
+        return True
 
-    eventually(is_judged, 60, "the scheduler has judged it")
+    eventually(is_judged, 120, "the scheduler has judged it")
     assert _lasting(platform) == before
+
+
+def _makes_room(pod: Manifest, platform: Platform) -> bool:
+    """A Backtest's does for every account; the platform's must not."""
+    return pod["spec"].get("priority", 0) < 0 or pod["metadata"]["namespace"] == platform.system.name
 
 
 def _lasting(platform: Platform) -> set[str]:
