@@ -188,5 +188,6 @@ async def test_a_deleted_account_leaves_nothing_but_its_audit_trail(
     eventually(lambda: not _belonging(platform, kinds, name, uid), 30, "nothing is left of the account")
     platform.users.delete("Secret", f"{name}-binance")
     kept = await asyncio.to_thread(platform.export_deleted, name, tmp_path / "trail.jsonl")
-    assert kept[: len(rows)] == rows
+    # The newest may have been told by the log, before the servers brought it into the trail a moment later.
+    assert [row | {"time": ""} for row in kept[: len(rows)]] == [row | {"time": ""} for row in rows]
     assert {"accepted", "intent", "fill", "closed"} <= {row["kind"] for row in rows}
