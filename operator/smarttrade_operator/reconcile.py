@@ -206,16 +206,27 @@ class Reconciler:
         return waits
 
     async def _give_access(self, key: Key, plan: Plan, memory: Memory, steps: Steps) -> bool:
-        """In this order: credentials of an account that the servers do not know shut a running pod out."""
-        in_nats = await steps.attempt("NATS accounts", self._provision(key, plan, memory, steps))
-        return in_nats and await steps.attempt("credentials Secret", self._write_secret(plan, memory))
+        """Whether a pod can start now.
 
-    async def _provision(self, key: Key, plan: Plan, memory: Memory, steps: Steps) -> None:
+        The Secret comes second: credentials of an account that the servers do not know shut a running pod
+        out. It waits for nothing else: a log that takes no control value must not hold up a rotation.
+        """
+        if not await steps.attempt("NATS accounts", self._provision(key, plan, memory)):
+            return False
+        given = await asyncio.gather(
+            steps.attempt("credentials Secret", self._write_secret(plan, memory)),
+            steps.attempt("control value", self._tell(key, plan, memory, steps)),
+        )
+        return all(given)
+
+    async def _provision(self, key: Key, plan: Plan, memory: Memory) -> None:
         if self._silent(key, memory):
             self.buses.forget(key)
-        bus = self.buses.of(key)
-        if await bus.provision(plan.identity, plan.replicas, plan.rotation):
+        if await self.buses.of(key).provision(plan.identity, plan.replicas, plan.rotation):
             memory.provisioned_s = self.clock()
+
+    async def _tell(self, key: Key, plan: Plan, memory: Memory, steps: Steps) -> None:
+        bus = self.buses.of(key)
         # State and risk reach the pods whatever becomes of another strategy; what runs is not forgotten.
         known = await self._recall_strategy(bus, plan, memory)
         await steps.attempt("strategy", self._take_up_strategy(plan, memory, known))

@@ -55,7 +55,8 @@ def build_config(
             f"http: {monitor}\n" if monitor else "",
             f"operator: {keys.operator_jwt}\nsystem_account: {system}\n",
             f'resolver {{ type: full, dir: "{store_dir}/jwt", allow_delete: true, '
-            'interval: "2m", timeout: "1.9s" }\n',
+            # A server that was away has the accounts as they are after one interval, and not before.
+            'interval: "5s", timeout: "1.9s" }\n',
             f"resolver_preload {{\n{preload}}}\n",
             f'jetstream {{ store_dir: "{store_dir}", sync_interval: always, '
             f"max_file_store: {max_file_store}, max_memory_store: {max_memory_store} }}\n",

@@ -391,6 +391,7 @@ class Session:
 
 
 def _later(candle: Candle, since: Mapping[Series, int]) -> int:
-    """How many candles of its series this one comes after the one that was seen; 0 where none was."""
+    """How many candles of its series this one comes after the one that was seen; 0 where none was. At least:
+    of months, which differ, one more is read in doubt."""
     seen = since.get((candle.market, candle.timeframe), candle.open_ms)
-    return (candle.open_ms - seen) // (candle.close_ms - candle.open_ms)
+    return -((seen - candle.open_ms) // (candle.close_ms - candle.open_ms))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from smarttrade.errors import ConfigurationError
+from smarttrade.timeframe import Timeframe
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _MONDAY_S = 345_600
 """Weeks begin on Mondays; 1970 began on a Thursday."""
+_CALENDAR = frozenset(each.value for each in Timeframe)
 
 
 def timeframe_to_seconds(timeframe: str) -> int:
@@ -34,6 +36,8 @@ def timeframe_to_prev_date(timeframe: str, date: datetime | None = None) -> date
     if date is None:
         raise ConfigurationError("timeframe_to_prev_date needs a date: a strategy has no clock of its own")
     length = timeframe_to_seconds(timeframe)
+    if timeframe in _CALENDAR:
+        return datetime.fromtimestamp(Timeframe(timeframe).start(int(date.timestamp()) * 1000) // 1000, UTC)
     offset = _MONDAY_S if timeframe.endswith("w") else 0
     seconds = int(date.timestamp()) - offset
     return datetime.fromtimestamp(seconds - seconds % length + offset, UTC)

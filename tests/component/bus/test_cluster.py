@@ -1,6 +1,7 @@
 """Three servers: what a push, the assets and the log do while one of them is away."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from smarttrade.bus.jetstream import BusTimeoutError
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.log import AccountLog
 from smarttrade.bus.provision import Provisioner
+from smarttrade.bus.rotation import Rotation
 from smarttrade.bus.server import LocalServer
 from smarttrade.bus.trail import Trail
 from smarttrade.errors import BusError
@@ -121,6 +123,52 @@ async def test_every_server_answers_a_push_and_a_delete(provisioner: Provisioner
     assert {answer["server"]["name"] for answer in answers} == {"nats-0", "nats-1", "nats-2"}
     await provisioner.delete(identity("alice"))
     assert await provisioner.lookup(pair.core_public) is None
+
+
+async def test_a_server_that_was_away_soon_refuses_what_was_revoked_meanwhile(
+    servers: list[LocalServer], provisioner: Provisioner, keys: OperatorKeys
+):
+    """Whatever else of the accounts was changed comes the same way."""
+    pair = await provision(provisioner, keys)
+    await servers[2].stop(kill=True)
+    revoked_s = int(time.time())
+    cut = build_accounts(
+        keys, identity("alice"), AccountLimits(copies=3), rotation=Rotation.carried_out(revoked_s)
+    )
+
+    async def is_pushed() -> bool:
+        try:
+            await provisioner.push(cut)
+        except BusError:
+            return False  # it still counts the server that is away
+        return True
+
+    await eventually(is_pushed, "the two others have it")
+    await servers[2].start()
+
+    async def is_refused() -> bool:
+        try:
+            nc = await connect(
+                servers[2].url,
+                name="test",
+                role="execution",
+                credentials=pair.credentials["execution"],
+                on_closed=ignore,
+            )
+        except BusError:
+            return True
+        await nc.close()
+        return False
+
+    await eventually(is_refused, "the old credentials end there too")
+    nc = await connect(
+        servers[2].url,
+        name="test",
+        role="execution",
+        credentials=cut.credentials["execution"],
+        on_closed=ignore,
+    )
+    await nc.close()
 
 
 async def test_the_log_survives_any_one_server(

@@ -97,8 +97,9 @@ def _makes_room(pod: Manifest, platform: Platform) -> bool:
 
 
 def _lasting(platform: Platform) -> set[str]:
-    """The pods that run for all accounts, each with its own id."""
-    metadata = [pod["metadata"] for pod in platform.system.items("Pod")]
+    """The pods that run for all accounts and are not ending, each with its own id."""
+    metadata = [p["metadata"] for p in platform.system.items("Pod")]
+    metadata = [each for each in metadata if "deletionTimestamp" not in each]
     owners = {each["uid"]: (each.get("ownerReferences") or [{"kind": ""}])[0]["kind"] for each in metadata}
     return {uid for uid, kind in owners.items() if kind in ("ReplicaSet", "StatefulSet")}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,9 +10,10 @@ import msgspec
 import pytest
 
 from smarttrade.errors import BusError
-from smarttrade.evaluation.session import Session
+from smarttrade.evaluation.session import Session, _later
 from smarttrade.messages import Candle, Decision, DescribeReply, MarketBatch, MarketEvent, StrategyVersion
 from smarttrade.source import pack
+from smarttrade.timeframe import Timeframe
 from tests.component.monitoring.pod import build_spec
 from tests.unit.evaluation.strategies import IDENTITY, MARKET, MINUTE, candle
 
@@ -184,3 +186,21 @@ async def test_a_strategy_that_fails_on_corrected_history_runs_on_without_the_co
     assert scene.strategy is before
     await scene.live(11)
     assert scene.wants == [11, 12]
+
+
+@pytest.mark.parametrize(
+    ("seen", "newest", "between"), [((2023, 2), (2023, 3), 1), ((2023, 1), (2023, 3), 2)]
+)
+def test_of_months_no_candle_too_few_is_read(
+    seen: tuple[int, int], newest: tuple[int, int], between: int
+) -> None:
+    """The newest may be longer than what lies between."""
+
+    def begins(year: int, month: int) -> int:
+        return int(datetime(year, month, 1, tzinfo=UTC).timestamp()) * 1000
+
+    close_ms = Timeframe.MONTH.step(begins(*newest))
+    month = msgspec.structs.replace(
+        candle(0, "1"), timeframe="1M", open_ms=begins(*newest), close_ms=close_ms
+    )
+    assert _later(month, {(MARKET, "1M"): begins(*seen)}) >= between

@@ -77,8 +77,8 @@ async def test_what_runs_is_not_forgotten_while_it_cannot_be_recalled() -> None:
     )
     memory = Memory(manifest["metadata"]["uid"], Applier(nothing, time.monotonic))
     with pytest.raises(BusError, match="no answer"):
-        await reconciler._provision(ALICE, plan, memory, Steps())
+        await reconciler._tell(ALICE, plan, memory, Steps())
     assert (bus.value.generation, bus.value.strategy) == (3, RUNNING)
-    await reconciler._provision(ALICE, plan, memory, steps := Steps())
+    await reconciler._tell(ALICE, plan, memory, steps := Steps())
     assert not steps.failures
     assert (bus.value.generation, bus.value.strategy) == (4, RUNNING)
