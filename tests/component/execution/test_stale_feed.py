@@ -94,13 +94,18 @@ async def beat(theatre: Theatre) -> None:
         await asyncio.sleep(0.3)
 
 
-async def _listen(theatre: Theatre) -> list[messages.Verdict]:
-    """What execution is told of the quotes, as it is told."""
-    told: list[messages.Verdict] = []
+async def _listen(theatre: Theatre) -> list[bool]:
+    """Whether the market's quotes are fresh, as execution is told on change and once a second."""
+    told: list[bool] = []
 
     async def heard(message: Any) -> None:
         events = messages.decode(message.data, messages.MarketBatch).events
-        told.extend(e.verdict for e in events if isinstance(e, messages.StreamStatus) and e.stream == "quote")
+        statuses = [each for each in events if isinstance(each, messages.StreamStatus)]
+        told.extend(
+            each.verdict is messages.Verdict.FRESH
+            for each in statuses
+            if (each.market, each.stream) == (BTC, "quote")
+        )
 
     await theatre.evaluation.subscribe(subjects.market(POD, "status"), cb=heard)
     return told
@@ -114,24 +119,21 @@ async def test_a_broken_stream_blocks_what_opens_and_not_what_reduces(stage: Sta
     port = server.sockets[0].getsockname()[1]
     await theatre.control()
     await theatre.start(POD)
-    verdicts = await _listen(theatre)
+    told = await _listen(theatre)
     async with monitoring(theatre, tmp_path, f"ws://127.0.0.1:{port}") as running:
         await theatre.leader()
         theatre.price(BTC, "60010")  # execution began to listen after the quote before
         assert (await theatre.outcome(await theatre.target("1")))[0] == "Reached"
         line.cut()
         fresh = {"market": BTC, "stream": "quote"}
-        await eventually(
-            lambda: running.metric("smarttrade_stream_fresh", **fresh) == 0, "monitoring's verdict"
-        )
-        await eventually(lambda: verdicts and verdicts[-1] is not messages.Verdict.FRESH, "it is told")
+        # Told twice, execution has taken in the first.
+        await eventually(lambda: told[-2:] == [False, False], "monitoring's verdict is told")
+        assert running.metric("smarttrade_stream_fresh", **fresh) == 0
         assert await theatre.outcome(await theatre.target("2")) == ("Denied", "StaleData")
         assert (await theatre.outcome(await theatre.target("0.4")))[0] == "Reached"
         line.whole = True
-        await eventually(
-            lambda: running.metric("smarttrade_stream_fresh", **fresh) == 1, "the stream is fresh again"
-        )
-        await eventually(lambda: verdicts[-1] is messages.Verdict.FRESH, "it is told")
+        await eventually(lambda: told[-2:] == [True, True], "the stream is fresh again")
+        assert running.metric("smarttrade_stream_fresh", **fresh) == 1
         theatre.price(BTC, "60020")
         assert (await theatre.outcome(await theatre.target("1.5")))[0] == "Reached"
     line.cut()
