@@ -97,6 +97,10 @@ class Wire:
         self._subscriptions += 1
         self.send(f"SUB {subject} {queue} {self._subscriptions}\r\n".replace("  ", " ").encode())
 
+    def has_heard(self, payload: bytes) -> bool:
+        """Whether something that was delivered holds it."""
+        return any(payload in message.payload for message in self.heard)
+
     async def settle(self) -> None:
         """Until the server has dealt with all that was sent, or has closed the connection."""
         self.send(b"PING\r\n")

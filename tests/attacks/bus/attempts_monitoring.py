@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from smarttrade.bus import assets, subjects
-from tests.attacks.bus.attempts_tenancy import FORBIDDEN, said
+from tests.attacks.bus.attempts_tenancy import FORBIDDEN, said, send
 from tests.attacks.bus.scene import POD, Scene, soon
 from tests.attacks.matrix import Matrix, Outcome, Refused, Succeeded
 from tests.attacks.wire import Wire
@@ -46,7 +46,7 @@ for name, place, where in PLACES:
         guard=f"{APART} + answers",
     )
     async def answer_itself(scene: Scene, place: str = place) -> Outcome:
-        ear = await _listen(scene, place)
+        ear = await scene.listen(place)
         wire = await scene.enter("monitoring")
         wire.subscribe(subjects.PEER_TRADES)
         wire.publish(subjects.PEER_TRADES, b"asked", reply=place)
@@ -63,7 +63,7 @@ for name, place, where in PLACES:
         guard=APART,
     )
     async def have_it_served(scene: Scene, place: str = place) -> Outcome:
-        ear = await _listen(scene, place)
+        ear = await scene.listen(place)
         wire = await scene.enter("monitoring")
         for question in (b"", NO_QUESTION):
             wire.publish(STORED, question, reply=place)
@@ -78,8 +78,8 @@ for name, place, where in PLACES:
     guard=f"{APART} + allow-lists",
 )
 async def ask_jetstream(scene: Scene) -> Outcome:
-    wire = await _ask(scene, f"$JS.API.STREAM.INFO.{subjects.STREAM}")
-    return Succeeded("answered") if _has(wire, b'"config"') else said(wire)
+    wire = await send(scene, "monitoring", f"$JS.API.STREAM.INFO.{subjects.STREAM}")
+    return Succeeded("answered") if wire.has_heard(b'"config"') else said(wire)
 
 
 @MATRIX.attempt(
@@ -92,27 +92,9 @@ async def ask_jetstream(scene: Scene) -> Outcome:
 async def make_a_stream(scene: Scene) -> Outcome:
     # The lease's bucket, which any container that may make streams at all may make again.
     body = json.dumps(assets.build_lease_config() | {"name": "MINE", "subjects": ["mine"]}).encode()
-    wire = await _ask(scene, "$JS.API.STREAM.CREATE.MINE", body)
+    wire = await send(scene, "monitoring", "$JS.API.STREAM.CREATE.MINE", body)
     # The account has two streams and no more: that JetStream has judged the request is the prize.
-    return Succeeded("JetStream hears it") if _has(wire, b"stream_create_response") else said(wire)
-
-
-async def _ask(scene: Scene, subject: str, body: bytes = b"") -> Wire:
-    wire = await scene.enter("monitoring")
-    inbox = f"{subjects.inbox('monitoring')}.answer"
-    wire.subscribe(inbox)
-    wire.publish(subject, body, reply=inbox)
-    await wire.settle()
-    await soon(lambda: bool(wire.heard or wire.errors), 2.0)
-    return wire
-
-
-async def _listen(scene: Scene, place: str) -> Wire:
-    """What is delivered to a place in the account of the log."""
-    ear = await scene.overseer()
-    ear.subscribe(place)
-    await ear.settle()
-    return ear
+    return Succeeded("JetStream hears it") if wire.has_heard(b"stream_create_response") else said(wire)
 
 
 async def _judge(wire: Wire, ear: Wire) -> Outcome:
@@ -120,7 +102,3 @@ async def _judge(wire: Wire, ear: Wire) -> Outcome:
     if await soon(lambda: bool(ear.heard), EFFECT_WITHIN_S):
         return Succeeded(f"it is delivered to {ear.heard[0].subject}")
     return said(wire) if wire.errors else Refused(OUT_OF_REACH)
-
-
-def _has(wire: Wire, payload: bytes) -> bool:
-    return any(payload in message.payload for message in wire.heard)

@@ -7,10 +7,9 @@ from typing import Any
 
 from smarttrade.bus import subjects
 from smarttrade.messages import AccountControl, encode
-from tests.attacks.bus.attempts_tenancy import FORBIDDEN, said
+from tests.attacks.bus.attempts_tenancy import FORBIDDEN, said, send
 from tests.attacks.bus.scene import CONTROL, POD, Scene, soon
 from tests.attacks.matrix import Matrix, Outcome, Refused, Succeeded
-from tests.attacks.wire import Wire
 
 MATRIX = Matrix()
 CHANNEL = "NATS: strategy code"
@@ -36,12 +35,12 @@ for name, subject, tries in DIRECTLY:
 
     @MATRIX.attempt(f"publish-{name}", CHANNEL, tries, refusal=FORBIDDEN, guard=BOTH)
     async def publish(scene: Scene, subject: str = subject) -> Outcome:
-        ear = await _listen(scene, subject)
+        ear = await scene.listen(subject)
         wire = await scene.enter("evaluation")
         wire.publish(subject, FORGED)
         await wire.settle()
         await ear.settle()
-        return Succeeded(f"arrives on {subject}") if _has(ear, FORGED) else said(wire)
+        return Succeeded(f"arrives on {subject}") if ear.has_heard(FORGED) else said(wire)
 
 
 for name, subject, tries in (
@@ -63,15 +62,15 @@ for name, subject, tries in (
         spoken.publish(subject.replace("*", POD).replace(">", "account"), b"secret")
         await spoken.settle()
         await wire.settle()
-        return Succeeded("hears it") if _has(wire, b"secret") else said(wire)
+        return Succeeded("hears it") if wire.has_heard(b"secret") else said(wire)
 
 
 @MATRIX.attempt(
     "jetstream", CHANNEL, "asks JetStream for its streams", refusal=FORBIDDEN, guard="strategy account"
 )
 async def jetstream(scene: Scene) -> Outcome:
-    wire = await _ask(scene, f"{API}.STREAM.NAMES")
-    return Succeeded("answered") if _has(wire, b"ACCOUNT") else said(wire)
+    wire = await send(scene, "evaluation", f"{API}.STREAM.NAMES")
+    return Succeeded("answered") if wire.has_heard(b"ACCOUNT") else said(wire)
 
 
 @MATRIX.attempt(
@@ -94,10 +93,10 @@ async def trace(scene: Scene) -> Outcome:
     guard="strategy account",
 )
 async def deliver_subject(scene: Scene) -> Outcome:
-    ear = await _listen(scene, subjects.LEASE_KEY)
+    ear = await scene.listen(subjects.LEASE_KEY)
     config: dict[str, Any] = {"deliver_subject": subjects.LEASE_KEY, "ack_policy": "none"}
     body = json.dumps({"stream_name": subjects.STREAM, "config": config}).encode()
-    wire = await _ask(scene, f"{API}.CONSUMER.CREATE.{subjects.STREAM}", body)
+    wire = await send(scene, "evaluation", f"{API}.CONSUMER.CREATE.{subjects.STREAM}", body)
     await soon(lambda: bool(ear.heard or wire.errors), 5)
     return Succeeded("the lease's key gets a record") if ear.heard else said(wire)
 
@@ -113,7 +112,7 @@ async def pull_reply(scene: Scene) -> Outcome:
     config = {"durable_name": "mine", "ack_policy": "none"}
     body = json.dumps({"stream_name": subjects.STREAM, "config": config}).encode()
     subject = f"{API}.CONSUMER.DURABLE.CREATE.{subjects.STREAM}.mine"
-    made = await _ask(scene, subject, body)
+    made = await send(scene, "evaluation", subject, body)
     if made.errors:
         return said(made)
     return await _by_detour(scene, f"{API}.CONSUMER.MSG.NEXT.{subjects.STREAM}.mine", b"1")
@@ -193,7 +192,7 @@ async def _by_detour(
     scene: Scene, subject: str, payload: bytes = b"", headers: dict[str, str] | None = None
 ) -> Outcome:
     """Send with control as the reply subject; whether anything has become of the control value."""
-    ear = await _listen(scene, subjects.CONTROL)
+    ear = await scene.listen(subjects.CONTROL)
     wire = await scene.enter("evaluation")
     wire.publish(subject, payload, reply=subjects.CONTROL, headers=headers)
     await wire.settle()
@@ -203,24 +202,3 @@ async def _by_detour(
     if ear.heard or stored != encode(CONTROL):
         return Succeeded(f"control is now {stored[:60]!r}")
     return said(wire)
-
-
-async def _ask(scene: Scene, subject: str, payload: bytes = b"") -> Wire:
-    wire = await scene.enter("evaluation")
-    wire.subscribe("_INBOX.evaluation.answer")
-    wire.publish(subject, payload, reply="_INBOX.evaluation.answer")
-    await wire.settle()
-    await soon(lambda: bool(wire.heard or wire.errors), 2.0)
-    return wire
-
-
-async def _listen(scene: Scene, subject: str) -> Wire:
-    """Hears everything on a subject in the attacker's core account."""
-    ear = await scene.overseer()
-    ear.subscribe(subject)
-    await ear.settle()
-    return ear
-
-
-def _has(wire: Wire, payload: bytes) -> bool:
-    return any(payload in message.payload for message in wire.heard)

@@ -169,6 +169,13 @@ class Scene:
         token = jwt.encode(signer, user.public, "overseer", claims, self.keys.created - 60)
         return await self.enter("overseer", Credentials(token, user.seed))
 
+    async def listen(self, place: str) -> Wire:
+        """Hears all that is delivered to a place in the attacker's core account."""
+        ear = await self.overseer()
+        ear.subscribe(place)
+        await ear.settle()
+        return ear
+
     async def control(self, pair: AccountPair | None = None) -> bytes:
         """The bytes under the account's control value."""
         nc = await self.connect(

@@ -148,26 +148,14 @@ async def test_a_server_that_was_away_soon_refuses_what_was_revoked_meanwhile(
 
     async def is_refused() -> bool:
         try:
-            nc = await connect(
-                servers[2].url,
-                name="test",
-                role="execution",
-                credentials=pair.credentials["execution"],
-                on_closed=ignore,
-            )
+            nc = await join(servers[2:], pair)
         except BusError:
             return True
         await nc.close()
         return False
 
     await eventually(is_refused, "the old credentials end there too")
-    nc = await connect(
-        servers[2].url,
-        name="test",
-        role="execution",
-        credentials=cut.credentials["execution"],
-        on_closed=ignore,
-    )
+    nc = await join(servers[2:], cut)
     await nc.close()
 
 
