@@ -135,23 +135,20 @@ def build_accounts(
     """Accounts and credentials as they should be now; `renew_at` is when the credentials change (seconds)."""
     limits = limits or AccountLimits()
     moment = int(time.time() if now is None else now)
-    core, strategy = core_key(keys, identity), strategy_key(keys, identity)
-    trail, monitoring = trail_key(keys, identity), monitoring_key(keys, identity)
     start = _period_start(identity, moment)
+    signed = {
+        # Nobody but the operator has credentials for the trail, for minutes: there are none to revoke.
+        kind: _account_jwt(
+            keys, kind, identity, claims if kind == "trail" else claims | rotation.claims, moment
+        )
+        for kind, claims in _build_claims(keys, identity, limits).items()
+    }
     return AccountPair(
         identity=identity,
-        core_jwt=_account_jwt(
-            keys, "core", identity, build_core_claims(keys, identity, limits) | rotation.claims, moment
-        ),
-        strategy_jwt=_account_jwt(
-            keys,
-            "strategy",
-            identity,
-            build_strategy_claims(keys, identity, limits) | rotation.claims,
-            moment,
-        ),
-        core_public=core.public,
-        strategy_public=strategy.public,
+        core_jwt=signed["core"],
+        strategy_jwt=signed["strategy"],
+        core_public=core_key(keys, identity).public,
+        strategy_public=strategy_key(keys, identity).public,
         credentials={
             role: _user_credentials(keys, identity, role, start, rotation) for role in subjects.ROLES
         },
@@ -159,17 +156,24 @@ def build_accounts(
         issued=rotation.issue(start)[0],
         mark_key=build_mark_key(keys.master, identity.key).hex(),
         order_key=derive(keys.master, "orders", identity.key).hex(),
-        trail_jwt=_account_jwt(keys, "trail", identity, build_trail_claims(core.public, limits), moment),
-        trail_public=trail.public,
-        monitoring_jwt=_account_jwt(
-            keys,
-            "monitoring",
-            identity,
-            build_monitoring_claims(keys, identity, limits) | rotation.claims,
-            moment,
-        ),
-        monitoring_public=monitoring.public,
+        trail_jwt=signed["trail"],
+        trail_public=trail_key(keys, identity).public,
+        monitoring_jwt=signed["monitoring"],
+        monitoring_public=monitoring_key(keys, identity).public,
     )
+
+
+def _build_claims(
+    keys: OperatorKeys, identity: AccountIdentity, limits: AccountLimits
+) -> dict[str, jwt.Claims]:
+    """What each of a trading account's NATS accounts may do."""
+    core = core_key(keys, identity).public
+    return {
+        "core": build_core_claims(keys, identity, limits),
+        "strategy": build_strategy_claims(keys, identity, limits),
+        "trail": build_trail_claims(core, limits),
+        "monitoring": build_monitoring_claims(keys, identity, limits),
+    }
 
 
 def build_disabled(
@@ -177,13 +181,7 @@ def build_disabled(
 ) -> dict[str, str]:
     """Public key to JWT of an account that was deleted at a time: what it has stored stays, its users are
     refused, and the token says that it may be taken away."""
-    core = core_key(keys, identity).public
-    claims = {
-        "core": build_core_claims(keys, identity, limits),
-        "strategy": build_strategy_claims(keys, identity, limits),
-        "trail": build_trail_claims(core, limits),
-        "monitoring": build_monitoring_claims(keys, identity, limits),
-    }
+    claims = _build_claims(keys, identity, limits)
     # One from before monitoring had an account has none, and servers would look for it.
     absent = monitoring_key(keys, identity).public
     for content in claims.values():
