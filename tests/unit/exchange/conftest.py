@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
-from ccxt.async_support.base.exchange import Exchange
+
+from smarttrade.exchange.loading import prepare_ccxt
+
+# Else each worker would execute every exchange that ccxt knows.
+prepare_ccxt()
+Exchange = importlib.import_module("ccxt.async_support.base.exchange").Exchange
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from smarttrade.exchange.endpoints import create_exchange
 from smarttrade.exchange.watchable import find_lacks
 
 DOCUMENT = Path(__file__).parents[3] / "docs/exchanges.md"
-NAMES = sorted(path.stem for path in (Path(ccxt.__file__).parent / "pro").glob("[a-z]*.py"))
+NAMES = sorted(path.stem for path in (Path(ccxt.__path__[0]) / "pro").glob("[a-z]*.py"))
 SYMBOL = "BTC/USDT"
 MARKET: dict[str, Any] = {
     "id": "BTCUSDT",
