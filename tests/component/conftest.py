@@ -28,21 +28,50 @@ ON_THEIR_OWN = ("execution", "cli", "lockstep", "bus", "monitoring")
 TOGETHER = ("cli/test_objects.py", "execution/test_by_hand.py")
 FIRST = (*TOGETHER, "bus/test_cluster.py")
 COMPUTING = ("operator", "chart")
+# Whose tests ask for `control_plane`, of which each worker makes its own.
+ON_AN_API_SERVER = (
+    "operator/",
+    "admission/",
+    "api/",
+    "cli/test_objects.py",
+    "cluster/test_control_plane.py",
+    "cluster/test_namespaces.py",
+)
+API_SERVERS = 2
 PHASES = {"first": 0, "computes": 1, "waits": 1, "short": 2}
 
 
 class Sharing(LoadScopeScheduling):
     """Gives a file to one worker, whose tests share an API server or an operator; where they share nothing,
-    each test to whoever is free.
+    each test to whoever is free. What needs an API server goes to two workers, as long as the others have
+    something else: to start and to idle, it computes more than for the tests of many a file.
 
     xdist's own groups are marks, which it writes where this pytest does not look.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        below = file.rpartition("tests/component/")[2]
+        below = _below(nodeid)
         alone = below.partition("/")[0] in ON_THEIR_OWN and below not in TOGETHER
-        return nodeid if alone else file
+        return nodeid if alone else nodeid.partition("::")[0]
+
+    def _assign_work_unit(self, node: Any) -> None:
+        suiting = next((scope for scope in self.workqueue if self._suits(scope, node)), None)
+        if suiting is not None:
+            self.workqueue.move_to_end(suiting, last=False)
+        super()._assign_work_unit(node)
+
+    def _suits(self, scope: str, node: Any) -> bool:
+        having = [each for each, units in self.assigned_work.items() if any(map(_is_on_an_api_server, units))]
+        return len(having) < API_SERVERS or (node in having) == _is_on_an_api_server(scope)
+
+
+def _is_on_an_api_server(scope: str) -> bool:
+    return _below(scope).startswith(ON_AN_API_SERVER)
+
+
+def _below(nodeid: str) -> str:
+    """Its file, as seen from this folder."""
+    return nodeid.partition("::")[0].rpartition("tests/component/")[2]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
