@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from smarttrade_operator.children.blueprint import ACCOUNT_LABEL
+from smarttrade_operator.differences import meaning
 from smarttrade_operator.kinds import DEPLOYMENT, POD, TRADING_ACCOUNT, Manifest
 from smarttrade_operator.names import Key
 from smarttrade_operator.ownership import controller_of, is_controlled_by
 
 ChildName = tuple[str, str]
 
+_STATES = 32
 INSTALLATION_LABEL = "smarttrade.io/installation"
 
 
@@ -24,9 +26,12 @@ class Observed:
     """One account as seen: the object, and what carries its label, by (kind, name).
 
     The label only finds candidates: `managed`, `deployment` and `pods` are what the account controls.
+    `states` are those of the object that differ in what they mean, up to the newest; whoever has recorded the
+    first ones takes them away.
     """
 
     account: Manifest | None = None
+    states: list[Manifest] = field(default_factory=list)
     children: dict[ChildName, Manifest] = field(default_factory=dict)
 
     def child(self, desired: Manifest) -> Manifest | None:
@@ -67,6 +72,10 @@ class Cache:
         if manifest["kind"] == TRADING_ACCOUNT.kind:
             gone = deleted or not self.serves(manifest)
             observed.account = _merge(observed.account, manifest, gone)
+            if observed.account is manifest:
+                observed.states = _append(observed.states, manifest)
+            elif observed.account is None:
+                observed.states = []
         else:
             name = (manifest["kind"], manifest["metadata"]["name"])
             kept = _merge(observed.children.get(name), manifest, deleted)
@@ -134,6 +143,15 @@ def _is_of_replica_set(pod: Manifest, prefix: str) -> bool:
         and controller["kind"] == "ReplicaSet"
         and str(controller["name"]).startswith(prefix)
     )
+
+
+def _append(states: list[Manifest], newest: Manifest) -> list[Manifest]:
+    """Only so many: what is left out is in the difference to the next one."""
+    if not states or states[-1]["metadata"].get("uid") != newest["metadata"].get("uid"):
+        return [newest]
+    if meaning(states[-1]) == meaning(newest):
+        return [*states[:-1], newest]
+    return [*states, newest] if len(states) < _STATES else [states[0], *states[2:], newest]
 
 
 def _merge(known: Manifest | None, seen: Manifest, deleted: bool) -> Manifest | None:

@@ -29,6 +29,7 @@ from smarttrade.bus.accounts import (
     build_accounts,
 )
 from smarttrade.bus.assets import Retention
+from smarttrade.bus.changes import Changes
 from smarttrade.bus.gateway import build_gateway_key
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.marks import open_mark
@@ -142,6 +143,12 @@ class Provisioning:
     def control_of(self, key: Key) -> AccountControl | None:
         """What was written last."""
         return self._controls.get(key)
+
+    @asynccontextmanager
+    async def changes(self, identity: AccountIdentity) -> AsyncIterator[Changes]:
+        """The changes of the account's object within its audit trail."""
+        async with self._turn(), self._required.changes(identity) as changes:
+            yield changes
 
     async def remove(self, identity: AccountIdentity, deleted_s: int, *, if_disabled: bool = False) -> bool:
         """Shut the accounts, bring the audit trail into the archive, and take them and what they stored away.

@@ -25,6 +25,7 @@ from smarttrade_operator.aliases import KnownNames
 from smarttrade_operator.apply import Applier
 from smarttrade_operator.buses import Buses
 from smarttrade_operator.cache import Cache, Observed
+from smarttrade_operator.chronicle import Chronicle
 from smarttrade_operator.conditions import Findings
 from smarttrade_operator.diagnose import Problem, diagnose, newest_warning, stuck_pods
 from smarttrade_operator.finalizer import build_finalizer_patch, has_finalizer
@@ -90,9 +91,11 @@ class Reconciler:
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     rollouts: Rollouts = field(init=False)
+    chronicle: Chronicle = field(init=False)
     _memories: dict[Key, Memory] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.chronicle = Chronicle(self.buses, self.settings, self.publisher)
         self.rollouts = Rollouts(lambda: len({key.namespace for key in self.cache.accounts()}))
 
     async def reconcile(self, key: Key) -> float | None:
@@ -104,6 +107,7 @@ class Reconciler:
         self._forget_predecessor(key, observed.account)
         self.reports.expect(identify(observed.account, self.settings))
         if observed.account["metadata"].get("deletionTimestamp"):
+            await self.chronicle.record(key, observed)
             return await self.removal.proceed(key, observed)
         return await self._uphold(key, observed)
 
@@ -125,6 +129,7 @@ class Reconciler:
         if memory is not None and memory.plan is not None:
             self.reports.forget(memory.plan.identity)
         self.rollouts.forget(key)
+        self.chronicle.forget(key)
         self.buses.drop(key)
 
     async def _uphold(self, key: Key, observed: Observed) -> float | None:
@@ -143,6 +148,7 @@ class Reconciler:
             waits = [due_s, *await self._apply(key, plan, memory, steps)]
             waits.append(await self._cut(account, plan, memory))
         waits.append(await self._publish(key, plan, memory, steps))
+        waits.append(await self.chronicle.record(key, self.cache.get(key)))
         steps.raise_if_failed()
         return min((wait for wait in waits if wait is not None), default=None)
 

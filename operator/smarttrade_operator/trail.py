@@ -87,6 +87,7 @@ async def _print(archive: Connection, subject: str, wanted: Wanted) -> None:
         printed += 1
         payload = base64.b64encode(batch.payload).decode()
         row = {"sequence": batch.sequence, "time_ms": batch.time_ms, "batch": payload}
+        row |= {"is_change": True} if batch.is_change else {}
         sys.stdout.write(json.dumps(row) + "\n")
 
 

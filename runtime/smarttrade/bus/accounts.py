@@ -271,9 +271,12 @@ def operator_credentials(keys: OperatorKeys, identity: AccountIdentity, *, now: 
 
 
 def trail_credentials(keys: OperatorKeys, identity: AccountIdentity) -> str:
-    """Five minutes in the account of the trail: to create it and to adapt it."""
-    allowed = [f"$JS.API.STREAM.{verb}.{subjects.TRAIL_STREAM}" for verb in ("CREATE", "UPDATE", "INFO")]
-    claims = jwt.build_user_claims(trail_key(keys, identity).public, allowed, ["_INBOX.operator.>"])
+    """Five minutes in the account of the trail: to create it, to adapt it, and to write what was changed."""
+    verbs = ("CREATE", "UPDATE", "INFO", "MSG.GET")
+    allowed = [f"$JS.API.STREAM.{verb}.{subjects.TRAIL_STREAM}" for verb in verbs]
+    claims = jwt.build_user_claims(
+        trail_key(keys, identity).public, [*allowed, subjects.CHANGES], ["_INBOX.operator.>"]
+    )
     issued, user = int(time.time()), keys.user("operator-trail", identity.key)
     signer = keys.account_signing("trail", identity.key)
     token = jwt.encode(signer, user.public, "operator", claims, issued - 60, issued + 300)

@@ -23,18 +23,21 @@ from smarttrade.messages import MALFORMED
 # Of records before they are compressed; a page is well below what the servers take as one message.
 PAGE_BYTES = 512 * 1024
 _LAST = "Smarttrade-Last-Sequence"
+_PAGE_VERSION = 2
 
 
 class ArchivedBatch(msgspec.Struct, frozen=True, array_like=True):
-    """One batch of an account's audit trail, as it was there."""
+    """One message of an account's audit trail, as it was there: a batch of its log, or a change of its
+    object."""
 
     sequence: int
     time_ms: int
     payload: bytes
+    is_change: bool = False
 
 
 class Page(msgspec.Struct, frozen=True, array_like=True):
-    """Consecutive batches; `v` is raised when an older reader must not guess."""
+    """Consecutive batches; `v` is raised when an older reader must not guess. 2: changes are among them."""
 
     v: int
     batches: list[ArchivedBatch]
@@ -52,19 +55,20 @@ async def copy_trail(trail: Trail, archive: Client, subject: str) -> int:
     after, copied = (last.sequence, int(last.headers[_LAST])) if last else (0, 0)
     page: list[ArchivedBatch] = []
     size = 0
-    async for sequence, payload, time_ms in trail.read(copied + 1):
-        if page and size + len(payload) > PAGE_BYTES:
+    async for entry in trail.read_all(copied + 1):
+        if page and size + len(entry.payload) > PAGE_BYTES:
             after = await _append(archive, subject, page, after)
             page, size = [], 0
-        page.append(ArchivedBatch(sequence, time_ms, payload))
-        size += len(payload)
+        page.append(ArchivedBatch(entry.sequence, entry.time_ms, entry.payload, entry.is_change))
+        size += len(entry.payload)
     if page:
         after = await _append(archive, subject, page, after)
     return after
 
 
 async def _append(archive: Client, subject: str, batches: list[ArchivedBatch], after: int) -> int:
-    content = zlib.compress(msgspec.msgpack.encode(Page(1, batches)))
+    version = 2 if any(batch.is_change for batch in batches) else 1
+    content = zlib.compress(msgspec.msgpack.encode(Page(version, batches)))
     headers = {
         "Nats-Expected-Last-Subject-Sequence": str(after),
         _LAST: str(batches[-1].sequence),
@@ -107,6 +111,6 @@ def _decode(content: bytes) -> Page:
         page = _pages.decode(zlib.decompress(content))
     except (*MALFORMED, zlib.error) as error:
         raise BusError(f"unreadable page of the archive: {error}") from error
-    if page.v != 1:
+    if page.v > _PAGE_VERSION:
         raise BusError(f"the archive's page has version {page.v}: a newer operator can read it")
     return page

@@ -84,7 +84,8 @@ def build_lease_config(replicas: int = 1) -> dict[str, Any]:
 
 
 def build_trail_config(max_bytes: int, retention: Retention, replicas: int = 1) -> dict[str, Any]:
-    """The account's audit trail, which the servers themselves fill from its log.
+    """The account's audit trail, which the servers themselves fill from its log. The operator alone has
+    credentials that may write there, of changes of the object.
 
     Sources, not a mirror: a mirror of a log that was lost and made anew waits until that has grown beyond the
     former one. Discard new: whoever floods the log fills the trail and erases nothing in it. A record that
@@ -94,6 +95,7 @@ def build_trail_config(max_bytes: int, retention: Retention, replicas: int = 1) 
     origin = {"name": subjects.STREAM, "filter_subject": subjects.LOG, "external": external}
     return {
         "name": subjects.TRAIL_STREAM,
+        "subjects": [subjects.CHANGES],
         "sources": [origin],
         "retention": "limits",
         "storage": "file",

@@ -52,6 +52,7 @@ class Stored:
     payload: bytes
     time_ms: int
     headers: dict[str, str]
+    subject: str = ""
 
 
 async def request(
@@ -159,4 +160,5 @@ def read_stored(message: dict[str, Any]) -> Stored:
     pairs = (line.split(":", 1) for line in raw.splitlines()[1:] if ":" in line)
     headers = {name.strip(): value.strip() for name, value in pairs}
     payload = base64.b64decode(message.get("data", ""))
-    return Stored(message["seq"], payload, parse_time_ms(message["time"]), headers)
+    time_ms, subject = parse_time_ms(message["time"]), message.get("subject", "")
+    return Stored(message["seq"], payload, time_ms, headers, subject)

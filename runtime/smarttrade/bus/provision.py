@@ -26,6 +26,7 @@ from smarttrade import messages
 from smarttrade.bus import accounts, archive, assets, jetstream, jwt, subjects
 from smarttrade.bus.accounts import AccountLimits, AccountPair
 from smarttrade.bus.assets import Retention
+from smarttrade.bus.changes import Changes
 from smarttrade.bus.connection import Callback, Connection, connect
 from smarttrade.bus.control import ControlReader
 from smarttrade.bus.keys import OperatorKeys
@@ -192,6 +193,12 @@ class Provisioner:
             await _ensure_stream(nc, assets.build_lease_config(replicas))
         async with self._inside(accounts.trail_credentials(self._keys, identity)) as nc:
             await _ensure_stream(nc, trail)
+
+    @asynccontextmanager
+    async def changes(self, identity: AccountIdentity) -> AsyncIterator[Changes]:
+        """The changes of the account's object within its audit trail, to read the newest and to write."""
+        async with self._inside(accounts.trail_credentials(self._keys, identity)) as nc:
+            yield Changes(nc)
 
     async def write_control(self, identity: AccountIdentity, control: messages.AccountControl) -> None:
         """Replace the account's control value; returns when it is stored."""

@@ -24,6 +24,8 @@ ARCHIVE_STREAM = "ARCHIVE"
 TRAIL_STREAM = "TRAIL"
 TRAIL_FEED = "trail.feed"
 """Below it the servers deliver the log into the account of its trail; nobody speaks or listens there."""
+CHANGES = "changes"
+"""In the trail's own account: what the operator writes into the trail of changes of the account's object."""
 TRAIL_READ = "trail.read"
 """The one thing that an account may ask of its trail: a record."""
 

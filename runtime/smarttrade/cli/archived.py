@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import json
 
+from smarttrade.audit import rows
+from smarttrade.bus.trail import Entry
 from smarttrade.cli.pods import execute, running_pods
 from smarttrade.errors import SmartTradeError
-from smarttrade.execution.audit_rows import build_rows
 
 _SELECTOR = "app.kubernetes.io/name=operator,app.kubernetes.io/part-of=smarttrade"
 
@@ -36,10 +37,11 @@ class Archive:
 
 
 def to_rows(line: str) -> str:
-    """The records of one archived batch, a line of JSON each."""
+    """The records of one archived message of the trail, a line of JSON each."""
     batch = json.loads(line)
-    rows = build_rows(batch["sequence"], base64.b64decode(batch["batch"]), batch["time_ms"])
-    return "".join(json.dumps(row) + "\n" for row in rows)
+    payload, is_change = base64.b64decode(batch["batch"]), batch.get("is_change", False)
+    entry = Entry(batch["sequence"], payload, batch["time_ms"], is_change)
+    return "".join(json.dumps(row) + "\n" for row in rows.to_rows(entry))
 
 
 def _read_complaint(output: str) -> str:

@@ -23,7 +23,7 @@ from smarttrade.execution.commands_wire import Answer, Command, decode_answer, e
 
 _CONTAINER = "execution"
 _CLIENT = ("python", "-m", "smarttrade.execution.commands_client")
-_TRAIL = ("python", "-m", "smarttrade.execution.audit_trail")
+_TRAIL = ("python", "-m", "smarttrade.audit")
 _EXEC_S = 30
 _ERROR_CHANNEL = 3
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+
 from smarttrade.bus import assets, subjects
+from smarttrade.bus.change_rows import FieldChange, ObjectChanged
 from tests.attacks.bus.attempts_tenancy import FORBIDDEN, said, send
 from tests.attacks.bus.scene import Scene, soon
 from tests.attacks.matrix import Matrix, Outcome, Refused, Succeeded
@@ -37,6 +40,27 @@ for verb, tries, body, guard in (
 @MATRIX.attempt("trail-write", CHANNEL, "writes where the servers deliver the log", refusal=FORBIDDEN)
 async def write_feed(scene: Scene) -> Outcome:
     return said(await send(scene, "execution", f"{subjects.TRAIL_FEED}.mine", b"forged"))
+
+
+@MATRIX.attempt(
+    "trail-forge-change",
+    CHANNEL,
+    "writes that somebody else has changed the account's object",
+    refusal=FORBIDDEN,
+    guard=APART,
+)
+async def forge_change(scene: Scene) -> Outcome:
+    row = ObjectChanged(
+        uid="3e1b",
+        generation=2,
+        previous_generation=1,
+        resource_version="2",
+        changes=(FieldChange(path="spec.risk.maxDailyLoss", old="200", new="900"),),
+        object={},
+    )
+    wire = await send(scene, "execution", subjects.CHANGES, msgspec.json.encode(row))
+    kept = any(b'"stream":"TRAIL"' in heard.payload for heard in wire.heard)
+    return Succeeded("it is in the trail") if kept else said(wire)
 
 
 @MATRIX.attempt(

@@ -49,7 +49,7 @@ async def test_every_record_is_exported_in_order_as_lines_and_as_parquet(
     }
 
     def fetch(first: int, limit: int) -> str:
-        command = [sys.executable, "-m", "smarttrade.execution.audit_trail", str(first), str(limit)]
+        command = [sys.executable, "-m", "smarttrade.audit", str(first), str(limit)]
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=60, check=True
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from msgspec.structs import replace
 
 from smarttrade.bus import assets, jetstream, subjects
 from smarttrade.bus.accounts import AccountLimits, build_accounts, trail_key
 from smarttrade.bus.assets import Retention
+from smarttrade.bus.change_rows import FieldChange, ObjectChanged
 from smarttrade.bus.connection import Connection
 from smarttrade.bus.log import AccountLog
 from smarttrade.bus.trail import Trail
@@ -151,3 +153,98 @@ async def test_deletion_takes_the_trail_away_too(tenants: Tenants) -> None:
     fresh = await tenants.create("alice")
     assert await _rows(await tenants.connect(fresh, "execution")) == []
     assert fresh.trail_public == pair.trail_public
+
+
+def _changed(generation: int) -> ObjectChanged:
+    return ObjectChanged(
+        uid="3e1b",
+        generation=generation,
+        previous_generation=generation - 1,
+        resource_version=str(generation),
+        changes=(FieldChange(path="spec.replicas", old=generation - 1, new=generation),),
+        object={"spec": {"replicas": generation}},
+    )
+
+
+async def _kinds(nc: Connection, first: int = 1) -> list[tuple[int, bool]]:
+    return [(entry.sequence, entry.is_change) async for entry in Trail(nc).read_all(first)]
+
+
+async def test_changes_of_the_object_lie_between_the_records_in_one_order(tenants: Tenants) -> None:
+    pair = await tenants.create("alice")
+    nc, keeper = await tenants.connect(pair, "execution"), await tenants.keep_trail(pair)
+    last = await _append(AccountLog(nc), "a", 2)
+    await eventually(trail_has(keeper, 2), "the trail has them")
+    async with tenants.provisioner.changes(ALICE) as changes:
+        assert await changes.last() is None
+        written = await changes.append(_changed(2), after=None)
+        assert await changes.last() == written
+    await _append(AccountLog(nc), "b", 1, after=last)
+    await eventually(trail_has(keeper, 4), "the trail has them all")
+    assert await _kinds(nc) == [(1, False), (2, False), (3, True), (4, False)]
+    assert await _kinds(nc, 3) == [(3, True), (4, False)]
+    assert await _kinds(nc, 5) == []
+    assert await _rows(nc) == [(1, b"a0"), (2, b"a1"), (4, b"b0")], "the log alone"
+
+
+async def test_what_the_trail_lacks_is_numbered_behind_the_newest_change(tenants: Tenants) -> None:
+    limits = AccountLimits(log_bytes=256 * 1024)
+    pair = build_accounts(tenants.keys, ALICE, limits)
+    await tenants.provisioner.push(pair)
+    await tenants.provisioner.ensure_assets(ALICE, limits=limits)
+    nc, keeper = await tenants.connect(pair, "execution"), await tenants.keep_trail(pair)
+    log, after = AccountLog(nc), await _append(AccountLog(nc), "mine", 1)
+    await eventually(trail_has(keeper, 1), "the trail has it")
+    async with tenants.provisioner.changes(ALICE) as changes:
+        await changes.append(_changed(2), after=None)
+        for n in range(12):
+            after = await log.append(b"x" * 50_000, after=after, message_id=f"flood{n}")
+            await log.purge(after)
+        await log.append(b"last", after=after, message_id="last")
+        sequences = [sequence for sequence, _ in await _kinds(nc)]
+        assert sequences == list(range(1, len(sequences) + 1))
+        with pytest.raises(jetstream.ApiError, match=r"exceeded|maximum bytes"):
+            await changes.append(replace(_changed(3), object={"x": "x" * 60_000}), after=await changes.last())
+
+
+async def test_of_two_who_go_on_behind_the_same_change_one_is_refused(tenants: Tenants) -> None:
+    await tenants.create("alice")
+    async with tenants.provisioner.changes(ALICE) as one, tenants.provisioner.changes(ALICE) as other:
+        first = await one.append(_changed(2), after=None)
+        second = await one.append(_changed(3), after=first)
+        for stale in (None, first):
+            with pytest.raises(jetstream.ApiError) as refused:
+                await other.append(_changed(3), after=stale)
+            assert refused.value.code in jetstream.WRONG_LAST_SEQUENCE
+        assert await other.last() == second
+
+
+async def test_the_operators_credentials_change_nothing_of_what_execution_has_written(
+    tenants: Tenants,
+) -> None:
+    pair = await tenants.create("alice")
+    nc, keeper = await tenants.connect(pair, "execution"), await tenants.keep_trail(pair)
+    await _append(AccountLog(nc), "a", 2)
+    await eventually(trail_has(keeper, 2), "the trail has them")
+    async with tenants.provisioner.changes(ALICE) as changes:
+        for subject, body in (("STREAM.PURGE", {}), ("STREAM.MSG.DELETE", {"seq": 1}), ("STREAM.DELETE", {})):
+            with pytest.raises(BusError):
+                await jetstream.api(changes._nc, f"{subject}.{subjects.TRAIL_STREAM}", body, timeout_s=0.5)
+        with pytest.raises(BusError):
+            await jetstream.publish(changes._nc, subjects.LOG, b"forged", timeout_s=0.5)
+    assert await _rows(nc) == [(1, b"a0"), (2, b"a1")]
+
+
+async def test_a_trail_from_before_there_were_changes_takes_them(tenants: Tenants) -> None:
+    pair = await tenants.create("alice")
+    keeper, nc = await tenants.keep_trail(pair), await tenants.connect(pair, "execution")
+    await jetstream.api(keeper, f"STREAM.DELETE.{subjects.TRAIL_STREAM}")
+    former = assets.build_trail_config(AccountLimits().trail_bytes, Retention())
+    del former["subjects"]
+    await jetstream.api(keeper, f"STREAM.CREATE.{subjects.TRAIL_STREAM}", former)
+    await _append(AccountLog(nc), "a", 1)
+    await eventually(trail_has(keeper, 1), "the trail has it")
+    await tenants.provisioner.ensure_assets(ALICE)
+    async with tenants.provisioner.changes(ALICE) as changes:
+        await changes.append(_changed(2), after=None)
+    assert await _kinds(nc) == [(1, False), (2, True)]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -57,11 +58,16 @@ def _trail(operator: OperatorProcess, namespace: str, name: str) -> subprocess.C
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
-def denials(operator: OperatorProcess, namespace: str, name: str) -> list[str]:
+def archived(operator: OperatorProcess, namespace: str, name: str) -> list[dict[str, Any]]:
+    """What the archive has of the account, a row a record."""
     told = _trail(operator, namespace, name)
     assert told.returncode == 0, told.stdout
-    rows = [json.loads(row) for line in told.stdout.splitlines() for row in to_rows(line).splitlines()]
-    return [row["record"]["code"] for row in rows]
+    return [json.loads(row) for line in told.stdout.splitlines() for row in to_rows(line).splitlines()]
+
+
+def denials(operator: OperatorProcess, namespace: str, name: str) -> list[str]:
+    rows = archived(operator, namespace, name)
+    return [row["record"]["code"] for row in rows if row["kind"] == "closed"]
 
 
 async def _is_gone(namespace: Namespace) -> None:

@@ -146,7 +146,7 @@ class Platform:
 
     def audit(self, name: str) -> list[Manifest]:
         """The account's whole log, a row a record, as `smarttrade audit export` reads it."""
-        module = "smarttrade.execution.audit_trail"
+        module = "smarttrade.audit"
         inside = [
             "exec",
             self.status(name)["leader"],
