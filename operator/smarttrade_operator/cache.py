@@ -26,8 +26,8 @@ class Observed:
     """One account as seen: the object, and what carries its label, by (kind, name).
 
     The label only finds candidates: `managed`, `deployment` and `pods` are what the account controls.
-    `states` are those of the object that differ in what they mean, up to the newest; whoever has recorded the
-    first ones takes them away.
+    `states` are those of the object that differ in what they mean, each as it was seen first, up to the
+    newest; whoever has recorded the first ones takes them away.
     """
 
     account: Manifest | None = None
@@ -150,7 +150,7 @@ def _append(states: list[Manifest], newest: Manifest) -> list[Manifest]:
     if not states or states[-1]["metadata"].get("uid") != newest["metadata"].get("uid"):
         return [newest]
     if meaning(states[-1]) == meaning(newest):
-        return [*states[:-1], newest]
+        return states
     return [*states, newest] if len(states) < _STATES else [states[0], *states[2:], newest]
 
 

@@ -1,4 +1,4 @@
-"""The audit trail of an account, read from its log by a process of its own and written to a file."""
+"""The audit trail of an account, read by a process of its own and written to a file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 
+from smarttrade.bus.change_rows import FieldChange, ObjectChanged
 from smarttrade.bus.log import AccountLog
 from smarttrade.cli.auditing import PAGE, check_target, read_pages, write_trail
 from smarttrade.errors import ConfigurationError
@@ -22,6 +24,20 @@ from tests.component.bus.tenants import Tenants, eventually, trail_has
 
 DENIAL = DecisionClosed(
     id="d1", market="BTC/USDT", outcome=Outcome.DENIED, code="DailyLoss", message="m", time_ms=2
+)
+DIFFERENCE = {
+    "path": "spec.risk.maxDailyLoss",
+    "old": "200",
+    "new": "900",
+    "by": [{"manager": "kubectl-edit", "operation": "Update", "time": "2026-11-30T10:00:00Z"}],
+}
+CHANGE = ObjectChanged(
+    uid="3e1b",
+    generation=2,
+    previous_generation=1,
+    resource_version="2",
+    changes=(msgspec.convert(DIFFERENCE, FieldChange),),
+    object={"spec": {"risk": {"maxDailyLoss": "900"}}},
 )
 BATCHES = [
     Batch(epoch=1, records=(EpochStarted(epoch=1, holder="alice-0", time_ms=1),)),
@@ -38,6 +54,8 @@ async def test_every_record_is_exported_in_order_as_lines_and_as_parquet(
         last = await log.append(encode_batch(batch), after=last, message_id=f"b{number}")
     await eventually(trail_has(await tenants.keep_trail(pair), len(BATCHES)), "the trail has them")
     assert await log.purge(last) == 1
+    async with tenants.provisioner.changes(pair.identity) as changes:
+        await changes.append(CHANGE, after=None)
     (tmp_path / "execution.creds").write_text(pair.credentials["execution"])
     environment = os.environ | {
         "SMARTTRADE_NATS_URL": tenants.server.url,
@@ -56,14 +74,15 @@ async def test_every_record_is_exported_in_order_as_lines_and_as_parquet(
         return done.stdout
 
     rows = await asyncio.to_thread(lambda: list(read_pages(fetch)))
-    assert [row["kind"] for row in rows] == ["epoch", "closed", "peak"]
+    assert [row["kind"] for row in rows] == ["epoch", "closed", "peak", "changed"]
+    assert (rows[3]["epoch"], rows[3]["record"]["changes"]) == (None, [DIFFERENCE])
     assert (rows[1]["record"]["code"], rows[2]["record"]["pnl"]) == ("DailyLoss", "1.50")
     assert rows[1]["sequence"] == rows[2]["sequence"] == last
 
-    assert write_trail(rows, tmp_path / "trail.jsonl") == 3
+    assert write_trail(rows, tmp_path / "trail.jsonl") == 4
     lines = [json.loads(line) for line in (tmp_path / "trail.jsonl").read_text().splitlines()]
     assert lines == rows
-    assert write_trail(rows, tmp_path / "trail.parquet") == 3
+    assert write_trail(rows, tmp_path / "trail.parquet") == 4
     table = pq.read_table(tmp_path / "trail.parquet").to_pylist()
     assert [json.loads(row["record"]) for row in table] == [row["record"] for row in rows]
 

@@ -76,10 +76,20 @@ async def test_changes_are_told_between_what_was_done_with_their_managers(
         await _until(pod, 2)
         _lose(namespace, "900")
         losses = await _until(pod, 3)
-        rows = await _rows(pod)
+        change = {"spec": {"strategy": {"parameters": {"fast": None}}}}
+        namespace.patch("TradingAccount", "alice", change, manager="remover")
+
+        async def removed() -> bool:
+            return len(await _rows(pod)) == 7
+
+        await eventually_async(removed, "the removal is told")
+        *rows, removal = await _rows(pod)
     assert losses[1:] == [("200", "150", ["risk-desk"]), ("150", "900", ["kubectl-edit"])]
     assert [row["kind"] for row in rows] == ["changed", *["closed"] * 3, "changed", "changed"]
     assert [row["sequence"] for row in rows] == list(range(1, 7))
+    # An update that only removes leaves no note in the object: whoever held the field did not do it.
+    gone = {"path": "spec.strategy.parameters.fast", "old": 10, "new": None, "by": []}
+    assert removal["record"]["changes"] == [gone]
     last = rows[-1]["record"]
     assert (last["generation"], last["previous_generation"]) == (3, 2)
     assert last["object"]["spec"]["risk"]["maxDailyLoss"] == "900"
@@ -89,7 +99,8 @@ async def test_changes_are_told_between_what_was_done_with_their_managers(
     told = await asyncio.to_thread(archived, operator, namespace.name, "alice")
     assert [row["record"]["code"] for row in told if row["kind"] == "closed"] == list(DENIALS)
     changed = [row for row in told if row["kind"] == "changed"]
-    assert [row["record"] for row in changed[:3]] == [r["record"] for r in rows if r["kind"] == "changed"]
+    kept = [row for row in (*rows, removal) if row["kind"] == "changed"]
+    assert [row["record"] for row in changed[:4]] == [row["record"] for row in kept]
     paths = [change["path"] for change in changed[-1]["record"]["changes"]]
     assert "metadata.deletionTimestamp" in paths
 

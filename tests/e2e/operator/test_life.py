@@ -176,7 +176,9 @@ async def test_a_deleted_account_leaves_nothing_but_its_audit_trail(
     await provisioner.connect()
     try:
         assert all([await provisioner.lookup(public) for public in publics])
-        rows = await asyncio.to_thread(platform.audit, name)
+        change = {"spec": {"risk": {"maxDailyLoss": "199"}}}
+        platform.users.patch("TradingAccount", name, change, manager="risk-desk")
+        rows = await asyncio.to_thread(eventually, lambda: _edited(platform.audit(name)), 60, "it is told")
         await asyncio.to_thread(platform.remove, name)
         assert not any([await provisioner.lookup(public) for public in publics])
     finally:
@@ -191,3 +193,14 @@ async def test_a_deleted_account_leaves_nothing_but_its_audit_trail(
     # The newest may have been told by the log, before the servers brought it into the trail a moment later.
     assert [row | {"time": ""} for row in kept[: len(rows)]] == [row | {"time": ""} for row in rows]
     assert {"accepted", "intent", "fill", "closed"} <= {row["kind"] for row in rows}
+
+
+def _edited(rows: list[Manifest]) -> list[Manifest]:
+    """All of them, once they say who made the object and then changed its daily loss."""
+    edits = [row["record"] for row in rows if row["kind"] == "changed"]
+    assert [edit["previous_generation"] for edit in edits] == [None, 1], edits
+    assert all(change["by"] for change in edits[0]["changes"] if change["path"].startswith("spec.risk.max"))
+    [change] = edits[1]["changes"]
+    assert (change["path"], change["new"]) == ("spec.risk.maxDailyLoss", "199")
+    assert [writer["manager"] for writer in change["by"]] == ["risk-desk"]
+    return rows
