@@ -14,7 +14,7 @@ import structlog
 
 from smarttrade.bus import jetstream
 from smarttrade.bus.changes import Changes, Recorded
-from smarttrade.errors import BusError
+from smarttrade.errors import SmartTradeError
 from smarttrade_operator.buses import Buses
 from smarttrade_operator.cache import Observed
 from smarttrade_operator.differences import build_change, meaning
@@ -52,7 +52,7 @@ class Chronicle:
                 return _OVERTAKEN_S
             note = f"the audit trail does not take a change of this object, which is tried again: {error}"
             await self.publisher.tell(account, "ChangeNotRecorded", note, kind="Warning")
-        except BusError as error:
+        except SmartTradeError as error:
             # Whether the last one was written is not known: the trail tells.
             self._recorded.pop(key, None)
             _log.warning("change not recorded yet", account=str(key), error=str(error))
