@@ -1,8 +1,8 @@
 """Keeps the whole log of the account, of which the stream itself drops what lies behind a snapshot.
 
-The stream republishes what it has stored; whatever was missed while the server was away is read afterwards.
-A record that was compacted away in between would be missing here, which is said and judged a failure of the
-run, not of execution.
+The stream republishes what it has stored; whatever was missed while the server was away is read afterwards,
+as often as it takes: a replica that lags answers with less than there is. A record that was compacted away in
+between would be missing here, which is said and judged a failure of the run, not of execution.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from tests.chaos.evidence import Logged
 _HEARD = "chaos.log"
 _ROLE = "chaos"
 _LIFETIME_S = 86_400
+_REACHED_S, _AGAIN_S = 60.0, 0.1
 
 
 class MissedError(Exception):
@@ -86,10 +87,18 @@ class Recorder:
         headers: dict[str, Any] = message.headers or {}
         sequence, batch = int(headers["Nats-Sequence"]), decode_batch(message.data)
         stored = datetime.fromisoformat(headers["Nats-Time-Stamp"])
-        if batch.after not in (-1, self._last):
-            await self.catch_up()
+        if batch.after > self._last:
+            await self._reach(batch.after)
         async with self._lock:
             self._add(sequence, Logged(batch, stored.timestamp() * 1000))
+
+    async def _reach(self, sequence: int) -> None:
+        """Read until the record with this sequence is here, or surely will not come."""
+        until = time.monotonic() + _REACHED_S
+        while self._last < sequence and time.monotonic() < until:
+            await self.catch_up()
+            if self._last < sequence:
+                await asyncio.sleep(_AGAIN_S)
 
     def _add(self, sequence: int, logged: Logged) -> None:
         batch = logged.batch

@@ -159,6 +159,7 @@ async def _come_to_rest(stage: Stage, trading: Trading) -> None:
         while trouble := _trouble(stage, last):
             if time.monotonic() > until:
                 raise ViolationError("everything comes to rest after the faults", trouble)
+            await stage.recorder.catch_up()
             await asyncio.sleep(0.05)
 
 

@@ -48,7 +48,7 @@ class Checks:
         self._sent: set[str] = set()
         self._placed: dict[str, str] = {}
         self._closed_since: dict[str, int] = {}
-        self._trades: set[tuple[str, str]] = set()
+        self._trades: set[tuple[str, str, str]] = set()
         self._accepted_in_log: set[str] = set()
         self._stopped: defaultdict[str, Decimal] = defaultdict(Decimal)
         self._unremembered: set[str] = set()
@@ -96,7 +96,8 @@ class Checks:
 
     def _counted(self, record: records.FillRecorded) -> None:
         fill = record.fill
-        trade = (fill.market, fill.trade_id)
+        trade = (fill.market, fill.trade_id, fill.order_id)
+        self._world.coverage["trade with itself"] += record.crossed
         _require(trade not in self._trades, "a trade is recorded once", str(trade))
         self._trades.add(trade)
         known = fill.client_order_id not in self._lost_orders
@@ -116,7 +117,8 @@ class Checks:
                     case records.EpochStarted():
                         self._epoch, self._holder = record.epoch, record.holder
                     case records.FillRecorded():
-                        self._trades.add((record.fill.market, record.fill.trade_id))
+                        fill = record.fill
+                        self._trades.add((fill.market, fill.trade_id, fill.order_id))
                     case records.DecisionAccepted():
                         self._accepted_in_log.add(record.decision.id)
                         self._current[record.decision.market] = record.decision.id
@@ -140,9 +142,10 @@ class Checks:
     def _alone_in_the_lead(self, newcomer: Pod) -> None:
         """Whoever led before must know by now that it does not, if its clock runs at all.
 
-        A bus that lost its memory gives the lease away early; the fence has to hold then.
+        A bus that lost its memory gives the lease away early, and a newcomer whose monotonic clock stood still
+        takes the lead by a lease that is another's by now; the fence has to hold then.
         """
-        if self._world.clockwork.now_ms - self._world.lease_forgotten_ms < FORGOTTEN_MS:
+        if self._world.clockwork.now_ms - self._world.lease_forgotten_ms < FORGOTTEN_MS or newcomer.lost_ms:
             return
         rivals = [
             pod.name
@@ -476,7 +479,7 @@ class Checks:
             _require(
                 ledger == truth, "log and exchange agree", f"{market}: ledger {ledger}, exchange {truth}"
             )
-        trades = {(t.market, t.trade_id) for r in venue.by_id.values() for t in r.trades}
+        trades = {(t.market, t.trade_id, t.order_id) for r in venue.by_id.values() for t in r.trades}
         _require(trades == self._trades, "every trade is recorded", f"{trades ^ self._trades}")
         for resident in venue.by_id.values():
             order = book.orders.get(resident.sent.cid)

@@ -17,7 +17,7 @@ from smarttrade.execution import effects as fx
 from smarttrade.execution.context import Tuning
 from smarttrade.execution.core import Core
 from smarttrade.execution.records import RECORD_VERSION
-from smarttrade.execution.snapshot import decode_snapshot
+from smarttrade.execution.snapshot import SNAPSHOT_VERSION, decode_snapshot
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountView, Answer, Decision, DecisionReply, Target
 from tests.simulation.plan import Fault
@@ -271,9 +271,9 @@ class Pod:
             core.restoring.surfaced = lambda report: None  # type: ignore[method-assign]
         return core
 
-    def _reads(self, version: int) -> bool:
+    def _reads(self, version: int, newest: int = RECORD_VERSION) -> bool:
         """Whether it understands what is in the log; if not it stands aside."""
-        return version <= (1 if self.older else RECORD_VERSION)
+        return version <= (1 if self.older else newest)
 
     def _stand_aside(self) -> None:
         self.world.coverage["older version stands aside"] += 1
@@ -335,7 +335,7 @@ class Pod:
             if core is not self.core or self.caught_up:
                 return
             payload, tail = found
-            if payload is not None and not self._reads(msgspec.json.decode(payload)["v"]):
+            if payload is not None and not self._reads(msgspec.json.decode(payload)["v"], SNAPSHOT_VERSION):
                 self._stand_aside()
                 return
             if payload is not None:

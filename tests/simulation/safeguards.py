@@ -22,7 +22,7 @@ from smarttrade.execution.identifiers import OrderIds
 from smarttrade.execution.orders import Order, OrderState
 from smarttrade.execution.snapshot import MarketBook
 from smarttrade.identity import AccountIdentity
-from smarttrade.messages import Decision, DecisionReply
+from smarttrade.messages import Decision, DecisionReply, Side
 
 if TYPE_CHECKING:
     from tests.simulation.pod import Pod
@@ -215,7 +215,20 @@ class NoTradeMemory(Safeguards):
     """A trade counts as often as it is reported."""
 
     def weaken_book(self, book: Book) -> None:
-        book.ledger.knows = lambda market, trade_id: False  # type: ignore[method-assign]
+        book.ledger.knows = lambda market, trade_id, side: False  # type: ignore[method-assign]
+
+
+class OneSideOfATrade(Safeguards):
+    """A trade of the account with itself counts for the side that is told first."""
+
+    def weaken_book(self, book: Book) -> None:
+        ledger = book.ledger
+        knows = ledger.knows
+
+        def either(market: str, trade_id: str, side: Side) -> bool:
+            return any(knows(market, trade_id, each) for each in Side)
+
+        ledger.knows = either  # type: ignore[method-assign]
 
 
 class ReusedClientOrderId(Safeguards):
@@ -369,6 +382,7 @@ SWITCHED_OFF: dict[str, type[Safeguards]] = {
     "intent-before-order": OrderBeforeIntent,
     "high-water-mark": NoHighWaterMark,
     "trade-counted-once": NoTradeMemory,
+    "both-sides-of-a-trade": OneSideOfATrade,
     "fresh-client-order-id": ReusedClientOrderId,
     "compaction-gap-check": NoGapCheck,
     "cancel-before-replace": NoWaitForCancels,

@@ -2,7 +2,8 @@
 
 It lets the same client order id in twice once the first order has ended, as the real ones do, and it lets
 a sell of more than the account's position through, because the wallet holds other coins too: what must not
-happen has to be prevented by execution, and is caught here.
+happen has to be prevented by execution, and is caught here. Where a stop that fires meets a buy of the
+account's own, both have the same trade, under one id.
 """
 
 from __future__ import annotations
@@ -98,9 +99,12 @@ Watcher = Callable[[Resident, TradeReport | None], None]
 class Venue:
     """Accepts, fills, cancels and answers; `watchers` are told of every change of an order."""
 
-    def __init__(self, clockwork: Clockwork, draw: random.Random, partial: float) -> None:
+    def __init__(
+        self, clockwork: Clockwork, draw: random.Random, partial: float, *, meets_itself: bool = False
+    ) -> None:
         self._clockwork = clockwork
         self._draw = draw
+        self._meets_itself = meets_itself
         self.partial = partial
         self.moves = True
         self.forgets_after_ms = float("inf")
@@ -286,17 +290,38 @@ class Venue:
         if resident.status is VenueStatus.OPEN:
             whole = self._draw.random() < 0.6
             part = resident.remaining if whole else (resident.remaining / 2).quantize(Decimal("0.001"))
-            self._fill(resident, part)
+            own = self._own_buy(resident)
+            if own is None:
+                self._fill(resident, part)
+            elif part > 0:
+                self._meet(resident, own, min(part, own.remaining))
+
+    def _own_buy(self, resident: Resident) -> Resident | None:
+        """The resting buy that a stop meets once it has fired."""
+        sent = resident.sent
+        if not self._meets_itself or sent.trigger is None:
+            return None
+        buys = (r for r in self.by_id.values() if r.remaining and r.sent.market == sent.market)
+        return next((r for r in buys if r.sent.side is Side.BUY and r.sent.price >= sent.price), None)
 
     def _fill(self, resident: Resident, quantity: Decimal) -> None:
         if quantity <= 0:
             return
-        self._end_pair(resident)
-        sent, self._trades = resident.sent, self._trades + 1
-        buy = sent.side is Side.BUY
+        sent = resident.sent
         quote = build_quote(sent.market, self.time_ms)
-        touch = quote.ask if buy else quote.bid
-        price = touch if sent.kind is OrderKind.LIMIT_IOC else sent.price
+        touch = quote.ask if sent.side is Side.BUY else quote.bid
+        self._trades += 1
+        self._trade(resident, quantity, touch if sent.kind is OrderKind.LIMIT_IOC else sent.price)
+
+    def _meet(self, seller: Resident, buyer: Resident, quantity: Decimal) -> None:
+        """One trade between two orders of the account's, at the price of the one that rested."""
+        self._trades += 1
+        for resident in (seller, buyer):
+            self._trade(resident, quantity, buyer.sent.price)
+
+    def _trade(self, resident: Resident, quantity: Decimal, price: Decimal) -> None:
+        self._end_pair(resident)
+        sent, buy = resident.sent, resident.sent.side is Side.BUY
         base = sent.market.partition("/")[0]
         trade = TradeReport(
             trade_id=str(self._trades),
@@ -307,7 +332,7 @@ class Venue:
             quantity=quantity,
             fee=quantity * FEE if buy else quantity * price * FEE,
             fee_asset=base if buy else "USDT",
-            maker=sent.kind is not OrderKind.LIMIT_IOC,
+            maker=sent.kind is not OrderKind.LIMIT_IOC and sent.trigger is None,
             time_ms=self.time_ms,
         )
         resident.trades.append(trade)

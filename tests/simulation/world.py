@@ -72,7 +72,8 @@ class World:
         self.plan, self.safeguards = plan, safeguards
         self.draw = random.Random(plan.seed * 7919 + 1)
         self.clockwork = Clockwork()
-        self.venue = Venue(self.clockwork, self.draw, plan.partial)
+        # The version before this one counts one side only of a trade of the account with itself.
+        self.venue = Venue(self.clockwork, self.draw, plan.partial, meets_itself=not plan.older)
         if plan.forgets_after_ms:
             self.venue.forgets_after_ms = plan.forgets_after_ms
         self.journal, self.lease = Journal(), LeaseKey()

@@ -104,8 +104,8 @@ def build_pair(market_id: str, group: str, limit: NewOrder, stop: NewOrder) -> d
     }
 
 
-def _after(page: list[dict[str, Any]]) -> int:
-    return max(int(each["id"]) for each in page) + 1
+def _newest(page: list[dict[str, Any]]) -> int:
+    return max(int(each["id"]) for each in page)
 
 
 class Venue:
@@ -361,13 +361,13 @@ class Venue:
             return found
         found = list(await fetch(market, since_ms or None, _PAGE))
         if since_ms and len(found) >= _PAGE:
-            found += await self._pages(fetch, market, "fromId", first=_after(found))
+            found += await self._pages(fetch, market, "fromId", first=_newest(found))
         return found
 
     async def read_history(self) -> tuple[tuple[OrderReport, ...], tuple[TradeReport, ...]]:
         """Every order and trade of the account's markets that the exchange keeps, ended ones too."""
         orders: dict[str, OrderReport] = {}
-        trades: dict[tuple[str, str], TradeReport] = {}
+        trades: dict[tuple[str, str, str], TradeReport] = {}
         async with self._translated():
             for market in self._followed:
                 for order in await self._all_orders(market):
@@ -375,7 +375,7 @@ class Venue:
                     orders[report.order_id] = report
                 for own in await self._all_trades(market):
                     trade = parse_trade(own)
-                    trades[market, trade.trade_id] = trade
+                    trades[market, trade.trade_id, trade.order_id] = trade
         return tuple(orders.values()), tuple(trades.values())
 
     async def _all_orders(self, market: str) -> list[dict[str, Any]]:
@@ -400,7 +400,10 @@ class Venue:
     async def _pages(
         self, fetch: Callable[..., Any], market: str, cursor: str, first: int = 0
     ) -> list[dict[str, Any]]:
-        """Page by rising ids, from the first that is kept."""
+        """Page by rising ids, from the first that is kept.
+
+        The newest of a page comes again with the next: where two own orders have met, two trades have one id,
+        of which a page may hold the first only."""
         found: list[dict[str, Any]] = []
         following = first
         for _ in range(_PAGES):
@@ -409,7 +412,7 @@ class Venue:
             found += page
             if len(page) < _PAGE:
                 break
-            following = _after(page)
+            following = _newest(page)
         return found
 
     async def arm_switch(self, timeout_ms: int) -> None:

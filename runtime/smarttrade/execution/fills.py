@@ -87,8 +87,8 @@ class Fills:
         if trade.trade_id in order.trades:
             return True
         if order.settled:
-            return ledger.may_have_counted(trade.market, trade.trade_id, trade.time_ms)
-        return ledger.knows(trade.market, trade.trade_id)
+            return ledger.may_have_counted(trade.market, trade.trade_id, trade.side, trade.time_ms)
+        return ledger.knows(trade.market, trade.trade_id, trade.side)
 
     def _compare(self, order: Order | None, told: Decimal) -> None:
         """Trades that were taken for counted, because they are old, must be within what was."""
@@ -202,7 +202,12 @@ class Fills:
         )
         before = self._ctx.book.ledger.holding(fill.market).realized_pnl
         value = value_fee(fill)
-        entry = FillRecorded(fill=fill, fee_value=value or Decimal(0), unvalued=value is None)
+        entry = FillRecorded(
+            fill=fill,
+            fee_value=value or Decimal(0),
+            unvalued=value is None,
+            crossed=self._ctx.book.ledger.crosses(fill),
+        )
         self._ctx.record(entry, Publish(message=fill))
         if value is None:
             self._fees.advance()

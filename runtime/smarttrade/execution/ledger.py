@@ -6,9 +6,10 @@ loses money over many partial exits. Every fee is realised when it is paid, what
 one in the base asset also takes from the position. So for any mark price,
 realised + unrealised = cash received - cash paid + position x mark, exactly (up to the fee's own rounding).
 
-A trade counts once. The ids of the newest `KEPT_TRADES` are remembered, which bounds a snapshot; of an older
-one only its time tells that it may have been counted (`may_have_counted`). An order keeps the ids of its own
-trades for as long as it may still have more.
+A trade counts once for each side that is the account's: where two of its own orders meet, the exchange gives
+both fills the same trade id. The ids of the newest `KEPT_TRADES` are remembered, which bounds a snapshot; of
+an older one only its time tells that it may have been counted (`may_have_counted`). An order keeps the ids of
+its own trades for as long as it may still have more.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from smarttrade.messages import Fill, Side
 
 ZERO = Decimal(0)
 KEPT_TRADES = 5_000
+_OTHER = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 _EXACT = Context(prec=60)
 _FINEST = Decimal(1).scaleb(-18)
 
@@ -54,11 +56,14 @@ _NONE = Holding()
 
 class LedgerState(msgspec.Struct, frozen=True, kw_only=True):
     """The whole ledger, as it stands in a snapshot of the log. `trades` maps market to trade id to time; ids
-    from before `forgotten_before_ms` may be missing."""
+    from before `forgotten_before_ms` may be missing. `bought` and `sold` tell which side of them was counted,
+    by market; an id in neither is from before sides were kept, and counts as both."""
 
     holdings: dict[str, Holding] = {}
     trades: dict[str, dict[str, int]] = {}
     forgotten_before_ms: int = 0
+    bought: dict[str, list[str]] = {}
+    sold: dict[str, list[str]] = {}
 
 
 class Applied(msgspec.Struct, frozen=True, gc=False):
@@ -86,6 +91,7 @@ class Ledger:
                 key=lambda each: self._trades[each[0]][each[1]],
             )
         )
+        self._sides = {Side.BUY: _sets(state.bought), Side.SELL: _sets(state.sold)}
         self._forgotten_before_ms = state.forgotten_before_ms
         self._held: tuple[str, ...] | None = None
         self._realized: Decimal | None = None
@@ -96,6 +102,8 @@ class Ledger:
             holdings=dict(self._holdings),
             trades={market: dict(trades) for market, trades in self._trades.items()},
             forgotten_before_ms=self._forgotten_before_ms,
+            bought=self._listed(Side.BUY),
+            sold=self._listed(Side.SELL),
         )
 
     @property
@@ -122,15 +130,26 @@ class Ledger:
             self._held = tuple(market for market in self.markets if self._holdings[market].quantity)
         return self._held
 
-    def knows(self, market: str, trade_id: str) -> bool:
-        """Whether the trade was counted already."""
-        known = self._trades.get(market)
-        return known is not None and trade_id in known
+    def knows(self, market: str, trade_id: str, side: Side) -> bool:
+        """Whether this side of the trade was counted already."""
+        if trade_id not in self._trades.get(market, ()):
+            return False
+        return self._has(side, market, trade_id) or not self._has(_OTHER[side], market, trade_id)
 
-    def may_have_counted(self, market: str, trade_id: str, time_ms: int) -> bool:
-        """Whether the trade was counted, as far as is known: of one that is older than what is remembered it
-        is not."""
-        return time_ms < self._forgotten_before_ms or self.knows(market, trade_id)
+    def may_have_counted(self, market: str, trade_id: str, side: Side, time_ms: int) -> bool:
+        """Whether this side of the trade was counted, as far as is known: of one that is older than what is
+        remembered it is not."""
+        return time_ms < self._forgotten_before_ms or self.knows(market, trade_id, side)
+
+    def crosses(self, fill: Fill) -> bool:
+        """Whether the other side of the fill's trade was the account's own, and was counted."""
+        return self._has(_OTHER[fill.side], fill.market, fill.trade_id)
+
+    @property
+    def has_crossed(self) -> bool:
+        """Whether both sides of a trade that is remembered were counted."""
+        bought, sold = self._sides[Side.BUY], self._sides[Side.SELL]
+        return any(not ids.isdisjoint(sold.get(market, ())) for market, ids in bought.items())
 
     @property
     def has_forgotten(self) -> bool:
@@ -141,10 +160,9 @@ class Ledger:
 
         `fee_value` is the fee in the quote asset at fill time (see `value_fee`), 0 while it is not known.
         """
-        if self.knows(fill.market, fill.trade_id):
+        if self.knows(fill.market, fill.trade_id, fill.side):
             return None
-        self._trades.setdefault(fill.market, {})[fill.trade_id] = fill.time_ms
-        self._order.append((fill.market, fill.trade_id))
+        self._remember(fill)
         self._forget()
         before = self.holding(fill.market)
         after, applied = _count(before, fill, fee_value)
@@ -177,11 +195,30 @@ class Ledger:
         self._holdings[market] = holding
         self._held = self._realized = None
 
+    def _has(self, side: Side, market: str, trade_id: str) -> bool:
+        return trade_id in self._sides[side].get(market, ())
+
+    def _listed(self, side: Side) -> dict[str, list[str]]:
+        return {market: sorted(ids) for market, ids in self._sides[side].items()}
+
+    def _remember(self, fill: Fill) -> None:
+        trades = self._trades.setdefault(fill.market, {})
+        if fill.trade_id not in trades:
+            trades[fill.trade_id] = fill.time_ms
+            self._order.append((fill.market, fill.trade_id))
+        self._sides[fill.side].setdefault(fill.market, set()).add(fill.trade_id)
+
     def _forget(self) -> None:
         while len(self._order) > KEPT_TRADES:
             market, trade = self._order.popleft()
             before_ms = self._trades[market].pop(trade) + 1
             self._forgotten_before_ms = max(self._forgotten_before_ms, before_ms)
+            for sides in self._sides.values():
+                sides.get(market, set()).discard(trade)
+
+
+def _sets(listed: dict[str, list[str]]) -> dict[str, set[str]]:
+    return {market: set(ids) for market, ids in listed.items()}
 
 
 def value_fee(fill: Fill) -> Decimal | None:

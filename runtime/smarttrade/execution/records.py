@@ -19,10 +19,11 @@ from smarttrade.execution.errors import UnknownRecordError
 from smarttrade.execution.orders import OrderState, Purpose
 from smarttrade.messages import MALFORMED, Decision, EffectiveState, Fill, Outcome, Side, Target
 
-RECORD_VERSION = 3
+RECORD_VERSION = 4
 """2: protective orders (triggers, groups, stop exits), a log restored from the exchange, commands by hand.
 3: fees in a third asset, orders lowered where they stand, the exchange's other sum of a settled one, since
-when protection is missed."""
+when protection is missed. 4: the second side of a trade between two orders of the account's own, which an
+older version takes for counted."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -132,11 +133,13 @@ class OrderAdopted(Record, frozen=True, kw_only=True, tag="adopted"):
 
 class FillRecorded(Record, frozen=True, kw_only=True, tag="fill"):
     """One fill enters the ledger. `fee_value` is the fee in the account's currency at fill time; `unvalued`:
-    it was paid in a third asset, and counts when a FeeValued says what it was worth."""
+    it was paid in a third asset, and counts when a FeeValued says what it was worth. `crossed`: the trade's
+    other side was the account's own too, and is counted."""
 
     fill: Fill
     fee_value: Decimal
     unvalued: bool = False
+    crossed: bool = False
 
 
 class FeeValued(Record, frozen=True, kw_only=True, tag="fee"):
@@ -276,7 +279,7 @@ def _version(record: AnyRecord) -> int:
     if isinstance(record, OrderMoved):
         return 1 if record.quantity is record.told is None else 3
     if isinstance(record, FillRecorded):
-        return 3 if record.unvalued else 1
+        return 4 if record.crossed else 3 if record.unvalued else 1
     if isinstance(record, OrderIntended):
         return 2 if record.trigger is not None or record.group or record.purpose in _SINCE_2 else 1
     if isinstance(record, DecisionAccepted):

@@ -61,7 +61,7 @@ class Restoring:
             for trade in trades
             if trade.order_id not in self._strangers
             and book.by_order_id(trade.market, trade.order_id) is None
-            and not book.ledger.may_have_counted(trade.market, trade.trade_id, trade.time_ms)
+            and not book.ledger.may_have_counted(trade.market, trade.trade_id, trade.side, trade.time_ms)
         ]
         if strange:
             self.begin()
@@ -133,7 +133,7 @@ class Restoring:
             return True
         if trades:  # a lost log's are newer than what the ledger has forgotten
             known = ctx.book.ledger.may_have_counted
-            return any(not known(trade.market, trade.trade_id, trade.time_ms) for trade in trades)
+            return any(not known(trade.market, trade.trade_id, trade.side, trade.time_ms) for trade in trades)
         return fresh and len(ctx.book.orders) < KEPT_ENDED  # a fuller book has forgotten such orders
 
     def _note_identity(self, report: OrderReport) -> None:

@@ -14,10 +14,10 @@ from smarttrade.execution.orders import Order
 from smarttrade.execution.records import HaltOrdered
 from smarttrade.messages import MALFORMED, Decision
 
-SNAPSHOT_VERSION = 4
+SNAPSHOT_VERSION = 5
 """3: a ledger that has forgotten old trades; to an older version they would be strange. 4: fees that wait for
 their price, which an older version would never count; the exchange's other sum of a settled order, for which
-it would not hold back."""
+it would not hold back. 5: trades of which both sides were the account's own; older versions see one side."""
 
 
 class HighWater(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -111,12 +111,18 @@ class _Header(msgspec.Struct, frozen=True):
 
 
 def version_of(
-    markets: Iterable[MarketBook], orders: Iterable[Order], *, newer: bool, forgotten: bool, newest: bool
+    markets: Iterable[MarketBook],
+    orders: Iterable[Order],
+    *,
+    newer: bool,
+    forgotten: bool,
+    owing: bool,
+    crossed: bool,
 ) -> int:
-    """The least version of a reader that must not misread these; `newer`: something else needs 2,
-    `newest`: this version."""
-    if newest or forgotten:
-        return SNAPSHOT_VERSION if newest else 3
+    """The least version of a reader that must not misread these; `newer`: something else needs 2."""
+    for needed, version in ((crossed, 5), (owing, 4), (forgotten, 3)):
+        if needed:
+            return version
     planned = newer or any(market.plan is not None for market in markets)
     return 2 if planned or any(order.trigger is not None or order.group for order in orders) else 1
 

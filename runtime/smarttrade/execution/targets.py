@@ -94,9 +94,11 @@ def plan_leg(
     collar: Decimal,
     maximum_notional: Decimal,
     patient: bool,
+    below: Decimal | None = None,
 ) -> Leg:
     """The next order towards `want`; reducing ones are sliced to `maximum_notional`, opening ones are not,
-    because a denial tells the strategy what a silent slice would hide. `patient`: it may still rest."""
+    because a denial tells the strategy what a silent slice would hide. `patient`: it may still rest.
+    `below`: a price at which the account sells itself, which a buy must not reach."""
     difference = want.quantity - position
     side = Side.BUY if difference > 0 else Side.SELL
     quantity = abs(difference)
@@ -105,4 +107,8 @@ def plan_leg(
         quantity = min(quantity, max(floor_to(maximum_notional / quote.bid, filters.lot), filters.lot))
     if want.style is OrderStyle.PASSIVE and patient:
         return passive(side, quantity, want.limit, quote, filters)
-    return marketable(side, quantity, want.limit, quote, filters, collar)
+    leg = marketable(side, quantity, want.limit, quote, filters, collar)
+    if side is Side.SELL or below is None or leg.price < below:
+        return leg
+    price = ceil_to(below, filters.tick) - filters.tick
+    return Leg(side, leg.kind, price, leg.quantity, min(leg.reference, price))

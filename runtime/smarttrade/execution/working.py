@@ -254,6 +254,7 @@ class Working:
     ) -> bool:
         """Send the next order, or make way for it; whether it sells."""
         ctx, book = self._ctx, self._ctx.book.market(decision.market)
+        own_ask = self._own_ask(decision.market)
         leg = plan_leg(
             want,
             ctx.position(decision.market),
@@ -262,6 +263,7 @@ class Working:
             collar=spec.risk.price_collar,
             maximum_notional=spec.risk.max_order_notional,
             patient=self._patient(spec, want, decision),
+            below=_least(want.take_profit, own_ask if own_ask is not None and own_ask > quote.ask else None),
         )
         if leg.quantity <= 0:
             self._decisions.close(decision, Outcome.REACHED, "BelowLot")
@@ -276,7 +278,7 @@ class Working:
         allowed = self._judge(spec, decision, leg, purpose, filters)
         if allowed is None:
             return False
-        if leg.side is Side.SELL and not self._makes_way(decision.market):
+        if (leg.side is Side.SELL or _meets(leg, own_ask)) and not self._makes_way(decision.market):
             return True
         retry = self._retried(decision)
         number = book.legs if retry else book.legs + 1
@@ -291,8 +293,15 @@ class Working:
         )
         return leg.side is Side.SELL
 
+    def _own_ask(self, market: str) -> Decimal | None:
+        """The price at which the position's profit waits: a buy that reached it would trade with the account
+        itself, for two fees and nothing else."""
+        guards = (o for o in self._ctx.book.unsettled(market) if o.purpose is Purpose.PROTECTIVE)
+        return _least(*(o.price for o in guards if o.trigger is None))
+
     def _makes_way(self, market: str) -> bool:
-        """Whether no protection locks what is to be sold; what does is cancelled first and waited for."""
+        """Whether no protection is in the way of what is to be sold, or of a buy that would meet it; what is
+        goes first, and is waited for."""
         guards = [o for o in self._ctx.book.unsettled(market) if o.purpose is Purpose.PROTECTIVE]
         self._cancelling.request_all(guards)
         return not guards
@@ -338,6 +347,15 @@ class Working:
             return None
         quantity = floor_to(min(verdict.quantity, leg.quantity), filters.lot)
         return Leg(leg.side, leg.kind, leg.price, quantity, leg.reference) if quantity > 0 else None
+
+
+def _least(*prices: Decimal | None) -> Decimal | None:
+    return min((price for price in prices if price is not None), default=None)
+
+
+def _meets(leg: Leg, own_ask: Decimal | None) -> bool:
+    """Whether a buy takes what is offered at the account's own price."""
+    return leg.kind is OrderKind.LIMIT_IOC and own_ask is not None and own_ask <= leg.price
 
 
 def _timeout_ms(spec: TradingAccountSpec | None) -> int:

@@ -181,6 +181,30 @@ async def test_what_we_take_a_question_to_weigh_is_what_the_exchange_counts(
     assert told == counted
 
 
+async def test_a_trade_of_the_account_with_itself_is_told_of_both_orders(
+    exchange: Simulator, venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under one trade id: by the account's trades, by each order's, and across two pages of history."""
+    before = await venue.place(
+        replace_order(_order(3, OrderKind.LIMIT_IOC), price=Decimal(60_300)), lambda: True
+    )
+    offer = replace_order(_order(1), side=Side.SELL, price=Decimal(60_000))
+    bid = replace_order(_order(2, OrderKind.LIMIT_IOC), price=Decimal(60_300))
+    resting = await venue.place(offer, lambda: True)
+    taking = await venue.place(bid, lambda: True)
+    assert (taking.filled, taking.trades[0].price) == (bid.quantity, offer.price)
+    orders = {resting.order_id: Side.SELL, taking.order_id: Side.BUY}
+    _, account, _ = await venue.read_account(0)
+    of_each = [trade for order_id in orders for trade in await venue.trades_of(SYMBOL, order_id)]
+    monkeypatch.setattr("smarttrade.exchange.venue._PAGE", 2)
+    _, history = await venue.read_history()
+    for told in (account, of_each, history):
+        trades = [trade for trade in told if trade.order_id != before.order_id]
+        assert {trade.order_id: trade.side for trade in trades} == orders
+        assert len({trade.trade_id for trade in trades}) == 1
+        assert len(trades) == 2
+
+
 async def test_an_order_is_lowered_where_it_stands_under_the_same_id(
     exchange: Simulator, venue: Venue
 ) -> None:

@@ -12,7 +12,7 @@ from smarttrade.exchange.reports import Balance, VenueStatus
 from smarttrade.execution import effects as fx
 from smarttrade.execution.book import Book
 from smarttrade.execution.records import FeeValued, FillRecorded, decode_batch, encode_batch
-from smarttrade.execution.snapshot import SNAPSHOT_VERSION, decode_snapshot, encode_snapshot
+from smarttrade.execution.snapshot import decode_snapshot, encode_snapshot
 from smarttrade.messages import ExecutionReport
 from tests.unit.execution.desk import BALANCES, BTC, ETH, Desk, build_filters
 
@@ -110,7 +110,7 @@ def test_while_nobody_tells_a_price_it_is_a_condition_and_it_counts_once_it_is_k
 def test_who_takes_over_meanwhile_asks_too_and_a_snapshot_carries_what_is_owed(desk: Desk) -> None:
     pay(desk)
     snapshot = desk.core.ctx.book.snapshot(1)
-    assert snapshot.v == SNAPSHOT_VERSION
+    assert snapshot.v == 4
     assert Book.restore(decode_snapshot(encode_snapshot(snapshot))).owed == {BTC: {"BNB": Decimal("0.002")}}
     other = Desk("b", log=desk.log)
     other.replay()

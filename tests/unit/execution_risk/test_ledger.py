@@ -87,10 +87,40 @@ def test_only_the_newest_trades_are_remembered_and_older_ones_are_known_by_their
     assert sum(len(trades) for trades in state.trades.values()) == KEPT_TRADES
     assert state.forgotten_before_ms == NOW + 10
     for memory in (ledger, Ledger(state)):
-        assert not memory.knows(BTC, "9")
-        assert memory.may_have_counted(BTC, "9", NOW + 9)
-        assert memory.may_have_counted(BTC, "10", NOW + 10)
-        assert not memory.may_have_counted(BTC, "new", NOW + 10)
+        assert not memory.knows(BTC, "9", Side.BUY)
+        assert memory.may_have_counted(BTC, "9", Side.BUY, NOW + 9)
+        assert memory.may_have_counted(BTC, "10", Side.BUY, NOW + 10)
+        assert not memory.may_have_counted(BTC, "new", Side.BUY, NOW + 10)
+
+
+def test_a_trade_of_the_account_with_itself_counts_once_for_each_side() -> None:
+    ledger = ledger_of(fill(Side.BUY, "3", "90", trade_id="1"))
+    bought, sold = fill(Side.BUY, "1", "100", trade_id="2"), fill(Side.SELL, "1", "100", trade_id="2")
+    assert ledger.apply(bought, D(0)) is not None
+    assert ledger.crosses(sold)
+    assert ledger.apply(sold, D(0)) is not None
+    restored = Ledger(ledger.state())
+    for each in (ledger, restored):
+        assert each.quantity(BTC) == 3
+        assert each.has_crossed
+        assert each.apply(bought, D(0)) is each.apply(sold, D(0)) is None
+
+
+def test_a_trade_from_before_sides_were_kept_counts_as_both() -> None:
+    state = msgspec.structs.replace(ledger_of(fill(Side.BUY, "1", "100")).state(), bought={}, sold={})
+    ledger = Ledger(state)
+    assert not ledger.has_crossed
+    for side in Side:
+        assert ledger.apply(fill(side, "1", "100"), D(0)) is None
+    assert not ledger.crosses(fill(Side.SELL, "1", "100"))
+
+
+def test_a_trade_that_is_forgotten_is_forgotten_with_its_sides() -> None:
+    ledger = ledger_of(fill(Side.BUY, "1", "100", trade_id="x"), fill(Side.SELL, "1", "100", trade_id="x"))
+    for number in range(KEPT_TRADES):
+        ledger.apply(fill(Side.BUY, "1", "100", trade_id=str(number), time_ms=NOW + 1), D(0))
+    assert not ledger.has_crossed
+    assert "x" not in ledger.state().bought[BTC] + ledger.state().sold.get(BTC, [])
 
 
 def test_an_adopted_holding_brings_no_profit_until_the_price_moves() -> None:
@@ -147,12 +177,12 @@ class SlowBook:
     def __init__(self) -> None:
         self.cash = Fraction(0)
         self.coins = {BTC: Fraction(0), ETH: Fraction(0)}
-        self.seen: set[tuple[str, str]] = set()
+        self.seen: set[tuple[str, str, Side]] = set()
 
     def apply(self, each: Fill) -> None:
-        if (each.market, each.trade_id) in self.seen:
+        if (each.market, each.trade_id, each.side) in self.seen:
             return
-        self.seen.add((each.market, each.trade_id))
+        self.seen.add((each.market, each.trade_id, each.side))
         sign = 1 if each.side is Side.BUY else -1
         quantity, price, fee = Fraction(each.quantity), Fraction(each.price), Fraction(each.fee)
         self.cash -= sign * quantity * price

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from smarttrade.messages import AccountView, ExecutionReport, Fill, MonitoringReport, Quote, Report
+from smarttrade.messages import AccountView, ExecutionReport, Fill, MonitoringReport, Quote, Report, Side
 
 _LOUD = {"warning", "error", "critical"}
 
@@ -24,7 +24,7 @@ class Picture:
     executions: dict[str, ExecutionReport] = field(default_factory=dict)
     monitorings: dict[str, MonitoringReport] = field(default_factory=dict)
     generation: int = 0
-    _seen: set[tuple[str, str]] = field(default_factory=set)
+    _seen: set[tuple[str, str, Side]] = field(default_factory=set)
 
     @property
     def fill_count(self) -> int:
@@ -74,7 +74,7 @@ class Picture:
 
     def add_fill(self, fill: Fill) -> bool:
         """True for a fill that is new: a new leader may tell one again."""
-        key = (fill.market, fill.trade_id)
+        key = (fill.market, fill.trade_id, fill.side)
         if key in self._seen:
             return False
         self._seen.add(key)
