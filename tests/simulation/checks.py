@@ -142,15 +142,16 @@ class Checks:
     def _alone_in_the_lead(self, newcomer: Pod) -> None:
         """Whoever led before must know by now that it does not, if its clock runs at all.
 
-        A bus that lost its memory gives the lease away early, and a newcomer whose monotonic clock stood still
-        takes the lead by a lease that is another's by now; the fence has to hold then.
+        A bus that lost its memory gives the lease away early, and a newcomer whose monotonic clock stood
+        still takes the lead by a lease that is another's by now; the fence has to hold then.
         """
-        if self._world.clockwork.now_ms - self._world.lease_forgotten_ms < FORGOTTEN_MS or newcomer.lost_ms:
+        if self._world.clockwork.now_ms - self._world.lease_forgotten_ms < FORGOTTEN_MS:
             return
         rivals = [
             pod.name
             for pod in self._world.pods
-            if pod is not newcomer and pod.alive and not pod.lost_ms and _believes_to_lead(pod)
+            if pod is not newcomer and pod.alive and _believes_to_lead(pod)
+            if not (pod.lost_ms or newcomer.lost_ms)
         ]
         _require(not rivals, "one pod leads at a time", f"{newcomer.name} took over from {rivals}")
 
