@@ -60,6 +60,8 @@ class Guarding:
         self._cancelling = cancelling
         self._resting = resting
         self._highest: dict[str, Decimal] = {}
+        self._held_since: dict[str, int] = {}
+        """Since when more is held than the exchange would take back, in its time, as far as this core saw."""
         self._refused: dict[str, tuple[float, float]] = {}
         self._denied: dict[str, str] = {}
         self._hit: set[str] = set()
@@ -162,18 +164,19 @@ class Guarding:
         quote, known = self._ctx.quote(market), self._highest.get(market)
         if quote is None:
             return known
-        bid, holding = quote.bid, self._ctx.book.ledger.holding(market)
-        if quote.time_ms < holding.opened_ms:
-            bid = min(bid, holding.average_price)
-        if self._ctx.position(market) < smallest(quote.bid, self._ctx.filters[market]):
-            self._highest.pop(market, None)
+        bid = quote.bid
+        if self._ctx.position(market) < smallest(bid, self._ctx.filters[market]):
+            for kept in (self._highest, self._held_since):
+                kept.pop(market, None)
             return bid
+        if quote.time_ms < self._held_since.setdefault(market, self._ctx.exchange_ms):
+            bid = min(bid, self._ctx.book.ledger.holding(market).average_price)
         if known is None or bid > known:
             known = self._highest[market] = bid
         return known
 
     def _forget(self, market: str) -> None:
-        for kept in (self._highest, self._refused, self._denied, self._ctx.unprotected):
+        for kept in (self._highest, self._held_since, self._refused, self._denied, self._ctx.unprotected):
             kept.pop(market, None)
         self._ctx.watched.discard(market)
         self._remember(market, 0)

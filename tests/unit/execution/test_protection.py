@@ -233,6 +233,18 @@ def test_a_bid_from_before_the_purchase_does_not_pull_a_trailing_stop_above_the_
     assert raised.trigger == Decimal("94.08")
 
 
+def test_a_bid_between_a_first_dust_of_a_fill_and_the_purchase_counts_for_no_more_either(desk: Desk) -> None:
+    desk.decide("1", trailing_stop=Decimal("0.02"))
+    [send] = desk.sends()
+    desk.feed(fx.OrderSeen(report=desk.report(send.cid, VenueStatus.OPEN, "0.001")))
+    desk.quote(BTC, "100", "100.02")
+    desk.advance(10)
+    desk.fill(send.cid, price="95")
+    [stop] = desk.sends()
+    assert stop.trigger is not None
+    assert stop.trigger < Decimal("93.2")
+
+
 def test_a_trailing_stop_that_takes_the_place_of_a_fixed_one_may_be_further_away(desk: Desk) -> None:
     """Only a price that was trailed never comes down."""
     guarded(desk, stop_loss=Decimal(99))
