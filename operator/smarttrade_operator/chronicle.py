@@ -8,6 +8,7 @@ difference.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -29,18 +30,23 @@ _OVERTAKEN_S = 1.0
 
 @dataclass(slots=True)
 class Chronicle:
-    """One for the whole process."""
+    """One for the whole process; `clock` is monotonic seconds."""
 
     buses: Buses
     settings: Settings
     publisher: Publisher
+    clock: Callable[[], float]
     _recorded: dict[Key, Recorded] = field(default_factory=dict)
+    _refused_until_s: dict[Key, float] = field(default_factory=dict)
 
     async def record(self, key: Key, observed: Observed) -> float | None:
         """Bring the trail up to date; seconds after which to come again, None when it is."""
         account, known = observed.account, self._recorded.get(key)
         if account is None or (known and _is_current(known, observed)):
             return None
+        wait_s = self._refused_until_s.get(key, 0.0) - self.clock()
+        if wait_s > 0:
+            return wait_s
         try:
             identity = identify(account, self.settings)
             async with self.buses.of(key).changes(identity) as changes:
@@ -50,6 +56,7 @@ class Chronicle:
             self._recorded.pop(key, None)
             if error.code in jetstream.WRONG_LAST_SEQUENCE:
                 return _OVERTAKEN_S
+            self._refused_until_s[key] = self.clock() + _AGAIN_S
             note = f"the audit trail does not take a change of this object, which is tried again: {error}"
             await self.publisher.tell(account, "ChangeNotRecorded", note, kind="Warning")
         except SmartTradeError as error:
@@ -61,6 +68,7 @@ class Chronicle:
     def forget(self, key: Key) -> None:
         """The account is gone."""
         self._recorded.pop(key, None)
+        self._refused_until_s.pop(key, None)
 
     async def _write(self, key: Key, observed: Observed, changes: Changes) -> None:
         known = self._recorded.get(key) or await changes.last()

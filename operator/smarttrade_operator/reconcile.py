@@ -95,7 +95,7 @@ class Reconciler:
     _memories: dict[Key, Memory] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.chronicle = Chronicle(self.buses, self.settings, self.publisher)
+        self.chronicle = Chronicle(self.buses, self.settings, self.publisher, self.clock)
         self.rollouts = Rollouts(lambda: len({key.namespace for key in self.cache.accounts()}))
 
     async def reconcile(self, key: Key) -> float | None:

@@ -108,7 +108,7 @@ async def test_changes_are_told_between_what_was_done_with_their_managers(
 async def test_no_change_is_lost_or_doubled_while_the_bus_or_the_operator_is_away(
     make_operator: MakeOperator, own_nats: LocalServer, namespace: Namespace
 ) -> None:
-    operator = make_operator(own_nats)
+    operator = make_operator(own_nats, LEASE_SECONDS="5")
     await asyncio.to_thread(operator.start)
     namespace.create("TradingAccount", build_account("alice"))
     async with Pod(namespace, "alice", own_nats.url) as pod:
@@ -125,7 +125,7 @@ async def test_no_change_is_lost_or_doubled_while_the_bus_or_the_operator_is_awa
         operator.stop(signal.SIGKILL)
         for maximum in ("203", "204"):
             _lose(namespace, maximum)
-        again = make_operator(own_nats, "operator-b", LEASE_SECONDS="1", RESYNC_SECONDS="1")
+        again = make_operator(own_nats, "operator-b", LEASE_SECONDS="5", RESYNC_SECONDS="1")
         await asyncio.to_thread(again.start)
         assert (await _until(pod, 4))[1:] == [*edits, ("202", "204", ["kubectl-edit"])]
         assert again.stop() == 0
