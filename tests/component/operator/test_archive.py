@@ -110,7 +110,7 @@ async def test_a_deletion_that_was_cut_off_is_finished_without_losing_or_doublin
     await provisioner.disable(identity, deleted_s)
     await provisioner.prepare_archive(Retention())
     await provisioner.copy_trail(identity, deleted_s)
-    again = make_operator(own_nats, "operator-b", LEASE_SECONDS="1")
+    again = make_operator(own_nats, "operator-b", LEASE_SECONDS="3")
     await asyncio.to_thread(again.start)
     await _is_gone(namespace)
     assert await asyncio.to_thread(denials, again, namespace.name, "alice") == list(DENIALS)
