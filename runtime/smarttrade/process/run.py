@@ -74,7 +74,7 @@ async def _supervise(settings: Settings, service_factory: ServiceFactory, expose
     probes = Probes(settings.port, settings.host, exposes=exposes)
     try:
         await probes.start()
-        memory.give_back()  # of importing what the service is made of
+        memory.settle()  # before the service makes anything
         await _live(service_factory(settings, probes), probes, stop)
     except Exception as error:  # noqa: BLE001
         return _report(error)
