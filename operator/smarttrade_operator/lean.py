@@ -3,13 +3,16 @@
 Importing anything of `kubernetes` runs its `__init__`, which loads the client for threads with requests and
 OAuth: 9 MiB and a sixth of the time until the operator answers, for code that nothing here calls. So an empty
 package with the same name and path stands in its place. What bites: this works only where it is imported
-before the client is.
+before the client is. And its aiohttp reads no authorities of the system at the start: API servers have their
+own.
 """
 
 from __future__ import annotations
 
 import sys
 from importlib.util import find_spec, module_from_spec
+
+from smarttrade.process.authorities import authorities_later
 
 
 def make_bare(package: str) -> None:
@@ -19,3 +22,5 @@ def make_bare(package: str) -> None:
 
 
 make_bare("kubernetes")
+with authorities_later():
+    import aiohttp  # noqa: F401

@@ -5,7 +5,8 @@ Exit codes: 0 stopped by a signal, 1 something failed or the lease was lost, 2 t
 
 from __future__ import annotations
 
-import smarttrade_operator.lean  # noqa: F401 - before anything else
+import smarttrade.process.lean  # noqa: F401 - before anything else
+import smarttrade_operator.lean  # noqa: F401 - before what it names
 
 # isort: split
 import argparse

@@ -21,6 +21,7 @@ from typing import Any
 
 from smarttrade.errors import ConfigurationError
 from smarttrade.exchange.signing import cryptography_later
+from smarttrade.process.authorities import authorities_later
 
 _HOMES = {
     "ccxt": ("ccxt.base.errors", "ccxt.base.exchange", "ccxt.base.precise", "ccxt.base.decimal_to_precision"),
@@ -79,6 +80,8 @@ def prepare_ccxt() -> None:
     _stand_in("ccxt.pro", [f"{root}/pro"])
     with cryptography_later():
         importlib.import_module("ccxt.base.exchange")
+    with authorities_later():
+        importlib.import_module("aiohttp")
 
 
 def load_exchange_class(name: str) -> type[Any]:

@@ -24,7 +24,7 @@ def test_a_container_starts_without_what_it_does_not_use(role: str) -> None:
 def test_the_operator_starts_without_the_synchronous_kubernetes_client() -> None:
     loaded = _loaded_by("import smarttrade_operator.main, smarttrade_operator.service")
     assert "kubernetes" in loaded
-    assert loaded & {"requests", "requests_oauthlib", "oauthlib", "websocket", "ccxt"} == set()
+    assert loaded & {"requests", "requests_oauthlib", "oauthlib", "websocket", "ccxt", "rich"} == set()
 
 
 def test_binances_market_data_needs_no_exchange_library() -> None:
