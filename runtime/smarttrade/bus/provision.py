@@ -196,7 +196,13 @@ class Provisioner:
 
     @asynccontextmanager
     async def changes(self, identity: AccountIdentity) -> AsyncIterator[Changes]:
-        """The changes of the account's object within its audit trail, to read the newest and to write."""
+        """The changes of the account's object within its audit trail, to read the newest and to write.
+
+        BusError at once where the account is not there or is shut: dialling would take all the time there is.
+        """
+        token = await self.lookup(accounts.trail_key(self._keys, identity).public)
+        if token is None or accounts.read_deletion(self._keys, token):
+            raise BusError(f"{identity.key} has no NATS account for a trail, or it is shut")
         async with self._inside(accounts.trail_credentials(self._keys, identity)) as nc:
             yield Changes(nc)
 

@@ -248,3 +248,12 @@ async def test_a_trail_from_before_there_were_changes_takes_them(tenants: Tenant
     async with tenants.provisioner.changes(ALICE) as changes:
         await changes.append(_changed(2), after=None)
     assert await _kinds(nc) == [(1, False), (2, True)]
+
+
+async def test_of_an_account_that_is_not_there_or_is_shut_no_change_is_written(tenants: Tenants) -> None:
+    await tenants.create("alice")
+    await tenants.provisioner.disable(ALICE, 1_800_000_000)
+    for name in ("alice", "never-made"):
+        with pytest.raises(BusError, match="no NATS account for a trail, or it is shut"):
+            async with tenants.provisioner.changes(identity(name)):
+                pass
