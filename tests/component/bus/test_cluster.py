@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from smarttrade.bus import subjects
@@ -65,11 +66,11 @@ async def test_containers_reach_one_another_on_different_servers(
     }
     ears = [await Ear().listen(ncs[role], "market.*.*") for role in ("evaluation", "execution")]
 
-    async def answer(message: object) -> None:
-        await message.respond(b"answer")  # type: ignore[attr-defined]
+    async def answer(message: Msg) -> None:
+        await message.respond(b"answer")
 
-    await ncs["monitoring"].subscribe(subjects.history("p"), cb=answer)  # type: ignore[arg-type]
-    await ncs["execution"].subscribe(subjects.decide("p"), cb=answer)  # type: ignore[arg-type]
+    await ncs["monitoring"].subscribe(subjects.history("p"), cb=answer)
+    await ncs["execution"].subscribe(subjects.decide("p"), cb=answer)
     control = AccountControl(generation=1, spec={"state": "Active"})
     await provisioner.write_control(pair.identity, control)
     assert await ControlReader(ncs["monitoring"]).current() == control

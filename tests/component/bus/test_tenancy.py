@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeout
 
 from smarttrade import messages
@@ -134,11 +135,11 @@ async def test_a_strategys_reply_subject_forges_nothing_in_the_core_account(tena
     core, strategy = await tenants.connect(pair, "execution"), await tenants.connect(pair, "evaluation")
     replies = []
 
-    async def answer(message: object) -> None:
-        replies.append(message.reply)  # type: ignore[attr-defined]
-        await message.respond(b"Halted to Active")  # type: ignore[attr-defined]
+    async def answer(message: Msg) -> None:
+        replies.append(message.reply)
+        await message.respond(b"Halted to Active")
 
-    await core.subscribe(subjects.decide("alice-0"), cb=answer)  # type: ignore[arg-type]
+    await core.subscribe(subjects.decide("alice-0"), cb=answer)
     control = await Ear().listen(core, subjects.CONTROL)
 
     async def forge() -> bool:  # again, as a decision is: a broken connection may lose one
@@ -161,11 +162,11 @@ async def test_the_imports_work(tenants: Tenants):
     pair = await tenants.create("alice")
     roles = {role: await tenants.connect(pair, role) for role in subjects.ROLES}
 
-    async def answer(message: object) -> None:
-        await message.respond(b"answer to " + message.data)  # type: ignore[attr-defined]
+    async def answer(message: Msg) -> None:
+        await message.respond(b"answer to " + message.data)
 
-    await roles["execution"].subscribe("decide.*", cb=answer)  # type: ignore[arg-type]
-    await roles["monitoring"].subscribe("history.*", cb=answer)  # type: ignore[arg-type]
+    await roles["execution"].subscribe("decide.*", cb=answer)
+    await roles["monitoring"].subscribe("history.*", cb=answer)
     ears = [await Ear().listen(roles["evaluation"], s) for s in ("market.*.*", "position.*", "fill.*")]
     for connection in roles.values():
         await connection.flush()
@@ -190,10 +191,10 @@ async def test_a_monitoring_with_credentials_from_before_it_had_an_account_works
     strategy = await tenants.connect(pair, "evaluation")
     for name, nc in (("old", old), ("new", new)):
 
-        async def answer(message: object, name: str = name) -> None:
-            await message.respond(name.encode())  # type: ignore[attr-defined]
+        async def answer(message: Msg, name: str = name) -> None:
+            await message.respond(name.encode())
 
-        await nc.subscribe(subjects.history(name), cb=answer)  # type: ignore[arg-type]
+        await nc.subscribe(subjects.history(name), cb=answer)
         assert await ControlReader(nc).current() == control
     ears = [await Ear().listen(nc, "market.*.*") for nc in (execution, strategy)]
     heard = [await Ear().listen(nc, subjects.CONTROL) for nc in (old, new)]
