@@ -32,9 +32,9 @@ def kubectl(control_plane: ControlPlane, *arguments: str, manifest: object = Non
     return done.stdout
 
 
-@pytest.fixture
-def bob(control_plane: ControlPlane) -> Iterator[str]:
-    """The namespace in which the account `bob` is until the test ends."""
+@pytest.fixture(scope="module")
+def defined(control_plane: ControlPlane) -> None:
+    """The objects' definitions, as the command prints them, are served."""
     definitions = smarttrade(control_plane, "crds").stdout
     kubectl(
         control_plane,
@@ -46,6 +46,11 @@ def bob(control_plane: ControlPlane) -> Iterator[str]:
         manifest={"apiVersion": "v1", "kind": "List", "items": list(yaml.safe_load_all(definitions))},
     )
     kubectl(control_plane, "wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
+
+
+@pytest.fixture
+def bob(control_plane: ControlPlane, defined: None) -> Iterator[str]:
+    """The namespace in which the account `bob` is until the test ends."""
     namespace = f"cli-{uuid.uuid4().hex[:8]}"
     kubectl(control_plane, "create", "namespace", namespace)
     account = yaml.safe_load(EXAMPLE.read_text())
