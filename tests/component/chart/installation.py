@@ -29,7 +29,7 @@ class Cluster:
     def kubectl(self, *arguments: str, manifests: object = None) -> str:
         """What kubectl printed; AssertionError with its error otherwise."""
         command = [str(binaries.ensure("kubectl")), "--kubeconfig", str(self.kubeconfig), *arguments]
-        text = None if manifests is None else yaml.safe_dump_all(manifests)
+        text = None if manifests is None else yaml.dump_all(manifests, Dumper=yaml.CSafeDumper)
         done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stderr}"
         return done.stdout

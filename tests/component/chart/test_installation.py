@@ -31,22 +31,22 @@ def test_the_api_server_accepts_every_object(cluster: Cluster, values: dict[str,
 @pytest.mark.parametrize("name", ["defaults", "three servers", "no persistence", "simulator"])
 def test_every_pod_satisfies_the_restricted_standard(cluster: Cluster, name: str) -> None:
     rendering = helm.template(TOGGLES[name])
+    pods = [_build_pod(*each) for each in helm.pod_templates(rendering).items()]
     with _applied(cluster, rendering.kind("PriorityClass")):
-        for workload, template in helm.pod_templates(rendering).items():
-            spec = {key: value for key, value in template["spec"].items() if key != "serviceAccountName"}
-            pod = {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": {"generateName": "try-", "namespace": helm.NAMESPACE},
-                "spec": {**spec, "automountServiceAccountToken": False},
-            }
-            if workload.startswith("StatefulSet"):
-                claimed = {volume["name"] for volume in spec["volumes"]}
-                pod["spec"]["volumes"] = [
-                    *spec["volumes"],
-                    *([] if "data" in claimed else [{"name": "data", "emptyDir": {}}]),
-                ]
-            cluster.kubectl("create", "--dry-run=server", "-f", "-", manifests=[pod])
+        made = cluster.kubectl("create", "--dry-run=server", "-f", "-", manifests=pods)
+    assert len(made.splitlines()) == len(pods)
+
+
+def _build_pod(workload: str, template: dict[str, Any]) -> dict[str, Any]:
+    spec = {key: value for key, value in template["spec"].items() if key != "serviceAccountName"}
+    if workload.startswith("StatefulSet") and "data" not in {each["name"] for each in spec["volumes"]}:
+        spec["volumes"] = [*spec["volumes"], {"name": "data", "emptyDir": {}}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"generateName": "try-", "namespace": helm.NAMESPACE},
+        "spec": {**spec, "automountServiceAccountToken": False},
+    }
 
 
 @contextmanager
