@@ -133,7 +133,6 @@ class Book:
                 newer=newer,
                 forgotten=self.ledger.has_forgotten,
                 owing=bool(self.owed) or any(True for _ in self.differing()),
-                crossed=self.ledger.has_crossed,
             ),
             sequence=sequence,
             batch_id=batch_id,
@@ -375,7 +374,7 @@ class Book:
         order = self.orders.get(fill.client_order_id)
         if order is not None and fill.trade_id in order.trades:
             return
-        if self.ledger.apply(fill, record.fee_value) is None:
+        if self.ledger.apply(fill, record.fee_value, crossed=record.crossed) is None:
             return
         self.fills += 1
         if record.unvalued:

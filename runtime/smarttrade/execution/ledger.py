@@ -146,20 +146,18 @@ class Ledger:
         return self._has(_OTHER[fill.side], fill.market, fill.trade_id)
 
     @property
-    def has_crossed(self) -> bool:
-        """Whether both sides of a trade that is remembered were counted."""
-        bought, sold = self._sides[Side.BUY], self._sides[Side.SELL]
-        return any(not ids.isdisjoint(sold.get(market, ())) for market, ids in bought.items())
-
-    @property
     def has_forgotten(self) -> bool:
         return self._forgotten_before_ms > 0
 
-    def apply(self, fill: Fill, fee_value: Decimal) -> Applied | None:
+    def apply(self, fill: Fill, fee_value: Decimal, *, crossed: bool = False) -> Applied | None:
         """Count one fill; None if it was counted before.
 
         `fee_value` is the fee in the quote asset at fill time (see `value_fee`), 0 while it is not known.
+        `crossed`: whoever wrote it had counted the other side of its trade, and that only. So it counts here
+        too, where a snapshot from before sides were kept does not tell which of them it has.
         """
+        if crossed and not self._has(fill.side, fill.market, fill.trade_id):
+            self._sides[_OTHER[fill.side]].setdefault(fill.market, set()).add(fill.trade_id)
         if self.knows(fill.market, fill.trade_id, fill.side):
             return None
         self._remember(fill)

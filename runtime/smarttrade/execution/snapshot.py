@@ -14,10 +14,10 @@ from smarttrade.execution.orders import Order
 from smarttrade.execution.records import HaltOrdered
 from smarttrade.messages import MALFORMED, Decision
 
-SNAPSHOT_VERSION = 5
+SNAPSHOT_VERSION = 4
 """3: a ledger that has forgotten old trades; to an older version they would be strange. 4: fees that wait for
 their price, which an older version would never count; the exchange's other sum of a settled order, for which
-it would not hold back. 5: trades of which both sides were the account's own; older versions see one side."""
+it would not hold back."""
 
 
 class HighWater(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -117,10 +117,9 @@ def version_of(
     newer: bool,
     forgotten: bool,
     owing: bool,
-    crossed: bool,
 ) -> int:
     """The least version of a reader that must not misread these; `newer`: something else needs 2."""
-    for needed, version in ((crossed, 5), (owing, 4), (forgotten, 3)):
+    for needed, version in ((owing, 4), (forgotten, 3)):
         if needed:
             return version
     planned = newer or any(market.plan is not None for market in markets)

@@ -216,7 +216,7 @@ def test_a_log_of_version_4_and_its_snapshot_have_both_sides_of_a_trade_with_its
     for line in (HERE / "log-v4.jsonl").read_bytes().splitlines():
         for record in decode_batch(line).records:
             book.apply(record)
-    restored = Book.restore(decode_snapshot((HERE / "snapshot-v5.json").read_bytes()))
+    restored = Book.restore(decode_snapshot((HERE / "snapshot-both-sides.json").read_bytes()))
     for each in (book, restored):
         assert each.ledger.quantity(BTC) == 1
         assert each.fills == 3
