@@ -151,9 +151,13 @@ class Checks:
             pod.name
             for pod in self._world.pods
             if pod is not newcomer and pod.alive and _believes_to_lead(pod)
-            if not (pod.lost_ms or newcomer.lost_ms)
+            if not (self._just_slept(pod) or self._just_slept(newcomer))
         ]
         _require(not rivals, "one pod leads at a time", f"{newcomer.name} took over from {rivals}")
+
+    def _just_slept(self, pod: Pod) -> bool:
+        """Whether its monotonic clock stood still a moment ago: it believes in a lease that is over."""
+        return self._world.clockwork.now_ms < pod.slept_until_ms + FORGOTTEN_MS
 
     def _accepted(self, decision: Decision) -> None:
         key = (decision.strategy, decision.market)
@@ -229,7 +233,7 @@ class Checks:
         A pod whose monotonic clock lost time cannot know better; there the deadline has to hold.
         """
         _require(effect.cid in self._intents, "an order leaves after its intent is durable", effect.cid)
-        deposed = self._holder != pod.name and not pod.lost_ms
+        deposed = self._holder != pod.name and not self._just_slept(pod)
         recent = self._world.clockwork.now_ms - self._world.lease_forgotten_ms < FORGOTTEN_MS
         _require(
             not deposed or recent or effect.cid in self._lost_orders,

@@ -48,6 +48,7 @@ class Pod:
         self.drift = world.draw.uniform(-80e-6, 80e-6)
         self.base_ms = world.draw.uniform(1_000, 10_000_000)
         self.lost_ms = 0.0
+        self.slept_until_ms = -1e9
         self.cut: set[str] = set()
         self.paused_until = 0.0
         self.alive = False
@@ -99,6 +100,7 @@ class Pod:
     def suspend(self, for_ms: float) -> None:
         """The machine sleeps: its monotonic clock loses the time."""
         self.lost_ms += for_ms
+        self.slept_until_ms = max(self.slept_until_ms, self.world.clockwork.now_ms + for_ms)
         self.pause(for_ms)
 
     def _resume(self, life: int) -> None:

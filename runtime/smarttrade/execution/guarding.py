@@ -36,7 +36,7 @@ from smarttrade.execution.protection import (
 from smarttrade.execution.records import ProtectionMissed
 from smarttrade.execution.resting import Resting
 from smarttrade.execution.risk import Answer, Proposal, check
-from smarttrade.messages import EffectiveState, Side
+from smarttrade.messages import EffectiveState, Side, Target
 
 WOULD_TRIGGER = "WouldTrigger"
 _IN_DOUBT = (OrderState.PENDING_NEW, OrderState.UNKNOWN)
@@ -307,11 +307,18 @@ class Guarding:
         else:
             self._ctx.watched.discard(market)
 
+    def _leaves(self, market: str) -> bool:
+        """Whether what is decided takes from the position; else protection has gone for a buy that it was in
+        the way of."""
+        current = self._ctx.book.market(market).current
+        want = current.want if current is not None else None
+        return not isinstance(want, Target) or want.quantity < self._ctx.position(market)
+
     def _why(self, market: str, state: EffectiveState, *, selling: bool) -> str:
         if not keeps_protection(state):
             return str(state)
         if selling:
-            return "Selling"
+            return "Selling" if self._leaves(market) else "MakingWay"
         if self._denied.get(market) == "ExchangeMaxStops":
             return "NoRoomAtExchange"
         if market in self._refused:

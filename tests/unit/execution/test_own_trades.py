@@ -115,6 +115,7 @@ def test_a_profit_that_is_the_best_offer_goes_before_the_buy_and_the_next_plan_p
     desk.quote(BTC, "101.9", "102")
     desk.decide("2", take_profit=Decimal(110))
     assert desk.sends() == []
+    assert desk.core.ctx.unprotected[BTC].reason == "MakingWay"
     assert cancelled(desk) == [profit]
     [sent] = desk.sends()
     assert sent.price > 102
