@@ -15,6 +15,7 @@ its own trades for as long as it may still have more.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from decimal import Context, Decimal
 
 import msgspec
@@ -24,6 +25,7 @@ from smarttrade.messages import Fill, Side
 ZERO = Decimal(0)
 KEPT_TRADES = 5_000
 _OTHER = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
+_LETTERS = {Side.BUY: "B2", Side.SELL: "S2"}
 _EXACT = Context(prec=60)
 _FINEST = Decimal(1).scaleb(-18)
 
@@ -56,14 +58,14 @@ _NONE = Holding()
 
 class LedgerState(msgspec.Struct, frozen=True, kw_only=True):
     """The whole ledger, as it stands in a snapshot of the log. `trades` maps market to trade id to time; ids
-    from before `forgotten_before_ms` may be missing. `bought` and `sold` tell which side of them was counted,
-    by market; an id in neither is from before sides were kept, and counts as both."""
+    from before `forgotten_before_ms` may be missing. `sides` has a letter for each id of a market, in their
+    order: which side of it was counted, `B`uy or `S`ell, `2` for both, `?` for one from before sides were
+    kept, which counts as both."""
 
     holdings: dict[str, Holding] = {}
     trades: dict[str, dict[str, int]] = {}
     forgotten_before_ms: int = 0
-    bought: dict[str, list[str]] = {}
-    sold: dict[str, list[str]] = {}
+    sides: dict[str, str] = {}
 
 
 class Applied(msgspec.Struct, frozen=True, gc=False):
@@ -91,7 +93,7 @@ class Ledger:
                 key=lambda each: self._trades[each[0]][each[1]],
             )
         )
-        self._sides = {Side.BUY: _sets(state.bought), Side.SELL: _sets(state.sold)}
+        self._sides = {side: _counted(state, letters) for side, letters in _LETTERS.items()}
         self._forgotten_before_ms = state.forgotten_before_ms
         self._held: tuple[str, ...] | None = None
         self._realized: Decimal | None = None
@@ -102,8 +104,7 @@ class Ledger:
             holdings=dict(self._holdings),
             trades={market: dict(trades) for market, trades in self._trades.items()},
             forgotten_before_ms=self._forgotten_before_ms,
-            bought=self._listed(Side.BUY),
-            sold=self._listed(Side.SELL),
+            sides={market: "".join(self._letters(market)) for market in self._trades},
         )
 
     @property
@@ -196,8 +197,10 @@ class Ledger:
     def _has(self, side: Side, market: str, trade_id: str) -> bool:
         return trade_id in self._sides[side].get(market, ())
 
-    def _listed(self, side: Side) -> dict[str, list[str]]:
-        return {market: sorted(ids) for market, ids in self._sides[side].items()}
+    def _letters(self, market: str) -> Iterator[str]:
+        bought, sold = (self._sides[side].get(market, ()) for side in (Side.BUY, Side.SELL))
+        for trade in self._trades[market]:
+            yield "?BS2"[(trade in bought) + 2 * (trade in sold)]
 
     def _remember(self, fill: Fill) -> None:
         trades = self._trades.setdefault(fill.market, {})
@@ -215,8 +218,16 @@ class Ledger:
                 sides.get(market, set()).discard(trade)
 
 
-def _sets(listed: dict[str, list[str]]) -> dict[str, set[str]]:
-    return {market: set(ids) for market, ids in listed.items()}
+def _counted(state: LedgerState, letters: str) -> dict[str, set[str]]:
+    """The ids by market whose letter is one of these."""
+    return {
+        market: {
+            trade
+            for trade, letter in zip(state.trades.get(market, ()), told, strict=False)
+            if letter in letters
+        }
+        for market, told in state.sides.items()
+    }
 
 
 def value_fee(fill: Fill) -> Decimal | None:

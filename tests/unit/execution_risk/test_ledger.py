@@ -108,7 +108,7 @@ def test_a_trade_of_the_account_with_itself_counts_once_for_each_side() -> None:
 
 
 def test_a_trade_from_before_sides_were_kept_counts_as_both() -> None:
-    state = msgspec.structs.replace(ledger_of(fill(Side.BUY, "1", "100")).state(), bought={}, sold={})
+    state = msgspec.structs.replace(ledger_of(fill(Side.BUY, "1", "100")).state(), sides={})
     ledger = Ledger(state)
     for side in Side:
         assert ledger.apply(fill(side, "1", "100"), D(0)) is None
@@ -118,7 +118,7 @@ def test_a_trade_from_before_sides_were_kept_counts_as_both() -> None:
 def test_a_second_side_in_the_log_counts_whatever_snapshot_a_reader_began_with() -> None:
     """One replica read the first side in the log, the other a snapshot that does not tell sides."""
     told = ledger_of(fill(Side.BUY, "1", "100"))
-    untold = Ledger(msgspec.structs.replace(told.state(), bought={}, sold={}))
+    untold = Ledger(msgspec.structs.replace(told.state(), sides={}))
     for ledger in (told, untold):
         assert ledger.apply(fill(Side.SELL, "1", "101"), D(0), crossed=True) is not None
         assert ledger.apply(fill(Side.SELL, "1", "101"), D(0), crossed=True) is None
@@ -131,7 +131,8 @@ def test_a_trade_that_is_forgotten_is_forgotten_with_its_sides() -> None:
     ledger = ledger_of(fill(Side.BUY, "1", "100", trade_id="x"), fill(Side.SELL, "1", "100", trade_id="x"))
     for number in range(KEPT_TRADES):
         ledger.apply(fill(Side.BUY, "1", "100", trade_id=str(number), time_ms=NOW + 1), D(0))
-    assert "x" not in ledger.state().bought[BTC] + ledger.state().sold.get(BTC, [])
+    assert ledger.state().sides == {BTC: "B" * KEPT_TRADES}
+    assert not ledger.knows(BTC, "x", Side.BUY)
 
 
 def test_an_adopted_holding_brings_no_profit_until_the_price_moves() -> None:
