@@ -12,10 +12,18 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from smarttrade.bus.change_rows import FieldChange, ObjectChanged, Writer
+import msgspec
+
+from smarttrade.bus.change_rows import FieldChange, ObjectChanged, Writer, is_omitted, omit, to_json
+from smarttrade.bus.rotation import ROTATE
 from smarttrade_operator.kinds import Manifest
 
-OURS = "smarttrade.io/"
+# All of an account's metadata that the platform heeds; anybody may note anything beside it, of any size.
+HEEDED = {
+    "annotations": (ROTATE, "smarttrade.io/allow-deletion"),
+    "labels": ("smarttrade.io/installation",),
+}
+_VALUE_BYTES = 1024
 # By which the object's lists of objects are maps, as its definition says.
 _LIST_KEY = "symbol"
 _PLAIN = re.compile(r"\w+")
@@ -33,27 +41,55 @@ Difference = tuple[Path, Any, Any]
 
 
 def meaning(account: Manifest) -> Manifest:
-    """What of the object means something: not its status, nor what clients and others note on it."""
+    """What of the object means something: not its status, nor what clients and others note on it.
+
+    Two that mean the same are equal: maps are in the order of their keys, and null is what is not there.
+    """
     metadata = account["metadata"]
     ours = {
-        place: {name: value for name, value in (metadata.get(place) or {}).items() if name.startswith(OURS)}
-        for place in ("annotations", "labels")
+        place: {name: value for name, value in (metadata.get(place) or {}).items() if name in names}
+        for place, names in HEEDED.items()
     }
     going = {name: metadata[name] for name in ("deletionTimestamp",) if metadata.get(name)}
-    return {
-        "metadata": {place: kept for place, kept in ours.items() if kept} | going,
-        "spec": account.get("spec") or {},
-    }
+    kept = {place: kept for place, kept in ours.items() if kept} | going
+    return {"metadata": _normalize(kept), "spec": _normalize(account.get("spec") or {})}
 
 
-def build_change(before: ObjectChanged | None, account: Manifest) -> ObjectChanged | None:
+def _normalize(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _normalize(each) for name, each in value.items() if each is not None}
+    if _is_map(value):
+        return [_normalize(entry) for entry in sorted(value, key=lambda entry: str(entry[_LIST_KEY]))]
+    if isinstance(value, str):
+        return omit(value) if len(value) > _VALUE_BYTES else value
+    return omit(value) if isinstance(value, list) and len(to_json(value)) > _VALUE_BYTES else value
+
+
+def _is_map(value: Any) -> bool:
+    """Whether it is a list of objects that their symbols tell apart."""
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        return False
+    keys = [entry.get(_LIST_KEY) for entry in value]
+    return bool(keys) and all(isinstance(key, str) for key in keys) and len(set(keys)) == len(keys)
+
+
+def build_change(
+    before: ObjectChanged | None, account: Manifest, *, kept_since: str = ""
+) -> ObjectChanged | None:
     """The next row of the trail; None where nothing that means something has changed since the one before.
 
-    One made anew under the name of a deleted one begins anew.
+    One made anew under the name of a deleted one begins anew. One that has no row before it, although it was
+    made before the time since which rows are kept or has had generations, has lost them.
     """
     metadata, now = account["metadata"], meaning(account)
     before = before if before is not None and before.uid == metadata["uid"] else None
-    known = before.object if before else {}
+    if before is None:
+        baseless = metadata["generation"] > 1 or metadata.get("creationTimestamp", kept_since) < kept_since
+    else:
+        baseless = is_omitted(before.object) and before.object != omit(now)
+    if before is not None and is_omitted(before.object) and not baseless:
+        return None
+    known = before.object if before and not baseless else {}
     managed = [entry for entry in metadata.get("managedFields") or [] if _concerns(entry)]
     wrote = [entry for entry in managed if not before or _writer(entry) not in before.writers]
     changes = [
@@ -70,6 +106,14 @@ def build_change(before: ObjectChanged | None, account: Manifest) -> ObjectChang
         changes=tuple(changes),
         object=now,
         writers=tuple(map(_writer, managed)),
+        baseless=baseless,
+    )
+
+
+def restate(row: ObjectChanged) -> ObjectChanged:
+    """What the row says the object is, as a row that changes nothing: it is of age later."""
+    return msgspec.structs.replace(
+        row, previous_generation=row.generation, changes=(), restates=True, baseless=False
     )
 
 
@@ -89,9 +133,11 @@ def _parts(value: Any) -> dict[Step, Any] | None:
     """None for what is compared as a whole."""
     if value is None:
         return {}
+    if is_omitted(value):
+        return None
     if isinstance(value, dict):
         return dict(value)
-    if isinstance(value, list) and value and all(isinstance(v, dict) and _LIST_KEY in v for v in value):
+    if _is_map(value):
         return {Item(entry[_LIST_KEY]): entry for entry in value}
     return None
 

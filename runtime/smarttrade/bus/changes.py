@@ -7,25 +7,30 @@ so nothing is there twice and what happened in between is in the next difference
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 import msgspec
 from nats.aio.client import Client
 
 from smarttrade.bus import jetstream, subjects
-from smarttrade.bus.change_rows import ObjectChanged
+from smarttrade.bus.change_rows import ObjectChanged, encode
 from smarttrade.errors import BusError
 from smarttrade.messages import MALFORMED
 
 _TIMEOUT_S = 5.0
+_MAX_BYTES = 256 * 1024
+_HEADERS_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A row of the trail, and its sequence."""
+    """A row of the trail, its sequence, and when it was written (milliseconds since 1970): the trail drops it
+    when that is too long ago. In the trail it may be cut."""
 
     sequence: int
     row: ObjectChanged
+    time_ms: int = field(default=0, compare=False)
 
 
 class Changes:
@@ -40,13 +45,15 @@ class Changes:
         if stored is None:
             return None
         try:
-            return Recorded(stored.sequence, msgspec.json.decode(stored.payload, type=ObjectChanged))
+            row = msgspec.json.decode(stored.payload, type=ObjectChanged)
+            return Recorded(stored.sequence, row, stored.time_ms)
         except MALFORMED as error:
             raise BusError(f"the trail's newest change cannot be read: {error}") from error
 
     async def append(self, row: ObjectChanged, *, after: Recorded | None) -> Recorded:
         """Write a row behind the newest one; jetstream.ApiError where there is another, or no room."""
         headers = {"Nats-Expected-Last-Subject-Sequence": str(after.sequence if after else 0)}
-        payload = msgspec.json.encode(row)
+        # What the servers do not take at all would stand before every later change.
+        payload = encode(row, min(_MAX_BYTES, self._nc.max_payload - _HEADERS_BYTES))
         written = await jetstream.publish(self._nc, subjects.CHANGES, payload, headers, timeout_s=_TIMEOUT_S)
-        return Recorded(written, row)
+        return Recorded(written, row, time.time_ns() // 1_000_000)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from smarttrade.bus import assets, jetstream, subjects
 from smarttrade.bus.accounts import AccountLimits, build_accounts, trail_key
 from smarttrade.bus.assets import Retention
-from smarttrade.bus.change_rows import FieldChange, ObjectChanged
+from smarttrade.bus.change_rows import FieldChange, ObjectChanged, omit
 from smarttrade.bus.connection import Connection
 from smarttrade.bus.log import AccountLog
 from smarttrade.bus.trail import Trail
@@ -205,6 +205,37 @@ async def test_what_the_trail_lacks_is_numbered_behind_the_newest_change(tenants
         assert sequences == list(range(1, len(sequences) + 1))
         with pytest.raises(jetstream.ApiError, match=r"exceeded|maximum bytes"):
             await changes.append(replace(_changed(3), object={"x": "x" * 60_000}), after=await changes.last())
+
+
+async def test_a_change_that_no_server_would_take_is_cut_and_the_next_lies_behind_it(
+    tenants: Tenants,
+) -> None:
+    await tenants.create("alice")
+    big = {f"p{number}": "x" * 1_000 for number in range(2_000)}
+    async with tenants.provisioner.changes(ALICE) as changes:
+        written = await changes.append(replace(_changed(2), object=big), after=None)
+        assert written.row.object == big, "whoever wrote it goes on with the whole"
+        stored = await changes.last()
+        assert stored is not None
+        assert (stored.row.cut, stored.row.object, stored.sequence) == (True, omit(big), written.sequence)
+        assert [change.path for change in stored.row.changes] == ["spec.replicas"]
+        assert abs(stored.time_ms - written.time_ms) < 60_000
+        behind = await changes.append(_changed(3), after=written)
+        assert await changes.last() == behind
+
+
+async def test_a_change_is_written_behind_one_that_is_of_age(tenants: Tenants) -> None:
+    pair = await tenants.create("alice")
+    keeper = await tenants.keep_trail(pair)
+    async with tenants.provisioner.changes(ALICE) as changes:
+        aged = await changes.append(_changed(2), after=None)
+        await tenants.provisioner.ensure_assets(ALICE, retention=Retention(seconds=1))
+        await eventually(trail_has(keeper, 0), "the servers have dropped it")
+        assert await changes.last() is None
+        with pytest.raises(jetstream.ApiError) as refused:
+            await changes.append(_changed(3), after=aged)
+        assert refused.value.code in jetstream.WRONG_LAST_SEQUENCE
+        assert (await changes.append(_changed(3), after=None)).sequence == 2
 
 
 async def test_of_two_who_go_on_behind_the_same_change_one_is_refused(tenants: Tenants) -> None:

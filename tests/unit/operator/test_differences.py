@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from copy import deepcopy
 from typing import Any
 
+import msgspec
 import pytest
 
-from smarttrade.bus.change_rows import FieldChange, ObjectChanged, Writer
-from smarttrade_operator.cache import Cache
-from smarttrade_operator.differences import build_change
+from smarttrade.bus.change_rows import FieldChange, ObjectChanged, Writer, encode, omit
+from smarttrade.cli.deleting import ALLOW_DELETION
+from smarttrade_operator.cache import INSTALLATION_LABEL, Cache
+from smarttrade_operator.differences import HEEDED, build_change, meaning, restate
 from smarttrade_operator.kinds import Manifest
 from smarttrade_operator.names import Key
 from tests.unit.operator.accounts import build_manifest
@@ -128,6 +131,7 @@ def test_a_controller_that_scales_is_named_with_the_subresource() -> None:
         {"finalizers": ["smarttrade.io/settle"]},
         {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"}},
         {"labels": {"team": "blue"}},
+        {"annotations": {"smarttrade.io/of-nobody": "x" * 250_000}},
     ],
 )
 def test_neither_status_nor_foreign_metadata_is_a_change(metadata: Manifest) -> None:
@@ -192,6 +196,56 @@ def test_an_object_made_anew_under_its_name_begins_anew() -> None:
     assert row is not None
     assert row.previous_generation is None
     assert len(row.changes) == len(BEFORE.changes)
+
+
+def test_what_is_heeded_is_what_is_defined() -> None:
+    assert ALLOW_DELETION in HEEDED["annotations"]
+    assert INSTALLATION_LABEL in HEEDED["labels"]
+
+
+def test_the_order_of_entries_with_symbols_and_what_is_null_mean_nothing() -> None:
+    markets = [{"symbol": "BTC/USDT"}, {"symbol": "ETH/USDT", "maxPositionNotional": None}]
+    one, other = _state([], markets=markets), _state([], markets=markets[::-1], replicas=None)
+    assert meaning(one) == meaning(other)
+    assert meaning(_state([], allowed=["a", "b"])) != meaning(_state([], allowed=["b", "a"]))
+    twice = [{"symbol": "BTC/USDT"}] * 2
+    assert build_change(_first(_state([], x=twice)), _state([], x=twice[:1])) is not None
+
+
+def test_a_big_value_is_told_by_its_size_and_digest() -> None:
+    text = "ä" * 2_000
+    row = _first(_state([_applied()], strategy={"name": "mine", "parameters": {"model": text}}))
+    digest = {"bytes": 4_000, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    change = next(each for each in row.changes if each.path == "spec.strategy.parameters.model")
+    assert change.new == {"$omitted": digest} == row.object["spec"]["strategy"]["parameters"]["model"]
+    smaller = _state([_applied()], strategy={"name": "mine", "parameters": {"model": [1] * 900}})
+    replaced = build_change(row, smaller)
+    assert replaced is not None
+    (change,) = replaced.changes
+    assert (change.old, change.new["$omitted"]["bytes"]) == ({"$omitted": digest}, 1_801)
+
+
+def _decode(payload: bytes) -> ObjectChanged:
+    return msgspec.json.decode(payload, type=ObjectChanged)
+
+
+def test_a_row_that_is_too_big_is_cut_and_compared_all_the_same() -> None:
+    many = {f"p{number}": number for number in range(500)}
+    account = _state([_applied()], strategy={"name": "mine", "parameters": many})
+    row = build_change(BEFORE, account)
+    assert row is not None
+    assert _decode(encode(row, 10**6)) == row
+    cut = _decode(encode(row, len(msgspec.json.encode(row)) - 1))
+    assert (cut.cut, cut.object, cut.changes[0].old) == (True, omit(row.object), None)
+    assert [change.path for change in cut.changes] == [change.path for change in row.changes]
+    least = _decode(encode(row, 1_000))
+    assert (least.cut, least.changes, least.generation) == (True, (), row.generation)
+    assert restate(least).cut
+
+    assert build_change(least, account) is None, "it is recognised"
+    after = build_change(least, _state([_applied()], generation=5))
+    assert after is not None
+    assert (after.baseless, after.previous_generation) == (True, 4)
 
 
 def _seen(cache: Cache, *, version: int, **spec: Any) -> None:
