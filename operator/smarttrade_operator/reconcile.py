@@ -95,7 +95,7 @@ class Reconciler:
     _memories: dict[Key, Memory] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.chronicle = Chronicle(self.buses, self.settings, self.publisher, self.clock)
+        self.chronicle = Chronicle(self.buses, self.settings, self.publisher, self.clock, self.wall)
         self.rollouts = Rollouts(lambda: len({key.namespace for key in self.cache.accounts()}))
 
     async def reconcile(self, key: Key) -> float | None:
@@ -107,8 +107,10 @@ class Reconciler:
         self._forget_predecessor(key, observed.account)
         self.reports.expect(identify(observed.account, self.settings))
         if observed.account["metadata"].get("deletionTimestamp"):
+            await self.removal.announce(observed.account)
+            # After the pods know, and before the trail goes into the archive.
             await self.chronicle.record(key, observed)
-            return await self.removal.proceed(key, observed)
+            return await self.removal.proceed(key, self.cache.get(key))
         return await self._uphold(key, observed)
 
     def distrust(self, key: Key) -> None:

@@ -57,13 +57,10 @@ class Removal:
     async def proceed(self, key: Key, observed: Observed) -> float | None:
         """Do the next stage; seconds after which to come again, None once the object is released."""
         account = observed.account
-        assert account is not None
-        if not has_finalizer(account):
+        if account is None or not has_finalizer(account):
             return None
         parsed = _parse(account)
         identity = identify(account, self.settings)
-        if parsed is not None:
-            await self._announce(identity, parsed)
         is_ending = await self._is_ending(key.namespace)
         deletion = self._assess(key, account, observed, parsed, is_ending)
         with _lenient(is_ending):
@@ -90,8 +87,11 @@ class Removal:
             return False  # the chart's rbac.releaseClusterWide is off
         return bool(found["metadata"].get("deletionTimestamp"))
 
-    async def _announce(self, identity: AccountIdentity, account: TradingAccount) -> None:
+    async def announce(self, manifest: Manifest) -> None:
         """Tell the pods. Without NATS they cannot be told; the time-out then ends the wait."""
+        account, identity = _parse(manifest), identify(manifest, self.settings)
+        if account is None or not has_finalizer(manifest):
+            return
         try:
             bus = self.buses.of(Key(identity.namespace, identity.name))
             stored = await bus.recall_control(identity)
