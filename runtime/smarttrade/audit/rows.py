@@ -12,6 +12,8 @@ from smarttrade.errors import BusError
 from smarttrade.execution.audit_rows import build_rows
 
 CHANGED = "changed"
+RESTATED = "restated"
+"""Nothing was changed: the object is told again before the row that told it is of age."""
 
 
 def to_rows(entry: Entry) -> Iterator[dict[str, Any]]:
@@ -21,13 +23,14 @@ def to_rows(entry: Entry) -> Iterator[dict[str, Any]]:
         return
     try:
         record = json.loads(entry.payload)
-    except (ValueError, RecursionError) as error:
+        restates = record.get("restates", False)
+    except (ValueError, AttributeError, RecursionError) as error:
         raise BusError(f"the trail holds a change that cannot be read: {error}") from error
     yield {
         "sequence": entry.sequence,
         "index": 0,
         "time": datetime.fromtimestamp(entry.time_ms / 1000, UTC).isoformat(),
         "epoch": None,
-        "kind": CHANGED,
+        "kind": RESTATED if restates else CHANGED,
         "record": record,
     }
