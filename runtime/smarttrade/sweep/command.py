@@ -130,8 +130,8 @@ def _folds(
             f"the slowest candidate needs {longest_ms / 86_400_000:.1f} days of candles before its first "
             "decision, and the data ends before that: give more data or narrower ranges"
         )
-    unit_ms = account.spec.strategy.timeframe.milliseconds
-    return build_folds(begin_ms, end_ms, options.folds, Decimal(options.train), unit_ms)
+    timeframe = account.spec.strategy.timeframe
+    return build_folds(begin_ms, end_ms, options.folds, Decimal(options.train), timeframe)
 
 
 def _run(plan: Plan, options: Options, results: Results, console: Console) -> None:

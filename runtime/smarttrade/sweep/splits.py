@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from smarttrade.errors import ConfigurationError
+from smarttrade.timeframe import Timeframe
 
 
 class Fold(NamedTuple):
@@ -20,8 +21,9 @@ class Fold(NamedTuple):
     end_ms: int
 
 
-def build_folds(begin_ms: int, end_ms: int, count: int, train: Decimal, unit_ms: int) -> list[Fold]:
-    """`count` folds whose in-sample part is the share `train` of each; bounds are multiples of `unit_ms`.
+def build_folds(begin_ms: int, end_ms: int, count: int, train: Decimal, timeframe: Timeframe) -> list[Fold]:
+    """`count` folds whose in-sample part is the share `train` of each; bounds between begin and end are
+    where candles begin, so that each candle is in a fold.
 
     With i in-sample and o out-of-sample time, i / (i + o) = train and i + count * o is the whole.
     """
@@ -33,12 +35,13 @@ def build_folds(begin_ms: int, end_ms: int, count: int, train: Decimal, unit_ms:
     tested = Decimal(end_ms - begin_ms) / (ratio + count)
     trained = tested * ratio
     bounds = [begin_ms + trained + n * tested for n in range(count + 1)]
-    splits = [int(bound) // unit_ms * unit_ms for bound in bounds[:-1]] + [end_ms]
-    first_ms = [int(bound - trained) // unit_ms * unit_ms for bound in bounds[:-1]]
+    splits = [timeframe.start(int(bound)) for bound in bounds[:-1]] + [end_ms]
+    first_ms = [timeframe.start(int(bound - trained)) for bound in bounds[:-1]]
     folds = [
         Fold(max(begin, begin_ms), split, end)
         for begin, split, end in zip(first_ms, splits, splits[1:], strict=False)
     ]
-    if any(min(fold.split_ms - fold.begin_ms, fold.end_ms - fold.split_ms) < 2 * unit_ms for fold in folds):
+    least_ms = 2 * timeframe.milliseconds
+    if any(min(fold.split_ms - fold.begin_ms, fold.end_ms - fold.split_ms) < least_ms for fold in folds):
         raise ConfigurationError(f"the data is too short for {count} folds: give more data or fewer folds")
     return folds

@@ -10,11 +10,12 @@ from smarttrade.sweep.page import build_page
 from smarttrade.sweep.ranges import Axis
 from smarttrade.sweep.splits import build_folds
 from smarttrade.sweep.unit import Outcome, Work
+from smarttrade.timeframe import Timeframe
 from tests.unit.backtest.recordings import MINUTE_MS, START_MS, account, history, random_walk
 from tests.unit.backtest.test_report import Outline
 
 AXES = [Axis("fast", (2, 3, 4)), Axis("slow", (8, 9))]
-FOLDS = build_folds(START_MS, START_MS + 100 * MINUTE_MS, 1, Decimal("0.5"), MINUTE_MS)
+FOLDS = build_folds(START_MS, START_MS + 100 * MINUTE_MS, 1, Decimal("0.5"), Timeframe.M1)
 
 
 def metrics(score: float | None) -> dict[str, float | int | None]:

@@ -14,10 +14,11 @@ from smarttrade.sweep.cut import cut
 from smarttrade.sweep.results import Results, build_fingerprint
 from smarttrade.sweep.splits import Fold, build_folds
 from smarttrade.sweep.unit import Work, is_possible, run_unit, with_parameters
+from smarttrade.timeframe import Timeframe
 from tests.unit.backtest.recordings import MINUTE_MS, START_MS, account, history, random_walk
 
 CANDLES = random_walk(600)
-FOLDS = build_folds(START_MS + 100 * MINUTE_MS, START_MS + 600 * MINUTE_MS, 2, Decimal("0.6"), MINUTE_MS)
+FOLDS = build_folds(START_MS + 100 * MINUTE_MS, START_MS + 600 * MINUTE_MS, 2, Decimal("0.6"), Timeframe.M1)
 
 
 def build(**account_fields: object) -> Work:
