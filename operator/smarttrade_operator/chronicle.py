@@ -21,6 +21,7 @@ from smarttrade.bus import jetstream
 from smarttrade.bus.change_rows import ObjectChanged
 from smarttrade.bus.changes import Changes, Recorded
 from smarttrade.errors import SmartTradeError
+from smarttrade.rates import Bucket
 from smarttrade_operator.buses import Buses
 from smarttrade_operator.cache import Observed, version
 from smarttrade_operator.differences import build_change, meaning, restate
@@ -35,6 +36,9 @@ _OVERTAKEN_S = 1.0
 _RESTATE_AGAIN_S = 600.0
 # Whatever waits behind it, a deletion or the next control value, waits so long at most.
 _ATTEMPT_S = 2.0
+# Rows of one account: so many at once, then one in so many seconds with all that was changed meanwhile.
+_ROWS = 60.0
+_ROW_EVERY_S = 300.0
 
 
 @dataclass(slots=True)
@@ -46,6 +50,7 @@ class _Memory:
     not_before_s: float = float("-inf")
     restate_not_before_s: float = float("-inf")
     is_refused: bool = False
+    rows: Bucket = field(default_factory=lambda: Bucket(1 / _ROW_EVERY_S, _ROWS))
 
 
 @dataclass(slots=True)
@@ -70,6 +75,8 @@ class Chronicle:
             return None
         wait_s = memory.not_before_s - self.clock()
         if wait_s <= 0:
+            wait_s = self._merge(observed, observed.account, memory)
+        if wait_s <= 0:
             wait_s = await self._attempt(key, observed, observed.account, memory)
             memory.not_before_s = self.clock() + wait_s
             if wait_s > 0:
@@ -77,6 +84,18 @@ class Chronicle:
                 memory.restate_not_before_s = self.clock() + _RESTATE_AGAIN_S
         # A row that is only to be told again has time: whoever looks at all accounts now and then comes back.
         return wait_s if wait_s > 0 and not is_current else None
+
+    def _merge(self, observed: Observed, account: Manifest, memory: _Memory) -> float:
+        """Let as many states be left as there may be rows; seconds to wait where there may be none.
+
+        What is changed without end would otherwise fill the trail, which orders share. A deletion, which is
+        the last, always has its row.
+        """
+        left = int(memory.rows.left(self.clock()))
+        if left < 1 and not account["metadata"].get("deletionTimestamp"):
+            return memory.rows.wait_s(self.clock())
+        del observed.states[: -max(1, left)]
+        return 0.0
 
     def forget(self, key: Key) -> None:
         """The account is gone."""
@@ -111,6 +130,7 @@ class Chronicle:
                 row = build_change(base.row if base else None, state, kept_since=self._kept_since())
                 if row is not None:
                     newest = await self._append(row, changes, memory, after=newest)
+                    memory.rows.spend(self.clock())
             # Meanwhile the watches may have told another state, another object, or that it is gone.
             if observed.states and observed.states[0] is state:
                 if len(observed.states) == 1:

@@ -163,9 +163,9 @@ async def test_a_full_trail_is_told_once_and_takes_all_when_it_can() -> None:
     stage.see(2)
     stage.now_s += 4
     assert await stage.record() == 6
-    for _ in range(5):
+    for _ in range(70):
         stage.now_s += 10
-        assert await stage.record() == 10
+        assert await stage.record() == 10, "what was not written is no row"
     assert stage.told == ["Warning ChangeNotRecorded"]
     stage.trail.refuses = None
     stage.now_s += 10
@@ -324,3 +324,24 @@ async def test_an_account_may_vanish_or_be_made_anew_while_its_row_is_written() 
     stage.trail.meanwhile = lambda: stage.cache.observe(anew) and None
     assert await stage.record() is None
     assert stage.written == [1, 7], "the state that came meanwhile is written, not taken away"
+
+
+async def test_what_changes_without_end_has_fewer_rows_and_its_deletion_has_one() -> None:
+    stage = Stage(Trail())
+    for number in range(1, 61):
+        stage.see(number)
+        assert await stage.record() is None
+    stage.see(61, 62)
+    wait_s = await stage.record()
+    assert wait_s is not None
+    assert len(stage.written) == 60
+    stage.see(63)
+    stage.now_s += wait_s
+    assert await stage.record() is None
+    assert (stage.written[60:], stage.trail.rows[-1].previous_generation) == ([63], 60)
+
+    going = build_manifest(replicas=64)
+    going["metadata"] |= {"generation": 64, "resourceVersion": "164", "deletionTimestamp": "now"}
+    stage.cache.observe(going)
+    assert await stage.record() is None
+    assert stage.written[61:] == [64]
