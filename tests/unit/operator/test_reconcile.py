@@ -15,7 +15,8 @@ from smarttrade.errors import BusError
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import AccountControl, StrategyVersion
 from smarttrade_operator.apply import Applier
-from smarttrade_operator.cache import Cache
+from smarttrade_operator.cache import Cache, Observed
+from smarttrade_operator.kinds import Manifest
 from smarttrade_operator.names import Key
 from smarttrade_operator.plan import build_plan
 from smarttrade_operator.reconcile import Memory, Reconciler
@@ -82,3 +83,49 @@ async def test_what_runs_is_not_forgotten_while_it_cannot_be_recalled() -> None:
     await reconciler._tell(ALICE, plan, memory, steps := Steps())
     assert not steps.failures
     assert (bus.value.generation, bus.value.strategy) == (4, RUNNING)
+
+
+class Order:
+    """Notes what a deletion does one after the other; `vanishes` while the change is written."""
+
+    def __init__(self, cache: Cache, *, vanishes: bool) -> None:
+        self.cache, self.vanishes = cache, vanishes
+        self.done: list[str] = []
+
+    async def announce(self, _: Manifest) -> None:
+        self.done.append("announced")
+
+    async def record(self, key: Key, observed: Observed) -> float | None:
+        self.done.append("recorded")
+        if self.vanishes and observed.account:
+            self.cache.observe(observed.account, deleted=True)
+        return 10.0
+
+    async def proceed(self, key: Key, observed: Observed) -> float | None:
+        self.done.append(f"went on with {observed.account and key.name}")
+        return None
+
+
+@pytest.mark.parametrize(("vanishes", "with_what"), [(False, "alice"), (True, "None")])
+async def test_the_pods_are_told_of_a_deletion_before_it_is_written_down(
+    vanishes: bool, with_what: str
+) -> None:
+    cache, nothing = Cache(), cast("Any", None)
+    manifest = build_manifest()
+    manifest["metadata"]["deletionTimestamp"] = "2026-11-30T10:00:00Z"
+    cache.observe(manifest)
+    order = cast("Any", Order(cache, vanishes=vanishes))
+    reconciler = Reconciler(
+        kube=nothing,
+        cache=cache,
+        settings=SETTINGS,
+        catalogue=nothing,
+        buses=nothing,
+        reports=Reports(time.monotonic),
+        publisher=nothing,
+        removal=order,
+        aliases=nothing,
+    )
+    reconciler.chronicle = order
+    assert await reconciler.reconcile(ALICE) is None
+    assert order.done == ["announced", "recorded", f"went on with {with_what}"]
