@@ -288,7 +288,9 @@ class Checks:
         if intent.purpose is Purpose.PROTECTIVE:
             return
         if isinstance(want, Target) and not self._shared(market, intent):
-            beyond = position - want.quantity if trade.side is Side.BUY else want.quantity - position
+            beyond = position - want.quantity
+            if trade.side is Side.SELL:
+                beyond = -beyond - self._protected_since(market, intent.deadline_ms)
             _require(
                 beyond <= DUST,
                 "a position is never beyond its target",
@@ -296,6 +298,16 @@ class Checks:
             )
         elif isinstance(want, RestingOrders):
             self._within_key(intent, want, trade)
+
+    def _protected_since(self, market: str, time_ms: int) -> Decimal:
+        """What protective orders have sold since then: an order of before knows nothing of it."""
+        guards = (
+            each
+            for each in self._world.venue.by_id.values()
+            if each.filled and each.sent.market == market
+            if self._intents[each.sent.cid].purpose is Purpose.PROTECTIVE
+        )
+        return sum((t.quantity for each in guards for t in each.trades if t.time_ms >= time_ms), ZERO)
 
     def _shared(self, market: str, intent: records.OrderIntended) -> bool:
         """Whether a newer resting set already trades beside what is left of this decision."""
