@@ -97,7 +97,8 @@ class Checks:
     def _counted(self, record: records.FillRecorded) -> None:
         fill = record.fill
         trade = (fill.market, fill.trade_id, fill.order_id)
-        self._world.coverage["trade with itself"] += record.crossed
+        if record.crossed:
+            self._world.coverage["trade with itself"] += 1
         _require(trade not in self._trades, "a trade is recorded once", str(trade))
         self._trades.add(trade)
         known = fill.client_order_id not in self._lost_orders
