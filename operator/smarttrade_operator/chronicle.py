@@ -116,6 +116,9 @@ class Chronicle:
                 memory.is_refused = True
                 note = f"the audit trail does not take a change of this object, which is tried again: {error}"
                 await self.publisher.tell(account, "ChangeNotRecorded", note, kind="Warning")
+        except asyncio.CancelledError:
+            memory.is_newest = False
+            raise
         except (SmartTradeError, TimeoutError) as error:
             told = str(error) or f"not within {self.attempt_s:.0f} s"
             _log.warning("change not recorded yet", account=str(key), error=told)

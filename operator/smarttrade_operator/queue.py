@@ -110,6 +110,10 @@ class Schedule(Generic[K]):
         return len(self._due)
 
 
+class CutOffError(SmartTradeError):
+    """What was awaited was cancelled, and not by whoever stops the queue."""
+
+
 @dataclass(slots=True)
 class WorkQueue(Generic[K]):
     """Runs a handler over a schedule. The handler returns seconds after which to come again, or None."""
@@ -148,11 +152,23 @@ class WorkQueue(Generic[K]):
         except TimeoutError:
             return
 
+    async def _run(self, key: K) -> float | None:
+        """The handler as a task of its own: a library that cancels what it was waited for with, as a closing
+        connection does, ends this attempt and not the worker, whose key would never be due again."""
+        handling = asyncio.ensure_future(self.handler(key))
+        try:
+            await asyncio.wait({handling})
+        finally:
+            if not handling.done():
+                handling.cancel()
+                await asyncio.wait({handling})
+        if handling.cancelled():
+            raise CutOffError("it was cut off from within")
+        return handling.result()
+
     async def _handle(self, key: K) -> None:
         try:
-            again_s = await self.handler(key)
-        except asyncio.CancelledError:
-            raise
+            again_s = await self._run(key)
         except SmartTradeError as error:
             delay_s = self.schedule.failed(key, self.clock())
             _log.warning("reconcile failed", key=str(key), error=str(error), retry_s=round(delay_s, 1))

@@ -204,3 +204,45 @@ async def test_cancelling_the_queue_ends_it() -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+async def test_what_a_library_cancels_from_within_is_tried_again_by_the_same_worker() -> None:
+    calls, done = 0, asyncio.Event()
+
+    async def handle(_: str) -> float | None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(broken.cancel)
+            await broken
+        done.set()
+        return None
+
+    queue = WorkQueue(handle, 1)
+    queue.add("a")
+    await _run_until(queue, done)
+    assert calls == 2
+
+
+async def test_cancelling_the_queue_waits_for_what_a_handler_tidies_up() -> None:
+    begun, tidied = asyncio.Event(), False
+
+    async def handle(_: str) -> float | None:
+        nonlocal tidied
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            tidied = True
+        return None
+
+    queue = WorkQueue(handle, 1)
+    queue.add("a")
+    running = asyncio.create_task(queue.run())
+    await begun.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert tidied
