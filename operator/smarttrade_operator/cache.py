@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from smarttrade_operator.children.blueprint import ACCOUNT_LABEL
 from smarttrade_operator.differences import meaning
 from smarttrade_operator.kinds import DEPLOYMENT, POD, TRADING_ACCOUNT, Manifest
-from smarttrade_operator.names import Key
+from smarttrade_operator.names import INSTALLATION_LABEL, Key
 from smarttrade_operator.ownership import controller_of, is_controlled_by
 
 ChildName = tuple[str, str]
 
 _STATES = 32
-INSTALLATION_LABEL = "smarttrade.io/installation"
 
 
 @dataclass(slots=True)

@@ -17,11 +17,12 @@ import msgspec
 from smarttrade.bus.change_rows import FieldChange, ObjectChanged, Writer, is_omitted, omit, to_json
 from smarttrade.bus.rotation import ROTATE
 from smarttrade_operator.kinds import Manifest
+from smarttrade_operator.names import INSTALLATION_LABEL
 
 # All of an account's metadata that the platform heeds; anybody may note anything beside it, of any size.
 HEEDED = {
     "annotations": (ROTATE, "smarttrade.io/allow-deletion"),
-    "labels": ("smarttrade.io/installation",),
+    "labels": (INSTALLATION_LABEL,),
 }
 _VALUE_BYTES = 1024
 # By which the object's lists of objects are maps, as its definition says.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+INSTALLATION_LABEL = "smarttrade.io/installation"
+"""Which installation an account belongs to."""
+
 
 class Key(NamedTuple):
     """One TradingAccount; what queue, cache and memory are keyed by."""

@@ -36,7 +36,6 @@ from smarttrade_operator.backtests.progress import (
     seconds_left,
 )
 from smarttrade_operator.backtests.trouble import find_problem
-from smarttrade_operator.cache import INSTALLATION_LABEL
 from smarttrade_operator.kinds import (
     BACKTEST,
     JOB,
@@ -48,7 +47,7 @@ from smarttrade_operator.kinds import (
     kind_of,
 )
 from smarttrade_operator.kube import Conflict, Kube, NotFound, Refused
-from smarttrade_operator.names import Key
+from smarttrade_operator.names import INSTALLATION_LABEL, Key
 from smarttrade_operator.ownership import controller_of, is_controlled_by
 from smarttrade_operator.settings import Settings
 

@@ -60,7 +60,7 @@ def build_levels(
     slippage: Decimal,
 ) -> Levels:
     """Where a long position of that average price is to be sold; `highest` bid seen since it was opened."""
-    trailing = _least([plan.trailing_stop if plan else None, defaults.trailing_stop])
+    trailing = least([plan.trailing_stop if plan else None, defaults.trailing_stop])
     stops = [plan.stop_loss if plan else None]
     profits = [plan.take_profit if plan else None]
     if defaults.stop_loss is not None:
@@ -70,7 +70,7 @@ def build_levels(
     if trailing is not None:
         stops += [ratchet, highest * (1 - trailing) if highest is not None else None]
     stop = max((each for each in stops if each is not None), default=None)
-    profit = _least(profits)
+    profit = least(profits)
     stop = None if stop is None else floor_to(stop, filters.tick)
     limit = ZERO if stop is None else floor_to(stop * (1 - slippage), filters.tick)
     step = filters.tick if trailing is None or stop is None else stop * trailing * TRAILING_STEP
@@ -154,5 +154,6 @@ def _takes(filters: MarketFilters, guard: Guard) -> bool:
     return guard.quantity >= smallest(guard.price, filters) and guard.price > 0
 
 
-def _least(values: Iterable[Decimal | None]) -> Decimal | None:
+def least(values: Iterable[Decimal | None]) -> Decimal | None:
+    """Of the prices that there are."""
     return min((value for value in values if value is not None), default=None)

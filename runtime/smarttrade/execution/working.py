@@ -20,6 +20,7 @@ from smarttrade.execution.guarding import Guarding
 from smarttrade.execution.intents import open_intent
 from smarttrade.execution.orders import Order, OrderState, Purpose
 from smarttrade.execution.policy import allows_opening, allows_reducing, keeps_protection, must_cancel
+from smarttrade.execution.protection import least
 from smarttrade.execution.reconciliation import EXCHANGE_UNREACHABLE
 from smarttrade.execution.resting import Resting
 from smarttrade.execution.risk import Answer, Proposal, check
@@ -263,7 +264,7 @@ class Working:
             collar=spec.risk.price_collar,
             maximum_notional=spec.risk.max_order_notional,
             patient=self._patient(spec, want, decision),
-            below=_least(want.take_profit, own_ask if own_ask is not None and own_ask > quote.ask else None),
+            below=least([want.take_profit, own_ask if own_ask is not None and own_ask > quote.ask else None]),
         )
         if leg.quantity <= 0:
             self._decisions.close(decision, Outcome.REACHED, "BelowLot")
@@ -297,7 +298,7 @@ class Working:
         """The price at which the position's profit waits: a buy that reached it would trade with the account
         itself, for two fees and nothing else."""
         guards = (o for o in self._ctx.book.unsettled(market) if o.purpose is Purpose.PROTECTIVE)
-        return _least(*(o.price for o in guards if o.trigger is None))
+        return least(o.price for o in guards if o.trigger is None)
 
     def _makes_way(self, market: str) -> bool:
         """Whether no protection is in the way of what is to be sold, or of a buy that would meet it; what is
@@ -347,10 +348,6 @@ class Working:
             return None
         quantity = floor_to(min(verdict.quantity, leg.quantity), filters.lot)
         return Leg(leg.side, leg.kind, leg.price, quantity, leg.reference) if quantity > 0 else None
-
-
-def _least(*prices: Decimal | None) -> Decimal | None:
-    return min((price for price in prices if price is not None), default=None)
 
 
 def _meets(leg: Leg, own_ask: Decimal | None) -> bool:

@@ -31,6 +31,15 @@ async def _append(log: AccountLog, name: str, number: int, after: int = 0) -> in
     return after
 
 
+async def _small(tenants: Tenants) -> tuple[Connection, Connection]:
+    """An account whose trail is soon full: its execution, and who keeps the trail."""
+    limits = AccountLimits(log_bytes=256 * 1024)
+    pair = build_accounts(tenants.keys, ALICE, limits)
+    await tenants.provisioner.push(pair)
+    await tenants.provisioner.ensure_assets(ALICE, limits=limits)
+    return await tenants.connect(pair, "execution"), await tenants.keep_trail(pair)
+
+
 def _records(name: str, number: int) -> list[bytes]:
     return [f"{name}{n}".encode() for n in range(number)]
 
@@ -101,11 +110,7 @@ async def test_nobody_can_take_a_record_out_of_it(tenants: Tenants) -> None:
 
 
 async def test_a_flooded_trail_refuses_and_erases_nothing(tenants: Tenants) -> None:
-    limits = AccountLimits(log_bytes=256 * 1024)
-    pair = build_accounts(tenants.keys, ALICE, limits)
-    await tenants.provisioner.push(pair)
-    await tenants.provisioner.ensure_assets(ALICE, limits=limits)
-    nc, keeper = await tenants.connect(pair, "execution"), await tenants.keep_trail(pair)
+    nc, keeper = await _small(tenants)
     log, after = AccountLog(nc), await _append(AccountLog(nc), "mine", 1)
     await eventually(trail_has(keeper, 1), "the trail has it")
     for n in range(12):
@@ -188,11 +193,7 @@ async def test_changes_of_the_object_lie_between_the_records_in_one_order(tenant
 
 
 async def test_what_the_trail_lacks_is_numbered_behind_the_newest_change(tenants: Tenants) -> None:
-    limits = AccountLimits(log_bytes=256 * 1024)
-    pair = build_accounts(tenants.keys, ALICE, limits)
-    await tenants.provisioner.push(pair)
-    await tenants.provisioner.ensure_assets(ALICE, limits=limits)
-    nc, keeper = await tenants.connect(pair, "execution"), await tenants.keep_trail(pair)
+    nc, keeper = await _small(tenants)
     log, after = AccountLog(nc), await _append(AccountLog(nc), "mine", 1)
     await eventually(trail_has(keeper, 1), "the trail has it")
     async with tenants.provisioner.changes(ALICE) as changes:

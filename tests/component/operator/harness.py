@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
 
-from smarttrade_operator.cache import INSTALLATION_LABEL
+from smarttrade_operator.names import INSTALLATION_LABEL
 from tests.component.api.client import Client
 
 T = TypeVar("T")

@@ -11,10 +11,10 @@ import pytest
 
 from smarttrade.bus.change_rows import FieldChange, ObjectChanged, Writer, encode, omit
 from smarttrade.cli.deleting import ALLOW_DELETION
-from smarttrade_operator.cache import INSTALLATION_LABEL, Cache
+from smarttrade_operator.cache import Cache
 from smarttrade_operator.differences import HEEDED, build_change, meaning, restate
 from smarttrade_operator.kinds import Manifest
-from smarttrade_operator.names import Key
+from smarttrade_operator.names import INSTALLATION_LABEL, Key
 from tests.unit.operator.accounts import build_manifest
 
 ALICE = Key("alice", "alice")
