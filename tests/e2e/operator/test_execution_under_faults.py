@@ -15,6 +15,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ WANTED = Decimal("0.01")
 DUST = Decimal("0.0001")
 GUARDED = '''
 from decimal import Decimal
+from functools import partial
 
 from smarttrade import Strategy
 
@@ -153,13 +155,16 @@ def test_a_killed_execution_container_is_followed_or_comes_back(trader: Trader) 
 def test_a_leader_whose_network_is_cut_is_followed(trader: Trader) -> None:
     trader.ready(2)
     before = trader.leader
-    inside = ["nsenter", "--target", str(trader.process(before)), "--net", "nft"]
-    subprocess.run([*inside, _CUT], check=True)
-    try:
-        trader.led_by_another(before)
-        trader.trades_on()
-    finally:
-        subprocess.run([*inside, "delete", "table", "inet", "chaos"], check=True)
+    # Held open: the container may be started anew meanwhile, because its probes are cut off too.
+    with Path(f"/proc/{trader.process(before)}/ns/net").open() as network:
+        inside = ["nsenter", f"--net=/proc/self/fd/{network.fileno()}", "nft"]
+        held = partial(subprocess.run, check=True, pass_fds=[network.fileno()])
+        held([*inside, _CUT])
+        try:
+            trader.led_by_another(before)
+            trader.trades_on()
+        finally:
+            held([*inside, "delete", "table", "inet", "chaos"])
     trader.trades_on()
     trader.judge()
 
