@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
 
@@ -20,6 +21,7 @@ from smarttrade.rates import Bucket
 NEARLY_USED = 0.9
 ALMOST_ALL_USED = 0.97
 _MINUTE_S = 60.0
+_WITHIN_THE_SECOND = 0.999
 _KEPT_ORDERS = 0.2
 """Of a limit on new orders, for exits and protection."""
 
@@ -42,8 +44,12 @@ def read_allowance(
     orders: Sequence[OrderLimit] = (),
     now_s: Callable[[], float] = time.time,
 ) -> Allowance:
-    """Header names in any case; what is absent or no number limits nothing."""
-    told, now = {str(name).lower(): value for name, value in headers.items()}, now_s()
+    """Header names in any case; what is absent or no number limits nothing.
+
+    What is used belongs to the interval in which the exchange answered, by its own clock.
+    """
+    told = {str(name).lower(): value for name, value in headers.items()}
+    now = _answered_at(told.get("date"), now_s())
     used = _number(told.get(weight_header)) / weight_limit if weight_limit else 0.0
     counts = tuple(
         (each, _number(told[each.header]), each.interval_s - now % each.interval_s)
@@ -51,6 +57,19 @@ def read_allowance(
         if each.header in told
     )
     return Allowance(used, _MINUTE_S - now % _MINUTE_S, _number(told.get("retry-after")), counts)
+
+
+def _answered_at(date: Any, now: float) -> float:
+    """When the exchange answered, in seconds since 1970: as our clock has it where that is within the second
+    that the answer's Date header names (RFC 9110, 6.6.1), else that second's nearer end.
+
+    An answer of 11:59:59 that is read at 12:00:00 would otherwise hold everything back until 12:01.
+    """
+    try:
+        second = parsedate_to_datetime(str(date)).timestamp()
+    except ValueError:
+        return now
+    return min(max(now, second), second + _WITHIN_THE_SECOND)
 
 
 def _number(value: Any) -> float:

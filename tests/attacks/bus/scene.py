@@ -21,7 +21,7 @@ from smarttrade.bus.provision import Provisioner
 from smarttrade.bus.server import LocalServer
 from smarttrade.identity import AccountIdentity
 from smarttrade.messages import Report
-from tests.attacks.bus.victim import CONTROL, Victim
+from tests.attacks.bus.victim import CONTROL, PATIENCE_S, Victim
 from tests.attacks.wire import Credentials, Wire
 
 POD = "mallory-0"
@@ -291,7 +291,7 @@ class Stage:
 
     @classmethod
     async def open(cls, server: LocalServer, keys: OperatorKeys) -> Stage:
-        provisioner = Provisioner(server.url, keys)
+        provisioner = Provisioner(server.url, keys, timeout_s=PATIENCE_S)
         await provisioner.connect()
         reports: list[tuple[str, str, Report]] = []
 

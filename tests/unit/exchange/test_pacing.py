@@ -139,6 +139,34 @@ def test_orders_that_others_send_for_the_account_count_until_the_interval_ends(c
     assert pacer.delay(Question.ORDER) == 0
 
 
+NOON = "Mon, 30 Nov 2026 12:00:00 GMT"
+NOON_S = 1_796_040_000.0
+
+
+@pytest.mark.parametrize(
+    ("read_at_s", "renewed_in_s"),
+    [(0.5, 59.5), (0.0, 60.0), (4.0, 59.001), (-7.0, 60.0)],
+    ids=["in the same second", "at its beginning", "later, or by a fast clock", "by a slow clock"],
+)
+def test_what_is_used_counts_for_the_minute_in_which_the_exchange_answered(
+    read_at_s: float, renewed_in_s: float
+) -> None:
+    allowance = read_allowance({"Date": NOON}, "", 0, now_s=lambda: NOON_S + read_at_s)
+    assert allowance.renewed_in_s == pytest.approx(renewed_in_s)
+
+
+def test_an_answer_read_in_the_next_minute_holds_nothing_back_for_all_of_it() -> None:
+    headers = {"date": "Mon, 30 Nov 2026 11:59:59 GMT", "X-Orders-10S": "9"}
+    allowance = read_allowance(headers, "", 0, (TEN,), now_s=lambda: NOON_S + 0.02)
+    assert allowance.renewed_in_s == pytest.approx(0.001, abs=1e-6)
+    assert allowance.orders[0][2] == pytest.approx(0.001, abs=1e-6)
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Mon, 99 Nov 2026 12:00:00 GMT", 12])
+def test_a_date_that_is_none_is_taken_for_now(date: object) -> None:
+    assert read_allowance({"Date": date}, "", 0, now_s=lambda: 75.0).renewed_in_s == 45
+
+
 def build_sharer(clock: Clock, weight: float) -> Pacer:
     """Hardly bound by requests, only by the share."""
     return Pacer(TokenBucket(1_000, 1_000, 0, clock), build_share(weight, clock), BINANCE, clock=clock)
