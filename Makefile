@@ -74,6 +74,7 @@ test-simulation: setup ## Fault histories of the execution protocol on virtual t
 	$(LEFT_OVER) $(PYTEST) -n 2 tests/simulation
 
 test-e2e: setup ## The whole platform on a real cluster (made when absent)
+	$(PY) -m cluster build
 	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder tests/e2e
 
 simulate: setup ## The long search for a fault history that breaks execution

@@ -44,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
         ("context", _context, "print the name of the kubeconfig context"),
     ):
         commands.add_parser(name, help=text).set_defaults(run=action)
+    everything = commands.add_parser("build", help="build all that both consist of, start nothing")
+    everything.set_defaults(run=_build)
     bring = commands.add_parser("images", help="build what changed, load it, print {name: reference} as JSON")
     bring.set_defaults(run=_images)
     load = commands.add_parser("load", help="load a docker archive into the local cluster")
@@ -56,6 +58,13 @@ def _parser() -> argparse.ArgumentParser:
 def _binaries(options: argparse.Namespace) -> None:
     for name in options.names or binaries.PROGRAMS:
         print(binaries.ensure(name))
+
+
+def _build(_: argparse.Namespace) -> None:
+    where = target()
+    clusters.build(where)
+    binaries.ensure("helm")
+    platform.build(where)
 
 
 def _up(_: argparse.Namespace) -> None:

@@ -51,8 +51,8 @@ def bring(where: Target, *, research: bool = False) -> dict[str, str]:
     Without `research` the image of that name is left out, and only named. With REGISTRY the images are pushed
     there, which is the only way into a cluster that was not made here.
     """
-    use_docker = where.origin is Origin.KIND or (where.origin is Origin.GIVEN and docker.answers())
-    with exclusive(cache_folder() / "images" / "platform.lock"):
+    use_docker = _uses_docker(where)
+    with exclusive(_lock()):
         known = images(base_image(use_docker))
         wanted = [image for image in known if research or image.target != "research"]
         delivered = _with_docker(where, wanted) if use_docker else _with_buildah(where, wanted)
@@ -61,6 +61,24 @@ def bring(where: Target, *, research: bool = False) -> dict[str, str]:
         **{image.target: name for image, name in zip(wanted, delivered, strict=False)},
         **dict(zip(system.PLATFORM, delivered[len(wanted) :], strict=True)),
     }
+
+
+def build(where: Target) -> None:
+    """Build what changed of all that `bring` would load into `where`."""
+    use_docker = _uses_docker(where)
+    with exclusive(_lock()), _context() as folder:
+        for image in images(base_image(use_docker)):
+            (_ensure_with_docker if use_docker else _ensure_with_buildah)(folder, image)
+        for name in system.PLATFORM:
+            system.archive(name)
+
+
+def _uses_docker(where: Target) -> bool:
+    return where.origin is Origin.KIND or (where.origin is Origin.GIVEN and docker.answers())
+
+
+def _lock() -> Path:
+    return cache_folder() / "images" / "platform.lock"
 
 
 def base_image(use_docker: bool) -> str:
@@ -84,9 +102,7 @@ def _with_docker(where: Target, wanted: list[Image]) -> list[str]:
     programs = {name: system.reference(name).removeprefix("docker.io/library/") for name in system.PLATFORM}
     with _context() as folder:
         for image in wanted:
-            if not docker.has(image.reference):
-                with step(f"build {image.reference}"):
-                    docker.build(folder, image.reference, image.target, image.arguments)
+            _ensure_with_docker(folder, image)
     references = [*(image.reference for image in wanted), *programs.values()]
     for name, reference in programs.items():
         if not docker.has(reference):
@@ -118,9 +134,7 @@ def _with_buildah(where: Target, wanted: list[Image]) -> list[str]:
         for image in wanted:
             if image.full_reference in present:
                 continue
-            if not buildah.has(image.full_reference):
-                with step(f"build {image.reference}"):
-                    _build_on_base(folder, image)
+            _ensure_with_buildah(folder, image)
             if where.origin is Origin.LOCAL:
                 # The next image builds while this one is sent.
                 pending.append(sender.submit(_send, instance, image.full_reference))
@@ -139,6 +153,18 @@ def _with_buildah(where: Target, wanted: list[Image]) -> list[str]:
     return [
         _pushed(name, name.removeprefix("docker.io/library/"), buildah.push) for name in [*names, *programs]
     ]
+
+
+def _ensure_with_docker(folder: Path, image: Image) -> None:
+    if not docker.has(image.reference):
+        with step(f"build {image.reference}"):
+            docker.build(folder, image.reference, image.target, image.arguments)
+
+
+def _ensure_with_buildah(folder: Path, image: Image) -> None:
+    if not buildah.has(image.full_reference):
+        with step(f"build {image.reference}"):
+            _build_on_base(folder, image)
 
 
 def _build_on_base(folder: Path, image: Image) -> None:

@@ -29,6 +29,16 @@ from cluster.progress import say, step
 _USUAL_PORT = 16443
 
 
+def build() -> None:
+    """Install and build what a cluster consists of, as far as it is missing."""
+    system_packages.require_system()
+    system_packages.install_missing()
+    for name in PROGRAMS:
+        binaries.ensure(name)
+    for name in system.CLUSTER:
+        system.archive(name)
+
+
 def up(instance: Instance) -> None:
     """Bring the cluster up; nothing happens when it is."""
     system_packages.require_system()
@@ -38,9 +48,7 @@ def up(instance: Instance) -> None:
         if running.supervisors(instance) and _is_completed(instance):
             return
         _remove(instance)
-        system_packages.install_missing()
-        for name in PROGRAMS:
-            binaries.ensure(name)
+        build()
         with step(f"start the cluster {instance.name}"):
             _start(instance)
             _complete(instance, timeout_s=180)
