@@ -29,6 +29,8 @@ from tests.component.execution.theatre import Theatre
 MARKET = "BTC/USDT"
 WEIGHT_A_MINUTE = 10_000_000
 PRICE = Decimal(100)
+REFERENCE = "bare"
+"""Another user of the exchange, for what trades beside the account without being it."""
 _BEAT_S = 0.25
 _FEED = "bench"
 _ASK_S = 2.0
@@ -51,8 +53,8 @@ class Account(Theatre):
         self.symbols = list(symbols)
         self.outcome_count = 0
         coins = {symbol.partition("/")[0]: "100000" for symbol in symbols}
-        user = build_test_user("alice", USDT="100000000", **coins)
-        self.exchange = Simulator(manual_config(user, symbols=tuple(symbols), seed=1))
+        users = [build_test_user(name, USDT="100000000", **coins) for name in ("alice", REFERENCE)]
+        self.exchange = Simulator(manual_config(*users, symbols=tuple(symbols), seed=1))
         self.ways: dict[str, Proxy] = {}
         self._proxied = proxied
         self.strategy: messages.StrategyVersion | None = None

@@ -16,7 +16,7 @@ from typing import Any
 
 import uvloop
 
-from benchmarks._account import PRICE, Account, load_note, opened
+from benchmarks._account import PRICE, REFERENCE, Account, load_note, opened
 from benchmarks._rows import alone
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.exchange.endpoints import create_exchange, load_own_markets
@@ -95,7 +95,7 @@ def _share(symbol: str) -> int:
 
 async def _bare(exchange: Simulator) -> float:
     endpoint = Endpoint(rest=exchange.rest_url, websocket=exchange.ws_url)
-    client = create_exchange("binance", endpoint, {**ccxt_config("alice"), "number": str})
+    client = create_exchange("binance", endpoint, {**ccxt_config(REFERENCE), "number": str})
     await load_own_markets(client, SYMBOLS)
     waiting = iter(range(BARE_ORDERS))
 

@@ -21,6 +21,8 @@ from smarttrade.execution.strangers import Strangers
 
 EXCHANGE_UNREACHABLE = "ExchangeUnreachable"
 _RETRY_MS = 1_000.0
+_STRANGE_MS = 2_000.0
+"""Until a leader that found strange trades compares anew; it doubles, since others may go on trading."""
 
 
 class Reconciliation:
@@ -42,6 +44,7 @@ class Reconciliation:
         self._restoring = restoring
         self._strangers = strangers
         self._next_ms = 0.0
+        self._strange_ms = _STRANGE_MS
         self.differences = 0
 
     def advance(self) -> None:
@@ -85,6 +88,9 @@ class Reconciliation:
         self.differences += ctx.book.fills - before
         self._wallet()
         ctx.lead.reconciled = ctx.lead.reconciled or not strange
+        if not ctx.lead.reconciled:
+            self.soon(self._strange_ms)
+            self._strange_ms *= 2
         if not strange and ctx.clock.error_ms(ctx.now_ms) is not None:
             ctx.compared_ms = ctx.clock.exchange_ms(account.asked_ms)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -280,6 +281,26 @@ def test_a_stranger_in_the_history_is_left_alone(desk: Desk) -> None:
     desk.take(fx.ReadHistory)
     desk.reconcile(trades=(trade(foreign),))
     assert desk.take(fx.ReadHistory) == []
+
+
+def test_a_leader_that_others_trade_beside_asks_again_within_seconds_then_more_seldom() -> None:
+    """Each comparison finds a trade that the history before it did not tell of."""
+    desk = Desk(tuning=TUNING).lead()
+    tell(desk)
+    desk.take(fx.ReadAccount)
+    asked_ms, began_ms = [], desk.now_ms
+    for number in range(4):
+        foreign = order(desk, client_order_id=f"web_{number}", order_id=f"foreign {number}")
+        desk.reconcile(trades=(trade(foreign, str(number)),))
+        assert not desk.core.ctx.lead.reconciled
+        while not desk.take(fx.ReadAccount):
+            desk.advance(500)
+        asked_ms.append(desk.now_ms - began_ms)
+    assert [later - earlier for earlier, later in pairwise([0, *asked_ms])] == [2_000, 4_000, 8_000, 16_000]
+    desk.reconcile()
+    assert desk.core.ctx.lead.reconciled
+    desk.decide("1")
+    assert desk.sends()
 
 
 def test_a_trade_of_an_order_that_nobody_knows_is_looked_up_before_anything_is_sent() -> None:
