@@ -307,6 +307,12 @@ class Stage:
         await victim.start()
         return cls(server, keys, provisioner, victim, pair, reports)
 
+    async def renew(self) -> None:
+        """Another victim in place of one that lost something; it goes on after the last record of the log."""
+        await self.victim.close()
+        self.victim = Victim(self.server.url, self.victims)
+        await self.victim.start()
+
     async def scene(self, *off: str) -> Scene:
         self._scenes += 1
         scene = Scene(

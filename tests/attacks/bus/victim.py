@@ -19,7 +19,11 @@ from smarttrade.messages import AccountControl
 from tests.attacks.latency import ENOUGH, judge_latency, limit_s
 
 POD = "victim-0"
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
+
+
+class LossError(AssertionError):
+    """Something of the victim's did not arrive."""
 
 
 class Victim:
@@ -46,6 +50,8 @@ class Victim:
         # A server that stands still for a moment is no attack; the median sees one that is slow.
         self._log = AccountLog(execution, timeout_s=PATIENCE_S)
         self._control = ControlReader(self._connections["monitoring"])
+        async for sequence, record, _ in self._log.read():
+            self._sequence, self.rounds = sequence, int(record.removeprefix(b"order "))
         await execution.subscribe("decide.*", cb=self._decide)
         await evaluation.subscribe("market.*.*", cb=self._think)
         await evaluation.subscribe("fill.*", cb=self._filled)
@@ -63,8 +69,9 @@ class Victim:
                 while self.rounds < wanted and not self.lost:  # noqa: ASYNC110
                     await asyncio.sleep(0.002)
         except TimeoutError:
-            raise AssertionError("the victim trades no more") from None
-        assert not self.lost, f"the victim lost {self.lost}"
+            raise LossError("the victim trades no more") from None
+        if self.lost:
+            raise LossError(f"the victim lost {self.lost}")
         assert not self.strange, f"the victim heard what it never said: {self.strange}"
 
     @asynccontextmanager
@@ -74,9 +81,9 @@ class Victim:
         Gives the time that its rounds may take in the median.
         """
         await self.goes_on(ENOUGH)
-        before, began = self.rounds_s[-ENOUGH:], self.rounds
+        before, began = self.rounds_s[-ENOUGH:], len(self.rounds_s)
         yield limit_s(before)
-        await self.goes_on(max(0, began + ENOUGH - self.rounds))
+        await self.goes_on(max(0, began + ENOUGH - len(self.rounds_s)))
         judge_latency(before, self.rounds_s[began:])
         await self.is_whole()
 
@@ -109,7 +116,7 @@ class Victim:
         )
 
     async def _trade(self) -> None:
-        for number in itertools.count(1):
+        for number in itertools.count(self.rounds + 1):
             began = monotonic()
             self._fill = asyncio.get_running_loop().create_future()
             await self._connections["monitoring"].publish(subjects.market(POD, "quote"), b"price %d" % number)
