@@ -43,7 +43,7 @@ class Victim:
         for role in subjects.ROLES:
             self._connections[role] = await self._connect(role)
         execution, evaluation = self._connections["execution"], self._connections["evaluation"]
-        # A server that stands still for a moment is the machine's doing and no attack; the median sees a slow one.
+        # A server that stands still for a moment is the machine's doing; the median sees a slow one.
         self._log = AccountLog(execution, timeout_s=PATIENCE_S)
         self._control = ControlReader(self._connections["monitoring"])
         await execution.subscribe("decide.*", cb=self._decide)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from smarttrade.bus.accounts import LIFETIME_S
 from smarttrade.exchange.route import Gateway
-from tests.attacks.gateway.unguarded import CREDENTIALS, EXPIRY, PASSWORD, TUNNELS, VARIABLE
+from tests.attacks.gateway.unguarded import CREDENTIALS, EXPIRY, HEADERS, PASSWORD, TUNNELS, VARIABLE
 from tests.attacks.matrix import Matrix, Outcome, Refused, Succeeded
 from tests.component.exchange.gateways import (
     ISSUED,
@@ -25,6 +25,7 @@ MATRIX = Matrix()
 CHANNEL = "egress gateway"
 UNKNOWN, ELSEWHERE = "role cannot be determined", "not a catalogued host"
 CATALOGUE, RANGES, WITHDRAWAL = "catalogue", "private ranges", "list of withdrawn passwords"
+ANY_ADDRESS = "0.0.0.0"
 METADATA, LINK_LOCAL = "169.254.169.254:80", "169.254.0.0/16"
 OLD_USER = f"binance.Private.{int(time.time()) - LIFETIME_S - 60}.alice.alice"
 OTHER_USER = f"binance.Other.{ISSUED}.alice.alice"
@@ -34,11 +35,12 @@ OTHER_USER = f"binance.Other.{ISSUED}.alice.alice"
 class Way:
     """`host` is the account's own exchange, `elsewhere` a server of the attacker's; both answer. `off` is the
     guard that the gateway is started without: a hole in its catalogue, or the guard of a build of its own,
-    `unguarded`."""
+    `unguarded`. `visits` says which of the two was connected to."""
 
     folder: Path
     host: str
     elsewhere: str
+    visits: asyncio.Queue[str]
     off: str = ""
     unguarded: Path | None = None
 
@@ -46,8 +48,9 @@ class Way:
     def by_address(self) -> str:
         return self.host.replace("localhost", "127.0.0.1")
 
-    async def gateway(self, private: str = LOOPBACK) -> RunningGateway:
-        known = {"binance.Private": [self.host], "binance.Other": ["other.example:443"]}
+    async def gateway(self, private: str = LOOPBACK, host: str = "") -> RunningGateway:
+        """`host`: another name of the account's own exchange."""
+        known = {"binance.Private": [host or self.host], "binance.Other": ["other.example:443"]}
         holes = [self.host, self.elsewhere, self.by_address, METADATA] if CATALOGUE in self.off else []
         hosts = {role: [*admitted, *holes] for role, admitted in known.items()}
         program = ["env", f"{VARIABLE}={self.off}", self.unguarded] if self.unguarded else []
@@ -151,6 +154,30 @@ _declare(
     ),
     TUNNELS,
 )
+
+
+@MATRIX.attempt(
+    "leave-by-a-proxy-of-ones-own",
+    CHANNEL,
+    "names in a header a proxy of its own, by which the tunnel shall go",
+    refusal="straight to the exchange",
+    guard=HEADERS,
+)
+async def leave_by_a_proxy(way: Way) -> Outcome:
+    # To what it takes for this machine no gateway would go by a proxy.
+    host = way.host.replace("localhost", ANY_ADDRESS)
+    gateway = await way.gateway(f"{LOOPBACK},{ANY_ADDRESS}/32", host)
+    header = f"X-Upstream-Https-Proxy: http://{way.elsewhere}\r\n"
+    try:
+        answer = await ask(gateway, build_request(host, gateway.opened_by(), header))
+        if " 200 " not in answer:
+            return Refused(answer)
+        visited = await asyncio.wait_for(way.visits.get(), 10)
+    finally:
+        gateway.stop()
+    if visited == way.elsewhere:
+        return Succeeded("the tunnel goes by the attacker's proxy")
+    return Refused("it goes straight to the exchange")
 
 
 @MATRIX.attempt(

@@ -25,12 +25,15 @@ def build_without_guards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture
 async def way(tmp_path: Path) -> AsyncIterator[Way]:
+    visits: asyncio.Queue[str] = asyncio.Queue()
+
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visits.put_nowait(f"localhost:{writer.get_extra_info('sockname')[1]}")
         writer.write(ANSWER)
 
     servers = [await asyncio.start_server(serve, "127.0.0.1", 0) for _ in range(2)]
     own, elsewhere = (f"localhost:{server.sockets[0].getsockname()[1]}" for server in servers)
-    yield Way(tmp_path, own, elsewhere)
+    yield Way(tmp_path, own, elsewhere, visits)
     for server in servers:
         server.close()
 
