@@ -18,10 +18,10 @@ DOCUMENT = "docs/reference/attacks.md"
 _INTRODUCTION = """# The attack matrix
 
 Generated from `tests/attacks` by `make attack-table`. Every attempt is made against the real enforcing parts
-while, on the bus and in pods, another account works; it must be refused in exactly these words, and the other
-account must lose and hear nothing and be as quick as before. The last column names the guards: a control
-makes the same attempt with them switched off, and it succeeds. Where it says *given*, the guard is not the
-platform's to switch off, for the reason that follows.
+while, on the bus, in pods and at the gateway, another account works, and the operator serves another one; it
+must be refused in exactly these words, and the other account must lose and hear nothing and be as quick as
+before. The last column names the guards: a control makes the same attempt with them switched off, and it
+succeeds. Where it says *given*, the guard is not the platform's to switch off, for the reason that follows.
 
 """
 

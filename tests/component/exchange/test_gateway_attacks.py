@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,9 +28,13 @@ def build_without_guards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def way(tmp_path: Path) -> AsyncIterator[Way]:
     visits: asyncio.Queue[str] = asyncio.Queue()
 
-    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         visits.put_nowait(f"localhost:{writer.get_extra_info('sockname')[1]}")
         writer.write(ANSWER)
+        with contextlib.suppress(OSError):
+            while said := await reader.read(1024):
+                writer.write(said)
+        writer.close()
 
     servers = [await asyncio.start_server(serve, "127.0.0.1", 0) for _ in range(2)]
     own, elsewhere = (f"localhost:{server.sockets[0].getsockname()[1]}" for server in servers)
