@@ -53,8 +53,8 @@ class Connection(Client):
             await _end(self._reconnection_task)
 
     async def flush(self, timeout: int = 10) -> None:
-        """Until the server has dealt with all that was sent: the library's own PING overtakes what is pending,
-        a subscription for example, which then misses what somebody else publishes on the strength of it."""
+        """Until the server has dealt with all that was sent. The library's PING overtakes what is pending,
+        such as a subscription, which then misses what somebody else publishes on the strength of it."""
         await self._flush_pending(force_flush=True)
         await super().flush(timeout)
 
