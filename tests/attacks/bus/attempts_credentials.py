@@ -272,10 +272,15 @@ async def subscriptions(scene: Scene) -> Outcome:
 
 
 @MATRIX.attempt(
-    "payload", EXHAUSTION, "sends a decision of 100 KiB", refusal="Maximum Payload Violation", guard="limits"
+    "payload",
+    EXHAUSTION,
+    "sends a decision a byte larger than its object allows",
+    refusal="Maximum Payload Violation",
+    guard="limits",
 )
 async def payload(scene: Scene) -> Outcome:
-    return await _sends(scene, f"PUB decide.{POD} 102400\r\n".encode() + b"x" * 102400 + b"\r\n")
+    size = LIMITS.decision_bytes + 1
+    return await _sends(scene, f"PUB decide.{POD} {size}\r\n".encode() + b"x" * size + b"\r\n")
 
 
 @MATRIX.attempt(
