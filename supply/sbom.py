@@ -15,18 +15,22 @@ from typing import Any
 import yaml
 
 from supply.lock import Pin, read_lock
+from supply.modules import Module, read_modules
 
 Part = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements"
 CHART = ROOT / "charts" / "smarttrade"
+GO = ROOT / "cluster" / "go"
 LICENCE = "Apache-2.0"
 _IMAGES = {
     "operator": ("smarttrade-operator", ("operator.txt",)),
     "runtime": ("smarttrade-runtime", ("runtime.txt",)),
     "research": ("smarttrade-runtime-research", ("runtime.txt", "research.txt")),
 }
+# Of one static program each, on nothing else.
+_PROGRAMS = {"nats": "nats-server", "gateway": "egress-gateway"}
 
 
 def build_all() -> dict[Path, str]:
@@ -35,6 +39,10 @@ def build_all() -> dict[Path, str]:
     bills = {
         REQUIREMENTS / "sbom" / f"{name}.cdx.json": _image_bill(image, version, files)
         for name, (image, files) in _IMAGES.items()
+    }
+    bills |= {
+        REQUIREMENTS / "sbom" / f"{name}.cdx.json": _program_bill(f"smarttrade-{name}", version, module)
+        for name, module in _PROGRAMS.items()
     }
     return bills | {CHART / "sbom.cdx.json": _chart_bill(version)}
 
@@ -52,6 +60,10 @@ def _image_bill(image: str, version: str, files: Iterable[str]) -> str:
     return _render(image, version, "container", [_container(base[1]), *map(_package, pins)])
 
 
+def _program_bill(image: str, version: str, module: str) -> str:
+    return _render(image, version, "container", map(_module, read_modules(GO / module)))
+
+
 def _chart_bill(version: str) -> str:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     images = [values[part]["image"] for part in ("operator", "runtime", "nats", "egressGateway")]
@@ -59,7 +71,8 @@ def _chart_bill(version: str) -> str:
     return _render("smarttrade-chart", version, "application", [_container(each) for each in named])
 
 
-def _render(name: str, version: str, kind: str, components: list[Part]) -> str:
+def _render(name: str, version: str, kind: str, parts: Iterable[Part]) -> str:
+    components = list(parts)
     subject = {
         "type": kind,
         "bom-ref": name,
@@ -94,3 +107,14 @@ def _package(pin: Pin) -> Part:
         "purl": pin.purl,
     }
     return part | ({"properties": [{"name": "marker", "value": pin.marker}]} if pin.marker else {})
+
+
+def _module(module: Module) -> Part:
+    return {
+        "type": "library",
+        "bom-ref": module.purl,
+        "name": module.name,
+        "version": module.version,
+        "purl": module.purl,
+        "properties": [{"name": "go.sum", "value": module.content}],
+    }

@@ -4,15 +4,19 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 _EPOCH = "1970-01-01T00:00:00Z"
+_BILLS = "opt/smarttrade/sbom"
 
 
-def write_program_image(archive: Path, reference: str, program: Path) -> None:
-    """Write an image that runs `program` and has it in PATH; equal input gives an equal file."""
+def write_program_image(archive: Path, reference: str, program: Path, bills: Sequence[Path] = ()) -> None:
+    """Write an image that runs `program` and has it in PATH, and its bills of materials where every image has
+    them; equal input gives an equal file."""
     place = f"usr/local/bin/{program.name}"
-    layer = _tar({place: (program.read_bytes(), 0o755)})
+    told = {f"{_BILLS}/{bill.name}": (bill.read_bytes(), 0o644) for bill in bills}
+    layer = _tar({place: (program.read_bytes(), 0o755)} | told)
     layer_digest = hashlib.sha256(layer).hexdigest()
     config = json.dumps(_build_config(f"/{place}", layer_digest)).encode()
     config_name = f"{hashlib.sha256(config).hexdigest()}.json"

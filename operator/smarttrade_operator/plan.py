@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from smarttrade.api import TradingAccount
+from smarttrade.api import TradingAccount, TradingAccountSpec
 from smarttrade.api.catalogue import Catalogue, Endpoint
 from smarttrade.api.load import describe
 from smarttrade.api.pending import fields_without_effect
-from smarttrade.bus.accounts import AccountPair
+from smarttrade.bus.accounts import AccountLimits, AccountPair
 from smarttrade.bus.rotation import NEVER, Rotation
 from smarttrade.errors import ConfigurationError
 from smarttrade.identity import AccountIdentity
@@ -21,7 +21,7 @@ from smarttrade_operator.children.blueprint import Aliases
 from smarttrade_operator.kinds import Manifest
 from smarttrade_operator.settings import Network, Settings
 
-BuildPair = Callable[[AccountIdentity, int, Rotation], AccountPair]
+BuildPair = Callable[[AccountIdentity, AccountLimits, Rotation], AccountPair]
 FindAliases = Callable[[Endpoint, Network], Aliases]
 
 
@@ -53,6 +53,15 @@ class Plan:
     @property
     def replicas(self) -> int:
         return self.account.spec.replicas
+
+    @property
+    def limits(self) -> AccountLimits:
+        """What its NATS accounts may use."""
+        return build_limits(self.account.spec)
+
+
+def build_limits(spec: TradingAccountSpec) -> AccountLimits:
+    return AccountLimits(pods=spec.replicas, orders=spec.risk.max_open_orders)
 
 
 def identify(manifest: Manifest, settings: Settings) -> AccountIdentity:
@@ -89,7 +98,7 @@ def build_plan(
     certificate that the pods verify the NATS servers by; empty without TLS."""
     account, identity = parse(manifest), identify(manifest, settings)
     blueprint = _build_blueprint(account, identity, settings, catalogue, find_aliases)
-    pair = build_pair(identity, account.spec.replicas, rotation)
+    pair = build_pair(identity, build_limits(account.spec), rotation)
     return Plan(
         account=account,
         identity=identity,

@@ -12,7 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -82,11 +82,16 @@ class Provisioning:
             self._reached.clear()
             on_connected()
 
-    def pair(self, identity: AccountIdentity, replicas: int, rotation: Rotation = NEVER) -> AccountPair:
+    def pair(
+        self, identity: AccountIdentity, limits: AccountLimits, rotation: Rotation = NEVER
+    ) -> AccountPair:
         """The accounts and credentials as they should be now; the credentials are equal all period long,
         unless they are renewed out of turn."""
-        limits = AccountLimits(pods=replicas, copies=self.asset_replicas)
-        return build_accounts(self.keys, identity, limits, now=self.wall(), rotation=rotation)
+        return build_accounts(self.keys, identity, self._here(limits), now=self.wall(), rotation=rotation)
+
+    def _here(self, limits: AccountLimits) -> AccountLimits:
+        """With the copies that these servers keep."""
+        return replace(limits, copies=self.asset_replicas)
 
     @property
     def gateway_key(self) -> str:
@@ -97,13 +102,15 @@ class Provisioning:
         """What the account's mark of an exchange account stands for; never shown to anybody."""
         return open_mark(self.keys.master, identity.key, mark)
 
-    async def provision(self, identity: AccountIdentity, replicas: int, rotation: Rotation = NEVER) -> bool:
+    async def provision(
+        self, identity: AccountIdentity, limits: AccountLimits, rotation: Rotation = NEVER
+    ) -> bool:
         """Bring the pair and the account's assets into NATS; False when that had been done already."""
-        key, limits = _key(identity), AccountLimits(pods=replicas, copies=self.asset_replicas)
+        key, limits = _key(identity), self._here(limits)
         if self._provisioned.get(key) == (limits, rotation.revoked_s):
             return False
         # Signed anew: a server does not revive a deleted account for the very token that it knew it by.
-        pair = self.pair(identity, replicas, rotation)
+        pair = self.pair(identity, limits, rotation)
         async with self._turn_of(key):
             sent = await self._required.push(pair)
             await self._required.ensure_assets(

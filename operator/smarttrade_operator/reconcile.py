@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from smarttrade.api.catalogue import Catalogue
-from smarttrade.bus.accounts import AccountPair
+from smarttrade.bus.accounts import AccountLimits, AccountPair
 from smarttrade.bus.rotation import NEVER, Rotation
 from smarttrade.errors import ConfigurationError
 from smarttrade.identity import AccountIdentity
@@ -187,8 +187,10 @@ class Reconciler:
             memory.plan_of, memory.authority, memory.rotation = wanted, authority, rotation
         return memory.plan
 
-    def _build_pair(self, identity: AccountIdentity, replicas: int, rotation: Rotation) -> AccountPair:
-        return self.buses.of(Key(identity.namespace, identity.name)).pair(identity, replicas, rotation)
+    def _build_pair(
+        self, identity: AccountIdentity, limits: AccountLimits, rotation: Rotation
+    ) -> AccountPair:
+        return self.buses.of(Key(identity.namespace, identity.name)).pair(identity, limits, rotation)
 
     async def _claim(self, account: Manifest) -> None:
         if not has_finalizer(account):
@@ -230,7 +232,7 @@ class Reconciler:
     async def _provision(self, key: Key, plan: Plan, memory: Memory) -> None:
         if self._silent(key, memory):
             self.buses.forget(key)
-        if await self.buses.of(key).provision(plan.identity, plan.replicas, plan.rotation):
+        if await self.buses.of(key).provision(plan.identity, plan.limits, plan.rotation):
             memory.provisioned_s = self.clock()
 
     async def _tell(self, key: Key, plan: Plan, memory: Memory, steps: Steps) -> None:

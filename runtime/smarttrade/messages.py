@@ -198,6 +198,11 @@ class RestingOrders(msgspec.Struct, frozen=True, kw_only=True, tag="resting"):
 MEMORY_LIMIT = 16_384
 """Characters of what a strategy remembers."""
 
+TEXT_LIMIT, ORDERS_LIMIT = 256, 200
+"""Characters of any other text of a decision; resting orders of one."""
+NUMBER_LIMIT = 82
+"""Characters of a decision's number: 15 before its point, 64 behind it, sign, point and a zero."""
+
 
 class Decision(Message, frozen=True, kw_only=True, tag="decision"):
     """What a strategy wants for one market, because of one event.

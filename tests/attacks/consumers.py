@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 from picows import WSMsgType
 from pydantic import ValidationError
 
@@ -17,12 +18,16 @@ from smarttrade.api import TradingAccountSpec
 from smarttrade.api.catalogue import Endpoint
 from smarttrade.bus import jetstream, jwt, lease
 from smarttrade.errors import BusError, ConfigurationError
+from smarttrade.evaluation.loading import choose_version
+from smarttrade.evaluation.versions import Versions
 from smarttrade.exchange import binance_feed
 from smarttrade.execution import effects as fx
 from smarttrade.execution.commands_wire import decode_command
 from smarttrade.execution.records import UnknownRecordError, decode_batch
 from smarttrade.execution.snapshot import decode_snapshot, encode_snapshot
+from smarttrade.source import find_modules, pack
 from smarttrade_operator.reports import Reports, is_sound
+from tests.attacks import exchange
 from tests.attacks.fuzz import Consumer
 from tests.unit.execution.desk import BTC, Desk, build_spec
 
@@ -73,6 +78,32 @@ def _decisions() -> tuple[bytes, ...]:
 def _control(payload: bytes) -> None:
     control: m.AccountControl = m.decode(payload, m.AccountControl)
     TradingAccountSpec.model_validate(control.spec)
+
+
+class VersionsOfStrangers:
+    """Evaluation's way with the strategy's modules in a control value, up to where they would be run."""
+
+    def __init__(self) -> None:
+        self._versions = Versions()
+
+    def __call__(self, payload: bytes) -> None:
+        control: m.AccountControl = m.decode(payload, m.AccountControl)
+        chosen = choose_version(TradingAccountSpec.model_validate(control.spec).strategy, control.strategy)
+        with self._versions.change(chosen) as folder:
+            find_modules(folder)
+
+
+def _versions() -> tuple[bytes, ...]:
+    """Of a strategy of the user's own: as it is, and packed otherwise than its digest says."""
+    source = {"configMapRef": {"name": "mine"}, "class": "mine.Mine"}
+    strategy = {"source": source, "timeframe": "1m", "parameters": {}}
+    spec = build_spec().model_dump(mode="json", by_alias=True) | {"strategy": strategy}
+    whole = pack("mine", {"mine.py": "class Mine: ...", "beside.json": "{}"})
+    strange = pack("mine", {"../mine.py": "", "mine.py": "x" * 1000})
+    return tuple(
+        m.encode(m.AccountControl(generation=1, spec=spec, strategy=each))
+        for each in (whole, msgspec.structs.replace(whole, packed=strange.packed), strange)
+    )
 
 
 class ReportsOfStrangers:
@@ -204,6 +235,10 @@ CONSUMERS = [
     ),
     Consumer("report", tuple(map(m.encode, REPORTS)), ReportsOfStrangers(), (BusError,)),
     Consumer("control", (m.encode(CONTROL),), _control, (BusError, ValidationError), weight=3),
+    Consumer(
+        "strategy version", _versions(), VersionsOfStrangers(),
+        (BusError, ValidationError, ConfigurationError), weight=2,
+    ),
     Consumer("market", (m.encode(BATCH),), _reader(m.MarketBatch), (BusError,)),
     Consumer("missed trades", (m.encode(MISSED),), _reader(m.PeerTradesRequest), (BusError,)),
     Consumer("peer's copy", (m.encode(COPY),), _reader(m.PeerTrades), (BusError,)),
@@ -217,4 +252,5 @@ CONSUMERS = [
     Consumer("command", COMMANDS, decode_command, (ConfigurationError,)),
     Consumer("endpoint", (ENDPOINT,), Endpoint.model_validate_json, (ValidationError,), weight=3),
     Consumer("exchange frame", _frames(), FramesOfAnExchange(), ()),
+    *exchange.CONSUMERS,
 ]  # fmt: skip

@@ -18,9 +18,10 @@ DOCUMENT = "docs/reference/attacks.md"
 _INTRODUCTION = """# The attack matrix
 
 Generated from `tests/attacks` by `make attack-table`. Every attempt is made against the real enforcing parts
-while, on the bus and in pods, another account works; it must be refused in exactly these words, and the other
-account must lose and hear nothing and be as quick as before. Where the last column names guards, a control
-makes the same attempt with them switched off, and it succeeds.
+while, on the bus, in pods and at the gateway, another account works, and the operator serves another one; it
+must be refused in exactly these words, and the other account must lose and hear nothing and be as quick as
+before. The last column names the guards: a control makes the same attempt with them switched off, and it
+succeeds. Where it says *given*, the guard is not the platform's to switch off, for the reason that follows.
 
 """
 
@@ -45,7 +46,8 @@ SILENCE = Refused("silence: nothing arrives")
 
 @dataclass(frozen=True)
 class Attempt:
-    """One row. `refusal` is what the words must contain; `guards` are those that a control switches off."""
+    """One row. `refusal` is what the words must contain; `guards` are those that a control switches off, or
+    `given` says whose the guard is that none can."""
 
     name: str
     channel: str
@@ -53,6 +55,11 @@ class Attempt:
     refusal: str
     guards: tuple[str, ...]
     run: Callable[[Any], Awaitable[Outcome] | Outcome]
+    given: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.guards) == bool(self.given):
+            raise ValueError(f"{self.name} needs a guard that a control switches off, or why there is none")
 
     def __str__(self) -> str:
         return self.name
@@ -65,7 +72,7 @@ class Matrix:
     attempts: list[Attempt] = field(default_factory=list)
 
     def attempt(
-        self, name: str, channel: str, tries: str, *, refusal: str, guard: str = ""
+        self, name: str, channel: str, tries: str, *, refusal: str, guard: str = "", given: str = ""
     ) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
         """Declare the decorated function as an attempt."""
 
@@ -73,7 +80,7 @@ class Matrix:
             guards = (guard,) if guard else ()
             if any(known.name == name for known in self.attempts):
                 raise ValueError(f"two attempts are called {name}")
-            self.attempts.append(Attempt(name, channel, tries, refusal, guards, function))
+            self.attempts.append(Attempt(name, channel, tries, refusal, guards, function, given))
             return function
 
         return declare
@@ -112,7 +119,8 @@ def render(attempts: list[Attempt]) -> str:
         "|---|---|---|---|---|",
     ]
     for number, attempt in enumerate(attempts, 1):
-        tries, guards = f"`{attempt.name}`: {attempt.tries}", ", ".join(attempt.guards) or "-"
+        tries = f"`{attempt.name}`: {attempt.tries}"
+        guards = ", ".join(attempt.guards) or f"*given*: {attempt.given}"
         rows.append(f"| {number} | {attempt.channel} | {tries} | {attempt.refusal} | {guards} |")
     return "\n".join(rows) + "\n"
 

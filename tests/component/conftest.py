@@ -34,6 +34,7 @@ ON_AN_API_SERVER = (
     "admission/",
     "api/",
     "cli/test_objects.py",
+    "cluster/test_audit_log.py",
     "cluster/test_control_plane.py",
     "cluster/test_namespaces.py",
 )

@@ -25,6 +25,7 @@ from smarttrade.bus.keys import NatsKey, OperatorKeys, derive
 from smarttrade.bus.marks import build_mark_key
 from smarttrade.bus.rotation import NEVER, Rotation
 from smarttrade.identity import AccountIdentity
+from smarttrade.messages import MEMORY_LIMIT, NUMBER_LIMIT, ORDERS_LIMIT, TEXT_LIMIT
 
 LIFETIME_S = 30 * 86_400
 RENEWAL_S = LIFETIME_S * 2 // 3
@@ -34,6 +35,13 @@ SYSTEM = "system"
 ARCHIVE = "archive"
 
 _DELETED = "deleted-"
+
+_CHARACTER_BYTES = 4
+_DECISION_TEXTS = 6
+# Names of fields and what stands between them, in an order and in a decision with all its numbers.
+_FRAME_BYTES, _DECISION_FRAME_BYTES = 64, 1024
+# Of one connection. Evaluation has four: market, position, fills, and answers.
+_SUBSCRIPTIONS = 16
 
 # What a stream that is filled from another account's asks of that account: the log, and more of it.
 _TRAIL_NEEDS = (f"$JS.API.CONSUMER.CREATE.{subjects.STREAM}.>", f"$JS.FC.{subjects.STREAM}.>")
@@ -47,12 +55,14 @@ _SERVED = "_R_.>"
 
 @dataclass(frozen=True, kw_only=True)
 class AccountLimits:
-    """What one account may use. `pods` is the account's number of replicas, `copies` that of its streams.
+    """What one account may use, from its object: `pods` is its number of replicas, `orders` how many may rest
+    (`spec.risk.maxOpenOrders`). `copies` is the number of replicas of its streams.
 
     A cluster counts every copy against the account, so limits for one copy refuse a stream of three.
     """
 
     pods: int = 2
+    orders: int = ORDERS_LIMIT
     copies: int = 1
     log_bytes: int = 128 * 1024 * 1024
 
@@ -68,6 +78,14 @@ class AccountLimits:
     @property
     def strategy_connections(self) -> int:
         return 2 * (self.pods + 1) + 4
+
+    @property
+    def decision_bytes(self) -> int:
+        """The largest decision that anybody means: all its texts and the memory as long as they may be, of
+        characters of four bytes, with a key and two numbers for each of its orders."""
+        order = _CHARACTER_BYTES * TEXT_LIMIT + 2 * NUMBER_LIMIT + _FRAME_BYTES
+        texts = _CHARACTER_BYTES * (MEMORY_LIMIT + _DECISION_TEXTS * TEXT_LIMIT)
+        return texts + self.orders * order + _DECISION_FRAME_BYTES
 
 
 @dataclass(frozen=True)
@@ -329,7 +347,10 @@ def build_strategy_claims(keys: OperatorKeys, identity: AccountIdentity, limits:
     imports += [_import(core, subject, "service") for subject in subjects.STRATEGY_SERVICES]
     imports.append(_import(monitoring_key(keys, identity).public, _MARKET, "stream"))
     capacity = _capacity(connections=limits.strategy_connections, imports=len(imports), exports=0)
-    return {"imports": imports, "limits": capacity | {"subs": 500, "payload": 65_536}}
+    return {
+        "imports": imports,
+        "limits": capacity | {"subs": _SUBSCRIPTIONS, "payload": limits.decision_bytes},
+    }
 
 
 def build_monitoring_claims(

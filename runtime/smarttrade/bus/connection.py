@@ -52,6 +52,12 @@ class Connection(Client):
         if self._reconnection_task and self._reconnection_task is not asyncio.current_task():
             await _end(self._reconnection_task)
 
+    async def flush(self, timeout: int = 10) -> None:
+        """Until the server has dealt with all that was sent. The library's PING overtakes what is pending,
+        such as a subscription, which then misses what somebody else publishes on the strength of it."""
+        await self._flush_pending(force_flush=True)
+        await super().flush(timeout)
+
     async def _close(self, status: int, do_cbs: bool = True) -> None:
         """The library's end, also where a server that refused us has closed the socket before it.
 

@@ -25,7 +25,7 @@ from smarttrade.exchange.pacing import Pacer, TokenBucket, build_share, read_all
 from smarttrade.exchange.rest_client import RestClient
 from smarttrade.exchange.route import Route
 from smarttrade.exchange.weights import BINANCE, Question
-from smarttrade.messages import Quote, Side, Trade
+from smarttrade.messages import MALFORMED, Quote, Side, Trade
 
 _PRODUCTION = {
     "binance": ("https://api.binance.com/api/v3", "wss://stream.binance.com/ws"),
@@ -157,7 +157,10 @@ class BinanceVenue:
         asked: Parameters = {"interval": timeframe, "startTime": since_ms, "limit": limit}
         what = f"{timeframe} candles of {symbol} by REST"
         rows = await self._get("/klines", self._of(symbol, asked), list[list[Any]], what)
-        found = msgspec.convert([row[:6] for row in rows], list[_Row])
+        try:
+            found = msgspec.convert([row[:6] for row in rows], list[_Row])
+        except msgspec.MsgspecError as error:
+            raise VenueError(f"{what}: {error}") from error
         return [VenueCandle(*row, closed=False) for row in found]
 
     async def fetch_trades(self, symbol: str, after: Trade | None = None) -> list[Trade]:
@@ -208,7 +211,7 @@ class BinanceVenue:
             self._pacer.heed(read_allowance(answer.headers, _WEIGHT_HEADER, _WEIGHT_LIMIT))
             if answer.status == _OK:
                 return msgspec.json.decode(answer.body, type=kind)
-        except (VenueError, msgspec.MsgspecError) as error:
+        except (VenueError, *MALFORMED) as error:
             raise VenueError(f"{what}: {error}") from error
         told = f"{what}: status {answer.status}: {_words(answer.body)}"
         raise _BadRequestError(told) if answer.status == _BAD_REQUEST else VenueError(told)
@@ -225,6 +228,6 @@ def _addresses(name: str, endpoint: Endpoint) -> tuple[str, str]:
 def _words(body: bytes) -> str:
     try:
         refusal = msgspec.json.decode(body, type=_Refusal)
-    except msgspec.MsgspecError:
+    except MALFORMED:
         return body[:200].decode(errors="replace")
     return f"{refusal.code} {refusal.msg}"

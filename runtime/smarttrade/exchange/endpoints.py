@@ -7,7 +7,7 @@ so where the exchange can be asked for single symbols it is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -81,7 +81,35 @@ def create_exchange(
     if urls:
         _point(exchange, name, urls)
     _lead(exchange, route or Route(endpoint))
+    _listen(exchange)
     return exchange
+
+
+def _listen(exchange: Any) -> None:
+    """Let a message that ccxt cannot read break its stream, for whoever watches to begin anew: ccxt itself
+    would read no further from the connection and tell nobody, for as long as pings are answered."""
+    connect = exchange.client
+
+    def client(url: str) -> Any:
+        known = url in (exchange.clients or {})
+        made = connect(url)
+        if not known:
+            made.handle_message = _telling(made)
+        return made
+
+    exchange.client = client
+
+
+def _telling(client: Any) -> Callable[[Any], None]:
+    handle = client.handle_message
+
+    def tell(message: Any) -> None:
+        try:
+            handle(message)
+        except Exception as error:  # noqa: BLE001 - whatever the message was, the connection is read further
+            client.reject(VenueError(f"unreadable message: {type(error).__name__}: {error}"))
+
+    return tell
 
 
 def _lead(exchange: Any, route: Route) -> None:
@@ -161,15 +189,13 @@ async def find_market(exchange: Any, symbols: Sequence[str]) -> dict[str, Any] |
 
 
 async def _fetch_markets(exchange: Any, symbols: Collection[str]) -> list[Any]:
-    from ccxt.base import errors
-
     few = await _fetch_few(exchange, symbols) if exchange.id in BINANCE_PROTOCOL else None
     if few is not None:
         return few
     try:
         everything: list[Any] = await exchange.fetch_markets()
-    except errors.BaseError as error:
-        raise VenueError(f"cannot load the markets of {exchange.id}: {error}") from error
+    except Exception as error:  # ccxt trips over garbled answers in ways of its own
+        raise _unread(exchange, error) from error
     return everything
 
 
@@ -182,6 +208,10 @@ async def _fetch_few(exchange: Any, symbols: Collection[str]) -> list[Any] | Non
         few: list[Any] = await exchange.fetch_markets({"symbols": msgspec.json.encode(identifiers).decode()})
     except (errors.BadSymbol, errors.BadRequest):
         return None
-    except errors.BaseError as error:
-        raise VenueError(f"cannot load the markets of {exchange.id}: {error}") from error
+    except Exception as error:
+        raise _unread(exchange, error) from error
     return few
+
+
+def _unread(exchange: Any, error: Exception) -> VenueError:
+    return VenueError(f"cannot load the markets of {exchange.id}: {error or type(error).__name__}")

@@ -21,9 +21,17 @@ _STATUS = {
 }
 
 
+_DIGITS = 30
+"""No price and no quantity of any coin has so many before or behind its point."""
+
+
 def number(value: Any) -> Decimal:
-    """ccxt's figure, a string or a float, as a decimal; 0 for what is missing."""
-    return Decimal(str(value)) if value is not None else Decimal(0)
+    """ccxt's figure, a string or a float, as a decimal; 0 for what is missing. VenueError for one that cannot
+    be meant (NaN, 1e999): what is reckoned with it later would fail, or be as wrong."""
+    told = Decimal(str(value)) if value is not None else Decimal(0)
+    if not told.is_finite() or (told and abs(told.adjusted()) > _DIGITS):
+        raise VenueError(f"{str(value)[:40]} is no figure of an exchange")
+    return told
 
 
 def parse_side(value: Any) -> Side:

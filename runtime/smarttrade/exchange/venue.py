@@ -152,7 +152,8 @@ class Venue:
             exchange.set_markets(list(markets.values()))
         self._keep_between()
         self._markets_known.set()
-        return tuple(parse_filters(market, self._row.market_orders) for market in markets.values())
+        async with self._translated():
+            return tuple(parse_filters(market, self._row.market_orders) for market in markets.values())
 
     def examine(self) -> Examination:
         """The questions before the first order."""

@@ -11,31 +11,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from smarttrade.messages import MEMORY_LIMIT, Decision, Target
+from smarttrade.messages import MEMORY_LIMIT, ORDERS_LIMIT, TEXT_LIMIT, Decision, Target
 
 OWN_STRATEGIES = "smarttrade/"
 _LEAST, _LARGEST = Decimal("1e-15"), Decimal("1e15")
 # Arithmetic keeps 28 digits; a quotient of its own has that many decimals.
 _DECIMALS = 64
 _LARGEST_INTEGER = 2**53
-_LONGEST_TEXT = 256
-_MOST_ORDERS = 200
 
 
 def implausible(decision: Decision) -> str | None:
     """What is wrong with it, with the value; None if nothing is."""
     if decision.strategy.startswith(OWN_STRATEGIES):
-        return f"strategy {decision.strategy[:_LONGEST_TEXT]!r} is a name of execution's own"
+        return f"strategy {decision.strategy[:TEXT_LIMIT]!r} is a name of execution's own"
     for name, text in _texts(decision):
-        if len(text) > _LONGEST_TEXT:
-            return f"{name} has {len(text)} characters: use at most {_LONGEST_TEXT}"
+        if len(text) > TEXT_LIMIT:
+            return f"{name} has {len(text)} characters: use at most {TEXT_LIMIT}"
     if len(decision.memory) > MEMORY_LIMIT:
         return f"memory has {len(decision.memory)} characters: use at most {MEMORY_LIMIT}"
     for name, integer in _integers(decision):
         if not 0 <= integer <= _LARGEST_INTEGER:
             return f"{name} is {integer}: use 0 to 2^53"
-    if not isinstance(decision.want, Target) and len(decision.want.orders) > _MOST_ORDERS:
-        return f"{len(decision.want.orders)} resting orders: use at most {_MOST_ORDERS}"
+    if not isinstance(decision.want, Target) and len(decision.want.orders) > ORDERS_LIMIT:
+        return f"{len(decision.want.orders)} resting orders: use at most {ORDERS_LIMIT}"
     for name, number in _numbers(decision):
         if not _is_usable(number):
             return f"{name} is {str(number)[:40]}: use 0, or from {_LEAST} to {_LARGEST}"

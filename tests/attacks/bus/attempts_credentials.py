@@ -15,7 +15,7 @@ from smarttrade.bus.log import AccountLog
 from smarttrade.bus.rotation import Rotation
 from smarttrade.errors import BusError
 from tests.attacks.bus.attempts_tenancy import FORBIDDEN, said, send
-from tests.attacks.bus.scene import LIMITS, POD, Scene, soon
+from tests.attacks.bus.scene import FOREIGN, LIMITS, POD, Scene, soon
 from tests.attacks.matrix import Matrix, Outcome, Refused, Succeeded
 from tests.attacks.wire import Credentials, Wire
 
@@ -23,6 +23,8 @@ MATRIX = Matrix()
 FORGERY = "NATS: credentials"
 EXHAUSTION = "NATS: exhaustion"
 DENIED = "Authorization Violation"
+TOKENS, PROOF = "everybody needs a token", "proof of the seed"
+PARSER = "the server's reading of its protocol, which has no setting"
 
 
 async def enters(scene: Scene, credentials: Credentials | None, **options: Any) -> Outcome:
@@ -30,7 +32,7 @@ async def enters(scene: Scene, credentials: Credentials | None, **options: Any) 
     return said(wire) if wire.errors or wire.closed.is_set() else Succeeded("is let in")
 
 
-@MATRIX.attempt("nobody", FORGERY, "connects without credentials", refusal=DENIED)
+@MATRIX.attempt("nobody", FORGERY, "connects without credentials", refusal=DENIED, guard=TOKENS)
 async def nobody(scene: Scene) -> Outcome:
     wire = await scene.dial()
     wire.connect(None)
@@ -38,7 +40,7 @@ async def nobody(scene: Scene) -> Outcome:
     return said(wire) if wire.errors else Succeeded("is let in")
 
 
-@MATRIX.attempt("password", FORGERY, "connects with a user name and a password", refusal=DENIED)
+@MATRIX.attempt("password", FORGERY, "connects with a user name and a password", refusal=DENIED, guard=TOKENS)
 async def password(scene: Scene) -> Outcome:
     wire = await scene.dial()
     wire.connect(None, user="admin", **{"pass": "admin"})
@@ -47,19 +49,33 @@ async def password(scene: Scene) -> Outcome:
 
 
 @MATRIX.attempt(
-    "token-without-seed", FORGERY, "shows a token read from a log, signed by another seed", refusal=DENIED
+    "token-without-seed",
+    FORGERY,
+    "shows a token read from a log, signed by another seed",
+    refusal=DENIED,
+    guard=PROOF,
 )
 async def token_without_seed(scene: Scene) -> Outcome:
     token = Credentials.parse(scene.victims.credentials["execution"]).token
+    if PROOF in scene.off:
+        signer = scene.keys.account_signing("core", scene.target.key)
+        token = _user(scene, signer, bearer_token=True).token
     return await enters(scene, Credentials(token, scene.credentials("execution").seed))
 
 
 @MATRIX.attempt(
-    "replayed-signature", FORGERY, "repeats the signature of another connection's nonce", refusal=DENIED
+    "replayed-signature",
+    FORGERY,
+    "repeats the signature of another connection's nonce",
+    refusal=DENIED,
+    guard=PROOF,
 )
 async def replayed_signature(scene: Scene) -> Outcome:
     first, second = await scene.dial(), await scene.dial()
     credentials = scene.credentials("execution")
+    if PROOF in scene.off:
+        signer = scene.keys.account_signing("core", scene.target.key)
+        credentials = _user(scene, signer, bearer_token=True)
     second.connect(credentials, sig=credentials.sign(first.info["nonce"]))
     await second.settle()
     return said(second) if second.errors else Succeeded("is let in")
@@ -83,28 +99,51 @@ async def self_signed(scene: Scene) -> Outcome:
     FORGERY,
     "signs a user of the victim's account with its own account's signing key",
     refusal=DENIED,
+    guard="signing keys",
 )
 async def signed_by_own_account(scene: Scene) -> Outcome:
     return await enters(scene, _user(scene, scene.keys.account_signing("core", scene.identity.key)))
 
 
-@MATRIX.attempt("foreign-installation", FORGERY, "shows credentials of another installation", refusal=DENIED)
+@MATRIX.attempt(
+    "foreign-installation",
+    FORGERY,
+    "shows credentials of another installation",
+    refusal=DENIED,
+    guard="operator key",
+)
 async def foreign_installation(scene: Scene) -> Outcome:
-    foreign = build_accounts(OperatorKeys.generate(), scene.target)
+    foreign = build_accounts(FOREIGN, scene.target)
+    if "operator key" in scene.off:
+        await scene.provisioner.push(foreign)
     return await enters(scene, Credentials.parse(foreign.credentials["execution"]))
 
 
-@MATRIX.attempt("raised-permissions", FORGERY, "edits the permissions in its own token", refusal=DENIED)
+@MATRIX.attempt(
+    "raised-permissions",
+    FORGERY,
+    "edits the permissions in its own token",
+    refusal=DENIED,
+    guard="signature",
+)
 async def raised_permissions(scene: Scene) -> Outcome:
     own = scene.credentials("evaluation")
     head, _, signature = own.token.split(".")
     claims = jwt.decode(own.token)
     claims["nats"]["pub"] = claims["nats"]["sub"] = {"allow": [">"]}
+    if "signature" in scene.off:
+        signer = scene.keys.account_signing("strategy", scene.identity.key)
+        token = jwt.encode(signer, claims["sub"], "raised", claims["nats"], claims["iat"])
+        return await enters(scene, Credentials(token, own.seed))
     return await enters(scene, Credentials(f"{head}.{_part(claims)}.{signature}", own.seed))
 
 
 @MATRIX.attempt(
-    "no-algorithm", FORGERY, "shows a token whose header says that it needs no signature", refusal=DENIED
+    "no-algorithm",
+    FORGERY,
+    "shows a token whose header says that it needs no signature",
+    refusal=DENIED,
+    given="the server knows one algorithm",
 )
 async def no_algorithm(scene: Scene) -> Outcome:
     own = scene.credentials("execution")
@@ -112,7 +151,13 @@ async def no_algorithm(scene: Scene) -> Outcome:
     return await enters(scene, Credentials(token, own.seed))
 
 
-@MATRIX.attempt("account-token", FORGERY, "shows the account's token in place of a user's", refusal=DENIED)
+@MATRIX.attempt(
+    "account-token",
+    FORGERY,
+    "shows the account's token in place of a user's",
+    refusal=DENIED,
+    given="the server takes nobody but users for users",
+)
 async def account_token(scene: Scene) -> Outcome:
     return await enters(scene, Credentials(scene.pair.core_jwt, scene.credentials("execution").seed))
 
@@ -202,6 +247,7 @@ async def reconnect_storm(scene: Scene) -> Outcome:
     EXHAUSTION,
     "opens 200 connections and says nothing",
     refusal="Authentication Timeout",
+    given="the server's own time limit, which is left as it is",
 )
 async def silent_connections(scene: Scene) -> Outcome:
     wires = [await scene.dial() for _ in range(200)]
@@ -226,18 +272,35 @@ async def subscriptions(scene: Scene) -> Outcome:
 
 
 @MATRIX.attempt(
-    "payload", EXHAUSTION, "sends a decision of 100 KiB", refusal="Maximum Payload Violation", guard="limits"
+    "payload",
+    EXHAUSTION,
+    "sends a decision a byte larger than its object allows",
+    refusal="Maximum Payload Violation",
+    guard="limits",
 )
 async def payload(scene: Scene) -> Outcome:
-    return await _sends(scene, f"PUB decide.{POD} 102400\r\n".encode() + b"x" * 102400 + b"\r\n")
+    size = LIMITS.decision_bytes + 1
+    return await _sends(scene, f"PUB decide.{POD} {size}\r\n".encode() + b"x" * size + b"\r\n")
 
 
-@MATRIX.attempt("huge-payload", EXHAUSTION, "announces a message of 2 GiB", refusal="connection is closed")
+@MATRIX.attempt(
+    "huge-payload",
+    EXHAUSTION,
+    "announces a message of 2 GiB",
+    refusal="connection is closed",
+    given=PARSER,
+)
 async def huge_payload(scene: Scene) -> Outcome:
     return await _sends(scene, f"PUB decide.{POD} 2147483647\r\n".encode())
 
 
-@MATRIX.attempt("huge-line", EXHAUSTION, "sends a line without end", refusal="maximum control line exceeded")
+@MATRIX.attempt(
+    "huge-line",
+    EXHAUSTION,
+    "sends a line without end",
+    refusal="maximum control line exceeded",
+    given=PARSER,
+)
 async def huge_line(scene: Scene) -> Outcome:
     return await _sends(scene, b"SUB " + b"x" * 100_000)
 
@@ -247,6 +310,7 @@ async def huge_line(scene: Scene) -> Outcome:
     EXHAUSTION,
     "sends a CONNECT of 10 MB before it has logged in",
     refusal="maximum control line exceeded",
+    given=PARSER,
 )
 async def huge_greeting(scene: Scene) -> Outcome:
     wire = await scene.dial()
@@ -256,7 +320,11 @@ async def huge_greeting(scene: Scene) -> Outcome:
 
 
 @MATRIX.attempt(
-    "headers-beyond", EXHAUSTION, "announces headers longer than the message", refusal="connection is closed"
+    "headers-beyond",
+    EXHAUSTION,
+    "announces headers longer than the message",
+    refusal="connection is closed",
+    given=PARSER,
 )
 async def headers_beyond(scene: Scene) -> Outcome:
     return await _sends(scene, f"HPUB decide.{POD} 500 5\r\n".encode())
@@ -267,6 +335,7 @@ async def headers_beyond(scene: Scene) -> Outcome:
     EXHAUSTION,
     "speaks as a server of the cluster would",
     refusal="Unknown Protocol Operation",
+    given=PARSER,
 )
 async def server_protocol(scene: Scene) -> Outcome:
     return await _sends(scene, b"RS+ $G log\r\nRMSG $G log 1\r\nx\r\n")
@@ -322,11 +391,11 @@ async def _sends(scene: Scene, raw: bytes) -> Outcome:
     return said(wire) if wire.errors else Succeeded("it is taken")
 
 
-def _user(scene: Scene, signer: jwt.Signer) -> Credentials:
-    """An execution user of the target's account."""
+def _user(scene: Scene, signer: jwt.Signer, **more: Any) -> Credentials:
+    """An execution user of the target's account, with more claims."""
     user = scene.keys.user("forged", scene.identity.key)
     core = accounts.core_key(scene.keys, scene.target).public
-    claims = jwt.build_user_claims(core, *accounts.build_permissions("execution"))
+    claims = jwt.build_user_claims(core, *accounts.build_permissions("execution")) | more
     return Credentials(jwt.encode(signer, user.public, "forged", claims, scene.keys.created - 60), user.seed)
 
 

@@ -181,10 +181,14 @@ for service, subject, guard in (
 
 
 @MATRIX.attempt(
-    "rollup", DETOUR, "asks for a decision with the headers that replace a stored value", refusal="silence"
+    "rollup",
+    DETOUR,
+    "asks for a decision with the headers that have a stream drop all it holds",
+    refusal="silence",
+    guard="the stream's subjects",
 )
 async def rollup(scene: Scene) -> Outcome:
-    headers = {"Nats-Rollup": "sub", "Nats-Expected-Stream": subjects.STREAM}
+    headers = {"Nats-Rollup": "all", "Nats-Expected-Stream": subjects.STREAM}
     return await _by_detour(scene, subjects.decide(POD), FORGED, headers=headers)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from smarttrade.bus import accounts, assets, jwt, subjects
 from smarttrade.messages import MonitoringReport, encode
-from tests.attacks.bus.scene import Scene, soon
+from tests.attacks.bus.scene import FOREIGN, Scene, soon
 from tests.attacks.matrix import SILENCE, Matrix, Outcome, Refused, Succeeded
 from tests.attacks.wire import Wire
 
@@ -18,6 +18,7 @@ FORBIDDEN = "Permissions Violation"
 LISTS, SYSTEM = "allow-lists", "system account + allow-lists"
 # An API answer takes milliseconds; whoever gets none within this has been ignored.
 ANSWER_WITHIN_S = 2.0
+FLOOD = 4000
 REPORT = encode(MonitoringReport(pod="p", generation=1, checks=[], evaluation=None, as_of_ms=1))
 
 
@@ -71,6 +72,7 @@ async def hear_fills(scene: Scene) -> Outcome:
     CHANNEL,
     "subscribes to prices while another account's monitoring publishes",
     refusal="silence",
+    guard="accounts",
 )
 async def hear_prices(scene: Scene) -> Outcome:
     return await overhear(scene, "execution", "market.*.*")
@@ -89,12 +91,24 @@ for role in subjects.ROLES:
         return await overhear(scene, role, ">")
 
 
-@MATRIX.attempt("hear-inboxes", CHANNEL, "subscribes to everybody's reply subjects", refusal=FORBIDDEN)
+@MATRIX.attempt(
+    "hear-inboxes",
+    CHANNEL,
+    "subscribes to everybody's reply subjects",
+    refusal=FORBIDDEN,
+    guard="accounts + allow-lists",
+)
 async def hear_inboxes(scene: Scene) -> Outcome:
     return await overhear(scene, "execution", "_INBOX.>")
 
 
-@MATRIX.attempt("hear-replies", CHANNEL, "subscribes to the server's own reply subjects", refusal=FORBIDDEN)
+@MATRIX.attempt(
+    "hear-replies",
+    CHANNEL,
+    "subscribes to the server's own reply subjects",
+    refusal=FORBIDDEN,
+    guard="accounts + allow-lists",
+)
 async def hear_replies(scene: Scene) -> Outcome:
     return await overhear(scene, "execution", "_R_.>")
 
@@ -104,6 +118,7 @@ async def hear_replies(scene: Scene) -> Outcome:
     CHANNEL,
     "joins a queue group on another pod's decisions, to take half of them",
     refusal="silence",
+    guard="accounts",
 )
 async def queue_theft(scene: Scene) -> Outcome:
     return await overhear(scene, "execution", "decide.*", "execution")
@@ -177,15 +192,22 @@ async def purge_account(scene: Scene) -> Outcome:
 @MATRIX.attempt(
     "mirror-stream",
     CHANNEL,
-    "creates a stream that mirrors another account's by its JetStream prefix",
+    "creates a stream that mirrors another account's, as the audit trail does its own account's",
     refusal=FORBIDDEN,
+    guard="imports + limits + allow-lists",
 )
 async def mirror_stream(scene: Scene) -> Outcome:
-    public = accounts.core_key(scene.keys, scene.target).public
-    external = {"api": f"$JS.{public}.API", "deliver": "stolen"}
-    body = {"name": "STOLEN", "mirror": {"name": subjects.STREAM, "external": external}, "max_bytes": 1024}
+    trail = assets.build_trail_config(4096, assets.Retention())
+    body = trail | {"name": "STOLEN", "subjects": [], "deny_delete": False, "deny_purge": False}
     wire = await send(scene, "execution", "$JS.API.STREAM.CREATE.STOLEN", json.dumps(body).encode())
-    return Succeeded("mirrored") if b'"created"' in _heard(wire) else said(wire)
+    if b'"created"' not in _heard(wire):
+        return said(wire)
+    overseer = await scene.overseer()
+
+    async def copied() -> bool:
+        return await scene.length(overseer, "STOLEN") > 0
+
+    return Succeeded("another's log is copied") if await soon(copied) else Refused("it stays empty")
 
 
 @MATRIX.attempt(
@@ -240,6 +262,25 @@ async def report_as_execution(scene: Scene) -> Outcome:
 
 
 @MATRIX.attempt(
+    "flood-reports",
+    PLATFORM,
+    f"sends {FLOOD} reports at once, for the operator to read",
+    refusal="dropped unread",
+    guard="report rates",
+)
+async def flood_reports(scene: Scene) -> Outcome:
+    monitoring, execution = await scene.enter("monitoring"), await scene.enter("execution")
+    for _ in range(FLOOD):
+        monitoring.publish(subjects.report("monitoring"), REPORT)
+    await monitoring.settle()
+    # Reports are taken in the order of their sending, each role's at its own rate.
+    execution.publish(subjects.report("execution"), REPORT)
+    assert await soon(lambda: scene.reported("execution") > 0), "the last report is read"
+    read = scene.reported("monitoring")
+    return Succeeded(f"{read} are read") if read > FLOOD // 2 else Refused(f"{FLOOD - read} dropped unread")
+
+
+@MATRIX.attempt(
     "hear-reports",
     PLATFORM,
     "listens to everybody's reports to the operator",
@@ -266,21 +307,27 @@ for name, subject, tries, guard in (
 @MATRIX.attempt(
     "claims-update",
     PLATFORM,
-    "pushes its own account with limits raised, signed by the account's own key",
+    "pushes its own account with limits raised, signed by an operator of its own making",
     refusal=FORBIDDEN,
+    guard=f"operator key + {SYSTEM}",
 )
 async def claims_update(scene: Scene) -> Outcome:
-    claims = jwt.decode(scene.pair.core_jwt)["nats"] | {"limits": {"conn": -1, "subs": -1}}
-    own = scene.keys.account_signing("core", scene.identity.key)
-    raised = jwt.encode(own, scene.pair.core_public, "raised", claims, scene.keys.created)
+    claims = jwt.decode(scene.pair.core_jwt)["nats"]
+    claims["limits"] |= {"conn": -1, "subs": -1}
+    raised = jwt.encode(FOREIGN.signing, scene.pair.core_public, "raised", claims, scene.keys.created)
     wire = await send(scene, "execution", "$SYS.REQ.CLAIMS.UPDATE", raised.encode())
     return Succeeded("stored") if b"200" in _heard(wire) else said(wire)
 
 
-@MATRIX.attempt("claims-delete", PLATFORM, "deletes another account", refusal=FORBIDDEN)
+@MATRIX.attempt(
+    "claims-delete",
+    PLATFORM,
+    "deletes another account, signed by an operator of its own making",
+    refusal=FORBIDDEN,
+    guard=f"operator key + {SYSTEM}",
+)
 async def claims_delete(scene: Scene) -> Outcome:
-    own = scene.keys.account_signing("core", scene.identity.key)
-    victim = accounts.core_key(scene.keys, scene.target).public
+    own, victim = FOREIGN.signing, accounts.core_key(scene.keys, scene.target).public
     token = jwt.encode(own, own.public, "delete", jwt.build_delete_claims([victim]), scene.keys.created)
     wire = await send(scene, "execution", "$SYS.REQ.CLAIMS.DELETE", token.encode())
     return Succeeded("deleted") if b"200" in _heard(wire) else said(wire)

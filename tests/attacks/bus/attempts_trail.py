@@ -37,7 +37,13 @@ for verb, tries, body, guard in (
         return Succeeded("it is changed") if changed else said(wire)
 
 
-@MATRIX.attempt("trail-write", CHANNEL, "writes where the servers deliver the log", refusal=FORBIDDEN)
+@MATRIX.attempt(
+    "trail-write",
+    CHANNEL,
+    "writes where the servers deliver the log",
+    refusal=FORBIDDEN,
+    given="who may do all in the trail's account is refused too: servers let no client speak as a delivery",
+)
 async def write_feed(scene: Scene) -> Outcome:
     return said(await send(scene, "execution", f"{subjects.TRAIL_FEED}.mine", b"forged"))
 

@@ -1,18 +1,21 @@
 """Two accounts on a real nats-server: a victim that trades, and an attacker with credentials of their own.
 
 A guard is switched off by signing the attacker's accounts and users otherwise; server, provisioner and victim
-stay the same.
+stay the same. The guards of the server's own configuration (`SETTINGS`) need a server each.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from subprocess import Popen
 from typing import Any
+from unittest.mock import patch
 
-from smarttrade.bus import accounts, assets, jetstream, jwt, subjects
+from smarttrade.bus import accounts, assets, jetstream, jwt, provision, subjects
 from smarttrade.bus.accounts import AccountLimits, AccountPair
 from smarttrade.bus.connection import Connection, connect
 from smarttrade.bus.keys import OperatorKeys
@@ -33,6 +36,46 @@ FOREVER = -1
 _LOOSE = {"name": subjects.TRAIL_STREAM, "subjects": ["loose"], "max_bytes": 1024, "storage": "file"}
 # Guards that keep everybody out of the platform's own accounts.
 _PLATFORMS = {"system account": (accounts.SYSTEM,), "platform account": (accounts.PLATFORM,)}
+# Keys of an installation that an attacker has made.
+FOREIGN = OperatorKeys.generate()
+
+
+def _trust_foreign(keys: OperatorKeys) -> str:
+    """The operator's token names another installation's signing key beside its own."""
+    assert keys.root is not None
+    claims = jwt.build_operator_claims(keys.signing.public, keys.account(accounts.SYSTEM).public)
+    claims["signing_keys"].append(FOREIGN.signing.public)
+    token = jwt.encode(keys.root, keys.root.public, "trusting", claims, keys.created)
+    static = accounts.build_static_accounts(keys) | accounts.build_static_accounts(FOREIGN)
+    known = "".join(f"{public}: {token}\n" for public, token in static.items())
+    return f"operator: {token}\nresolver_preload {{\n{known}}}\n"
+
+
+def _admit_nobody(keys: OperatorKeys) -> str:
+    """Whoever shows no token is a user of the platform's account, without rights."""
+    claims = jwt.build_user_claims(keys.account(accounts.PLATFORM).public, [], [])
+    signer, user = keys.account_signing(accounts.PLATFORM), keys.user("sentinel")
+    token = jwt.encode(signer, user.public, "sentinel", claims | {"bearer_token": True}, keys.created)
+    return f'default_sentinel: "{token}"\n'
+
+
+SETTINGS: dict[str, Callable[[OperatorKeys], str]] = {
+    "operator key": _trust_foreign,
+    "everybody needs a token": _admit_nobody,
+}
+"""The server's own guards, and the words in its configuration that switch them off."""
+
+
+class LaxServer(LocalServer):
+    """A server with one of its own guards switched off."""
+
+    def __init__(self, guard: str, keys: OperatorKeys, store_dir: Path, *, binary: Path) -> None:
+        super().__init__(keys, store_dir, binary=binary)
+        self._words = SETTINGS[guard](keys)
+
+    def _spawn(self, config: Path) -> Popen[bytes]:
+        config.write_text(config.read_text() + self._words)
+        return super()._spawn(config)
 
 
 @dataclass
@@ -50,6 +93,7 @@ class Scene:
     _open: list[Any] = field(default_factory=list)
     _prey: Connection | None = None
     _preys_monitoring: Connection | None = None
+    _preys_evaluation: Connection | None = None
 
     @property
     def identity(self) -> AccountIdentity:
@@ -72,6 +116,10 @@ class Scene:
         await self.provisioner.write_control(self.identity, CONTROL)
         if "denials" in self.off:
             await self._permit_deletion()
+        if "the stream's subjects" in self.off:
+            await self._store_decisions()
+        if "report rates" in self.off:
+            await self._read_all_reports()
         if "trail apart" in self.off:
             await self._ask(await self.overseer(), "CREATE", _LOOSE)
 
@@ -84,9 +132,14 @@ class Scene:
 
     async def pulse(self) -> None:
         """Returns after the target has sent prices and fills, and has logged orders."""
-        if self._prey is None or self._preys_monitoring is None:
+        if self._prey is None or self._preys_monitoring is None or self._preys_evaluation is None:
             await self.victim.goes_on()
             return
+        asked = await self._prey.subscribe(subjects.decide("prey-0"))
+        await self._prey.flush()
+        await self._preys_evaluation.publish(subjects.decide("prey-0"), b"buy 1", reply="_INBOX.evaluation.1")
+        await (await asked.next_msg(timeout=PATIENCE_S)).respond(b"accepted")
+        await self.records()
         await self._preys_monitoring.publish(subjects.market("prey-0", "quote"), b"price 1")
         await self._preys_monitoring.flush()
         await self._prey.publish(subjects.fill("prey-0"), b"fill 1")
@@ -97,6 +150,10 @@ class Scene:
         """The newest of the target's log, the first ones first."""
         nc = self._prey or await self.connect(self.victims, "execution")
         return [payload async for _, payload, _ in AccountLog(nc).read()]
+
+    def reported(self, role: str) -> int:
+        """How many reports the operator has taken in from one role of the attacker's account."""
+        return sum((token, sender) == (self.identity.token, role) for token, sender, _ in self.reports)
 
     def credentials(self, role: str) -> Credentials:
         """What lies in the attacker's own Secret."""
@@ -139,6 +196,30 @@ class Scene:
 
         assert await soon(kept), "the trail has it"
 
+    async def length(self, overseer: Wire, stream: str) -> int:
+        """How many records a stream holds."""
+        return int(json.loads(await self._ask(overseer, "INFO", stream=stream))["state"]["messages"])
+
+    async def _store_decisions(self) -> None:
+        """The log again, as it would be if it took in more than is written to it."""
+        config = assets.build_stream_config(LIMITS.log_bytes)
+        config["subjects"] = [*config["subjects"], "decide.*"]
+        await self._ask(await self.overseer(), "UPDATE", config, subjects.STREAM)
+
+    async def _read_all_reports(self) -> None:
+        """From a second operator, which takes in whatever is sent."""
+        reports: list[tuple[str, str, Report]] = []
+        self.reports = reports
+        operator = Provisioner(self.server.url, self.keys, timeout_s=PATIENCE_S)
+        await operator.connect()
+        self._open.append(operator)
+
+        async def reported(token: str, role: str, report: Report) -> None:
+            reports.append((token, role, report))
+
+        with patch.multiple(provision, _REPORTS_PER_S=1e9, _REPORTS=1e9):
+            await operator.serve_reports(reported)
+
     async def _permit_deletion(self) -> None:
         """The trail again, as it would be without what it refuses."""
         overseer = await self.overseer("trail")
@@ -146,11 +227,17 @@ class Scene:
         config = assets.build_trail_config(LIMITS.trail_bytes, assets.Retention())
         await self._ask(overseer, "CREATE", config | {"deny_delete": False, "deny_purge": False})
 
-    async def _ask(self, overseer: Wire, verb: str, body: dict[str, Any] | None = None) -> bytes:
+    async def _ask(
+        self,
+        overseer: Wire,
+        verb: str,
+        body: dict[str, Any] | None = None,
+        stream: str = subjects.TRAIL_STREAM,
+    ) -> bytes:
         inbox = f"_INBOX.overseer.{len(overseer.heard)}"
         overseer.subscribe(inbox)
         payload = json.dumps(body).encode() if body else b""
-        overseer.publish(f"$JS.API.STREAM.{verb}.{subjects.TRAIL_STREAM}", payload, reply=inbox)
+        overseer.publish(f"$JS.API.STREAM.{verb}.{stream}", payload, reply=inbox)
         answers: list[bytes] = []
 
         def answered() -> bool:
@@ -198,11 +285,16 @@ class Scene:
 
     async def _provide_prey(self) -> None:
         pair = accounts.build_accounts(self.keys, self.target, LIMITS)
+        if "signing keys" in self.off:
+            claims = accounts.build_core_claims(self.keys, self.target, LIMITS)
+            signers = [self.target.key, self.identity.key]
+            pair = replace(pair, core_jwt=self._sign("core", claims, self.target, signers))
         await self.provisioner.push(pair)
         await self.provisioner.ensure_assets(self.target, limits=LIMITS)
         await self.provisioner.write_control(self.target, CONTROL)
         self._prey = await self.connect(pair, "execution")
         self._preys_monitoring = await self.connect(pair, "monitoring")
+        self._preys_evaluation = await self.connect(pair, "evaluation")
         for number in (1, 2):
             await AccountLog(self._prey).append(
                 b"order %d" % number, after=2 * number - 2 and 2, message_id=f"prey-{number}"
@@ -216,6 +308,8 @@ class Scene:
             weakened = self._unlimited(weakened)
         if "report subject" in self.off:
             weakened = self._any_report(weakened)
+        if "imports" in self.off:
+            weakened = self._import_from_target(weakened)
         return replace(
             weakened, credentials={role: self._user(role, text) for role, text in pair.credentials.items()}
         )
@@ -259,22 +353,38 @@ class Scene:
         ]
         return replace(pair, monitoring_jwt=self._sign("monitoring", claims))
 
+    def _import_from_target(self, pair: AccountPair) -> AccountPair:
+        """As if the account might choose from whom it imports what a trail needs of its account."""
+        claims = self._limits_off(accounts.build_core_claims(self.keys, self.identity, LIMITS))
+        target = accounts.core_key(self.keys, self.target).public
+        trails = accounts.build_trail_claims(target, LIMITS)["imports"]
+        claims["imports"] = [*claims["imports"], *trails]
+        return replace(pair, core_jwt=self._sign("core", claims))
+
     def _limits_off(self, claims: jwt.Claims) -> jwt.Claims:
         free = dict.fromkeys(claims["limits"], FOREVER) | {"wildcards": True, "max_bytes_required": False}
         if "mem_storage" not in claims["limits"]:
             return claims | {"limits": free}
         return claims | {"limits": free | {"max_ack_pending": FOREVER}}
 
-    def _sign(self, kind: str, claims: jwt.Claims) -> str:
+    def _sign(
+        self,
+        kind: str,
+        claims: jwt.Claims,
+        identity: AccountIdentity | None = None,
+        signers: Sequence[str] = (),
+    ) -> str:
+        """The account's token; `signers` are the keys of the identities that sign its users."""
+        key = (identity or self.identity).key
         whole = {
             "type": "account",
             "version": 2,
-            "signing_keys": [self.keys.account_signing(kind, self.identity.key).public],
+            "signing_keys": [self.keys.account_signing(kind, signer).public for signer in signers or [key]],
             **claims,
             "tags": [accounts.content_tag(claims), "weakened"],
         }
-        public = self.keys.account(kind, self.identity.key).public
-        return jwt.encode(self.keys.signing, public, f"{self.identity.key}/{kind}", whole, self.keys.created)
+        public = self.keys.account(kind, key).public
+        return jwt.encode(self.keys.signing, public, f"{key}/{kind}", whole, self.keys.created)
 
 
 @dataclass

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from smarttrade.bus.accounts import LIFETIME_S
 from smarttrade.exchange.route import Gateway
-from tests.attacks.gateway.unguarded import CREDENTIALS, EXPIRY, PASSWORD, TUNNELS, VARIABLE
+from tests.attacks.gateway.unguarded import CREDENTIALS, EXPIRY, HEADERS, PASSWORD, TUNNELS, VARIABLE
+from tests.attacks.gateway.victim import unharmed
 from tests.attacks.matrix import Matrix, Outcome, Refused, Succeeded
 from tests.component.exchange.gateways import (
     ISSUED,
@@ -25,6 +27,7 @@ MATRIX = Matrix()
 CHANNEL = "egress gateway"
 UNKNOWN, ELSEWHERE = "role cannot be determined", "not a catalogued host"
 CATALOGUE, RANGES, WITHDRAWAL = "catalogue", "private ranges", "list of withdrawn passwords"
+ANY_ADDRESS = "0.0.0.0"
 METADATA, LINK_LOCAL = "169.254.169.254:80", "169.254.0.0/16"
 OLD_USER = f"binance.Private.{int(time.time()) - LIFETIME_S - 60}.alice.alice"
 OTHER_USER = f"binance.Other.{ISSUED}.alice.alice"
@@ -34,11 +37,12 @@ OTHER_USER = f"binance.Other.{ISSUED}.alice.alice"
 class Way:
     """`host` is the account's own exchange, `elsewhere` a server of the attacker's; both answer. `off` is the
     guard that the gateway is started without: a hole in its catalogue, or the guard of a build of its own,
-    `unguarded`."""
+    `unguarded`. `visits` says which of the two was connected to."""
 
     folder: Path
     host: str
     elsewhere: str
+    visits: asyncio.Queue[str]
     off: str = ""
     unguarded: Path | None = None
 
@@ -46,12 +50,23 @@ class Way:
     def by_address(self) -> str:
         return self.host.replace("localhost", "127.0.0.1")
 
-    async def gateway(self, private: str = LOOPBACK) -> RunningGateway:
-        known = {"binance.Private": [self.host], "binance.Other": ["other.example:443"]}
+    @asynccontextmanager
+    async def gateway(self, private: str = LOOPBACK, host: str = "") -> AsyncIterator[RunningGateway]:
+        """Runs meanwhile, and another account's tunnel with it unless a guard is off, or no address of this
+        machine's may be reached. `host`: another name of the account's own exchange."""
+        known = {"binance.Private": [host or self.host], "binance.Other": ["other.example:443"]}
         holes = [self.host, self.elsewhere, self.by_address, METADATA] if CATALOGUE in self.off else []
         hosts = {role: [*admitted, *holes] for role, admitted in known.items()}
         program = ["env", f"{VARIABLE}={self.off}", self.unguarded] if self.unguarded else []
-        return await start_gateway(self.folder, hosts, private, program)
+        running = await start_gateway(self.folder, hosts, private, program)
+        try:
+            if self.off or not private:
+                yield running
+                return
+            async with unharmed(running, host or self.host):
+                yield running
+        finally:
+            running.stop()
 
 
 def build_request(host: str, gateway: Gateway | None, more: str = "") -> str:
@@ -69,11 +84,8 @@ def _declare(
 ) -> None:
     @MATRIX.attempt(name, CHANNEL, tries, refusal=refusal, guard=guard)
     async def attempt(way: Way) -> Outcome:
-        gateway = await way.gateway()
-        try:
+        async with way.gateway() as gateway:
             return _tell(await ask(gateway, make(way, gateway)))
-        finally:
-            gateway.stop()
 
 
 _declare(
@@ -154,6 +166,29 @@ _declare(
 
 
 @MATRIX.attempt(
+    "leave-by-a-proxy-of-ones-own",
+    CHANNEL,
+    "names in a header a proxy of its own, by which the tunnel shall go",
+    refusal="straight to the exchange",
+    guard=HEADERS,
+)
+async def leave_by_a_proxy(way: Way) -> Outcome:
+    # To what it takes for this machine no gateway would go by a proxy.
+    host = way.host.replace("localhost", ANY_ADDRESS)
+    header = f"X-Upstream-Https-Proxy: http://{way.elsewhere}\r\n"
+    async with way.gateway(f"{LOOPBACK},{ANY_ADDRESS}/32", host) as gateway:
+        while not way.visits.empty():
+            way.visits.get_nowait()  # the victim's
+        answer = await ask(gateway, build_request(host, gateway.opened_by(), header))
+        if " 200 " not in answer:
+            return Refused(answer)
+        visited = await asyncio.wait_for(way.visits.get(), 10)
+    if visited == way.elsewhere:
+        return Succeeded("the tunnel goes by the attacker's proxy")
+    return Refused("it goes straight to the exchange")
+
+
+@MATRIX.attempt(
     "lead-a-name-inside",
     CHANNEL,
     "lets a catalogued name lead to an address inside the cluster",
@@ -161,11 +196,8 @@ _declare(
     guard=RANGES,
 )
 async def lead_a_name_inside(way: Way) -> Outcome:
-    gateway = await way.gateway(private=LOOPBACK if way.off == RANGES else "")
-    try:
+    async with way.gateway(private=LOOPBACK if way.off == RANGES else "") as gateway:
         return _tell(await ask(gateway, build_request(way.host, gateway.opened_by())))
-    finally:
-        gateway.stop()
 
 
 @MATRIX.attempt(
@@ -176,9 +208,8 @@ async def lead_a_name_inside(way: Way) -> Outcome:
     guard=WITHDRAWAL,
 )
 async def leaked_gateway_password(way: Way) -> Outcome:
-    gateway = await way.gateway()
-    leaked = build_request(way.host, gateway.opened_by())
-    try:
+    async with way.gateway() as gateway:
+        leaked = build_request(way.host, gateway.opened_by())
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
         writer.write(leaked.encode())
         await reader.readuntil(b" 200 ")
@@ -188,8 +219,6 @@ async def leaked_gateway_password(way: Way) -> Outcome:
                 await reader.read()  # until the tunnel ends
         writer.close()
         return _tell(await ask(gateway, leaked))
-    finally:
-        gateway.stop()
 
 
 @MATRIX.attempt(
@@ -201,11 +230,9 @@ async def leaked_gateway_password(way: Way) -> Outcome:
 )
 async def metadata_through_the_gateway(way: Way) -> Outcome:
     """Not every machine has such a service: that the gateway goes there is enough."""
-    gateway = await way.gateway(private=LINK_LOCAL if RANGES in way.off else LOOPBACK)
-    try:
-        answer = await ask(gateway, build_request(METADATA, gateway.opened_by()))
-    except TimeoutError:
-        return Succeeded("the gateway waits for an answer from there")
-    finally:
-        gateway.stop()
+    async with way.gateway(private=LINK_LOCAL if RANGES in way.off else LOOPBACK) as gateway:
+        try:
+            answer = await ask(gateway, build_request(METADATA, gateway.opened_by()))
+        except TimeoutError:
+            return Succeeded("the gateway waits for an answer from there")
     return Refused(answer) if " 407 " in answer.splitlines()[0] else Succeeded(answer)

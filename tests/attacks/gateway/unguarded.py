@@ -14,6 +14,7 @@ from cluster import binaries, toolchain
 from cluster.commands import run
 
 PASSWORD, CREDENTIALS, EXPIRY, TUNNELS = "password", "credentials", "expiry", "nothing but CONNECT"
+HEADERS = "dropped headers, no proxy beyond"
 VARIABLE = "WITHOUT"
 
 
@@ -42,6 +43,13 @@ SWITCHES = (
         "case request.Method == http.MethodConnect:",
         "case request.Method == http.MethodConnect || !({on}):",
     ),
+    Switch(
+        HEADERS,
+        "main.go",
+        'request.Header = http.Header{{"Proxy-Authorization": {{credentials}}}}',
+        'if {on} {{\n\trequest.Header = http.Header{{"Proxy-Authorization": {{credentials}}}}\n}}',
+    ),
+    Switch(HEADERS, "main.go", '|| args.ConnectProxyHost != ""', '|| {on} && args.ConnectProxyHost != ""'),
 )
 
 

@@ -14,6 +14,7 @@ from tests.component.operator.harness import build_account
 MATRIX = Matrix()
 CHANNEL = "objects"
 SCHEMA = "definition"
+KUBERNETES = "the API server's own rule for the metadata of every object"
 MEBIBYTE = 1024 * 1024
 # Cyrillic letters that look like BTC.
 LOOK_ALIKE = "\u0412\u0422\u0421/USDT"
@@ -77,7 +78,7 @@ class _Change:
     refusal: str
     spec: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
-    guard: str = SCHEMA
+    given: str = ""
 
 
 def _strategy(**more: Any) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def _risk(**more: Any) -> dict[str, Any]:
 
 _CHANGES = (
     _Change(
-        "path-as-name", "names the object like a path", "metadata.name: Invalid value", guard="",
+        "path-as-name", "names the object like a path", "metadata.name: Invalid value", given=KUBERNETES,
         metadata={"name": "../../x"},
     ),
     _Change(
@@ -109,8 +110,8 @@ _CHANGES = (
         metadata={"name": "a" * 41},
     ),
     _Change(
-        "huge-annotation", "hides a megabyte in an annotation", "may not be more than 262144 bytes", guard="",
-        metadata={"name": "mallory", "annotations": {"a": "x" * MEBIBYTE}},
+        "huge-annotation", "hides a megabyte in an annotation", "may not be more than 262144 bytes",
+        given=KUBERNETES, metadata={"name": "mallory", "annotations": {"a": "x" * MEBIBYTE}},
     ),
     _Change(
         "look-alike", "trades a market in look-alike letters", "symbol in body should match",
@@ -172,7 +173,11 @@ _CHANGES = (
 
 
 def _declare(change: _Change) -> None:
-    @MATRIX.attempt(change.name, CHANNEL, change.tries, refusal=change.refusal, guard=change.guard)
+    guard = "" if change.given else SCHEMA
+
+    @MATRIX.attempt(
+        change.name, CHANNEL, change.tries, refusal=change.refusal, guard=guard, given=change.given
+    )
     def create(registry: Registry) -> Outcome:
         account = build_account(f"mallory-{uuid.uuid4().hex[:6]}", **change.spec)
         account["metadata"] |= change.metadata

@@ -131,6 +131,7 @@ def have_it_pruned(domain: Domain) -> Outcome:
     CHANNEL,
     "labels somebody's policy like an account's child and deletes the account",
     refusal="it is left alone",
+    guard=OWNERSHIP,
 )
 def have_it_deleted_with_the_account(domain: Domain) -> Outcome:
     place = domain.namespace

@@ -19,14 +19,20 @@ FILTER, NAMESPACE, CONTEXT, POLICY = (
     "security context",
     "network policy",
 )
+ENDS = "network policies of both ends"
 FULL, MEMORY = "No space left on device", "memory limit"
 NOBODY = "no process of another container"
+NEIGHBOUR, SOCKET = "refusal of own addresses", "mounts + the peer's user id"
+_GIVEN = {
+    "reach-etcd": "the test cluster's etcd listens on its machine's loopback alone",
+    "ask-for-cloud-metadata": "the test cluster's nodes are in no cloud that would answer",
+}
 
 _ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("take-executions-port", POD, "listens on execution's port, to answer its probes", FILTERED, FILTER),
-    ("read-executions-metrics", POD, "reads execution's metrics over the pod's address", "403", ""),
-    ("read-executions-metrics-by-loopback", POD, "reads execution's metrics over loopback", "403", ""),
-    ("command-execution", POD, "connects to the socket of commands by hand", ABSENT, ""),
+    ("read-executions-metrics", POD, "reads execution's metrics over the pod's address", "403", NEIGHBOUR),
+    ("read-executions-metrics-by-loopback", POD, "reads execution's metrics over loopback", "403", NEIGHBOUR),
+    ("command-execution", POD, "asks the socket of commands by hand for the orders", ABSENT, SOCKET),
     ("read-exchange-key", POD, "reads the exchange key where execution has it", ABSENT, "mounts"),
     ("read-executions-credentials", POD, "reads execution's NATS credentials", ABSENT, "mounts"),
     ("follow-the-volumes-links", POD, "follows the links in its own volume to other files", OWN, "mounts"),
@@ -36,7 +42,7 @@ _ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("trace-a-process", POD, "attaches to another process", FILTERED, FILTER),
     ("look-into-shared-memory", POD, "looks for what others left in `/dev/shm`", OWN, "nothing in it"),
     ("share-memory-of-system-v", POD, "makes memory that outlives it and that others see", FILTERED, FILTER),
-    ("find-abstract-sockets", POD, "looks for sockets without a file, which a pod shares", OWN, ""),
+    ("find-abstract-sockets", POD, "looks for sockets without a file, which pods share", OWN, "none in use"),
     ("kill-everything", POD, "signals the other containers", NOBODY, NAMESPACE),
     ("fork", PRIVILEGE, "starts a process", FILTERED, FILTER),
     ("fork-bomb", PRIVILEGE, "starts twenty programs", FILTERED, FILTER),
@@ -45,7 +51,7 @@ _ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("mount-something", PRIVILEGE, "mounts a file system", FORBIDDEN, CONTEXT),
     ("leave-by-a-namespace", PRIVILEGE, "leaves for a namespace of its own", FORBIDDEN, CONTEXT),
     ("replace-the-platforms-code", PRIVILEGE, "writes into the platform's own packages", READ_ONLY, CONTEXT),
-    ("change-how-cores-are-dumped", PRIVILEGE, "has cores of execution dumped to itself", "Error", ""),
+    ("change-how-cores-are-dumped", PRIVILEGE, "has cores of execution dumped to itself", "Error", CONTEXT),
     ("find-a-token-of-kubernetes", PRIVILEGE, "looks for a service account's token", ABSENT, "no token"),
     ("fill-memory", NODE, "takes twice the memory that its container may have", "OOMKilled", MEMORY),
     ("fill-shared-memory", NODE, "fills `/dev/shm`, which the pod's containers share", FULL, "its size"),
@@ -55,12 +61,12 @@ _ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("reach-the-api-on-its-node", NETWORK, "connects to the API server's port of the node", DROPPED, POLICY),
     ("reach-the-kubelet", NETWORK, "connects to the kubelet", DROPPED, POLICY),
     ("reach-etcd", NETWORK, "connects to etcd", DROPPED, ""),
-    ("reach-another-accounts-pod", NETWORK, "connects to another account's pod", DROPPED, ""),
+    ("reach-another-accounts-pod", NETWORK, "connects to another account's pod", DROPPED, ENDS),
     ("reach-another-pod", NETWORK, "connects to a pod that admits everybody", DROPPED, POLICY),
-    ("reach-the-simulators-administration", NETWORK, "connects to the simulator's admin API", DROPPED, ""),
-    ("reach-nats-monitor", NETWORK, "connects to the monitoring port of NATS", DROPPED, ""),
-    ("reach-nats-routes", NETWORK, "connects to NATS where its servers do", DROPPED, ""),
-    ("reach-the-operator", NETWORK, "connects to the operator", DROPPED, ""),
+    ("reach-the-simulators-administration", NETWORK, "connects to the simulator's admin API", DROPPED, ENDS),
+    ("reach-nats-monitor", NETWORK, "connects to the monitoring port of NATS", DROPPED, ENDS),
+    ("reach-nats-routes", NETWORK, "connects to NATS where its servers do", DROPPED, ENDS),
+    ("reach-the-operator", NETWORK, "connects to the operator", DROPPED, ENDS),
     ("reach-dns-readiness", NETWORK, "connects to another port of the DNS servers", DROPPED, POLICY),
     ("ask-for-cloud-metadata", NETWORK, "asks the node's cloud for its identity", "no way there", ""),
     ("reach-a-node-port", NETWORK, "connects to a port of the node that leads to a Service", DROPPED, POLICY),
@@ -80,5 +86,13 @@ def _reported(name: str) -> Any:
 
 for _name, _channel, _tries, _refusal, _guard in _ROWS:
     MATRIX.attempts.append(
-        Attempt(_name, _channel, _tries, _refusal, (_guard,) if _guard else (), _reported(_name))
+        Attempt(
+            _name,
+            _channel,
+            _tries,
+            _refusal,
+            (_guard,) if _guard else (),
+            _reported(_name),
+            _GIVEN.get(_name, ""),
+        )
     )

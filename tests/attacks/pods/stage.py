@@ -13,7 +13,7 @@ from cluster.kubectl import Document, Kubectl, build_namespace, build_pod
 from tests.attacks.matrix import Outcome, Refused, Succeeded
 from tests.component.operator.harness import eventually
 
-HOSTILE = Path(__file__).with_name("hostile.py")
+HOSTILE, NEGLECTED = (Path(__file__).with_name(name) for name in ("hostile.py", "neglected.py"))
 WITHIN_S = 120
 MARK = "ATTEMPT "
 # Greets nobody, but accepts everybody, and answers every datagram.
@@ -30,7 +30,6 @@ listening = socket.create_server(("0.0.0.0", 8080))
 while True:
     listening.accept()[0].close()
 """
-_LEFT_BEHIND = "echo key > /dev/shm/left; exec sleep infinity"
 
 
 def build_neighbour(image: str) -> Document:
@@ -48,12 +47,13 @@ def build_node_port() -> Document:
 
 def build_modules(targets: dict[str, str]) -> Document:
     """The ConfigMap that a hostile user provides."""
-    modules = {"hostile.py": HOSTILE.read_text(), "targets.py": f"TARGETS = {json.dumps(targets)}\n"}
+    modules = {each.name: each.read_text() for each in (HOSTILE, NEGLECTED)}
+    modules["targets.py"] = f"TARGETS = {json.dumps(targets)}\n"
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "hostile"}, "data": modules}
 
 
 def build_unguarded(image: str) -> list[Document]:
-    """The same code with every guard off: one user, one process namespace, all mounts, no policy."""
+    """The same code with every guard off: one process namespace, all mounts, all rights, no policy."""
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}}
     secret["stringData"] = {"apiKey": "key", "execution.creds": "creds", "evaluation.creds": "creds"}
     root: dict[str, Any] = {"runAsUser": 0, "privileged": True}
@@ -62,11 +62,11 @@ def build_unguarded(image: str) -> list[Document]:
         {"name": "keys", "mountPath": "/etc/smarttrade/exchange"},
         {"name": "keys", "mountPath": "/etc/smarttrade/nats"},
     ]
-    shared = {"name": "shared", "mountPath": "/dev/shm"}
-    mounts.append(shared)
-    execution = {"name": "execution", "image": image, "command": ["sh", "-c", _LEFT_BEHIND]}
-    execution["volumeMounts"] = [shared]
-    execution |= {"securityContext": root, "env": [{"name": "API_SECRET", "value": "key"}]}
+    shared = [{"name": "shared", "mountPath": "/dev/shm"}, {"name": "temporary", "mountPath": "/tmp"}]
+    mounts += shared
+    execution = {"name": "execution", "image": image, "command": ["python", "/attack/neglected.py"]}
+    execution["volumeMounts"] = [mounts[0], *shared]
+    execution["env"] = [{"name": "API_SECRET", "value": "key"}, {"name": "METRICS_PORT", "value": "8084"}]
     attacker = {"name": "attacker", "image": image, "command": ["python", "/attack/hostile.py"]}
     attacker |= {"securityContext": root, "volumeMounts": mounts, "env": execution["env"]}
     spec = {
@@ -78,10 +78,23 @@ def build_unguarded(image: str) -> list[Document]:
             {"name": "attack", "configMap": {"name": "hostile"}},
             {"name": "keys", "secret": {"secretName": "keys"}},
             {"name": "shared", "emptyDir": {"medium": "Memory"}},
+            {"name": "temporary", "emptyDir": {}},
         ],
     }
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "unguarded"}, "spec": spec}
     return [secret, pod]
+
+
+def build_opening(namespace: str) -> Document:
+    """All pods beside it admit those of the namespace: policies add up, so this switches the others off."""
+    peers = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}]
+    spec = {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"from": peers}]}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": namespace},
+        "spec": spec,
+    }
 
 
 @dataclass(frozen=True)

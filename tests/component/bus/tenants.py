@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from smarttrade.bus import jetstream, jwt, subjects
-from smarttrade.bus.accounts import AccountPair, build_accounts
+from smarttrade.bus.accounts import AccountLimits, AccountPair, build_accounts
 from smarttrade.bus.connection import Connection, connect
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.provision import Provisioner
@@ -41,8 +41,8 @@ class Tenants:
         self.closed: list[str] = []
         self._connections: list[Connection] = []
 
-    async def create(self, name: str) -> AccountPair:
-        pair = build_accounts(self.keys, identity(name))
+    async def create(self, name: str, limits: AccountLimits | None = None) -> AccountPair:
+        pair = build_accounts(self.keys, identity(name), limits)
         await self.provisioner.push(pair)
         await self.provisioner.ensure_assets(identity(name))
         return pair

@@ -1,4 +1,4 @@
-"""What docs/backup.md promises, done: keys and the servers' folder bring every account back."""
+"""What docs/backup.md promises of the bus: keys and the servers' folder bring every account back."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ async def _ignore() -> None:
     return None
 
 
-async def _open_log(url: str, pair: AccountPair) -> AccountLog:
+async def open_log(url: str, pair: AccountPair) -> AccountLog:
     nc = await connect(
         url, name="alice-0", role="execution", credentials=pair.credentials["execution"], on_closed=_ignore
     )
     return AccountLog(nc)
 
 
-async def _trade(url: str, keys: OperatorKeys) -> None:
+async def trade(url: str, keys: OperatorKeys) -> None:
     provisioner = Provisioner(url, keys)
     await provisioner.connect()
     pair = build_accounts(keys, ALICE)
     await provisioner.push(pair)
     await provisioner.ensure_assets(ALICE)
     await provisioner.write_control(ALICE, CONTROL)
-    log, last = await _open_log(url, pair), 0
+    log, last = await open_log(url, pair), 0
     for number in range(20):
         last = await log.append(b"record %d" % number, after=last, message_id=f"r{number}")
     await provisioner.close()
@@ -46,7 +46,7 @@ async def _trade(url: str, keys: OperatorKeys) -> None:
 async def test_keys_and_folder_bring_an_account_back(nats_server_binary: Path, tmp_path: Path) -> None:
     keys = OperatorKeys.generate()
     async with LocalServer(keys, tmp_path / "before", binary=nats_server_binary) as server:
-        await _trade(server.url, keys)
+        await trade(server.url, keys)
         # Of the running servers, as a volume's snapshot is.
         shutil.copytree(tmp_path / "before", tmp_path / "after")
     kept = keys.to_files()
@@ -54,7 +54,7 @@ async def test_keys_and_folder_bring_an_account_back(nats_server_binary: Path, t
 
     restored = OperatorKeys.from_files(kept)
     async with LocalServer(restored, tmp_path / "after", binary=nats_server_binary) as server:
-        log = await _open_log(server.url, build_accounts(restored, ALICE))
+        log = await open_log(server.url, build_accounts(restored, ALICE))
         assert [payload async for _, payload, _ in log.read()] == [b"record %d" % each for each in range(20)]
         last = await log.last_sequence()
         assert await log.append(b"and on", after=last, message_id="next") > last
@@ -74,7 +74,7 @@ async def test_what_the_operator_does_not_know_stays_in_nats(
     """An operator that begins with other accounts, or none, takes nothing away."""
     keys = OperatorKeys.generate()
     async with LocalServer(keys, tmp_path / "nats", binary=nats_server_binary) as server:
-        await _trade(server.url, keys)
+        await trade(server.url, keys)
         provisioner = Provisioner(server.url, keys)
         await provisioner.connect()
         before = await provisioner.stored_accounts()
@@ -84,5 +84,5 @@ async def test_what_the_operator_does_not_know_stays_in_nats(
         await provisioner.delete(bob)
         assert await provisioner.stored_accounts() == before
         await provisioner.close()
-        log = await _open_log(server.url, build_accounts(keys, ALICE))
+        log = await open_log(server.url, build_accounts(keys, ALICE))
         assert len([each async for each in log.read()]) == 20

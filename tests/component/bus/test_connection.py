@@ -28,6 +28,20 @@ async def test_an_end_is_loud_also_when_the_socket_breaks_under_what_was_to_be_s
     assert nc.is_closed
 
 
+async def test_a_flush_waits_for_the_subscription_before_it(
+    tenants: Tenants, monkeypatch: pytest.MonkeyPatch
+):
+    nc = await tenants.connect(await tenants.create("alice"), "execution")
+    transport, sent = nc._transport, []
+    write, write_lines = transport.write, transport.writelines
+    monkeypatch.setattr(transport, "write", lambda line: (sent.append(line), write(line)))
+    monkeypatch.setattr(transport, "writelines", lambda lines: (sent.extend(lines), write_lines(lines)))
+    await nc.subscribe("decide.a")
+    await nc.flush()
+    written = b"".join(sent)
+    assert written.index(b"SUB decide.a") < written.rindex(b"PING")
+
+
 async def test_closing_on_purpose_is_not_a_failure(tenants: Tenants):
     nc = await tenants.connect(await tenants.create("alice"), "monitoring")
     await nc.close()

@@ -7,17 +7,25 @@ from dataclasses import replace
 
 import pytest
 from nats.aio.msg import Msg
+from nats.errors import NoRespondersError as NatsNoResponders
 from nats.errors import TimeoutError as NatsTimeout
 
 from smarttrade import messages
 from smarttrade.bus import jwt, subjects
-from smarttrade.bus.accounts import AccountPair, build_accounts, build_permissions, operator_credentials
+from smarttrade.bus.accounts import (
+    AccountLimits,
+    AccountPair,
+    build_accounts,
+    build_permissions,
+    operator_credentials,
+)
 from smarttrade.bus.connection import connect
 from smarttrade.bus.control import ControlReader
 from smarttrade.bus.keys import OperatorKeys
 from smarttrade.bus.log import AccountLog
 from smarttrade.errors import BusError
 from tests.component.bus.tenants import Ear, Tenants, eventually, identity
+from tests.unit.bus.test_accounts import build_largest
 
 REPORT = messages.MonitoringReport(pod="p", generation=1, checks=[], evaluation=None, as_of_ms=1)
 
@@ -379,3 +387,45 @@ async def test_more_connections_than_a_surge_needs_are_refused(tenants: Tenants)
     assert all(connection.is_connected for connection in opened)
     with pytest.raises(BusError, match=r"(?i)maximum account active connections"):
         await tenants.connect(pair, "evaluation")
+
+
+@pytest.mark.parametrize("orders", [1, 20])
+async def test_the_largest_decision_of_an_object_goes_through_and_one_that_is_larger_ends_the_connection(
+    tenants: Tenants, orders: int
+):
+    limits = AccountLimits(orders=orders)
+    pair = await tenants.create("alice", limits)
+    evaluation, execution = (
+        await tenants.connect(pair, "evaluation"),
+        await tenants.connect(pair, "execution"),
+    )
+
+    async def accept(message: Msg) -> None:
+        await message.respond(str(len(message.data)).encode())
+
+    await execution.subscribe(subjects.decide("alice-0"), cb=accept)
+    await execution.flush()
+    largest = messages.encode(build_largest(orders))
+    answer = await evaluation.request(subjects.decide("alice-0"), largest, timeout=10)
+    assert int(answer.data) == len(largest)
+    await evaluation.publish(subjects.decide("alice-0"), b"x" * (limits.decision_bytes + 1))
+    await eventually(lambda: tenants.closed == ["alice/evaluation"], "the server ends the connection")
+
+
+async def test_evaluation_has_the_subscriptions_that_it_needs_and_few_more(
+    tenants: Tenants, caplog: pytest.LogCaptureFixture
+):
+    pair = await tenants.create("alice")
+    nc = await tenants.connect(pair, "evaluation")
+    for subject in ("market.alice-0.*", "position.alice-0", "fill.alice-0"):
+        await nc.subscribe(subject)
+    with pytest.raises(NatsNoResponders):
+        await nc.request(subjects.history("alice-0"), b"", timeout=5)
+    assert nc.last_error is None
+    with caplog.at_level(logging.WARNING):
+        for number in range(16):
+            await nc.subscribe(f"fill.alice-{number}")
+        await eventually(
+            lambda: any("maximum subscriptions" in each.message.lower() for each in caplog.records),
+            "the server refuses more",
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,12 +26,19 @@ def build_without_guards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture
 async def way(tmp_path: Path) -> AsyncIterator[Way]:
-    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    visits: asyncio.Queue[str] = asyncio.Queue()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visits.put_nowait(f"localhost:{writer.get_extra_info('sockname')[1]}")
         writer.write(ANSWER)
+        with contextlib.suppress(OSError):
+            while said := await reader.read(1024):
+                writer.write(said)
+        writer.close()
 
     servers = [await asyncio.start_server(serve, "127.0.0.1", 0) for _ in range(2)]
     own, elsewhere = (f"localhost:{server.sockets[0].getsockname()[1]}" for server in servers)
-    yield Way(tmp_path, own, elsewhere)
+    yield Way(tmp_path, own, elsewhere, visits)
     for server in servers:
         server.close()
 

@@ -51,13 +51,14 @@ def namespace(request: pytest.FixtureRequest, client: Client, definition: None) 
     name = f"operator-{uuid.uuid4().hex[:8]}"
     installation = SHARED if "operator" in request.fixturenames else name
     made = Namespace(client, name, installation)
-    _make_namespace(client, name)
+    make_namespace(client, name)
     yield made
     for account in made.items("TradingAccount"):
         made.release("TradingAccount", account["metadata"]["name"])
 
 
-def _make_namespace(client: Client, name: str) -> None:
+def make_namespace(client: Client, name: str) -> None:
+    """With the service account that pods need."""
     assert client.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}}).status == 201
     eventually(lambda: client.call("GET", f"/api/v1/namespaces/{name}/serviceaccounts/default").status == 200)
 
@@ -187,7 +188,7 @@ def run_shared(
     def run(installation: str, command: list[str] | None = None) -> Iterator[OperatorProcess]:
         folder = tmp_path_factory.mktemp("operator")
         home = Namespace(client, f"{installation}-{uuid.uuid4().hex[:8]}")
-        _make_namespace(client, home.name)
+        make_namespace(client, home.name)
         rbac = "/apis/rbac.authorization.k8s.io/v1"
         _grant(home, rbac, "ClusterRole", ACCOUNT_PERMISSIONS)
         _grant(home, f"{rbac}/namespaces/{home.name}", "Role", OPERATOR_PERMISSIONS)

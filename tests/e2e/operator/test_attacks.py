@@ -17,6 +17,7 @@ from tests.attacks.pods.stage import (
     build_modules,
     build_neighbour,
     build_node_port,
+    build_opening,
     build_unguarded,
     make_namespace,
 )
@@ -57,6 +58,8 @@ def raid(platform: Platform) -> Iterator[Raid]:
     platform.apply("mallory", strategy=HOSTILE)
     platform.apply("oscar", strategy=FILLING, resources=SMALL)
     free = make_namespace(cluster)
+    for opened in (users, platform.system.name):
+        cluster.apply(build_opening(free), namespace=opened)
     cluster.apply(modules, *build_unguarded(image), namespace=free)
     pod = eventually(lambda: _name(platform.pods("mallory")[0]), 60, "the hostile pod is there")
     guarded = Logs(cluster, users, pod, "evaluation").outcomes()
@@ -64,6 +67,8 @@ def raid(platform: Platform) -> Iterator[Raid]:
     unguarded = Logs(cluster, free, "unguarded", "attacker").outcomes()
     during = event_to_fill_s(platform.audit("victim"))[len(before) :]
     yield Raid(guarded, unguarded, platform, before, during, leader)
+    for opened in (users, platform.system.name):
+        cluster("delete", "networkpolicy", free, f"--namespace={opened}")
     cluster("delete", "namespace", free, "--wait=false")
     for name in ("mallory", "oscar", "victim"):
         platform.remove(name)

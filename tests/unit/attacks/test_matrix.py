@@ -17,7 +17,7 @@ from tests.attacks.matrix import (
 )
 
 ROOT = Path(__file__).resolve().parents[3]
-ATTEMPT = Attempt("a", "NATS", "tries", "permissions violation", (), lambda scene: Refused(""))
+ATTEMPT = Attempt("a", "NATS", "tries", "permissions violation", ("lists",), lambda scene: Refused(""))
 
 
 def test_the_documented_table_follows_from_the_attempts() -> None:
@@ -41,6 +41,12 @@ def test_the_refusal_may_say_more() -> None:
 
 def test_two_attempts_of_one_name_are_an_error() -> None:
     matrix = Matrix()
-    matrix.attempt("a", "NATS", "x", refusal="y")(lambda scene: Refused(""))
+    matrix.attempt("a", "NATS", "x", refusal="y", guard="z")(lambda scene: Refused(""))
     with pytest.raises(ValueError, match="two attempts are called a"):
-        matrix.attempt("a", "NATS", "x", refusal="y")(lambda scene: Refused(""))
+        matrix.attempt("a", "NATS", "x", refusal="y", guard="z")(lambda scene: Refused(""))
+
+
+@pytest.mark.parametrize("why", [{}, {"guard": "lists", "given": "the kernel's"}])
+def test_an_attempt_needs_a_guard_to_switch_off_or_a_reason(why: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="a needs a guard that a control switches off, or why"):
+        Matrix().attempt("a", "NATS", "x", refusal="y", **why)(lambda scene: Refused(""))

@@ -1,5 +1,9 @@
+from decimal import Decimal
+
+import msgspec
 import pytest
 
+from smarttrade import messages as m
 from smarttrade.bus import jwt, subjects
 from smarttrade.bus.accounts import (
     LIFETIME_S,
@@ -114,6 +118,35 @@ def test_connections_suffice_for_a_surge_that_reconnects(pods: int):
     limits = AccountLimits(pods=pods)
     assert limits.core_connections >= 2 * 2 * (pods + 1)
     assert limits.strategy_connections >= 2 * (pods + 1)
+
+
+def build_largest(orders: int) -> m.Decision:
+    """All that a decision may have, of characters of four bytes."""
+    text, price = "\U0001f4c8" * m.TEXT_LIMIT, Decimal("-" + "9" * 15 + "." + "9" * 64)
+    order = m.RestingOrder(key=text, side=m.Side.SELL, price=price, quantity=price)
+    far = 2**53
+    return m.Decision(
+        id=text, strategy=text, market=text, event_key=text, event_time_ms=far, event_ordinal=far, index=far,
+        generation=far, want=m.RestingOrders(orders=[order] * orders, valid_until_ms=far), reason=text,
+        memory="\U0001f4c8" * m.MEMORY_LIMIT, version=text,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("orders", [1, 20, m.ORDERS_LIMIT])
+def test_the_largest_decision_of_an_object_fits_and_not_much_more(orders: int):
+    limits = AccountLimits(orders=orders)
+    payload = jwt.decode(build_accounts(KEYS, ALICE, limits, now=NOW).strategy_jwt)["nats"]["limits"][
+        "payload"
+    ]
+    size = len(m.encode(build_largest(orders)))
+    assert size <= payload < size * 1.05
+    text = "\U0001f4c8" * m.TEXT_LIMIT
+    price = Decimal("-" + "9" * 15 + "." + "9" * 64)
+    target = m.Target(
+        quantity=price, valid_until_ms=2**53, limit=price, stop_loss=price, take_profit=price,
+        trailing_stop=price,
+    )  # fmt: skip
+    assert len(m.encode(msgspec.structs.replace(build_largest(1), want=target, reason=text))) <= payload
 
 
 @pytest.mark.parametrize("role", subjects.ROLES)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.images import archive, context, layers, platform
+from cluster.images import archive, context, layers, platform, system
 from cluster.paths import REPOSITORY
 
 
@@ -114,6 +114,22 @@ def test_program_image_is_the_same_for_the_same_program(tmp_path: Path) -> None:
     for target in (first, second):
         archive.write_program_image(target, "docker.io/library/program:1", program)
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_program_image_has_its_bill_of_materials(tmp_path: Path) -> None:
+    program, bill, image = (tmp_path / name for name in ("program", "program.cdx.json", "image.tar"))
+    program.write_bytes(b"static")
+    bill.write_bytes(b"{}")
+    archive.write_program_image(image, "docker.io/library/program:1", program, [bill])
+    [layer] = [content for name, content in members(image).items() if name.endswith(".tar")]
+    with tarfile.open(fileobj=io.BytesIO(layer)) as tar:
+        assert tar.getnames() == ["usr/local/bin/program", "opt/smarttrade/sbom/program.cdx.json"]
+
+
+def test_the_tag_of_a_platforms_program_follows_its_bill(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_bill = system.reference("gateway")
+    monkeypatch.setattr(system, "_bills", lambda name: [])
+    assert with_bill.startswith(system.reference("gateway") + "-")
 
 
 def test_only_missing_layers_are_sent(tmp_path: Path) -> None:

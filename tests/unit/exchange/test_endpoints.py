@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
+from aiohttp import WSMsgType
 
 from smarttrade.api.catalogue import Endpoint
-from smarttrade.errors import ConfigurationError
+from smarttrade.errors import ConfigurationError, VenueError
 from smarttrade.exchange.ccxt_feed import candle_from_ccxt, quote_from_ccxt, trade_from_ccxt
 from smarttrade.exchange.endpoints import build_urls, create_exchange
 from smarttrade.exchange.loading import load_exchange_class
@@ -137,3 +139,13 @@ def test_candles_come_in_the_exchanges_order() -> None:
     made = candle_from_ccxt([60_000, 1.1, 1.4, 1.0, 1.2, 55.5])
     assert (made.open, made.high, made.low, made.close) == tuple(map(Decimal, ("1.1", "1.4", "1.0", "1.2")))
     assert not made.closed
+
+
+async def test_a_message_that_cannot_be_read_breaks_the_stream() -> None:
+    exchange = create_exchange("binance", Endpoint())
+    client = exchange.client("wss://stream.example")
+    watching = client.future("orders")
+    client.handle_message(SimpleNamespace(type=WSMsgType.TEXT, data='{"e":'))
+    with pytest.raises(VenueError, match="unreadable message: JSONDecodeError"):
+        await watching
+    await exchange.close()

@@ -30,8 +30,8 @@ KEYS = OperatorKeys.generate()
 OWN = Bus(url="tls://own.system.svc:4333", namespaces=("alice",), pod_labels={"app": "own"}, replicas=3)
 
 
-def _pair(identity: AccountIdentity, replicas: int, rotation: Rotation) -> AccountPair:
-    return build_accounts(KEYS, identity, AccountLimits(pods=replicas), now=1_800_000_000, rotation=rotation)
+def _pair(identity: AccountIdentity, limits: AccountLimits, rotation: Rotation) -> AccountPair:
+    return build_accounts(KEYS, identity, limits, now=1_800_000_000, rotation=rotation)
 
 
 def _plan(**spec: object) -> Plan:

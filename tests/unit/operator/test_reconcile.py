@@ -54,8 +54,8 @@ class Bus:
         return True
 
 
-def _pair(identity: AccountIdentity, replicas: int, rotation: Rotation) -> AccountPair:
-    return build_accounts(KEYS, identity, AccountLimits(pods=replicas), now=1_800_000_000, rotation=rotation)
+def _pair(identity: AccountIdentity, limits: AccountLimits, rotation: Rotation) -> AccountPair:
+    return build_accounts(KEYS, identity, limits, now=1_800_000_000, rotation=rotation)
 
 
 async def test_what_runs_is_not_forgotten_while_it_cannot_be_recalled() -> None:

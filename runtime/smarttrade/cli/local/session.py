@@ -143,7 +143,8 @@ class Session:
         return provisioner
 
     def _build_accounts(self) -> AccountPair:
-        limits = AccountLimits(pods=self._manifest.account.spec.replicas)
+        spec = self._manifest.account.spec
+        limits = AccountLimits(pods=spec.replicas, orders=spec.risk.max_open_orders)
         return build_accounts(self._state.keys, self._identity, limits)
 
     async def _apply(self, provisioner: Provisioner, account: TradingAccount) -> None:
