@@ -79,6 +79,7 @@ class EvaluationService:
             wanted=self._resend,
             ready=self._ready,
             guard=self._watchdog,
+            image=self._settings.strategy_image,
         )
         self._watchdog.start()
         reporting = asyncio.create_task(self._report_forever())
