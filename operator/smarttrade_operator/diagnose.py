@@ -5,6 +5,7 @@ A container that crashes is Running most of the time: between two crashes its re
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ from smarttrade_operator.kinds import Manifest
 
 STUCK_S = 8.0
 _MESSAGE_LIMIT = 700
+_WORDS_LIMIT = 480  # room for the pod's name before them
+_LAST_LINES = 3
 _STRATEGY_FAILED = 4  # what evaluation exits with when the user's code raised or did not return
 _SAME_REASON = {"ErrImagePull": "ImagePullBackOff", "ErrImageNeverPull": "ImagePullBackOff"}
 _HARMLESS = ("ContainerCreating", "PodInitializing")
@@ -98,11 +101,33 @@ def _crash_reason(container: str, crashed: dict[str, Any]) -> str:
 
 
 def _describe_crash(crashed: dict[str, Any], status: dict[str, Any]) -> str:
-    last_words = str(crashed.get("message") or "").strip().splitlines()[-3:]
-    told = f": {' | '.join(last_words)}" if last_words else ""
+    last_words = _last_words(str(crashed.get("message") or ""))
+    told = f": {last_words}" if last_words else ""
     if crashed.get("reason") == "OOMKilled":
         told = f", out of memory: raise its limit in spec.resources.{status['name']}{told}"
     return f"exited with {crashed['exitCode']} ({status.get('restartCount', 0)} restarts){told}"
+
+
+def _last_words(log: str) -> str:
+    """What a container said last: what it ended with, if it says so, with its beginning and, which tells most
+    of an exception, its end."""
+    lines = [_read_line(line) for line in log.strip().splitlines()]
+    told = [text for level, text in lines if level == "critical"][-1:] or [
+        text for _, text in lines[-_LAST_LINES:]
+    ]
+    words = " | ".join(line.strip() for text in told for line in text.splitlines())
+    if len(words) <= _WORDS_LIMIT:
+        return words
+    return f"{words[: _WORDS_LIMIT // 4]} ... {words[-_WORDS_LIMIT * 3 // 4 :]}"
+
+
+def _read_line(line: str) -> tuple[str, str]:
+    """Level and text; a line that is not structured has no level."""
+    try:
+        entry = json.loads(line)
+        return str(entry["level"]), str(entry["event"])
+    except (ValueError, KeyError, TypeError):
+        return "", line
 
 
 def _examine_deployment(deployment: Manifest | None) -> list[Problem]:

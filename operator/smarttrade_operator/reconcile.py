@@ -44,7 +44,7 @@ from smarttrade_operator.secrets import write_secret
 from smarttrade_operator.settings import Settings
 from smarttrade_operator.sharing import Claim, build_claims, judge_sharing, read_claims
 from smarttrade_operator.steps import Steps, reason_of
-from smarttrade_operator.strategy import take_up
+from smarttrade_operator.strategy import check_image, take_up
 
 _STUCK_RECHECK_S = 5.0
 _ROLLOUT_RECHECK_S = 2.0
@@ -211,7 +211,7 @@ class Reconciler:
         )
         for child in running:
             if self.cache.get(key).child(child) is not None or has_access:
-                await steps.attempt(_name(child), self._roll(key, child, memory, waits))
+                await steps.attempt(_name(child), self._roll(key, plan, child, memory, waits))
         await steps.attempt("prune", self._prune(key, plan))
         return waits
 
@@ -326,7 +326,11 @@ class Reconciler:
             note = f"put back {applied.repaired.message}"
             await self.publisher.tell(observed.account, "DriftRepaired", note, kind="Warning")
 
-    async def _roll(self, key: Key, child: Manifest, memory: Memory, waits: list[float | None]) -> None:
+    async def _roll(
+        self, key: Key, plan: Plan, child: Manifest, memory: Memory, waits: list[float | None]
+    ) -> None:
+        # What runs meanwhile runs on, and hears of state and risk.
+        check_image(plan.account.spec.strategy, self.settings.runtime)
         if self._admits(key, child, memory):
             await self._ensure(key, child, memory, waits)
         else:

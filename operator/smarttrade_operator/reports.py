@@ -29,6 +29,8 @@ _DIGITS = 30
 _FAR_MS = 4_102_444_800_000  # the year 2100
 
 FRESH_S = 15.0
+AFTER_FILL_S = 5.0
+"""How often fills are shown. To look at the account at each one would use up what its user's changes need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Reports:
     since_s: float = 0.0
     _keys: dict[str, Key] = field(default_factory=dict)
     _heard: dict[Key, dict[tuple[str, str], _Heard]] = field(default_factory=dict)
+    _fills_due_s: dict[Key, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.since_s = self.clock()
@@ -95,9 +98,11 @@ class Reports:
     def forget(self, identity: AccountIdentity) -> None:
         self._keys.pop(identity.token, None)
         self._heard.pop(Key(identity.namespace, identity.name), None)
+        self._fills_due_s.pop(Key(identity.namespace, identity.name), None)
 
-    def receive(self, token: str, role: str, report: Report) -> Key | None:
-        """Take in one report; returns the account when it says something that the status must show."""
+    def receive(self, token: str, role: str, report: Report) -> tuple[Key, float] | None:
+        """Take in one report; the account when it says something that the status must show, and in how many
+        seconds to look at it: fills that follow others wait, everything else does not."""
         key = self._keys.get(token)
         if key is None:
             return None
@@ -107,7 +112,16 @@ class Reports:
             return None
         before = heard.get((report.pod, role))
         heard[(report.pod, role)] = _Heard(report, self.clock())
-        return key if before is None or _telling(before.report) != _telling(report) else None
+        if before is None or _telling(before.report) != _telling(report):
+            return key, 0.0
+        return (key, self._wait_for_fills(key)) if _fills(before.report) != _fills(report) else None
+
+    def _wait_for_fills(self, key: Key) -> float:
+        now_s = self.clock()
+        wait_s = max(0.0, self._fills_due_s.get(key, float("-inf")) - now_s)
+        if not wait_s:
+            self._fills_due_s[key] = now_s + AFTER_FILL_S
+        return wait_s
 
     def of(self, key: Key) -> Voices:
         heard = self._heard.get(key, {})
@@ -182,8 +196,12 @@ def _voice(pod: str, reports: Iterable[Report]) -> PodVoice:
     return PodVoice(pod, execution, monitoring)
 
 
+def _fills(report: Report) -> int:
+    return report.fills if isinstance(report, ExecutionReport) else 0
+
+
 def _telling(report: Report) -> tuple[Any, ...]:
-    """What makes two reports different enough to look at the account; numbers alone do not."""
+    """What makes two reports different enough to look at the account at once; numbers alone do not."""
     checks = tuple((check.type, check.ok, check.reason) for check in report.checks)
     if isinstance(report, ExecutionReport):
         return (
@@ -191,7 +209,6 @@ def _telling(report: Report) -> tuple[Any, ...]:
             report.leading,
             report.effective_state,
             report.breach_id,
-            report.fills,
             report.fingerprints,
             checks,
         )

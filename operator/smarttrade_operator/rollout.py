@@ -90,9 +90,11 @@ def _namespaces(keys: set[Key]) -> int:
 
 
 def image_of(deployment: Manifest, desired: Manifest) -> str | None:
-    """The one image that all containers of the account run. None where they do not agree, which is a hand
-    edit: the operator gives all of them the same. Containers that it never set are not asked."""
+    """The platform's image that the account's containers run. None where they do not agree, which is a hand
+    edit: the operator gives all of them the same. Evaluation is not asked, whose image may be the user's own,
+    nor are containers that the operator never set."""
     ours = {container["name"] for container in desired["spec"]["template"]["spec"]["containers"]}
+    ours.discard("evaluation")
     containers = deployment["spec"]["template"]["spec"]["containers"]
     images = {container["image"] for container in containers if container["name"] in ours}
     return images.pop() if len(images) == 1 else None

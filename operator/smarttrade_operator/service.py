@@ -131,9 +131,9 @@ def build_operator(settings: Settings, kube: Kube, *, wall: Callable[[], float] 
     cache, reports = Cache(settings.installation), Reports(clock)
 
     async def on_report(token: str, role: str, report: Report) -> None:
-        key = reports.receive(token, role, report)
-        if key is not None:
-            queue.add(key)
+        telling = reports.receive(token, role, report)
+        if telling is not None:
+            queue.add(*telling)
 
     tls = settings.network.nats_tls
 

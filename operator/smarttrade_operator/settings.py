@@ -25,13 +25,15 @@ SHARED = "shared"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """How the account's pods are run: `SMARTTRADE_RUNTIME_*`."""
+    """How the account's pods are run: `SMARTTRADE_RUNTIME_*`. Strategies' own images may come from the
+    repositories in `strategy_images`, or from below them."""
 
     image: str
     pull_policy: str = "IfNotPresent"
     pull_secrets: tuple[str, ...] = ()
     runtime_class: str = ""
     priority_class: str = ""
+    strategy_images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +182,7 @@ def _read_runtime(read: _Reader) -> Runtime:
         pull_secrets=read.words("RUNTIME_PULL_SECRETS"),
         runtime_class=read.text("RUNTIME_CLASS", ""),
         priority_class=read.text("RUNTIME_PRIORITY_CLASS", ""),
+        strategy_images=read.words("RUNTIME_STRATEGY_IMAGES"),
     )
 
 

@@ -16,11 +16,11 @@ from typing import Any
 from smarttrade.api import Phase
 from smarttrade.messages import ExecutionReport, Position
 from smarttrade_operator.conditions import REPORTED, Condition, Findings, judge, stamp
+from smarttrade_operator.reports import AFTER_FILL_S
 from smarttrade_operator.sharing import write_claims
 
 Status = dict[str, Any]
 
-AFTER_FILL_S = 5.0
 _POSITIONS = 64  # what the definition admits
 NUMBERS_S = 60.0
 # A verdict that flaps must not turn into a stream of writes.

@@ -11,7 +11,7 @@ from smarttrade_operator.diagnose import Problem
 from smarttrade_operator.kube import Conflict, Refused, Unavailable
 from smarttrade_operator.plan import InvalidSpec, UnknownBus, UnknownEnvironment
 from smarttrade_operator.rollout import RolloutStopped
-from smarttrade_operator.strategy import StrategyMissing
+from smarttrade_operator.strategy import ImageNotAllowed, StrategyMissing
 
 _REASONS: tuple[tuple[type[SmartTradeError], str], ...] = (
     (InvalidSpec, "InvalidSpec"),
@@ -24,6 +24,7 @@ _REASONS: tuple[tuple[type[SmartTradeError], str], ...] = (
     (Conflict, "Conflict"),
     (RolloutStopped, "RolloutStopped"),
     (StrategyMissing, "StrategyMissing"),
+    (ImageNotAllowed, "ImageNotAllowed"),
 )
 
 

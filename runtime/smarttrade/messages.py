@@ -123,17 +123,18 @@ class StreamStatus(msgspec.Struct, frozen=True, kw_only=True, tag="status"):
 
 
 class StrategyVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """The modules of a user's own strategy, as one generation took them out of a ConfigMap. `digest` is that
-    of what is packed; see `smarttrade.source`."""
+    """The modules of a user's own strategy, as one generation took them out of a ConfigMap, or the image that
+    has them. `origin` is the ConfigMap's name, `digest` that of what is packed (see `smarttrade.source`); or
+    the image and its digest, and then nothing is packed."""
 
-    config_map: str
+    origin: str = msgspec.field(name="config_map")
     digest: str
     packed: bytes
 
     @property
     def name(self) -> str:
         """What decisions carry and the status shows."""
-        return f"{self.config_map[:200]}@{self.digest[:12]}"
+        return f"{self.origin.partition('@')[0][-200:]}@{self.digest[:12]}"
 
 
 class ControlChange(msgspec.Struct, frozen=True, kw_only=True, tag="control"):
@@ -430,7 +431,8 @@ class AccountControl(Message, frozen=True, kw_only=True, tag="account_control"):
 
     `cleared` are fingerprints of exchange accounts that the operator found with no other TradingAccount;
     `shared` names, for the user, the earlier one that uses the same; see `ExecutionReport.fingerprints`.
-    `strategy` are the modules of a strategy of the user's own; None while its ConfigMap cannot be read.
+    `strategy` are the modules of a strategy of the user's own, or its image; None while there is no ConfigMap
+    of that name.
     """
 
     generation: int

@@ -39,7 +39,12 @@ def pack(config_map: str, files: Mapping[str, str]) -> StrategyVersion:
             f"strategy.source: ConfigMap {config_map} is too large: {len(written)} bytes, and {len(packed)} "
             f"packed: keep to {PACKED_LIMIT} packed, with nothing but the strategy's modules"
         )
-    return StrategyVersion(config_map=config_map, digest=hashlib.sha256(written).hexdigest(), packed=packed)
+    return StrategyVersion(origin=config_map, digest=hashlib.sha256(written).hexdigest(), packed=packed)
+
+
+def refer(image: str) -> StrategyVersion:
+    """The version that an image is, by its digest."""
+    return StrategyVersion(origin=image, digest=image.rpartition("@sha256:")[2], packed=b"")
 
 
 def unpack(version: StrategyVersion) -> dict[str, str]:

@@ -16,6 +16,7 @@
 - {name: SMARTTRADE_RUNTIME_PULL_SECRETS, value: {{ join "," .Values.imagePullSecrets | quote }}}
 - {name: SMARTTRADE_RUNTIME_CLASS, value: {{ .Values.runtime.runtimeClassName | quote }}}
 - {name: SMARTTRADE_RUNTIME_PRIORITY_CLASS, value: {{ include "smarttrade.accountPriority" . | quote }}}
+- {name: SMARTTRADE_RUNTIME_STRATEGY_IMAGES, value: {{ join "," .Values.runtime.strategyImages | quote }}}
 {{- if .Values.backtests.image.repository }}
 - {name: SMARTTRADE_BACKTEST_IMAGE, value: {{ include "smarttrade.image" (dict "root" . "image" .Values.backtests.image) | quote }}}
 {{- end }}

@@ -33,6 +33,7 @@ USER = 10041
 
 _SETTINGS, _DATA, _RESULTS = "/etc/smarttrade/backtest", "/data", "/results"
 _STRATEGY = "/etc/smarttrade/strategy"
+_IMAGE = "SMARTTRADE_STRATEGY_IMAGE"
 _MISTAKE = 2
 _ATTEMPTS = 3
 _KEPT_ROUND_S = 600  # pods of a round that others have followed; up to 125 rounds would otherwise pile up
@@ -42,8 +43,8 @@ Part = dict[str, Any]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
     """One Backtest as its children are built from it. `account` is the specification that is tested, None
-    when it is frozen and gone; `source` is the ConfigMap with the strategy's own code, if it has any; `ends`
-    is when its time is over."""
+    when it is frozen and gone; `source` is the ConfigMap with the strategy's own code, `image` the image with
+    it, if it has any; `ends` is when its time is over."""
 
     name: str
     namespace: str
@@ -51,6 +52,7 @@ class Outline:
     spec: BacktestSpec
     account: TradingAccountSpec | None
     source: str | None
+    image: str
     runtime: Runtime
     settings: Backtests
     ends: datetime
@@ -230,9 +232,11 @@ def _build_container(outline: Outline, arguments: list[str]) -> Part:
         "SMARTTRADE_BACKTEST_ENDS": str(int(outline.ends.timestamp())),
         "SMARTTRADE_STRATEGY_SOURCE": _STRATEGY,
     }
+    if outline.image:
+        variables[_IMAGE] = outline.image
     return {
         "name": "backtest",
-        "image": outline.settings.image or outline.runtime.image,
+        "image": outline.image or outline.settings.image or outline.runtime.image,
         "imagePullPolicy": outline.runtime.pull_policy,
         "command": ["python", "-m", "smarttrade.sweep", *arguments],
         "env": [{"name": name, "value": value} for name, value in variables.items()],
@@ -285,6 +289,12 @@ def source_of(job: Manifest) -> str | None:
     """The strategy's ConfigMap in a job that was built: what runs on is what began."""
     volumes = job["spec"]["template"]["spec"]["volumes"]
     return next((each["configMap"]["name"] for each in volumes if each["name"] == "strategy"), None)
+
+
+def image_of(job: Manifest) -> str:
+    """The strategy's image in a job that was built, empty without one."""
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    return next((each["value"] for each in container["env"] if each["name"] == _IMAGE), "")
 
 
 def _build_data(spec: BacktestSpec) -> Part:

@@ -21,6 +21,7 @@ from smarttrade_operator.backtests.build import (
     build_shard_job,
     child_name,
     collector_name,
+    image_of,
     shards_name,
     source_of,
 )
@@ -49,7 +50,8 @@ from smarttrade_operator.kinds import (
 from smarttrade_operator.kube import Conflict, Kube, NotFound, Refused
 from smarttrade_operator.names import INSTALLATION_LABEL, Key
 from smarttrade_operator.ownership import controller_of, is_controlled_by
-from smarttrade_operator.settings import Settings
+from smarttrade_operator.settings import Runtime, Settings
+from smarttrade_operator.strategy import ImageNotAllowed, check_image
 
 _RECHECK_S = 30.0
 _WAIT_S = 10.0
@@ -67,7 +69,14 @@ class _Jobs:
 
 def _source(account: TradingAccountSpec | None) -> str | None:
     source = account.strategy.source if account else None
-    return source.config_map_ref.name if source else None
+    return source.config_map_ref.name if source and source.config_map_ref else None
+
+
+def _image(account: TradingAccountSpec | None, runtime: Runtime) -> str:
+    if account is None:
+        return ""
+    check_image(account.strategy, runtime)
+    return account.strategy.image
 
 
 def _now() -> datetime:
@@ -92,7 +101,7 @@ class BacktestReconciler:
             return None
         try:
             return await self._advance(backtest)
-        except (Refused, NameTaken) as error:
+        except (Refused, NameTaken, ImageNotAllowed) as error:
             await self._publish(backtest, build_pending(backtest, str(error)[:1000], self.now()))
             raise
 
@@ -150,6 +159,7 @@ class BacktestReconciler:
             spec=spec,
             account=account,
             source=source_of(begun) if begun else _source(account),
+            image=image_of(begun) if begun else _image(account, self.settings.runtime),
             runtime=self.settings.runtime,
             settings=self.settings.backtests,
             ends=ends_at(backtest, self.now()),

@@ -1,7 +1,8 @@
 """The three containers of an account's pod: who they run as, what they see, how they are probed.
 
 Each container has its own user and sees only its own NATS credentials; the exchange's key is in execution
-alone. A strategy of the user's own comes with the control value, so that another one needs no new pod. The
+alone. A strategy of the user's own comes with the control value, so that another one needs no new pod, or in
+an image of its own, which then is evaluation's and no other container's. The
 files come from volumes, not by subPath, because only those follow a renewed Secret.
 """
 
@@ -38,7 +39,7 @@ def build_container(blueprint: Blueprint, role: str) -> Part:
     port = PORTS[role]
     return {
         "name": role,
-        "image": blueprint.runtime.image,
+        "image": _choose_image(blueprint, role),
         "imagePullPolicy": blueprint.runtime.pull_policy,
         "command": ["python", "-m", f"smarttrade.{role}"],
         "env": _build_environment(blueprint, role),
@@ -51,6 +52,11 @@ def build_container(blueprint: Blueprint, role: str) -> Part:
         "readinessProbe": _build_probe("/readyz", port, period_s=1, failures=3),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
+
+
+def _choose_image(blueprint: Blueprint, role: str) -> str:
+    own = blueprint.spec.strategy.image if role == "evaluation" else ""
+    return own or blueprint.runtime.image
 
 
 def build_volumes(blueprint: Blueprint) -> list[Part]:
@@ -96,6 +102,8 @@ def _build_environment(blueprint: Blueprint, role: str) -> list[Part]:
     }
     if blueprint.network.nats_tls:
         variables["SMARTTRADE_NATS_AUTHORITY"] = f"{NATS_DIRECTORY}/{AUTHORITY}"
+    if role == "evaluation" and (image := blueprint.spec.strategy.image):
+        variables["SMARTTRADE_STRATEGY_IMAGE"] = image
     if role != "evaluation":
         variables["SMARTTRADE_ENDPOINT"] = blueprint.endpoint.model_dump_json(
             by_alias=True, exclude_defaults=True, exclude={"hosts"}

@@ -19,6 +19,14 @@ ConfigMapName = Annotated[
 ClassName = Annotated[
     str, Text(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$", 200, "write module.ClassName or ClassName")
 ]
+StrategyImage = Annotated[
+    str,
+    Text(
+        r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+@sha256:[a-f0-9]{64}$",
+        512,
+        "write an image by its digest, such as registry.example/strategies/mine@sha256:...",
+    ),
+]
 StrategyName = Annotated[
     str,
     Text(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", 63, "write the name of a built-in strategy, such as ma-cross"),
@@ -33,13 +41,30 @@ class ConfigMapReference(Model):
 
 
 class StrategySource(Model):
-    """A strategy of the user's own."""
+    """A strategy of the user's own, from a ConfigMap or in an image."""
 
-    config_map_ref: ConfigMapReference
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.configMapRef) != has(self.image)",
+            "set exactly one of strategy.source.configMapRef and strategy.source.image",
+            lambda source: (source.config_map_ref is None) != (source.image is None),
+        ),
+    )
+
+    config_map_ref: ConfigMapReference | None = None
     """ConfigMap whose keys are Python modules, such as mine.py. It is read once, when the object first names
     it: give a changed strategy another name. It takes over between two events, in the running pods."""
+    image: StrategyImage | None = None
+    """Image for evaluation alone, by digest: one made from the platform's runtime image, with the modules in
+    /etc/smarttrade/strategy and the libraries that they need. Its repository must be one that the platform
+    allows. Another image rolls the pods."""
     class_name: ClassName = Field(alias="class")
     """The strategy's class, as module.ClassName or ClassName."""
+
+    @property
+    def origin(self) -> str:
+        """The name of the ConfigMap, or the image."""
+        return self.config_map_ref.name if self.config_map_ref else self.image or ""
 
 
 def _int_or_string(value: object) -> object:
@@ -81,3 +106,8 @@ class Strategy(Model):
     """The strategy's parameters: integers, or strings for everything else. Applied without a restart."""
     warmup: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None
     """Candles of history before the first decision. Absent: what the strategy declares."""
+
+    @property
+    def image(self) -> str:
+        """The image that the strategy brings for evaluation; empty where it runs in the platform's."""
+        return self.source.image or "" if self.source else ""

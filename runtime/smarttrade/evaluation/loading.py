@@ -28,7 +28,7 @@ from smarttrade.evaluation.strategy import AccountSetup, Strategy
 from smarttrade.messages import BOOK_LEVELS, StrategyVersion
 
 SOURCE_DIRECTORY = Path("/etc/smarttrade/strategy")
-"""Where a backtest in the cluster has the ConfigMap."""
+"""Where an image of the strategy's own has its modules, and a backtest in the cluster the ConfigMap."""
 _LAST_FRAMES = 3
 
 
@@ -56,7 +56,7 @@ def mark_strategy(spec: TradingAccountSpec) -> str:
     """The same for the same strategy in any of its versions: all of the specification that one is built from,
     but for where its modules come from. What a later release adds, with a default, does not change it."""
     setup = build_setup(spec)
-    unsaid = {"source": {"config_map_ref"}}
+    unsaid = {"source": {"config_map_ref", "image"}}
     stated = spec.strategy.model_dump(mode="json", exclude_defaults=True, exclude=unsaid)
     relevant = (stated, setup.markets, setup.allocation, setup.per_market, setup.price_collar)
     written = msgspec.json.encode(relevant, order="sorted")
@@ -95,9 +95,9 @@ def choose_version(spec: StrategySpec, given: StrategyVersion | None) -> Strateg
     """The version to load, None for a built-in strategy; ConfigurationError while it was not given."""
     if spec.source is None:
         return None
-    name = spec.source.config_map_ref.name
-    if given is None or given.config_map != name:
-        raise ConfigurationError(f"strategy.source: ConfigMap {name} has not been read yet: is it there?")
+    origin = spec.source.origin
+    if given is None or given.origin != origin:
+        raise ConfigurationError(f"strategy.source: ConfigMap {origin} has not been read yet: is it there?")
     return given
 
 
@@ -115,7 +115,7 @@ def load_class(spec: StrategySpec, directory: Path = SOURCE_DIRECTORY) -> type[S
             return found
     raise ConfigurationError(
         f"strategy.source.class: no class {class_name!r} derived from smarttrade.Strategy or IStrategy in "
-        f"{', '.join(candidates) or 'an empty ConfigMap'}: correct the class or the ConfigMap"
+        f"{', '.join(candidates) or 'an empty ConfigMap or image'}: correct the class or what it comes from"
     )
 
 
@@ -151,7 +151,7 @@ def load_module(directory: Path, name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise ConfigurationError(
-            f"strategy.source: there is no key {name}.py in ConfigMap: add it or correct the class"
+            f"strategy.source: there is no {name}.py in the ConfigMap or image: add it or correct the class"
         )
     if imports_freqtrade(path):
         from smarttrade.freqtrade.imports import provide

@@ -58,6 +58,8 @@ class EvaluationService:
         self._leading = False
         self._draining = False
         self._view_at = 0.0
+        self._news = asyncio.Event()
+        """Of the specification that runs, or cannot: users wait for it."""
 
     async def run(self) -> None:
         self._probes.ready("bus", ok=False, reason="connecting")
@@ -79,6 +81,7 @@ class EvaluationService:
             wanted=self._resend,
             ready=self._ready,
             guard=self._watchdog,
+            image=self._settings.strategy_image,
         )
         self._watchdog.start()
         reporting = asyncio.create_task(self._report_forever())
@@ -131,7 +134,10 @@ class EvaluationService:
             except BusError as error:
                 logger.error("message ignored", error=str(error))
                 continue
+            known = self._session.generation, self._session.refused
             await self._handle(message)
+            if known != (self._session.generation, self._session.refused):
+                self._news.set()
 
     async def _handle(self, message: MarketBatch | AccountView | Fill | DecisionOutcome) -> None:
         match message:
@@ -186,9 +192,12 @@ class EvaluationService:
     # --- the heartbeat ----------------------------------------------------------------------------------
 
     async def _report_forever(self) -> None:
+        """Once a second, and at once when there is news."""
         while True:
+            self._news.clear()
             await self._beat()
-            await asyncio.sleep(_HEARTBEAT_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), _HEARTBEAT_S)
 
     async def _beat(self) -> None:
         if self._session.core and not self._leading:

@@ -66,7 +66,7 @@ _TICKS = (Trade, Quote, Book)
 class Session:
     """`offer` gets the decisions of each event, `wanted` is called when what is wanted now may be new to
     execution, `ready` is told whether there is a strategy to decide, and why not; every call into the
-    strategy's code is inside `guard`."""
+    strategy's code is inside `guard`. `image` is what this process runs in, if that is a strategy's own."""
 
     def __init__(
         self,
@@ -77,6 +77,7 @@ class Session:
         wanted: Callable[[], None],
         ready: Tell,
         guard: AbstractContextManager[None],
+        image: str = "",
     ) -> None:
         self._identity = identity
         self._bus = bus
@@ -84,6 +85,7 @@ class Session:
         self._wanted = wanted
         self._ready = ready
         self._guard = guard
+        self._image = image
         self._intake = Intake()
         self._versions = Versions()
         self._spec: TradingAccountSpec | None = None
@@ -241,6 +243,8 @@ class Session:
             return
         try:
             spec = TradingAccountSpec.model_validate(written)
+            if self._leave_to_successor(spec, generation):
+                return
             chosen = choose_version(spec.strategy, given)
             if self.core is None or chosen != self._strategy or mark_strategy(spec) != self._mark:
                 await self._replace(spec, generation, chosen)
@@ -257,6 +261,15 @@ class Session:
         if self.core:
             self.core.generation = generation
         logger.info("specification applied", generation=generation, version=self.version)
+
+    def _leave_to_successor(self, spec: TradingAccountSpec, generation: int) -> bool:
+        """Whether the specification is for pods with another image for evaluation: they take over. What is
+        here runs on until then, and is told as behind."""
+        if spec.strategy.image == self._image:
+            return False
+        logger.info("left to pods with the strategy's image", generation=generation)
+        self._ready(self.core is not None, f"generation {generation} is for pods with another image")
+        return True
 
     def _refuse(self, generation: int, error: Exception) -> None:
         """What ran before runs on."""

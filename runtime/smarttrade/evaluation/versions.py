@@ -7,7 +7,7 @@ if the new version cannot be loaded.
 What bites: what a version has done to others, such as a patched library or a thread, outlives it, and its
 objects go on with its functions as long as somebody holds them. A process that is killed leaves its folder
 behind (see `sweep`). A folder can be written to by the strategy; each load begins with one that nobody has
-had.
+had. The modules of an image of the strategy's own lie in it, and stay the same while the process lives.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 from types import ModuleType
 
 from smarttrade.errors import ConfigurationError
+from smarttrade.evaluation.loading import SOURCE_DIRECTORY
 from smarttrade.messages import StrategyVersion
 from smarttrade.source import unpack
 
@@ -59,7 +60,7 @@ class Versions:
     def change(self, version: StrategyVersion | None) -> Iterator[Path]:
         """The folder with the version's modules, for a block that loads them; if it fails, the modules that
         were there before are there again. ConfigurationError for what cannot be unpacked."""
-        folder = _write(version) if version else _NOWHERE
+        folder = _place(version)
         before, search = _modules_in(self._folder), list(sys.path)
         _drop(before)
         sys.path[:] = [place for place in sys.path if place != str(self._folder)]
@@ -81,6 +82,12 @@ class Versions:
             pass
 
 
+def _place(version: StrategyVersion | None) -> Path:
+    if version is None:
+        return _NOWHERE
+    return _write(version) if version.packed else SOURCE_DIRECTORY
+
+
 def _write(version: StrategyVersion) -> Path:
     files = unpack(version)
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
@@ -94,7 +101,7 @@ def _write(version: StrategyVersion) -> Path:
 
 
 def _remove(folder: Path) -> None:
-    if folder != _NOWHERE:
+    if folder not in (_NOWHERE, SOURCE_DIRECTORY):
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -62,19 +62,25 @@ class CcxtVenue:
     async def fetch_candles(
         self, symbol: str, timeframe: str, since_ms: int, limit: int
     ) -> list[VenueCandle]:
-        """Page after page until nothing more comes: a page may be shorter than what was asked for, and what
-        it leaves out must not be taken for intervals without a trade."""
+        """Page after page: one may be shorter than what was asked for, and what it leaves out must not pass
+        for intervals without a trade.
+
+        An empty page ends nothing before now. Of OKX, KuCoin and Gate ccxt asks for a window, as many candles
+        long as are wanted, a month being 30 days; where it ends before the market began, or in a halt of
+        trading, a later one has more. It moves by one candle less, because Gate's is so much shorter.
+        """
         found: list[VenueCandle] = []
         async with translated(f"{timeframe} candles of {symbol} by REST"):
+            length_ms = self._rest.parse_timeframe(timeframe) * 1000
             while len(found) < limit:
-                rows = await self._rest.fetch_ohlcv(
-                    symbol, timeframe, since_ms, min(limit - len(found), self._candles_page)
-                )
+                count = max(2, min(limit - len(found), self._candles_page))
+                rows = await self._rest.fetch_ohlcv(symbol, timeframe, since_ms, count)
                 candles = sorted(map(candle_from_ccxt, rows), key=lambda candle: candle.open_ms)
-                if not (fresh := [candle for candle in candles if candle.open_ms >= since_ms]):
-                    break
+                fresh = [candle for candle in candles if candle.open_ms >= since_ms]
                 found += fresh
-                since_ms = fresh[-1].open_ms + 1
+                since_ms = fresh[-1].open_ms + 1 if fresh else since_ms + (count - 1) * length_ms
+                if not fresh and since_ms > self._rest.milliseconds():
+                    break
         return found[:limit]
 
     async def fetch_trades(self, symbol: str, after: Trade | None = None) -> list[Trade]:

@@ -187,7 +187,7 @@ class Tape:
         why = f"fetching trades {gap.first_missing} to {gap.last_missing}"
         sources = {
             asyncio.create_task(self._fetch(why, _GAP_S)): "rest",
-            asyncio.create_task(self._peers_copy(self._symbol, gap.first_missing, gap.last_missing)): "peer",
+            asyncio.create_task(self._copy_from_peer(gap)): "peer",
         }
         pending, filled = set(sources), gap
         watch = self._watch()
@@ -270,6 +270,13 @@ class Tape:
         except (VenueError, TimeoutError) as error:
             self._log.warning("trades not fetched", why=why, error=str(error) or type(error).__name__)
             return None
+
+    async def _copy_from_peer(self, gap: Accepted) -> list[Trade]:
+        try:
+            async with asyncio.timeout(_GAP_S):
+                return await self._peers_copy(self._symbol, gap.first_missing, gap.last_missing)
+        except TimeoutError:
+            return []
 
     def _resume(self) -> None:
         self._continuous = True

@@ -24,7 +24,8 @@ _POD = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """One container. `endpoint` is the JSON of the catalogue's entry; `host` None means every interface;
-    `gateways` are `host:port`, in the order in which they are tried."""
+    `gateways` are `host:port`, in the order in which they are tried; `strategy_image` is what
+    evaluation runs in, if that is a strategy's own."""
 
     role: str
     identity: AccountIdentity
@@ -41,6 +42,7 @@ class Settings:
     gateway_credentials: Path = Path("/etc/smarttrade/nats/gateway.credentials")
     nats_authority: Path | None = None
     command_socket: Path = Path("/tmp/execution.sock")  # noqa: S108 - the container's own emptyDir
+    strategy_image: str = ""
 
     @classmethod
     def from_environment(cls, role: str, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -70,6 +72,7 @@ class Settings:
                 read.text("SMARTTRADE_GATEWAY_CREDENTIALS", "/etc/smarttrade/nats/gateway.credentials")
             ),
             command_socket=Path(read.text("SMARTTRADE_COMMAND_SOCKET", "/tmp/execution.sock")),  # noqa: S108
+            strategy_image=read.text("SMARTTRADE_STRATEGY_IMAGE", ""),
             port=read.integer("SMARTTRADE_PORT", DEFAULT_PORTS[role], 0, 65535),
             host=environment.get("SMARTTRADE_HOST") or None,
             replicas=read.integer("SMARTTRADE_REPLICAS", 1, 1, 100),

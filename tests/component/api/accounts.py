@@ -10,6 +10,7 @@ from smarttrade.api import RISK_ACKNOWLEDGEMENT
 
 Manifest = dict[str, Any]
 ABSENT = object()
+_IMAGE = f"registry.example:5000/strategies/mine@sha256:{'0' * 64}"
 
 VALID: Manifest = {
     "apiVersion": "smarttrade.io/v1alpha1",
@@ -210,6 +211,25 @@ MISTAKES: tuple[Mistake, ...] = (
         "two strategies",
         {"spec.strategy.source": {"configMapRef": {"name": "mine"}, "class": "Mine"}},
         "exactly one of strategy.name",
+    ),
+    mistake(
+        "a strategy from a ConfigMap and an image",
+        {
+            "spec.strategy": {
+                "source": {"configMapRef": {"name": "mine"}, "image": _IMAGE, "class": "mine.Mine"},
+            }
+        },
+        "exactly one of strategy.source.configMapRef",
+    ),
+    mistake(
+        "a strategy from nowhere",
+        {"spec.strategy": {"source": {"class": "mine.Mine"}}},
+        "exactly one of strategy.source.configMapRef",
+    ),
+    mistake(
+        "an image by a tag, which may become another",
+        {"spec.strategy": {"source": {"image": "registry.example/mine:1", "class": "mine.Mine"}}},
+        "write an image by its digest",
     ),
     mistake(
         "an unknown timeframe", {"spec.strategy.timeframe": "7m"}, "Unsupported value", local=_CHOICES_LOCAL
@@ -448,6 +468,9 @@ VARIATIONS: dict[str, dict[str, Any]] = {
     },
     "an own strategy": {
         "spec.strategy": {"source": {"configMapRef": {"name": "mine"}, "class": "mine.Mine"}}
+    },
+    "a strategy in an image of its own": {
+        "spec.strategy": {"source": {"image": _IMAGE, "class": "mine.Mine"}}
     },
     "a CPU limit": {"spec.resources": {"execution": {"limits": {"cpu": "1"}}}},
     "every state": {"spec.state": "Halted"},

@@ -101,6 +101,10 @@ NONSENSE: dict[str, tuple[dict[str, Any], str]] = {
     "two servers": ({"nats.replicas": 2}, "nats/replicas"),
     "no operator": ({"operator.replicas": 0}, "operator/replicas"),
     "a text for a number": ({"operator.concurrency": "many"}, "operator/concurrency"),
+    "a tag where images are allowed": (
+        {"runtime.strategyImages": ["registry.example/x:latest"]},
+        "strategyImages",
+    ),
     "a wrong pull policy": ({"runtime.image.pullPolicy": "Sometimes"}, "pullPolicy"),
     "an image without a name": ({"operator.image.repository": ""}, "repository"),
     "a wrong log level": ({"operator.logLevel": "loud"}, "logLevel"),

@@ -380,6 +380,12 @@ def _undescribed(path: str, schema: dict[str, Any]) -> list[str]:
     return found
 
 
+def test_no_repository_of_strategies_images_is_allowed_unless_it_is_named() -> None:
+    assert _operator_settings({}).runtime.strategy_images == ()
+    named = ["registry.example/acme", "localhost:5000/mine"]
+    assert _operator_settings({"runtime.strategyImages": named}).runtime.strategy_images == tuple(named)
+
+
 def test_every_value_is_described_and_has_a_default() -> None:
     schema = json.loads((helm.CHART / "values.schema.json").read_text())
     assert _undescribed("values", schema) == []

@@ -619,6 +619,20 @@ async def test_another_version_takes_over_between_two_events_and_remembers(make:
     await replica.said(lambda status: status.version == second.name, "which version runs is told")
 
 
+async def test_which_generation_runs_is_said_at_once_and_not_at_the_next_beat(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica = await make()
+    await replica.running.ready()
+    monkeypatch.setattr("smarttrade.evaluation.service._HEARTBEAT_S", 3_600.0)
+    heard = len(replica.feed.statuses)
+    await eventually(lambda: len(replica.feed.statuses) > heard, "the last beat for an hour")
+    await replica.feed.change(build_spec(timeframe="1m", parameters=SMA | {"slow": 4}))
+    await replica.said(lambda status: status.generation == 2, "the new generation")
+    await replica.feed.change(build_spec(timeframe="1m", parameters=SMA | {"slow": 1}))
+    await replica.said(lambda status: status.refused == 3, "the one that cannot be run")
+
+
 BROKEN = {
     "a module that it lacks": {"from word import": "from words import"},
     "no such class": {"class Mine(Strategy)": "class Other(Strategy)"},

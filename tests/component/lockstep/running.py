@@ -117,7 +117,7 @@ class Running:
     async def control(self, generation: int, strategy: StrategyVersion | None = None) -> None:
         spec = self._account.spec.model_dump(mode="json", by_alias=True)
         if strategy:
-            spec["strategy"]["source"]["configMapRef"]["name"] = strategy.config_map
+            spec["strategy"]["source"]["configMapRef"]["name"] = strategy.origin
         await self.bus.control(generation, spec, strategy)
 
     async def start_pod(self, pod: str) -> None:

@@ -211,6 +211,44 @@ async def test_a_strategy_comes_from_its_config_map_once_for_every_name(
         await pod.report(6)
 
 
+async def test_an_image_from_elsewhere_is_not_run_and_nothing_else_waits_for_it(
+    make_operator: MakeOperator, namespace: Namespace, nats: LocalServer
+) -> None:
+    make_operator(nats, RUNTIME_STRATEGY_IMAGES="registry.example/acme").start()
+    images = {name: f"registry.example/{name}@sha256:{'0' * 64}" for name in ("acme/mine", "evil/mine")}
+
+    def own(name: str) -> Manifest:
+        source = {"image": images[name], "class": "mine.Mine"}
+        return {"source": source, "timeframe": "1m", "parameters": {}}
+
+    def evaluates_in() -> str:
+        containers = namespace.get("Deployment", "alice")["spec"]["template"]["spec"]["containers"]
+        [image] = [each["image"] for each in containers if each["name"] == "evaluation"]
+        return str(image)
+
+    async def told(generation: int) -> AccountControl:
+        async with asyncio.timeout(60):
+            while (control := await pod.control()) is None or control.generation < generation:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        return control
+
+    namespace.create("TradingAccount", build_account("alice", strategy=own("acme/mine")))
+    async with Pod(namespace, "alice", nats.url) as pod:
+        await asyncio.to_thread(namespace.wait, "Deployment", "alice")
+        assert evaluates_in() == images["acme/mine"]
+        namespace.patch(
+            "TradingAccount", "alice", {"spec": {"strategy": own("evil/mine"), "state": "Halted"}}
+        )
+        shown = await asyncio.to_thread(namespace.wait_condition, "alice", "ConfigApplied", "ImageNotAllowed")
+        assert "registry.example/evil/mine is no repository that the platform allows" in shown["message"]
+        control = await told(2)
+        assert control.spec["state"] == "Halted"
+        assert evaluates_in() == images["acme/mine"]
+        namespace.patch("TradingAccount", "alice", {"spec": {"strategy": own("acme/mine")}})
+        shown = await asyncio.to_thread(namespace.wait_condition, "alice", "ConfigApplied", "AwaitingPods")
+        await pod.report(3)
+
+
 def _image(namespace: Namespace, name: str) -> str:
     containers = namespace.get("Deployment", name)["spec"]["template"]["spec"]["containers"]
     return str(containers[0]["image"])

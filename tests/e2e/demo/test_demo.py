@@ -12,12 +12,14 @@ import signal
 import subprocess
 
 import pytest
+import yaml
 
 from cluster import clusters
 from cluster.kubectl import Kubectl, eventually
 from demo import accounts, platform
 from tests import readme
 from tests.e2e.demo.conftest import Shell, assert_both_traded
+from tests.pages import blocks
 
 FIRST_ACCOUNT = "export KUBECONFIG="
 
@@ -92,6 +94,36 @@ def test_the_cluster_part_of_the_strategy_guide(shell: Shell) -> None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     assert re.search(r"mean-cross +Active +Paper +True", told), told
+
+
+def test_another_version_of_a_strategy_as_the_guide_has_it(shell: Shell, kubectl: Kubectl) -> None:
+    """For alice, who has traded a built-in one until then."""
+    guide = [block for block in blocks() if block.page == "docs/strategies.md"]
+    [ours] = [block.text for block in guide if block.text.startswith("export ")]
+    first, second = (block.text for block in guide if block.text.startswith("kubectl "))
+    [module] = [block.text for block in guide if "class AboveTheMean" in block.text]
+    page = (readme.ROOT / "docs" / "strategies.md").read_text(encoding="utf-8")
+    [source] = re.findall(r"```yaml\nstrategy: (.*configMapRef.*)\n```", page)
+    change = {"spec": {"strategy": {"name": None, "parameters": None, **yaml.safe_load(source)}}}
+    to_cluster = "".join(line for line in ours.splitlines(keepends=True) if line.startswith("export "))
+
+    def runs(config_map: str) -> None:
+        def is_shown() -> bool:
+            status = kubectl.get("ta", "alice", "-n", "alice")["status"]
+            return str(status.get("strategyVersion")).startswith(f"{config_map}@")
+
+        eventually(is_shown, f"alice runs {config_map}", 120)
+
+    file = readme.ROOT / "mine.py"
+    file.write_text(module)
+    try:
+        shell.run(to_cluster + first)
+        kubectl("patch", "ta", "alice", "-n", "alice", "--type=merge", "-p", json.dumps(change))
+        runs("above-the-mean-1")
+        shell.run(to_cluster + second)
+        runs("above-the-mean-2")
+    finally:
+        file.unlink()
 
 
 def test_it_is_removed_from_the_cluster(shell: Shell, kubectl: Kubectl) -> None:

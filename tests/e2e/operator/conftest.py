@@ -26,6 +26,7 @@ from smarttrade.bus.certificates import build_authority
 from smarttrade.bus.keys import OperatorKeys
 from tests.component.operator.harness import Manifest, Namespace, eventually, free_port
 from tests.e2e.operator.front import Front
+from tests.e2e.operator.own_image import REPOSITORY
 from tests.e2e.proxy import Proxy
 
 CHART = Path(__file__).parents[3] / "charts" / "smarttrade"
@@ -35,7 +36,7 @@ DEDICATED = "own"
 # One for each test that trades: an account that is made anew under its name is paused, because the exchange
 # still shows its predecessor's orders.
 ACCOUNTS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "kim", "liam")
-ACCOUNTS += ("mallory", "norma", "oscar", "peggy", "trudy", "victim")
+ACCOUNTS += ("mallory", "norma", "oscar", "peggy", "quinn", "ruth", "trudy", "victim")
 
 IN_AND_OUT = '''
 from decimal import Decimal
@@ -256,7 +257,7 @@ def _build_values(platform: Platform) -> Manifest:
         "watchNamespaces": [platform.users.name],
         "crds": {"enabled": False},
         "operator": {"image": image("operator"), "replicas": 1},
-        "runtime": {"image": image("runtime")},
+        "runtime": {"image": image("runtime"), "strategyImages": [REPOSITORY]},
         "backtests": {"image": image("research"), "quota": {"pods": 2}},
         "nats": {
             "image": image("nats"),

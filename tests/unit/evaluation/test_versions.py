@@ -12,7 +12,7 @@ import pytest
 from smarttrade.errors import ConfigurationError
 from smarttrade.evaluation.loading import load_module
 from smarttrade.evaluation.versions import Versions, sweep
-from smarttrade.source import pack
+from smarttrade.source import pack, refer
 
 MAIN = "import versioned_part\ndef told():\n    import versioned_part as part\n    return part.WORD\n"
 
@@ -60,6 +60,23 @@ def test_what_a_strategy_does_to_its_files_is_not_what_it_runs_next(versions: Ve
     assert first.__file__ is not None
     Path(first.__file__).with_name("versioned_part.py").write_text("WORD = 'forged'\n")
     assert load(versions, "one").told() == "one"
+
+
+def test_an_image_s_modules_are_where_the_image_has_them_and_stay_there(
+    versions: Versions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "image"
+    place.mkdir()
+    monkeypatch.setattr("smarttrade.evaluation.versions.SOURCE_DIRECTORY", place)
+    (place / "versioned_main.py").write_text(MAIN)
+    (place / "versioned_part.py").write_text("WORD = 'in the image'\n")
+    named = refer(f"registry.example/mine@sha256:{'a1' * 32}")
+    with versions.change(named) as folder:
+        assert load_module(folder, "versioned_main").told() == "in the image"
+    assert named.name == "registry.example/mine@a1a1a1a1a1a1"
+    versions.close()
+    assert sorted(path.name for path in place.glob("*.py")) == ["versioned_main.py", "versioned_part.py"]
+    assert not {"versioned_main", "versioned_part"} & sys.modules.keys()
 
 
 def test_a_built_in_strategy_has_no_modules(versions: Versions, tmp_path: Path) -> None:

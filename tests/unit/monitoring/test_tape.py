@@ -1,18 +1,25 @@
-"""A gap in the ids of trades: what comes later waits for the missing ones, but not for long."""
+"""A gap in the ids of trades: what comes later waits for the missing ones, but not for long.
+
+On virtual time, where a bound of 200 ms is one whatever else the machine does.
+"""
 
 import asyncio
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from smarttrade.messages import MarketEvent, Side, Trade, Verdict
 from smarttrade.monitoring.clock import ExchangeClock
 from smarttrade.monitoring.metrics import Metrics
+from smarttrade.monitoring.peers import Peers
 from smarttrade.monitoring.staleness import StreamWatch
 from smarttrade.monitoring.tape import Tape
+from tests.unit.monitoring.virtual_time import on_virtual_time
 
 PAGE = 1_000
+BOUND_S = 0.2
 
 
 class Rest:
@@ -79,6 +86,7 @@ class Scene:
         return [event.id for event in self.delivered if isinstance(event, Trade)]
 
 
+@on_virtual_time
 async def test_later_trades_wait_until_the_missing_ones_are_there() -> None:
     scene = Scene()
     await scene.tape.deliver([trade(1)])
@@ -104,6 +112,7 @@ async def test_what_does_not_come_in_time_is_counted_and_passed_over() -> None:
     assert scene.ids == ["1", "4", "5"]
 
 
+@on_virtual_time
 async def test_a_peers_copy_fills_a_gap_while_rest_does_not_answer() -> None:
     scene = Scene()
     await scene.tape.deliver([trade(1)])
@@ -118,6 +127,7 @@ async def test_a_peers_copy_fills_a_gap_while_rest_does_not_answer() -> None:
     assert scene.watch.judge(0).verdict is Verdict.FRESH
 
 
+@on_virtual_time
 async def test_a_peer_is_waited_for_when_rest_knows_no_better() -> None:
     scene = Scene()
     await scene.tape.deliver([trade(1)])
@@ -129,6 +139,69 @@ async def test_a_peer_is_waited_for_when_rest_knows_no_better() -> None:
     scene.peer_answers.set()
     await asyncio.wait_for(delivering, 10)
     assert scene.ids == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("source", ["rest", "peer"])
+@pytest.mark.parametrize("answers_s", [0.0, 0.05, 0.199])
+@on_virtual_time
+async def test_nothing_later_is_delivered_before_an_answer_in_time_and_all_of_it_with_that(
+    source: str, answers_s: float
+) -> None:
+    scene, now_s = Scene(), asyncio.get_running_loop().time
+    await scene.tape.deliver([trade(1)])
+    scene.rest.trades, scene.peer = [trade(number) for number in range(1, 4)], [trade(2), trade(3)]
+    gate = scene.rest.answers if source == "rest" else scene.peer_answers
+    asyncio.get_running_loop().call_later(answers_s, gate.set)
+    told: list[tuple[str, float]] = []
+    scene.tape._publish = lambda event: told.append((event.id, now_s()))  # type: ignore[union-attr]
+    began_s = now_s()
+    await scene.tape.deliver([trade(4), trade(5)])
+    assert [number for number, _ in told] == ["2", "3", "4", "5"]
+    assert [at_s - began_s for _, at_s in told] == [pytest.approx(answers_s)] * 4
+    assert not scene.metric("smarttrade_trades_lost_total")
+
+
+@pytest.mark.parametrize("answers_s", [0.201, None])
+@on_virtual_time
+async def test_without_an_answer_in_time_what_is_later_is_delivered_after_200_ms(
+    answers_s: float | None,
+) -> None:
+    scene, loop = Scene(), asyncio.get_running_loop()
+    await scene.tape.deliver([trade(1)])
+    scene.rest.trades, scene.peer = [trade(number) for number in range(1, 4)], [trade(2), trade(3)]
+    if answers_s is not None:
+        loop.call_later(answers_s, scene.rest.answers.set)
+        loop.call_later(answers_s, scene.peer_answers.set)
+    began_s = loop.time()
+    delivering = asyncio.create_task(scene.tape.deliver([trade(4)]))
+    await asyncio.sleep(BOUND_S - 0.001)
+    assert scene.ids == ["1"]
+    await delivering
+    assert loop.time() - began_s == pytest.approx(BOUND_S)
+    assert scene.ids == ["1", "4"]
+    assert scene.metric("smarttrade_trades_lost_total") == 2
+    await asyncio.sleep(1)
+    await scene.tape.deliver([trade(5)])
+    assert scene.ids == ["1", "4", "5"]
+
+
+@on_virtual_time
+async def test_a_peer_is_asked_for_200_ms_at_most() -> None:
+    class Silent:
+        async def subscribe(self, subject: str, cb: Any) -> None: ...
+
+        async def request(self, subject: str, payload: bytes, timeout: float) -> Any:
+            await asyncio.sleep(timeout)
+            raise TimeoutError
+
+    async def own(market: str, first: int, last: int) -> list[Trade]:
+        return []
+
+    peers: Any = Peers("alice-0")
+    await peers.serve(Silent(), own)
+    began_s = asyncio.get_running_loop().time()
+    assert await peers.ask("BTC/USDT", 2, 3) == []
+    assert asyncio.get_running_loop().time() - began_s == pytest.approx(BOUND_S)
 
 
 async def test_a_copy_is_given_once_all_of_it_has_been_delivered() -> None:

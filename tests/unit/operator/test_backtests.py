@@ -22,6 +22,7 @@ from smarttrade_operator.backtests.build import (
     build_network_policy,
     build_quota,
     build_shard_job,
+    image_of,
     source_of,
 )
 from smarttrade_operator.backtests.progress import (
@@ -59,7 +60,10 @@ def outline(account: dict[str, Any] | None = None, **spec: Any) -> Outline:
         uid="0123456789abcdef",
         spec=BacktestSpec.model_validate({**SPEC, **spec}),
         account=tested,
-        source=tested.strategy.source.config_map_ref.name if tested.strategy.source else None,
+        source=tested.strategy.source.origin
+        if tested.strategy.source and not tested.strategy.image
+        else None,
+        image=tested.strategy.image,
         runtime=RUNTIME,
         settings=Backtests(priority_class="low", quota_pods=5, quota_cpu="2", quota_memory="4Gi"),
         ends=NOW,
@@ -78,6 +82,16 @@ def test_the_account_is_frozen_with_the_question() -> None:
     account = load_account(yaml.safe_dump(yaml.safe_load(data["account.yaml"])))
     assert account.spec == outline().account
     assert BacktestSpec.model_validate_json(data["backtest.json"]) == outline().spec
+
+
+def test_a_strategy_s_own_image_is_what_its_backtest_runs_and_brings_the_modules() -> None:
+    image = f"registry.example/mine@sha256:{'0' * 64}"
+    for build in (build_shard_job, build_collect_job):
+        job = build(outline({"strategy": {"source": {"image": image, "class": "mine.Mine"}}}))
+        [container] = pod_of(job)["containers"]
+        assert container["image"] == image == image_of(job)
+        assert "strategy" not in {mount["name"] for mount in container["volumeMounts"]}
+        assert image_of(build(outline())) == ""
 
 
 def test_the_pods_reach_nothing_and_nothing_reaches_them() -> None:

@@ -224,3 +224,21 @@ def test_a_sandbox_and_a_priority_are_the_platforms_choice() -> None:
     runtime = Runtime(image="smarttrade-runtime:1", runtime_class="gvisor", priority_class="account")
     chosen = build_deployment(replace(build_blueprint(), runtime=runtime))["spec"]["template"]["spec"]
     assert (chosen["runtimeClassName"], chosen["priorityClassName"]) == ("gvisor", "account")
+
+
+def test_an_image_of_the_strategy_s_own_is_evaluation_s_and_no_other_container_s() -> None:
+    image = f"registry.example/mine@sha256:{'0' * 64}"
+    source = {"image": image, "class": "mine.Mine"}
+    before, after = _containers(), _containers(strategy={"source": source, "timeframe": "1m"})
+    assert {role: container["image"] for role, container in after.items()} == {
+        "monitoring": "smarttrade-runtime:1",
+        "evaluation": image,
+        "execution": "smarttrade-runtime:1",
+    }
+    own = after["evaluation"]
+    assert {"name": "SMARTTRADE_STRATEGY_IMAGE", "value": image} in own.pop("env")
+    del own["image"], before["evaluation"]["image"], before["evaluation"]["env"]
+    assert own == before["evaluation"], "it is confined as any other"
+    assert [after[role] for role in ("monitoring", "execution")] == [
+        before[role] for role in ("monitoring", "execution")
+    ]

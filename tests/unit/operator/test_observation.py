@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from smarttrade_operator.audit import discrepancies
 from smarttrade_operator.cache import Cache
 from smarttrade_operator.leader import Watcher, build_lease
 from smarttrade_operator.names import Key
-from smarttrade_operator.reports import FRESH_S, Reports
+from smarttrade_operator.queue import Schedule
+from smarttrade_operator.reports import AFTER_FILL_S, FRESH_S, Reports
 from smarttrade_operator.resync import Resync
 from tests.component.operator.pods import build_execution_report, build_monitoring_report
 
@@ -120,7 +122,26 @@ def test_only_news_is_announced() -> None:
         reports.receive(IDENTITY.token, "execution", build_execution_report("p", 1, **fields))
         for fields in ({}, {}, {"as_of_ms": 5}, {"fills": 1}, {"fills": 1, "leading": False})
     ]
-    assert told == [KEY, None, None, KEY, KEY]
+    assert told == [(KEY, 0), None, None, (KEY, 0), (KEY, 0)]
+
+
+def test_an_account_that_fills_all_the_time_leaves_room_for_a_change_of_its_object() -> None:
+    """By the queue's own pace: what is worked on so often must wait for its turn."""
+    reports, clock = _reports()
+    schedule: Schedule[Key] = Schedule()
+    taken_s: list[float] = []
+    for number in range(1_200):
+        clock.now += 0.1
+        telling = reports.receive(IDENTITY.token, "execution", build_execution_report("p", 1, fills=number))
+        if telling is not None:
+            schedule.add(telling[0], clock.now, telling[1])
+        if (key := schedule.take(clock.now)) is not None:
+            schedule.succeeded(key)
+            taken_s.append(clock.now)
+    assert taken_s[0] == pytest.approx(100.1)
+    assert max(after - before for before, after in pairwise(taken_s)) <= AFTER_FILL_S + 0.11
+    schedule.add(KEY, clock.now)
+    assert schedule.take(clock.now) == KEY, "the change waits"
 
 
 def test_a_pod_that_falls_silent_loses_its_voice() -> None:

@@ -26,7 +26,7 @@ from tests.unit.operator.accounts import SETTINGS, SIMULATOR, build_manifest
 
 KEYS = OperatorKeys.generate()
 ALICE = Key("alice", "alice")
-RUNNING = StrategyVersion(config_map="mine", digest="0" * 64, packed=b"as it was taken up")
+RUNNING = StrategyVersion(origin="mine", digest="0" * 64, packed=b"as it was taken up")
 OWN = {"source": {"configMapRef": {"name": "mine"}, "class": "mine.Mine"}, "timeframe": "1m"}
 
 

@@ -51,6 +51,18 @@ def test_the_next_follows_when_one_is_complete() -> None:
     assert _admit(rollouts, KEYS[-1], NEW, OLD)
 
 
+def test_an_account_whose_strategy_has_an_image_of_its_own_waits_its_turn_too() -> None:
+    def with_own_image(image: str) -> dict[str, Any]:
+        deployment = _deployment(image)
+        deployment["spec"]["template"]["spec"]["containers"][0]["image"] = "mine"
+        return deployment
+
+    rollouts = _rollouts()
+    admitted = [_admit(rollouts, key, with_own_image("new"), with_own_image("old")) for key in KEYS]
+    assert sum(admitted) == AT_ONCE
+    assert _admit(rollouts, KEYS[-1], with_own_image("old"), OLD), "the strategy's image is its user's matter"
+
+
 def test_what_is_no_rollout_is_never_held_up() -> None:
     rollouts = _rollouts()
     for key in KEYS:

@@ -26,6 +26,7 @@ class ManifestFile:
         self._path = path
         self._source = source
         self.account = load_account(path)
+        _check_source(self.account)
         self._text = path.read_text(encoding="utf-8")
         self._seen: list[tuple[str, int, int]] = []
         self._seen = self._look()
@@ -52,7 +53,7 @@ class ManifestFile:
         source = self.account.spec.strategy.source
         if source is None or self._source is None:
             return None
-        return pack(source.config_map_ref.name, read_folder(self._source))
+        return pack(source.origin, read_folder(self._source))
 
     def _changed_account(self) -> TradingAccount | None:
         try:
@@ -63,11 +64,20 @@ class ManifestFile:
             return None
         self._text = text
         account = load_account(self._path)
+        _check_source(account)
         check_change(self.account, account)
         if account.spec == self.account.spec:
             return None
         self.account = account
         return account
+
+
+def _check_source(account: TradingAccount) -> None:
+    if account.spec.strategy.image:
+        raise ConfigurationError(
+            "strategy.source.image runs in a cluster only: name a configMapRef instead, any, and "
+            "give the files as --source DIR"
+        )
 
 
 def check_change(before: TradingAccount, after: TradingAccount) -> None:
