@@ -25,7 +25,6 @@ NOT_RUN = {
     "python -m tests.chaos": "minutes of two idle cores, a programme of its own",
     "smarttrade run ACCOUNT.yaml --source FOLDER": "its twin of the strategy guide is run, until a pod leads",
     "kubectl create configmap mine -n NAMESPACE": "its twin of the strategy guide is run",
-    "kubectl get secret smarttrade-keys": "of a platform in use; the test of the backup does what it is for",
     "helm install smarttrade charts/smarttrade": "pulls published images; the tests install those made here",
     "helm test smarttrade": "of a release by that name in that place; the tests do it with theirs",
     "$ kubectl get backtests": "shows what it prints; a test of Backtests asks for the same columns",

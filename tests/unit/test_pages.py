@@ -6,11 +6,13 @@ from tests.pages import NOT_RUN, ROOT, Block, blocks, reason_not_to_run
 
 GUIDE, DEMO = "tests/component/cli/test_guide.py", "tests/e2e/demo/test_demo.py"
 TRIED = "tests/component/cli/test_pages.py"
+RESTORE = "tests/component/operator/test_restore.py"
 # Which test runs what of a page begins so.
 RUN = {
     ("docs/backtest.md", "smarttrade backtest"): TRIED,
     ("docs/backtest.md", "smarttrade data"): TRIED,
     ("docs/backtest.md", "smarttrade sweep"): TRIED,
+    ("docs/backup.md", "kubectl "): RESTORE,
     ("docs/freqtrade.md", "smarttrade backtest"): TRIED,
     ("docs/simulator.md", "smarttrade simulator"): TRIED,
     ("docs/simulator.md", "from smarttrade.simulator.testing"): TRIED,

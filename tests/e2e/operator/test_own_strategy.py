@@ -174,8 +174,8 @@ def test_every_kind_of_change_runs_in_the_whole_pod_within_a_second(
 ) -> None:
     """From the moment the API server has the change until the object shows what each container says of it.
 
-    With a pause before each kind, as a person makes: whoever changes many things in a few seconds is served
-    once a second (`smarttrade_operator.queue`).
+    With a pause before each, as a person makes: whoever changes many things in a few seconds is served once a
+    second (`smarttrade_operator.queue`).
     """
     versions = {name: platform.provide_strategy(name, SIZED) for name in ("sized-4", "sized-5")}
     name = account("frank", strategy=versions["sized-4"])
@@ -208,8 +208,11 @@ def test_every_kind_of_change_runs_in_the_whole_pod_within_a_second(
         return taken_s
 
     def held_to_a_second(kind: str, change: Callable[[], float]) -> None:
-        platform.wait_fills(name, int(platform.status(name)["fills"]) + PAUSE_IN_FILLS)
-        assert_prompt(1.0, kind, change)
+        def after_a_pause() -> float:
+            platform.wait_fills(name, int(platform.status(name)["fills"]) + PAUSE_IN_FILLS)
+            return change()
+
+        assert_prompt(1.0, kind, after_a_pause)
 
     sizes = ({"strategy": {"parameters": {"size": size}}} for size in ("0.02", "0.03"))
     limits = ({"risk": {"maxOrderNotional": most}} for most in ("9000", "10000"))
