@@ -22,16 +22,17 @@ def replay(python: Path | str, *options: str, seed: str = "0") -> bytes:
     return done.stdout
 
 
-def other_pythons() -> list[Path]:
-    """Interpreters of other supported versions that this machine has: on the path, or beside pyenv's."""
+def pythons() -> list[Path]:
+    """Interpreters of supported versions: this one, and what others the machine has on the path, or beside
+    pyenv's."""
     folders = [Path(part) for part in os.environ.get("PATH", "").split(os.pathsep) if "shims" not in part]
     folders += sorted((Path.home() / ".pyenv" / "versions").glob("*/bin"))
-    found = {}
+    here = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
+    found = {sys.version_info.minor: here}
     for minor in range(11, 16):
         every = [folder / f"python3.{minor}" for folder in folders]
-        existing = [path for path in every if path.exists()]
-        if existing and minor != sys.version_info.minor:
-            found[minor] = existing[0]
+        if existing := [path for path in every if path.exists()]:
+            found.setdefault(minor, existing[0])
     return list(found.values())
 
 
@@ -56,6 +57,6 @@ def test_two_replays_are_the_same_to_the_byte() -> None:
         assert first.count(f'"strategy":"{name}"'.encode()) >= 10, f"{name} decided too little to compare"
 
 
-@pytest.mark.parametrize("python", other_pythons(), ids=lambda path: path.name)
-def test_another_python_decides_the_same_after_rounding(python: Path) -> None:
+@pytest.mark.parametrize("python", pythons(), ids=lambda path: path.name)
+def test_a_python_with_nothing_but_the_decoder_decides_the_same_after_rounding(python: Path) -> None:
     assert replay(prepared(python), "--rounded") == replay(sys.executable, "--rounded")

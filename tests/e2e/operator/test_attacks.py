@@ -62,8 +62,9 @@ def raid(platform: Platform) -> Iterator[Raid]:
         cluster.apply(build_opening(free), namespace=opened)
     cluster.apply(modules, *build_unguarded(image), namespace=free)
     pod = eventually(lambda: _name(platform.pods("mallory")[0]), 60, "the hostile pod is there")
-    guarded = Logs(cluster, users, pod, "evaluation").outcomes()
-    guarded |= Logs(cluster, users, _name(platform.pods("oscar")[0]), "evaluation").fillings()
+    # First: what it filled stays, and the container that comes next may be killed before it tells anything.
+    guarded = Logs(cluster, users, _name(platform.pods("oscar")[0]), "evaluation").fillings()
+    guarded |= Logs(cluster, users, pod, "evaluation").outcomes()
     unguarded = Logs(cluster, free, "unguarded", "attacker").outcomes()
     during = event_to_fill_s(platform.audit("victim"))[len(before) :]
     yield Raid(guarded, unguarded, platform, before, during, leader)
