@@ -61,9 +61,9 @@ def raid(platform: Platform) -> Iterator[Raid]:
     for opened in (users, platform.system.name):
         cluster.apply(build_opening(free), namespace=opened)
     cluster.apply(modules, *build_unguarded(image), namespace=free)
-    pod = eventually(lambda: _name(platform.pods("mallory")[0]), 60, "the hostile pod is there")
+    pod, filling = _pod_of(platform, "mallory"), _pod_of(platform, "oscar")
     # First: what it filled stays, and the container that comes next may be killed before it tells anything.
-    guarded = Logs(cluster, users, _name(platform.pods("oscar")[0]), "evaluation").fillings()
+    guarded = Logs(cluster, users, filling, "evaluation").fillings()
     guarded |= Logs(cluster, users, pod, "evaluation").outcomes()
     unguarded = Logs(cluster, free, "unguarded", "attacker").outcomes()
     during = event_to_fill_s(platform.audit("victim"))[len(before) :]
@@ -73,6 +73,10 @@ def raid(platform: Platform) -> Iterator[Raid]:
     cluster("delete", "namespace", free, "--wait=false")
     for name in ("mallory", "oscar", "victim"):
         platform.remove(name)
+
+
+def _pod_of(platform: Platform, account: str) -> str:
+    return eventually(lambda: _name(platform.pods(account)[0]), 60, f"the pod of {account} is there")
 
 
 def _find_targets(platform: Platform) -> dict[str, str]:
