@@ -79,7 +79,7 @@ def folder(tmp_path: Path) -> Path:
     write_account(tmp_path)
     write_candles(tmp_path / "BTC-USDT.csv", DAYS * 1_440)
     (tmp_path / "candles").mkdir()
-    write_candles(tmp_path / "candles" / "BTC-USDT.csv", WARM_UP + 1_500)
+    write_candles(tmp_path / "candles" / "BTC-USDT.csv", WARM_UP + 500)
     return tmp_path
 
 
